@@ -1,0 +1,98 @@
+//! Accounts: of this host through NSS, of an image from its passwd file.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+use nix::unistd::{Group, Uid, User};
+
+/// An account, or what an account will be once it is made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Account {
+    /// User name.
+    pub name: String,
+    /// Name of its main group.
+    pub group: String,
+    /// User ID.
+    pub uid: u32,
+    /// ID of its main group.
+    pub gid: u32,
+    /// Home directory.
+    pub home: PathBuf,
+    /// Whether it exists already.
+    pub exists: bool,
+}
+
+impl Account {
+    /// The account that runs this program.
+    pub fn own() -> Result<Self> {
+        let uid = Uid::effective();
+        let user = User::from_uid(uid)?.with_context(|| {
+            format!("user ID {uid} has no account; run as an account that /etc/passwd knows")
+        })?;
+        Ok(Self::of(user))
+    }
+
+    /// An account of this host, or of the image at `root`; `None` when there is no such account.
+    pub fn find(name: &str, root: &Path) -> Result<Option<Self>> {
+        if root == Path::new("/") {
+            let user = User::from_name(name)
+                .with_context(|| format!("account `{name}` cannot be looked up"))?;
+            return Ok(user.map(Self::of));
+        }
+        let passwd = std::fs::read_to_string(root.join("etc/passwd")).unwrap_or_default();
+        Ok(passwd.lines().find_map(|line| {
+            let field: Vec<&str> = line.split(':').collect();
+            (field.len() >= 7 && field[0] == name).then(|| Self {
+                name: name.to_owned(),
+                group: group_of_image(root, field[3]),
+                uid: field[2].parse().unwrap_or_default(),
+                gid: field[3].parse().unwrap_or_default(),
+                home: PathBuf::from(field[5]),
+                exists: true,
+            })
+        }))
+    }
+
+    /// An account that is to be made; until then the unprivileged `nobody` (systemd's UID 65534) stands for it.
+    pub fn future(name: &str, home: &Path) -> Self {
+        Self {
+            name: name.to_owned(),
+            group: name.to_owned(),
+            uid: 65534,
+            gid: 65534,
+            home: home.to_owned(),
+            exists: false,
+        }
+    }
+
+    fn of(user: User) -> Self {
+        let group = Group::from_gid(user.gid).ok().flatten();
+        Self {
+            group: group.map_or_else(|| user.gid.to_string(), |g| g.name),
+            name: user.name,
+            uid: user.uid.as_raw(),
+            gid: user.gid.as_raw(),
+            home: user.dir,
+            exists: true,
+        }
+    }
+}
+
+fn group_of_image(root: &Path, gid: &str) -> String {
+    let groups = std::fs::read_to_string(root.join("etc/group")).unwrap_or_default();
+    groups
+        .lines()
+        .map(|line| line.split(':').collect::<Vec<_>>())
+        .find(|field| field.get(2) == Some(&gid))
+        .map_or_else(|| gid.to_owned(), |field| field[0].to_owned())
+}
+
+/// Every account of this host that could have a user manager, for root to look through.
+pub fn all() -> Vec<Account> {
+    let passwd = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
+    passwd
+        .lines()
+        .filter_map(|line| User::from_name(line.split(':').next()?).ok()?)
+        .map(Account::of)
+        .collect()
+}

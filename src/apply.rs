@@ -1,0 +1,191 @@
+//! The one writer of files. A file appears whole or not at all: temporary file in the same directory, mode, fsync,
+//! rename. Everything done is remembered until the run ends, so that it can be undone.
+
+use std::collections::BTreeSet;
+use std::fs::{self, File};
+use std::io::{ErrorKind, Write as _};
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _, symlink};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result, bail};
+use nix::errno::Errno;
+use nix::fcntl::{Flock, FlockArg};
+
+use crate::observe::{Actual, look, missing_directories, resolve};
+use crate::plan::{Action, Plan};
+use crate::tree::Entry;
+
+/// Holds the lock on a directory that exists in any case, so that locking leaves no file behind.
+pub struct Lock {
+    _held: Flock<File>,
+}
+
+impl Lock {
+    /// Take it, or say who might have it.
+    pub fn take(directory: &Path) -> Result<Self> {
+        let file = File::open(directory)
+            .with_context(|| format!("`{}` cannot be opened", directory.display()))?;
+        match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
+            Ok(held) => Ok(Self { _held: held }),
+            Err((_, Errno::EWOULDBLOCK)) => bail!(
+                "another hermes-install is at work (it holds a lock on `{}`); wait for it and run this again",
+                directory.display()
+            ),
+            Err((_, errno)) => bail!("`{}` cannot be locked: {errno}", directory.display()),
+        }
+    }
+}
+
+/// Writes under one root and remembers how it was.
+pub struct Writer {
+    root: PathBuf,
+    before: Vec<(String, Actual)>,
+    made: Vec<String>,
+}
+
+impl Writer {
+    /// A writer that has written nothing.
+    pub fn new(root: &Path) -> Self {
+        Self {
+            root: root.to_owned(),
+            before: Vec::new(),
+            made: Vec::new(),
+        }
+    }
+
+    /// Carry out the file changes of a plan. Backups go under `backup`, relative to the root.
+    pub fn apply(&mut self, plan: &Plan, backup: &str) -> Result<()> {
+        for change in plan.changed() {
+            if change.action == Action::Overwrite {
+                if let Some(entry) = &change.before {
+                    // A link's backup is a link: nothing is lost of it either.
+                    self.put(&format!("{backup}/{}", change.path), entry)?;
+                }
+            }
+            match &change.after {
+                Some(entry) => self.put(&change.path, entry)?,
+                None => self.remove(&change.path)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Write one file or link.
+    pub fn put(&mut self, path: &str, entry: &Entry) -> Result<()> {
+        self.remember(path)?;
+        for directory in missing_directories(&self.root, [&path.to_owned()])? {
+            let full = resolve(&self.root, &directory)?;
+            fs::create_dir(&full)
+                .with_context(|| format!("`{}` cannot be created", full.display()))?;
+            fs::set_permissions(&full, fs::Permissions::from_mode(0o755))?;
+            self.made.push(directory);
+        }
+        let full = resolve(&self.root, path)?;
+        place(&full, entry).with_context(|| format!("`{}` cannot be written", full.display()))
+    }
+
+    /// Remove one file or link.
+    pub fn remove(&mut self, path: &str) -> Result<()> {
+        self.remember(path)?;
+        let full = resolve(&self.root, path)?;
+        unlink(&full).with_context(|| format!("`{}` cannot be removed", full.display()))
+    }
+
+    /// Remove what a killed run may have left beside these paths.
+    pub fn sweep<'a>(&self, paths: impl IntoIterator<Item = &'a String>) -> Result<()> {
+        for path in paths {
+            let full = resolve(&self.root, path)?;
+            let temporary = temporary(&full);
+            unlink(&temporary)
+                .with_context(|| format!("`{}` cannot be removed", temporary.display()))?;
+        }
+        Ok(())
+    }
+
+    /// Put everything back, last change first; report what would not go back and go on.
+    pub fn undo(self) -> Vec<anyhow::Error> {
+        let mut errors = Vec::new();
+        for (path, actual) in self.before.iter().rev() {
+            let back = resolve(&self.root, path).and_then(|full| match actual {
+                Actual::Present(entry, _) => Ok(place(&full, entry)?),
+                Actual::Missing => Ok(unlink(&full)?),
+                Actual::Other(_) => Ok(()),
+            });
+            if let Err(e) = back {
+                errors.push(e.context(format!("`/{path}` could not be put back")));
+            }
+        }
+        let made = self.made.iter().cloned().collect();
+        errors.extend(remove_empty(&self.root, &made).err());
+        errors
+    }
+
+    fn remember(&mut self, path: &str) -> Result<()> {
+        if !self.before.iter().any(|(known, _)| known == path) {
+            self.before.push((path.to_owned(), look(&self.root, path)?));
+        }
+        Ok(())
+    }
+}
+
+/// Remove these directories where they are empty, the deepest first.
+pub fn remove_empty(root: &Path, directories: &BTreeSet<String>) -> Result<()> {
+    for directory in directories.iter().rev() {
+        let full = resolve(root, directory)?;
+        match fs::remove_dir(&full) {
+            Ok(()) => {}
+            // A link or a file by that name is not a directory that we made.
+            Err(e)
+                if matches!(
+                    e.kind(),
+                    ErrorKind::NotFound | ErrorKind::DirectoryNotEmpty | ErrorKind::NotADirectory
+                ) => {}
+            Err(e) => {
+                return Err(e).with_context(|| format!("`{}` cannot be removed", full.display()));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The name that a file has until it is whole. systemd reads no file with this suffix.
+fn temporary(full: &Path) -> PathBuf {
+    let name = full.file_name().unwrap_or_default().to_string_lossy();
+    full.with_file_name(format!(".{name}.hermes-install-tmp"))
+}
+
+fn place(full: &Path, entry: &Entry) -> std::io::Result<()> {
+    let temporary = temporary(full);
+    unlink(&temporary)?;
+    match entry {
+        Entry::File { bytes, mode } => {
+            let mut file = File::options()
+                .write(true)
+                .create_new(true)
+                .mode(0o600)
+                .open(&temporary)?;
+            file.write_all(bytes)?;
+            // After writing, and whatever the umask: this exact mode.
+            file.set_permissions(fs::Permissions::from_mode(*mode))?;
+            file.sync_all()?;
+        }
+        Entry::Link { target } => symlink(target, &temporary)?,
+    }
+    fs::rename(&temporary, full)?;
+    sync_parent(full)
+}
+
+fn unlink(full: &Path) -> std::io::Result<()> {
+    match fs::remove_file(full) {
+        Ok(()) => sync_parent(full),
+        Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(()),
+        Err(e) => Err(e),
+    }
+}
+
+fn sync_parent(full: &Path) -> std::io::Result<()> {
+    match full.parent() {
+        Some(parent) => File::open(parent)?.sync_all(),
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,362 @@
+//! One run that changes a host: write, reload, stop, start, verify, and the receipt last; or everything back as it was.
+//! install, upgrade and uninstall differ only in the tree they want and the units they touch.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Result, bail};
+
+use crate::apply::{Writer, remove_empty};
+use crate::host::Host;
+use crate::model::Instance;
+use crate::observe::{Actual, look, missing_directories};
+use crate::plan::{Action, Plan};
+use crate::preflight::Refused;
+use crate::receipt::Receipt;
+use crate::report::Report;
+use crate::systemctl::{self, Manager};
+use crate::tree::Entry;
+use crate::watch::{Started, watch};
+
+/// A change about to be carried out.
+pub struct Change<'a> {
+    /// Where.
+    pub host: &'a Host,
+    /// How to talk.
+    pub report: &'a Report,
+    /// What was recorded before.
+    pub old: Receipt,
+    /// The files.
+    pub plan: Plan,
+    /// The profiles that remain recorded.
+    pub instances: Vec<Instance>,
+    /// Whether we are responsible for lingering, now included.
+    pub linger: bool,
+    /// Units that shall run at the end, each with its profile home; restarted if what they are made of changes.
+    pub up: Vec<(String, PathBuf)>,
+}
+
+/// What a change did.
+#[derive(Debug, Default)]
+pub struct Outcome {
+    /// Paths written or removed.
+    pub files: usize,
+    /// Units that were started or restarted, with the main process of each.
+    pub started: BTreeMap<String, i32>,
+}
+
+/// The receipt of a host; an empty one when there is none.
+pub fn read_receipt(host: &Host) -> Result<Receipt> {
+    let path = host.receipt();
+    match look(&host.root, &path)? {
+        Actual::Missing => Ok(Receipt::empty(nix::unistd::geteuid().as_raw())),
+        Actual::Present(Entry::File { bytes, .. }, _) => {
+            Receipt::parse(&bytes, &format!("/{path}"))
+        }
+        _ => bail!("receipt `/{path}` is not a file; move it away and install with `--force`"),
+    }
+}
+
+/// Carry out a change, or put everything back.
+pub fn carry_out(change: Change) -> Result<Outcome> {
+    let mut writer = Writer::new(&change.host.root);
+    let mut activity = Activity::default();
+    match change.run(&mut writer, &mut activity) {
+        Ok(outcome) => Ok(outcome),
+        Err(cause) => {
+            change.report.step("putting everything back as it was");
+            let mut errors = writer.undo();
+            errors.extend(change.restore(&activity));
+            let left: Vec<String> = errors.iter().map(|e| format!("{e:#}")).collect();
+            let end = match left.as_slice() {
+                [] => "everything is as it was before".to_owned(),
+                list => format!("not everything could be put back: {}", list.join("; ")),
+            };
+            Err(Refused(format!("{cause:#}\n{end}")).into())
+        }
+    }
+}
+
+/// Which units ran before, and which of them were touched.
+#[derive(Default)]
+struct Activity {
+    was_active: BTreeMap<String, bool>,
+    is_reloaded: bool,
+    touched: Vec<String>,
+}
+
+impl Change<'_> {
+    fn manager(&self) -> Manager {
+        self.host.manager()
+    }
+
+    fn run(&self, writer: &mut Writer, activity: &mut Activity) -> Result<Outcome> {
+        let mut outcome = Outcome::default();
+        writer.sweep(self.old.pending.keys())?;
+        let mut receipt = self.final_receipt();
+        let is_settled = self.plan.is_empty() && self.old.pending.is_empty();
+        receipt.directories = if is_settled {
+            self.old.directories.clone()
+        } else {
+            self.announce(writer)?
+        };
+        let backup = self.host.state(&format!("backup/{}", seconds_now()));
+        writer.apply(&self.plan, &backup)?;
+        for change in self.plan.changed() {
+            self.report
+                .step(format!("{} /{}", past(&change.action), change.path));
+        }
+        outcome.files = self.plan.changed().count();
+        if self.host.is_live() {
+            self.make_account()?;
+            if !is_settled {
+                activity.is_reloaded = true;
+                self.manager().daemon_reload()?;
+            }
+            for (unit, home) in &self.up {
+                if let Some(pid) = self.bring_up(unit, home, activity)? {
+                    outcome.started.insert(unit.clone(), pid);
+                }
+            }
+        }
+        if receipt != self.old {
+            writer.put(&self.host.receipt(), &file(&receipt))?;
+        }
+        Ok(outcome)
+    }
+
+    /// Record what is about to be written, so that a run killed half-way leaves nothing that is nobody's.
+    fn announce(&self, writer: &mut Writer) -> Result<std::collections::BTreeSet<String>> {
+        let mut receipt = self.old.clone();
+        for change in self.plan.changed() {
+            if let Some(after) = &change.after {
+                receipt.pending.insert(change.path.clone(), after.stamp());
+            }
+        }
+        let mut paths: Vec<String> = self.plan.changed().map(|c| c.path.clone()).collect();
+        paths.push(self.host.receipt());
+        receipt
+            .directories
+            .extend(missing_directories(&self.host.root, &paths)?);
+        receipt.linger = self.linger;
+        let directories = receipt.directories.clone();
+        writer.put(&self.host.receipt(), &file(&receipt))?;
+        Ok(directories)
+    }
+
+    fn final_receipt(&self) -> Receipt {
+        let mut receipt = Receipt::empty(nix::unistd::geteuid().as_raw());
+        receipt.instances.clone_from(&self.instances);
+        receipt.instances.sort_by(|a, b| a.profile.cmp(&b.profile));
+        receipt.linger = self.linger;
+        receipt.files = self
+            .plan
+            .changes
+            .iter()
+            .filter_map(|c| Some((c.path.clone(), c.after.as_ref()?.stamp())))
+            .collect();
+        receipt
+    }
+
+    /// The account and root of system-wide gateways, where the tree has the files that declare them.
+    fn make_account(&self) -> Result<()> {
+        let declared = |name: &str| {
+            let found = self
+                .plan
+                .changes
+                .iter()
+                .find(|c| c.after.is_some() && c.path.contains(name));
+            found.map(|c| self.host.at(Path::new(&c.path)))
+        };
+        let is_there = Path::new(crate::layout::SYSTEM_ROOT).exists();
+        if let (Some(sysusers), Some(tmpfiles), false) =
+            (declared("sysusers.d/"), declared("tmpfiles.d/"), is_there)
+        {
+            systemctl::sysusers(&sysusers)?;
+            systemctl::tmpfiles(&tmpfiles)?;
+            self.report.done(format!(
+                "account `{}` and its `{}` are there",
+                crate::layout::ACCOUNT,
+                crate::layout::SYSTEM_ROOT
+            ));
+        }
+        Ok(())
+    }
+
+    /// Start a unit, or restart it when what it is made of changed; then watch it. `None`: it ran already, unchanged.
+    fn bring_up(&self, unit: &str, home: &Path, activity: &mut Activity) -> Result<Option<i32>> {
+        let manager = self.manager();
+        let before = manager.show_one(unit)?;
+        let is_active = before.get("ActiveState").is_some_and(|s| s == "active");
+        activity.was_active.insert(unit.to_owned(), is_active);
+        let concerns = |path: &String| {
+            path.ends_with("hermes-gateway@.service") || path.contains(&format!("/{unit}.d/"))
+        };
+        let is_changed = self.plan.changed().map(|c| &c.path).any(concerns)
+            || self.old.pending.keys().any(concerns);
+        if is_active && !is_changed {
+            return Ok(None);
+        }
+        activity.touched.push(unit.to_owned());
+        let units = [unit.to_owned()];
+        // A unit that failed before would report its old restarts.
+        let _ = manager.verb("reset-failed", &units);
+        let verb = if is_active { "restart" } else { "start" };
+        self.report.step(format!("{verb}ing `{unit}`"));
+        manager.verb(verb, &units)?;
+        let mut told = 0;
+        let end = watch(&manager, unit, home, |elapsed| {
+            if elapsed.as_secs() >= told + 10 {
+                told = elapsed.as_secs();
+                self.report.step(format!(
+                    "`{unit}`: waiting for the gateway to say that it runs ({told} s)"
+                ));
+            }
+        })?;
+        match end {
+            Started::Up { pid, after } => {
+                self.report.done(format!(
+                    "`{unit}` runs: pid {pid}, up after {:.1} s",
+                    after.as_secs_f64()
+                ));
+                Ok(Some(pid))
+            }
+            Started::Failed { why, invocation } => {
+                let lines = manager.journal(unit, &invocation, 15);
+                let journal: String = lines.iter().map(|l| format!("\n  | {l}")).collect();
+                bail!("`{unit}` {why}; its last journal lines:{journal}")
+            }
+        }
+    }
+
+    /// After the files are back: the manager reads them, and every touched unit runs or rests as before.
+    fn restore(&self, activity: &Activity) -> Vec<anyhow::Error> {
+        let mut errors = Vec::new();
+        if self.linger && !self.old.linger {
+            errors.extend(systemctl::set_linger(&self.host.own.name, false).err());
+        }
+        if !activity.is_reloaded {
+            return errors;
+        }
+        let manager = self.manager();
+        let touched = |active: bool| -> Vec<String> {
+            let was = |unit: &&String| activity.was_active.get(*unit) == Some(&active);
+            activity.touched.iter().filter(was).cloned().collect()
+        };
+        let (restart, stop) = (touched(true), touched(false));
+        let mut attempt = |result: Result<()>| errors.extend(result.err());
+        if !stop.is_empty() {
+            // Stopped by the definition that started it, then forgotten.
+            attempt(manager.verb("stop", &stop));
+            let _ = manager.verb("reset-failed", &stop);
+        }
+        attempt(manager.daemon_reload());
+        if !restart.is_empty() {
+            let _ = manager.verb("reset-failed", &restart);
+            attempt(manager.verb("restart", &restart));
+        }
+        errors
+    }
+}
+
+/// Remove what is no longer wanted, go on after errors, and report them all.
+pub fn take_down(change: Change, stop: &[String]) -> Result<usize> {
+    let host = change.host;
+    let manager = host.manager();
+    let mut errors: Vec<anyhow::Error> = Vec::new();
+    if host.is_live() && !stop.is_empty() {
+        for unit in stop {
+            change.report.step(format!("stopping `{unit}`"));
+            errors.extend(manager.verb("stop", std::slice::from_ref(unit)).err());
+        }
+    }
+    let mut writer = Writer::new(&host.root);
+    errors.extend(writer.sweep(change.old.pending.keys()).err());
+    let mut receipt = change.final_receipt();
+    receipt.directories.clone_from(&change.old.directories);
+    let mut removed = 0;
+    for file in change.plan.changed() {
+        let result = match &file.after {
+            Some(entry) => writer.put(&file.path, entry),
+            None => writer.remove(&file.path),
+        };
+        match result {
+            Ok(()) => {
+                removed += 1;
+                change
+                    .report
+                    .step(format!("{} /{}", past(&file.action), file.path));
+            }
+            Err(e) => {
+                // Still ours: the next run tries again.
+                if let Some(entry) = &file.before {
+                    receipt.files.insert(file.path.clone(), entry.stamp());
+                }
+                errors.push(e);
+            }
+        }
+    }
+    for left in change
+        .plan
+        .changes
+        .iter()
+        .filter(|c| c.action == Action::Leave)
+    {
+        change.report.warn(format!(
+            "`/{}` was changed after it was installed and stays; remove it by hand if nobody needs it",
+            left.path
+        ));
+    }
+    if host.is_live() {
+        errors.extend(manager.daemon_reload().err());
+        for unit in stop {
+            // Not loaded any more is as good as reset.
+            let _ = manager.verb("reset-failed", std::slice::from_ref(unit));
+        }
+    }
+    if receipt.is_empty() {
+        if change.old.linger {
+            if host.is_live() {
+                errors.extend(systemctl::set_linger(&host.own.name, false).err());
+            }
+            change.report.step("lingering is off again");
+        }
+        errors.extend(writer.remove(&host.receipt()).err());
+        errors.extend(remove_empty(&host.root, &receipt.directories).err());
+    } else {
+        errors.extend(writer.put(&host.receipt(), &file(&receipt)).err());
+        errors.extend(remove_empty(&host.root, &receipt.directories).err());
+    }
+    if errors.is_empty() {
+        return Ok(removed);
+    }
+    let list: Vec<String> = errors.iter().map(|e| format!("  {e:#}")).collect();
+    Err(Refused(format!(
+        "not everything could be removed; run it again after mending this:\n{}",
+        list.join("\n")
+    ))
+    .into())
+}
+
+fn file(receipt: &Receipt) -> Entry {
+    Entry::File {
+        bytes: receipt.to_bytes(),
+        mode: 0o644,
+    }
+}
+
+fn past(action: &Action) -> &'static str {
+    match action {
+        Action::Create => "wrote",
+        Action::Update => "updated",
+        Action::Remove => "removed",
+        Action::Overwrite => "replaced (backup kept)",
+        Action::Keep | Action::Leave | Action::Conflict { .. } => "left",
+    }
+}
+
+fn seconds_now() -> u64 {
+    std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .map_or(0, |d| d.as_secs())
+}

@@ -1,0 +1,275 @@
+//! The command line as typed: clap types and help texts. No I/O, no decisions.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::layout::{Layout, SYSTEMD_FLOOR, Scope};
+use crate::profile::ProfileName;
+
+/// Run Hermes gateways under systemd, safely: one gateway per profile, restarted when it crashes, left alone when it
+/// was stopped or replaced.
+#[derive(Debug, Parser)]
+#[command(
+    name = "hermes-install",
+    version,
+    args_conflicts_with_subcommands = true,
+    after_help = "Exit status: 0 done or already so; 1 refused, failed and rolled back, or something differs; \
+                  2 usage or trouble.\nStart with: hermes-install --profile default"
+)]
+pub struct Cli {
+    /// What to do; without a command, install.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    /// Install.
+    #[command(flatten)]
+    pub install: InstallArgs,
+}
+
+/// The commands beside install.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Show what install would change, and change nothing
+    Plan(PlanArgs),
+    /// Show every profile: who runs it, its unit's state, and files that differ from what was installed
+    Status(StatusArgs),
+    /// Bring installed units and the launcher up to this version, restart what changed, roll back on failure
+    Upgrade(UpgradeArgs),
+    /// Remove exactly what was installed; profiles and their data stay
+    Uninstall(UninstallArgs),
+    /// Write the units to a directory or to standard output; touches nothing else
+    Render(RenderArgs),
+    /// Start a profile's gateway in this process, or refuse (69: it has an owner, 78: it cannot run); used by the unit
+    Exec(ExecArgs),
+    /// Stop the unit's gateway as planned, and end it when it hangs in its exit; used by the unit
+    PlannedStop(HelperArgs),
+    /// Ask the unit's gateway to finish its work and restart; used by the unit
+    PlannedRestart,
+    /// Tell a planned restart from a takeover for gateways 0.16 and 0.17; used by the unit
+    PostStop(HelperArgs),
+    /// Print the man page or shell completions
+    Generate(GenerateArgs),
+}
+
+/// Which manager is meant.
+#[derive(Debug, Clone, Args)]
+pub struct ScopeArgs {
+    /// The system's manager: starts at boot, needs root (default as root)
+    #[arg(long, conflicts_with = "user")]
+    pub system: bool,
+    /// Your own manager (default otherwise)
+    #[arg(long)]
+    pub user: bool,
+    /// Work on a system image in DIR; nothing that runs is asked or changed
+    #[arg(long, value_name = "DIR")]
+    pub root: Option<PathBuf>,
+}
+
+impl ScopeArgs {
+    /// The scope that was asked for, or the default for this account.
+    pub fn scope(&self) -> Scope {
+        if self.user || (!self.system && !nix::unistd::geteuid().is_root()) {
+            Scope::User
+        } else {
+            Scope::System
+        }
+    }
+}
+
+/// How much is said, and how.
+#[derive(Debug, Clone, Args)]
+pub struct OutputArgs {
+    /// Say nothing but errors
+    #[arg(long, short)]
+    pub quiet: bool,
+    /// Report as JSON on standard output
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Settings of the profiles to install.
+#[derive(Debug, Clone, Args)]
+pub struct SettingArgs {
+    /// Profile to run; give it again for more
+    #[arg(long = "profile", short, value_name = "NAME")]
+    pub profiles: Vec<ProfileName>,
+    /// The hermes executable; found in the usual places when left out
+    #[arg(long, value_name = "PATH")]
+    pub hermes: Option<PathBuf>,
+    /// The hermes root, HERMES_HOME of the default profile [default: /var/lib/hermes, or ~/.hermes]
+    #[arg(long, value_name = "DIR")]
+    pub home: Option<PathBuf>,
+    /// Account that the gateway runs as, in the system's manager [default: hermes]
+    #[arg(long, value_name = "USER")]
+    pub run_as: Option<String>,
+    /// File with environment variables for the gateway; give it again for more
+    #[arg(long = "environment-file", value_name = "PATH")]
+    pub environment_files: Vec<PathBuf>,
+    /// Seconds the gateway may take to finish its work when it is stopped
+    #[arg(long, value_name = "SECONDS")]
+    pub drain_timeout: Option<u32>,
+    /// Read settings from FILE instead of the usual places
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+}
+
+/// Arguments of install.
+#[derive(Debug, Clone, Args)]
+pub struct InstallArgs {
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub settings: SettingArgs,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub scope: ScopeArgs,
+    /// Do not start the unit at boot
+    #[arg(long)]
+    pub no_enable: bool,
+    /// Do not start the unit now
+    #[arg(long)]
+    pub no_start: bool,
+    /// Replace files that somebody else wrote or edited; a backup is kept
+    #[arg(long)]
+    pub force: bool,
+    /// Answer yes to questions
+    #[arg(long, short)]
+    pub yes: bool,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub output: OutputArgs,
+}
+
+/// Arguments of plan.
+#[derive(Debug, Args)]
+pub struct PlanArgs {
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub install: InstallArgs,
+    /// Show the changes as a unified diff
+    #[arg(long, conflicts_with = "json")]
+    pub diff: bool,
+}
+
+/// Arguments of status.
+#[derive(Debug, Args)]
+pub struct StatusArgs {
+    /// Show this profile only; give it again for more
+    #[arg(long = "profile", short, value_name = "NAME")]
+    pub profiles: Vec<ProfileName>,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub scope: ScopeArgs,
+    /// Report as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of upgrade.
+#[derive(Debug, Args)]
+pub struct UpgradeArgs {
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub scope: ScopeArgs,
+    /// Replace files that somebody else edited; a backup is kept
+    #[arg(long)]
+    pub force: bool,
+    /// Do not ask before gateways are restarted
+    #[arg(long, short)]
+    pub yes: bool,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub output: OutputArgs,
+}
+
+/// Arguments of uninstall.
+#[derive(Debug, Args)]
+pub struct UninstallArgs {
+    /// Remove this profile's unit only; give it again for more
+    #[arg(long = "profile", short, value_name = "NAME")]
+    pub profiles: Vec<ProfileName>,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub scope: ScopeArgs,
+    /// Do not ask
+    #[arg(long, short)]
+    pub yes: bool,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub output: OutputArgs,
+}
+
+/// Arguments of render.
+#[derive(Debug, Args)]
+pub struct RenderArgs {
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub settings: SettingArgs,
+    /// Who will place the files
+    #[arg(long, value_enum, default_value = "host")]
+    pub layout: Layout,
+    /// Which manager they are for; both when left out
+    #[arg(long, value_enum)]
+    pub scope: Option<Scope>,
+    /// The systemd version they are for; newer directives are left out
+    #[arg(long, value_name = "N", default_value_t = SYSTEMD_FLOOR)]
+    pub systemd: u32,
+    /// The directory above bin/hermes-install in the units of the nix layout
+    #[arg(long, value_name = "DIR")]
+    pub prefix: Option<PathBuf>,
+    /// Write the files under DIR instead of to standard output
+    #[arg(long, short, value_name = "DIR")]
+    pub output: Option<PathBuf>,
+}
+
+/// Arguments of exec.
+#[derive(Debug, Args)]
+pub struct ExecArgs {
+    /// Profile to run
+    #[arg(long, short, value_name = "NAME")]
+    pub profile: ProfileName,
+    /// The hermes root; HERMES_HOME, then ~/.hermes when left out
+    #[arg(long, value_name = "DIR")]
+    pub home: Option<PathBuf>,
+    /// The hermes executable; found in the usual places when left out
+    #[arg(long, value_name = "PATH")]
+    pub hermes: Option<PathBuf>,
+}
+
+/// Arguments of the unit's helpers; the rest comes from systemd's environment.
+#[derive(Debug, Args)]
+pub struct HelperArgs {
+    /// Profile that the unit runs
+    #[arg(long, value_name = "NAME")]
+    pub profile: ProfileName,
+}
+
+/// Arguments of generate.
+#[derive(Debug, Args)]
+pub struct GenerateArgs {
+    #[command(subcommand)]
+    #[allow(missing_docs)]
+    pub what: Generate,
+}
+
+/// What can be generated.
+#[derive(Debug, Subcommand)]
+pub enum Generate {
+    /// hermes-install(1) in roff
+    Man,
+    /// A completion script
+    Completions {
+        /// The shell it is for
+        #[arg(value_enum)]
+        shell: Shell,
+    },
+}
+
+/// Shells with completions.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+#[allow(missing_docs)]
+pub enum Shell {
+    Bash,
+    Elvish,
+    Fish,
+    Zsh,
+}

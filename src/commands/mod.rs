@@ -1,0 +1,16 @@
+//! One short function per verb. Each returns its exit status.
+
+pub mod generate;
+pub mod install;
+pub mod render;
+pub mod status;
+pub mod uninstall;
+pub mod unit;
+pub mod upgrade;
+
+/// Done, or already as wanted.
+pub const DONE: u8 = 0;
+/// Something differs, or a person has to decide.
+pub const DIFFERS: u8 = 1;
+/// Wrong usage, or trouble.
+pub const TROUBLE: u8 = 2;

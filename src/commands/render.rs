@@ -1,0 +1,106 @@
+//! `render`: configuration to files, nothing else.
+
+use std::path::Path;
+
+use anyhow::{Context as _, Result};
+
+use super::DONE;
+use crate::apply::Writer;
+use crate::cli::RenderArgs;
+use crate::config::{Config, Settings};
+use crate::layout::Scope;
+use crate::model::{Account, Instance, Model};
+use crate::profile::ProfileName;
+use crate::render::render as render_model;
+use crate::report;
+use crate::tree::{Entry, Tree};
+
+/// Render to a directory or to standard output.
+pub fn render(args: &RenderArgs) -> Result<u8> {
+    let config = match &args.settings.config {
+        Some(file) => {
+            let name = file.display().to_string();
+            let text = std::fs::read_to_string(file)
+                .with_context(|| format!("configuration `{name}` cannot be read"))?;
+            Config::parse(&text, &name)?
+        }
+        None => Config::default(),
+    };
+    let flags = Settings::from_args(&args.settings)?;
+    let mut profiles = args.settings.profiles.clone();
+    if profiles.is_empty() {
+        profiles.extend(config.profiles.keys().cloned());
+    }
+    let scopes = args
+        .scope
+        .map_or(vec![Scope::System, Scope::User], |scope| vec![scope]);
+    let mut tree = Tree::new();
+    for scope in scopes {
+        let instances = profiles
+            .iter()
+            .map(|p| instance(p, scope, config.settings(p, &flags)))
+            .collect();
+        tree.extend(render_model(&Model {
+            layout: args.layout,
+            scope,
+            systemd: args.systemd,
+            prefix: args.prefix.clone(),
+            shared_units: true,
+            instances,
+        })?);
+    }
+    match &args.output {
+        Some(directory) => write(directory, &tree)?,
+        None => report::bytes(text(&tree).as_bytes()),
+    }
+    Ok(DONE)
+}
+
+/// Settings as they are, without a host to look at.
+fn instance(profile: &ProfileName, scope: Scope, settings: Settings) -> Instance {
+    let account = settings.run_as.map(|user| Account {
+        group: user.clone(),
+        user,
+    });
+    let plain = Instance::plain(profile.clone(), scope);
+    Instance {
+        root: settings.home,
+        hermes: settings.hermes,
+        account: match scope {
+            Scope::System => account.or(plain.account.clone()),
+            Scope::User => None,
+        },
+        environment_files: settings.environment_files.unwrap_or_default(),
+        drain_timeout: settings.drain_timeout,
+        read_write_paths: settings.read_write_paths.unwrap_or_default(),
+        memory_high: settings.memory_high,
+        memory_max: settings.memory_max,
+        ..plain
+    }
+}
+
+/// All files one after the other, each under its name, as `systemctl cat` prints them.
+fn text(tree: &Tree) -> String {
+    let mut out = String::new();
+    for (path, entry) in tree {
+        if !out.is_empty() {
+            out.push('\n');
+        }
+        out.push_str(&format!(
+            "# {path}\n{}",
+            entry.as_text().unwrap_or_default()
+        ));
+    }
+    out
+}
+
+fn write(directory: &Path, tree: &Tree) -> Result<()> {
+    std::fs::create_dir_all(directory)
+        .with_context(|| format!("`{}` cannot be created", directory.display()))?;
+    let mut writer = Writer::new(directory);
+    for (path, entry) in tree {
+        let entry: &Entry = entry;
+        writer.put(path, entry)?;
+    }
+    Ok(())
+}

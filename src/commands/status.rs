@@ -1,0 +1,333 @@
+//! `status`: every profile on this host, who has it, and whether what was installed is still so. Changes nothing.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+use serde::Serialize;
+
+use super::{DIFFERS, DONE};
+use crate::change::read_receipt;
+use crate::cli::StatusArgs;
+use crate::gateway;
+use crate::host::Host;
+use crate::launch::account_name;
+use crate::layout::Scope;
+use crate::observe::{Actual, look};
+use crate::process::{Process, spoken};
+use crate::profile::{ProfileName, discover};
+use crate::receipt::Receipt;
+use crate::report;
+use crate::systemctl::Properties;
+use crate::watch::ending;
+
+/// One profile in one scope.
+#[derive(Debug, Serialize)]
+struct Row {
+    profile: ProfileName,
+    scope: Scope,
+    unit: String,
+    home: PathBuf,
+    /// Whether a receipt lists it.
+    installed: bool,
+    /// `running`, `starting`, `restarting`, `stopped`, `failed`, `owned-elsewhere` or `unknown`.
+    state: &'static str,
+    active_state: String,
+    sub_state: String,
+    result: String,
+    main_pid: i32,
+    n_restarts: u32,
+    exit_status: Option<i32>,
+    enabled: bool,
+    /// Who has the profile now.
+    owner: Option<OwnerRow>,
+    /// Why the owner is not known, if it is not.
+    unknown: Option<String>,
+    /// The way to more, or out.
+    hint: Option<String>,
+    /// What differs from what was installed.
+    drift: Vec<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct OwnerRow {
+    pid: i32,
+    unit: Option<String>,
+    terminal: Option<String>,
+    user: String,
+    command: String,
+    age_seconds: u64,
+}
+
+/// Show the profiles.
+pub fn status(args: &StatusArgs) -> Result<u8> {
+    let host = Host::observer(args.scope.scope(), args.scope.root.as_deref())?;
+    let receipt = read_receipt(&host)?;
+    let mut profiles: Vec<(ProfileName, PathBuf)> = receipt
+        .instances
+        .iter()
+        .map(|i| {
+            (
+                i.profile.clone(),
+                i.root.clone().unwrap_or_else(|| host.default_root()),
+            )
+        })
+        .collect();
+    for profile in discover(&host.at(&host.default_root())) {
+        if !profiles.iter().any(|(known, _)| *known == profile) {
+            profiles.push((profile, host.default_root()));
+        }
+    }
+    if !args.profiles.is_empty() {
+        let is_unknown =
+            |wanted: &&ProfileName| !profiles.iter().any(|(known, _)| known == *wanted);
+        if let Some(wanted) = args.profiles.iter().find(is_unknown) {
+            anyhow::bail!(
+                "profile `{wanted}` is neither installed in the {} scope nor under `{}`; see `hermes-install status`",
+                host.scope.name(),
+                host.default_root().display()
+            );
+        }
+        profiles.retain(|(profile, _)| args.profiles.contains(profile));
+    }
+    profiles.sort();
+    let units: Vec<String> = profiles.iter().map(|(p, _)| p.unit()).collect();
+    let states = if host.is_live() {
+        host.manager().show(&units)?
+    } else {
+        Vec::new()
+    };
+    let shared = shared_drift(&host, &receipt);
+    let rows: Vec<Row> = profiles
+        .into_iter()
+        .map(|(profile, root)| {
+            let state = states.iter().find(|s| s.get("Id") == Some(&profile.unit()));
+            row(&host, &receipt, &profile, &root, state, &shared)
+        })
+        .collect();
+    let is_as_wanted = rows.iter().all(|r| {
+        r.drift.is_empty()
+            && (!r.installed || !host.is_live() || matches!(r.state, "running" | "stopped"))
+    });
+    if args.json {
+        report::json(&serde_json::json!({ "profiles": rows }));
+    } else {
+        report::print(text(&host, &rows));
+    }
+    Ok(if is_as_wanted { DONE } else { DIFFERS })
+}
+
+fn row(
+    host: &Host,
+    receipt: &Receipt,
+    profile: &ProfileName,
+    root: &Path,
+    state: Option<&Properties>,
+    shared: &[String],
+) -> Row {
+    let unit = profile.unit();
+    let home = profile.home(root);
+    let get = |key: &str| state.and_then(|s| s.get(key)).cloned().unwrap_or_default();
+    let main_pid: i32 = get("MainPID").parse().unwrap_or_default();
+    let installed = receipt.instances.iter().any(|i| i.profile == *profile);
+    let (found, unknown) = match host.is_live().then(|| gateway::owner(&home)) {
+        Some(Ok(owner)) => (owner, None),
+        Some(Err(e)) => (
+            None,
+            Some(format!("`{}` cannot be examined: {e}", home.display())),
+        ),
+        None => (None, None),
+    };
+    let process = found.as_ref().and_then(|o| o.process.clone());
+    let active = get("ActiveState");
+    let is_own = process.as_ref().is_some_and(|p| p.pid == main_pid);
+    let label = match (found.is_some(), active.as_str()) {
+        (true, _) if !is_own => "owned-elsewhere",
+        (true, _)
+            if gateway::State::read(&home).is_some_and(|s| s.pid == main_pid && s.is_up()) =>
+        {
+            "running"
+        }
+        (true, _) => "starting",
+        (false, _) if unknown.is_some() => "unknown",
+        (false, "failed") => "failed",
+        (false, "activating") => "restarting",
+        (false, "active" | "reloading") => "starting",
+        (false, _) if host.is_live() => "stopped",
+        (false, _) => "unknown",
+    };
+    let mut drift = if installed {
+        shared.to_vec()
+    } else {
+        Vec::new()
+    };
+    drift.extend(
+        receipt
+            .files
+            .iter()
+            .filter(|(path, _)| path.contains(&unit))
+            .filter_map(|f| drifted(host, f)),
+    );
+    if get("NeedDaemonReload") == "yes" {
+        drift.push(format!(
+            "`{unit}` changed on disk; {} daemon-reload",
+            host.manager().typed()
+        ));
+    }
+    if !receipt.pending.is_empty() && installed {
+        drift.push(
+            "an earlier run was cut short; run `hermes-install` for this profile again".to_owned(),
+        );
+    }
+    let hint = hint(host, label, &unit, process.as_ref(), state);
+    Row {
+        profile: profile.clone(),
+        scope: host.scope,
+        installed,
+        state: label,
+        sub_state: get("SubState"),
+        result: get("Result"),
+        main_pid,
+        n_restarts: get("NRestarts").parse().unwrap_or_default(),
+        exit_status: (get("ExecMainCode") == "1")
+            .then(|| get("ExecMainStatus").parse().unwrap_or_default()),
+        enabled: is_enabled(host, profile),
+        owner: process.map(|p| owner_row(&p)),
+        unknown,
+        hint,
+        drift,
+        active_state: active,
+        unit,
+        home,
+    }
+}
+
+fn owner_row(process: &Process) -> OwnerRow {
+    OwnerRow {
+        pid: process.pid,
+        unit: process
+            .unit()
+            .filter(crate::process::UnitRef::is_service)
+            .map(|u| u.name),
+        terminal: process.terminal(),
+        user: account_name(process.uid),
+        command: process.argv.join(" "),
+        age_seconds: process.age().as_secs(),
+    }
+}
+
+/// Enabled means linked into some target; systemctl says `enabled` for that, and knows nothing of an image.
+fn is_enabled(host: &Host, profile: &ProfileName) -> bool {
+    crate::desired::links(host, profile)
+        .iter()
+        .any(|link| matches!(look(&host.root, link), Ok(Actual::Present(..))))
+}
+
+/// Files of ours that belong to no single profile and are not as we wrote them.
+fn shared_drift(host: &Host, receipt: &Receipt) -> Vec<String> {
+    let instance = |path: &str| {
+        receipt
+            .instances
+            .iter()
+            .any(|i| path.contains(&i.profile.unit()))
+    };
+    receipt
+        .files
+        .iter()
+        .filter(|(path, _)| !instance(path))
+        .filter_map(|f| drifted(host, f))
+        .collect()
+}
+
+fn drifted(host: &Host, (path, stamp): (&String, &crate::tree::Stamp)) -> Option<String> {
+    match look(&host.root, path) {
+        Ok(Actual::Present(entry, _)) if entry.stamp() == *stamp => None,
+        Ok(Actual::Present(..)) => Some(format!("`/{path}` was edited")),
+        Ok(Actual::Missing) => Some(format!("`/{path}` is gone")),
+        Ok(Actual::Other(what)) => Some(format!("`/{path}` is {what}")),
+        Err(e) => Some(format!("{e:#}")),
+    }
+}
+
+fn hint(
+    host: &Host,
+    label: &str,
+    unit: &str,
+    process: Option<&Process>,
+    state: Option<&Properties>,
+) -> Option<String> {
+    let typed = host.manager().typed();
+    match label {
+        "failed" | "restarting" => {
+            let user = if host.scope == Scope::User {
+                " --user"
+            } else {
+                ""
+            };
+            let why = state.map(ending).unwrap_or_default();
+            Some(format!(
+                "ended with {why}; see `journalctl{user} -u {unit} -n 20`"
+            ))
+        }
+        "owned-elsewhere" => Some(process.map_or_else(
+            || "its owner cannot be seen from here; look in containers on this host".to_owned(),
+            |p| {
+                format!(
+                    "to give it back to the unit: `{}`, then `{typed} start {unit}`",
+                    crate::launch::stop_command(p)
+                )
+            },
+        )),
+        "stopped" if state.is_some_and(|s| s.get("LoadState").is_some_and(|l| l == "loaded")) => {
+            Some(format!("`{typed} start {unit}`"))
+        }
+        _ => None,
+    }
+}
+
+fn text(host: &Host, rows: &[Row]) -> String {
+    if rows.is_empty() {
+        return format!(
+            "no profile is installed in the {} scope, and there is none under `{}`\n",
+            host.scope.name(),
+            host.default_root().display()
+        );
+    }
+    let mut out = String::new();
+    for row in rows {
+        let boot = match (row.installed, row.enabled) {
+            (false, false) => "not installed here",
+            (_, true) => "starts at boot",
+            (true, false) => "does not start at boot",
+        };
+        let restarts = match row.n_restarts {
+            0 => String::new(),
+            n => format!(", {n} automatic restarts"),
+        };
+        out += &format!(
+            "{}: {} ({} scope, {boot}{restarts})\n",
+            row.profile,
+            row.state,
+            row.scope.name()
+        );
+        if let Some(owner) = &row.owner {
+            let place = match (&owner.unit, &owner.terminal) {
+                (Some(unit), _) => format!("unit {unit}"),
+                (None, Some(terminal)) => format!("on {terminal}"),
+                (None, None) => "no terminal".to_owned(),
+            };
+            let age = spoken(std::time::Duration::from_secs(owner.age_seconds));
+            out += &format!(
+                "  owner  pid {} of {}, {place}, for {age}: {}\n",
+                owner.pid, owner.user, owner.command
+            );
+        }
+        out += &format!("  home   {}\n", row.home.display());
+        for line in row.unknown.iter().chain(&row.hint) {
+            out += &format!("  next   {line}\n");
+        }
+        for line in &row.drift {
+            out += &format!("  drift  {line}\n");
+        }
+    }
+    out
+}

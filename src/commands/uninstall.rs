@@ -1,0 +1,110 @@
+//! `uninstall`: what the receipt lists, and nothing else.
+
+use anyhow::{Result, bail};
+
+use super::DONE;
+use crate::apply::Lock;
+use crate::change::{Change, read_receipt, take_down};
+use crate::cli::UninstallArgs;
+use crate::desired::{desired, links};
+use crate::host::Host;
+use crate::observe::{Actual, look, observe};
+use crate::plan::plan;
+use crate::preflight::{refuse, systemd_level};
+use crate::report::{self, Report};
+
+/// Remove some profiles' units, or everything.
+pub fn uninstall(args: &UninstallArgs) -> Result<u8> {
+    let report = Report {
+        quiet: args.output.quiet,
+        json: args.output.json,
+    };
+    let host = Host::new(args.scope.scope(), args.scope.root.as_deref())?;
+    let _lock = Lock::take(&host.lock_directory())?;
+    let receipt = read_receipt(&host)?;
+    if receipt.is_empty() {
+        report.done(format!(
+            "nothing is installed in the {} scope; nothing was changed",
+            host.scope.name()
+        ));
+        return Ok(DONE);
+    }
+    let is_known =
+        |name: &crate::profile::ProfileName| receipt.instances.iter().any(|i| i.profile == *name);
+    if let Some(unknown) = args.profiles.iter().find(|p| !is_known(p)) {
+        let names: Vec<&str> = receipt
+            .instances
+            .iter()
+            .map(|i| i.profile.as_str())
+            .collect();
+        bail!(
+            "profile `{unknown}` is not installed in the {} scope; installed: {}",
+            host.scope.name(),
+            names.join(", ")
+        );
+    }
+    let is_going = |profile: &crate::profile::ProfileName| {
+        args.profiles.is_empty() || args.profiles.contains(profile)
+    };
+    let (going, staying): (Vec<_>, Vec<_>) = receipt
+        .instances
+        .iter()
+        .cloned()
+        .partition(|i| is_going(&i.profile));
+    let stop: Vec<String> = going.iter().map(|i| i.profile.unit()).collect();
+    if args.profiles.is_empty() && !args.yes {
+        match report::ask(&format!("stop and remove {}?", stop.join(", "))) {
+            Some(true) => {}
+            Some(false) => refuse!("nothing was changed"),
+            None => refuse!(
+                "this would stop and remove {}; say so with `--yes`, or name profiles with `--profile`",
+                stop.join(", ")
+            ),
+        }
+    }
+    let level = if staying.is_empty() {
+        crate::layout::SYSTEMD_FLOOR
+    } else {
+        systemd_level(&host)?
+    };
+    let is_there = |path: &String| matches!(look(&host.root, path), Ok(Actual::Present(..)));
+    let mut tree = desired(&host, level, &staying, |profile| {
+        links(&host, profile).iter().any(is_there)
+    })?;
+    // Files that stay are left as they are: bringing them up to date is upgrade's business.
+    let recorded = observe(&host.root, tree.keys())?;
+    for (path, actual) in recorded {
+        match actual {
+            Actual::Present(entry, _) => tree.insert(path, entry),
+            _ => tree.remove(&path),
+        };
+    }
+    let observed = observe(&host.root, tree.keys().chain(receipt.paths()))?;
+    let plan = plan(
+        &tree,
+        &receipt,
+        &observed,
+        nix::unistd::geteuid().as_raw(),
+        false,
+    );
+    let linger = receipt.linger && !staying.is_empty();
+    let change = Change {
+        host: &host,
+        report: &report,
+        old: receipt,
+        plan,
+        instances: staying,
+        linger,
+        up: Vec::new(),
+    };
+    let removed = take_down(change, &stop)?;
+    if report.json {
+        report::json(&serde_json::json!({ "files_removed": removed, "units": stop }));
+    } else {
+        report.done(format!(
+            "{} removed; profiles and their data are untouched",
+            stop.join(", ")
+        ));
+    }
+    Ok(DONE)
+}

@@ -1,0 +1,106 @@
+//! `upgrade`: what the receipt lists, rendered by this version, shown and applied.
+
+use anyhow::Result;
+
+use super::DONE;
+use crate::apply::Lock;
+use crate::change::{Change, carry_out, read_receipt};
+use crate::cli::UpgradeArgs;
+use crate::desired::{desired, links};
+use crate::host::Host;
+use crate::observe::{Actual, look, observe};
+use crate::plan::plan;
+use crate::preflight::{refuse, systemd_level};
+use crate::report::{self, Report};
+
+/// Bring a host up to this version.
+pub fn upgrade(args: &UpgradeArgs) -> Result<u8> {
+    let report = Report {
+        quiet: args.output.quiet,
+        json: args.output.json,
+    };
+    let host = Host::new(args.scope.scope(), args.scope.root.as_deref())?;
+    let _lock = Lock::take(&host.lock_directory())?;
+    let receipt = read_receipt(&host)?;
+    if receipt.is_empty() {
+        refuse!(
+            "nothing is installed in the {} scope; install with `hermes-install --profile NAME`",
+            host.scope.name()
+        );
+    }
+    let is_there = |path: &String| matches!(look(&host.root, path), Ok(Actual::Present(..)));
+    let tree = desired(
+        &host,
+        systemd_level(&host)?,
+        &receipt.instances,
+        |profile| links(&host, profile).iter().any(is_there),
+    )?;
+    let observed = observe(&host.root, tree.keys().chain(receipt.paths()))?;
+    let plan = plan(
+        &tree,
+        &receipt,
+        &observed,
+        nix::unistd::geteuid().as_raw(),
+        args.force,
+    );
+    let conflicts = plan.conflicts();
+    if !args.output.quiet && !args.output.json {
+        report::print(plan.to_diff());
+    }
+    if !conflicts.is_empty() {
+        refuse!(
+            "nothing was changed, because of files that are not as we left them:\n  {}",
+            conflicts.join("\n  ")
+        );
+    }
+    // Only what runs is restarted: a stopped unit was stopped by somebody.
+    let mut up = Vec::new();
+    if host.is_live() {
+        let units: Vec<String> = receipt.instances.iter().map(|i| i.profile.unit()).collect();
+        let states = host.manager().show(&units)?;
+        for instance in &receipt.instances {
+            let unit = instance.profile.unit();
+            let state = states.iter().find(|s| s.get("Id") == Some(&unit));
+            if state
+                .and_then(|s| s.get("ActiveState"))
+                .is_some_and(|s| s == "active")
+            {
+                let root = instance.root.clone().unwrap_or_else(|| host.default_root());
+                up.push((unit, instance.profile.home(&root)));
+            }
+        }
+    }
+    if !plan.is_empty() && !up.is_empty() && !args.yes {
+        let names: Vec<&str> = up.iter().map(|(unit, _)| unit.as_str()).collect();
+        if report::ask(&format!(
+            "apply this and restart {} where its unit changed?",
+            names.join(", ")
+        )) == Some(false)
+        {
+            refuse!("nothing was changed");
+        }
+    }
+    let outcome = carry_out(Change {
+        host: &host,
+        report: &report,
+        linger: receipt.linger,
+        instances: receipt.instances.clone(),
+        old: receipt,
+        plan,
+        up,
+    })?;
+    if report.json {
+        report::json(
+            &serde_json::json!({ "files_changed": outcome.files, "restarted": outcome.started }),
+        );
+    } else if outcome.files == 0 {
+        report.done("everything is of this version already; nothing was changed");
+    } else {
+        report.done(format!(
+            "{} files changed, {} gateways restarted",
+            outcome.files,
+            outcome.started.len()
+        ));
+    }
+    Ok(DONE)
+}

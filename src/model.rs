@@ -1,0 +1,238 @@
+//! What a template may see, validated: after this no value can break a unit. Pure.
+
+use std::path::{Component, Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::escape::{self, Unwritable};
+use crate::layout::{ACCOUNT, Layout, SYSTEMD_FLOOR, Scope};
+use crate::profile::ProfileName;
+
+/// Everything that rendering depends on.
+#[derive(Debug, Clone)]
+pub struct Model {
+    /// Who places the files.
+    pub layout: Layout,
+    /// Which manager runs them.
+    pub scope: Scope,
+    /// The systemd version they are for; newer directives are left out.
+    pub systemd: u32,
+    /// The directory above `bin/hermes-install`, for the Nix layout.
+    pub prefix: Option<PathBuf>,
+    /// Whether the units of all profiles are part of the tree, or a package owns them already.
+    pub shared_units: bool,
+    /// The profiles with settings of their own.
+    pub instances: Vec<Instance>,
+}
+
+/// One profile's settings, resolved. What equals the template unit's default is absent from the rendered drop-in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Instance {
+    /// The profile.
+    pub profile: ProfileName,
+    /// The hermes root; `None` is the one that the template unit names.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub root: Option<PathBuf>,
+    /// The hermes executable; `None` leaves the search to the launcher.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hermes: Option<PathBuf>,
+    /// Account and group the gateway runs as; `None` in user scope.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account: Option<Account>,
+    /// Files with the gateway's environment.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub environment_files: Vec<PathBuf>,
+    /// Seconds the gateway may take to finish its turns when it is stopped, as the user set it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drain_timeout: Option<u32>,
+    /// Seconds of drain that the gateway itself is configured for, as seen at install.
+    #[serde(default)]
+    pub gateway_drain: u32,
+    /// Version of hermes seen at install.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hermes_version: Option<String>,
+    /// Whether paths under /home, /root or /run/user are needed.
+    #[serde(default)]
+    pub home_access: bool,
+    /// Paths beside the hermes root that the gateway may write.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub read_write_paths: Vec<PathBuf>,
+    /// `MemoryHigh=` and `MemoryMax=`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory_high: Option<String>,
+    /// See `memory_high`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory_max: Option<String>,
+}
+
+/// An account and its group, by name.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Account {
+    /// User name.
+    pub user: String,
+    /// Group name.
+    pub group: String,
+}
+
+impl Default for Account {
+    fn default() -> Self {
+        Self {
+            user: ACCOUNT.to_owned(),
+            group: ACCOUNT.to_owned(),
+        }
+    }
+}
+
+/// A model that cannot be rendered.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub enum Invalid {
+    /// A value that no unit file can hold.
+    #[error("profile `{profile}`: {source}")]
+    Unwritable {
+        /// The profile it belongs to.
+        profile: ProfileName,
+        /// Which value and why.
+        source: Unwritable,
+    },
+    /// A path that is not absolute or climbs with `..`.
+    #[error("profile `{profile}`: `{setting}` is `{path}`: give an absolute path without `..`")]
+    Path {
+        /// The profile it belongs to.
+        profile: ProfileName,
+        /// The setting.
+        setting: &'static str,
+        /// Its value.
+        path: PathBuf,
+    },
+    /// A path that is not UTF-8.
+    #[error(
+        "profile `{profile}`: `{setting}` is {path:?}: a unit file is UTF-8, and so must be this path"
+    )]
+    NotUtf8 {
+        /// The profile it belongs to.
+        profile: ProfileName,
+        /// The setting.
+        setting: &'static str,
+        /// Its value.
+        path: PathBuf,
+    },
+    /// A systemd older than the floor.
+    #[error(
+        "systemd {0} is older than {SYSTEMD_FLOOR}, the oldest that these units are made for; \
+         upgrade the system, or render with `--systemd {SYSTEMD_FLOOR}` at your own risk"
+    )]
+    Systemd(u32),
+    /// A prefix that would need quoting in an Exec line.
+    #[error("prefix `{0}`: give an absolute path of letters, digits and `/._+-` only")]
+    Prefix(PathBuf),
+    /// The same profile twice.
+    #[error("profile `{0}` is given twice; name each profile once")]
+    Twice(ProfileName),
+}
+
+impl Instance {
+    /// A profile of this scope as the template unit runs it without any drop-in.
+    pub fn plain(profile: ProfileName, scope: Scope) -> Self {
+        Self {
+            profile,
+            root: None,
+            hermes: None,
+            account: (scope == Scope::System).then(Account::default),
+            environment_files: Vec::new(),
+            drain_timeout: None,
+            gateway_drain: 0,
+            hermes_version: None,
+            home_access: false,
+            read_write_paths: Vec::new(),
+            memory_high: None,
+            memory_max: None,
+        }
+    }
+
+    /// Whether this gateway ends a planned restart with exit status 0 under systemd: 0.16 and 0.17 do
+    /// (hermes-agent PR 56362; gateway/run.py of 0.16.0), all others exit 75.
+    pub fn exits_zero_on_restart(&self) -> bool {
+        self.hermes_version
+            .as_deref()
+            .is_some_and(|v| v.starts_with("0.16.") || v.starts_with("0.17."))
+    }
+
+    fn check(&self) -> Result<(), Invalid> {
+        let path = |setting: &'static str, path: &Path| {
+            let Some(text) = path.to_str() else {
+                return Err(Invalid::NotUtf8 {
+                    profile: self.profile.clone(),
+                    setting,
+                    path: path.to_owned(),
+                });
+            };
+            self.check_text(setting, text)?;
+            let climbs = path.components().any(|c| c == Component::ParentDir);
+            if !path.is_absolute() || climbs {
+                return Err(Invalid::Path {
+                    profile: self.profile.clone(),
+                    setting,
+                    path: path.to_owned(),
+                });
+            }
+            Ok(())
+        };
+        if let Some(root) = &self.root {
+            path("home", root)?;
+        }
+        if let Some(hermes) = &self.hermes {
+            path("hermes", hermes)?;
+        }
+        for file in &self.environment_files {
+            path("environment-file", file)?;
+        }
+        for dir in &self.read_write_paths {
+            path("read-write-paths", dir)?;
+        }
+        if let Some(account) = &self.account {
+            self.check_text("run-as", &account.user)?;
+            self.check_text("run-as", &account.group)?;
+        }
+        for (setting, value) in [
+            ("memory-high", &self.memory_high),
+            ("memory-max", &self.memory_max),
+        ] {
+            if let Some(value) = value {
+                self.check_text(setting, value)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn check_text(&self, setting: &str, value: &str) -> Result<(), Invalid> {
+        escape::check(setting, value).map_err(|source| Invalid::Unwritable {
+            profile: self.profile.clone(),
+            source,
+        })
+    }
+}
+
+impl Model {
+    /// Check everything that a template relies on.
+    pub fn validate(&self) -> Result<(), Invalid> {
+        if self.systemd < SYSTEMD_FLOOR {
+            return Err(Invalid::Systemd(self.systemd));
+        }
+        if let Some(prefix) = &self.prefix {
+            let plain = |c: char| c.is_ascii_alphanumeric() || "/._+-".contains(c);
+            let text = prefix.to_str().unwrap_or("%");
+            if !prefix.is_absolute() || !text.chars().all(plain) {
+                return Err(Invalid::Prefix(prefix.clone()));
+            }
+        }
+        let mut seen = std::collections::BTreeSet::new();
+        for instance in &self.instances {
+            instance.check()?;
+            if !seen.insert(&instance.profile) {
+                return Err(Invalid::Twice(instance.profile.clone()));
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,209 @@
+//! Processes as /proc shows them. Reads only; a process that goes away while it is read is simply not there.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// One process.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Process {
+    /// Process ID.
+    pub pid: i32,
+    /// Real owner.
+    pub uid: u32,
+    /// Its arguments; empty for a kernel thread or a zombie.
+    pub argv: Vec<String>,
+    /// Clock ticks from boot to its start: field 22 of /proc/PID/stat (proc_pid_stat(5)).
+    pub start: u64,
+    /// The same number as hermes reads it: the 22nd word, which is another field when the name holds a space.
+    pub naive_start: Option<u64>,
+    /// Device number of its terminal, 0 without one.
+    tty: i32,
+}
+
+impl Process {
+    /// The process with this ID; `None` when there is none or it is a zombie.
+    pub fn read(pid: i32) -> Option<Self> {
+        let dir = dir(pid);
+        let stat = fs::read_to_string(dir.join("stat")).ok()?;
+        // The name is in parentheses and may hold anything, parentheses too.
+        let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
+        if matches!(*fields.first()?, "Z" | "X") {
+            return None;
+        }
+        Some(Self {
+            pid,
+            uid: fs::metadata(&dir).ok()?.uid(),
+            argv: argv(pid)?,
+            start: fields.get(19)?.parse().ok()?,
+            naive_start: stat.split_whitespace().nth(21).and_then(|w| w.parse().ok()),
+            tty: fields.get(4)?.parse().ok()?,
+        })
+    }
+
+    /// How long it has been running.
+    pub fn age(&self) -> Duration {
+        let uptime = fs::read_to_string("/proc/uptime")
+            .ok()
+            .and_then(|t| t.split_whitespace().next()?.parse::<f64>().ok())
+            .unwrap_or_default();
+        // USER_HZ, the unit of this file, is 100 on every Linux ABI we build for (proc_pid_stat(5), time(7)).
+        Duration::from_secs_f64((uptime - self.start as f64 / 100.0).max(0.0))
+    }
+
+    /// The systemd unit it belongs to, innermost first, as its control group tells.
+    pub fn unit(&self) -> Option<UnitRef> {
+        let text = fs::read_to_string(dir(self.pid).join("cgroup")).ok()?;
+        // Version 2 has one line, `0::/path`; on a hybrid host the `name=systemd` line has the path.
+        let path = text
+            .lines()
+            .find_map(|l| l.strip_prefix("0::").filter(|p| *p != "/"))
+            .or_else(|| {
+                text.lines()
+                    .find_map(|l| l.split_once(":name=systemd:"))
+                    .map(|(_, p)| p)
+            })?;
+        UnitRef::from_cgroup(path)
+    }
+
+    /// Its controlling terminal, such as `pts/3`.
+    pub fn terminal(&self) -> Option<String> {
+        let (major, minor) = (
+            (self.tty >> 8) & 0xfff,
+            (self.tty & 0xff) | ((self.tty >> 12) & 0xfff00),
+        );
+        match major {
+            136..=143 => Some(format!("pts/{}", (major - 136) * 256 + minor)),
+            4 if minor < 64 => Some(format!("tty{minor}")),
+            4 => Some(format!("ttyS{}", minor - 64)),
+            _ => None,
+        }
+    }
+
+    /// A variable of the environment it was started with. `Err` when we may not look.
+    pub fn environ(&self) -> std::io::Result<Environ> {
+        fs::read(dir(self.pid).join("environ")).map(Environ)
+    }
+
+    /// A path as this process sees it, through its own mount namespace; needs the right to trace it.
+    pub fn sees(&self, path: &Path) -> PathBuf {
+        dir(self.pid)
+            .join("root")
+            .join(path.strip_prefix("/").unwrap_or(path))
+    }
+}
+
+/// An environment block.
+pub struct Environ(Vec<u8>);
+
+impl Environ {
+    /// The value of a variable.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.0
+            .split(|b| *b == 0)
+            .filter_map(|entry| std::str::from_utf8(entry).ok())
+            .find_map(|entry| entry.strip_prefix(name)?.strip_prefix('='))
+    }
+}
+
+/// A unit that a process runs in.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct UnitRef {
+    /// Unit name.
+    pub name: String,
+    /// The user whose manager runs it; `None` for the system manager.
+    pub user: Option<u32>,
+}
+
+impl UnitRef {
+    fn from_cgroup(path: &str) -> Option<Self> {
+        let name = path
+            .split('/')
+            .rfind(|part| part.ends_with(".service") || part.ends_with(".scope"))?;
+        let user = path.split('/').find_map(|part| {
+            part.strip_prefix("user@")?
+                .strip_suffix(".service")?
+                .parse()
+                .ok()
+        });
+        // user@UID.service itself is the system manager's.
+        let own = name.starts_with("user@");
+        Some(Self {
+            name: name.replace("\\x2d", "-"),
+            user: if own { None } else { user },
+        })
+    }
+
+    /// Whether it is a service, which somebody's systemd would have to stop, and not a login session's scope.
+    pub fn is_service(&self) -> bool {
+        self.name.ends_with(".service")
+    }
+}
+
+fn dir(pid: i32) -> PathBuf {
+    PathBuf::from(format!("/proc/{pid}"))
+}
+
+/// The arguments of a process; `None` when it is gone.
+pub fn argv(pid: i32) -> Option<Vec<String>> {
+    let bytes = fs::read(format!("/proc/{pid}/cmdline")).ok()?;
+    let text = String::from_utf8_lossy(&bytes);
+    Some(
+        text.trim_end_matches('\0')
+            .split('\0')
+            .filter(|_| !text.is_empty())
+            .map(str::to_owned)
+            .collect(),
+    )
+}
+
+/// The IDs of all processes that we can see.
+pub fn pids() -> impl Iterator<Item = i32> {
+    fs::read_dir("/proc")
+        .into_iter()
+        .flatten()
+        .flatten()
+        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+}
+
+/// A duration for people: its two largest units.
+pub fn spoken(age: Duration) -> String {
+    let s = age.as_secs();
+    match s {
+        0..60 => format!("{s} s"),
+        60..3600 => format!("{} min {} s", s / 60, s % 60),
+        3600..86400 => format!("{} h {} min", s / 3600, s / 60 % 60),
+        _ => format!("{} d {} h", s / 86400, s / 3600 % 24),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn our_own_process_is_read() {
+        let me = Process::read(std::process::id() as i32).expect("we run");
+        assert!(!me.argv.is_empty());
+        assert!(me.age() < Duration::from_secs(3600));
+    }
+
+    #[test]
+    fn a_control_group_names_unit_and_manager() {
+        let unit = |path| UnitRef::from_cgroup(path).map(|u| (u.name, u.user));
+        assert_eq!(
+            unit("/system.slice/system-hermes\\x2dgateway.slice/hermes-gateway@a-b.service"),
+            Some(("hermes-gateway@a-b.service".into(), None))
+        );
+        assert_eq!(
+            unit("/user.slice/user-1000.slice/user@1000.service/app.slice/x.service"),
+            Some(("x.service".into(), Some(1000)))
+        );
+        assert_eq!(
+            unit("/user.slice/user-1000.slice/session-3.scope"),
+            Some(("session-3.scope".into(), None))
+        );
+        assert_eq!(unit("/"), None);
+    }
+}

@@ -1,0 +1,179 @@
+//! Profile names and where a profile's files live. Pure but for [`discover`].
+//!
+//! The rules are the gateway's own (hermes_cli/profiles.py and hermes_constants.py, 0.13.0 to 0.19.0): a launcher
+//! that disagreed with it about a home would guard the wrong directory.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+/// A Hermes profile: `default`, or a name matching `[a-z0-9][a-z0-9_-]{0,63}`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct ProfileName(String);
+
+/// Names that hermes itself refuses (`_RESERVED_NAMES` in hermes_cli/profiles.py).
+const RESERVED: [&str; 5] = ["hermes", "test", "tmp", "root", "sudo"];
+
+/// Why a text is not a profile name.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum BadProfileName {
+    /// It does not match hermes' pattern.
+    #[error(
+        "`{0}` is not a profile name: use `default`, or lower-case letters, digits, `-` and `_`, \
+         starting with a letter or digit, at most 64 of them"
+    )]
+    Pattern(String),
+    /// It matches, but hermes keeps it for itself.
+    #[error("`{0}` is a name that hermes reserves; choose another, see `hermes profile list`")]
+    Reserved(String),
+}
+
+impl ProfileName {
+    /// The name as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether this is the profile that lives in the hermes root itself.
+    pub fn is_default(&self) -> bool {
+        self.0 == "default"
+    }
+
+    /// The profile home under a hermes root.
+    pub fn home(&self, root: &Path) -> PathBuf {
+        if self.is_default() {
+            root.to_owned()
+        } else {
+            root.join("profiles").join(&self.0)
+        }
+    }
+
+    /// The unit that runs this profile's gateway, in either scope.
+    pub fn unit(&self) -> String {
+        format!("hermes-gateway@{}.service", self.0)
+    }
+}
+
+impl FromStr for ProfileName {
+    type Err = BadProfileName;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let ok = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+        let mut chars = text.chars();
+        let valid = text.len() <= 64
+            && chars.next().is_some_and(ok)
+            && chars.all(|c| ok(c) || c == '_' || c == '-');
+        if !valid {
+            return Err(BadProfileName::Pattern(text.to_owned()));
+        }
+        if RESERVED.contains(&text) {
+            return Err(BadProfileName::Reserved(text.to_owned()));
+        }
+        Ok(Self(text.to_owned()))
+    }
+}
+
+impl TryFrom<String> for ProfileName {
+    type Error = BadProfileName;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        text.parse()
+    }
+}
+
+impl From<ProfileName> for String {
+    fn from(name: ProfileName) -> Self {
+        name.0
+    }
+}
+
+impl fmt::Display for ProfileName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// The hermes root that a process with this HERMES_HOME and home directory uses.
+///
+/// `~/.hermes` when HERMES_HOME is unset or inside it; `<x>` for `<x>/profiles/<name>`; else HERMES_HOME itself
+/// (`get_default_hermes_root`, hermes_constants.py of 0.19.0; the same since 0.13.0).
+pub fn root_for(hermes_home: Option<&Path>, user_home: &Path) -> PathBuf {
+    let native = user_home.join(".hermes");
+    match hermes_home {
+        None => native,
+        Some(home) if home.as_os_str().is_empty() || home.starts_with(&native) => native,
+        Some(home) => match home.parent() {
+            Some(parent) if parent.file_name().is_some_and(|n| n == "profiles") => {
+                parent.parent().unwrap_or(home).to_owned()
+            }
+            _ => home.to_owned(),
+        },
+    }
+}
+
+/// The profiles that exist under a hermes root: `default` when the root is there, then the named ones in order.
+pub fn discover(root: &Path) -> Vec<ProfileName> {
+    let mut found = Vec::new();
+    if root.is_dir() {
+        found.push(ProfileName("default".into()));
+    }
+    let mut named: Vec<ProfileName> = std::fs::read_dir(root.join("profiles"))
+        .into_iter()
+        .flatten()
+        .flatten()
+        .filter(|entry| entry.path().is_dir())
+        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+        .collect();
+    named.sort();
+    found.extend(named);
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_follow_the_pattern_of_hermes() {
+        for good in ["default", "coder", "a", "0-x_y", &"a".repeat(64)] {
+            assert!(good.parse::<ProfileName>().is_ok(), "{good}");
+        }
+        for bad in [
+            "",
+            "Coder",
+            "-x",
+            "_x",
+            "a b",
+            "a/b",
+            "../x",
+            "é",
+            "a\n",
+            &"a".repeat(65),
+        ] {
+            assert!(
+                matches!(bad.parse::<ProfileName>(), Err(BadProfileName::Pattern(_))),
+                "{bad}"
+            );
+        }
+        assert!(matches!(
+            "test".parse::<ProfileName>(),
+            Err(BadProfileName::Reserved(_))
+        ));
+    }
+
+    #[test]
+    fn the_root_is_found_as_hermes_finds_it() {
+        let root = |env: Option<&str>| root_for(env.map(Path::new), Path::new("/home/a"));
+        assert_eq!(root(None), Path::new("/home/a/.hermes"));
+        assert_eq!(root(Some("")), Path::new("/home/a/.hermes"));
+        assert_eq!(
+            root(Some("/home/a/.hermes/profiles/x")),
+            Path::new("/home/a/.hermes")
+        );
+        assert_eq!(root(Some("/srv/h/profiles/x")), Path::new("/srv/h"));
+        assert_eq!(root(Some("/srv/h")), Path::new("/srv/h"));
+    }
+}

@@ -1,0 +1,230 @@
+//! Model to tree. Pure: the bytes depend on the model alone, not on date, host, version or our own path.
+//!
+//! Undefined values are errors, and a value that a template prints without naming a grammar is escaped as
+//! [`crate::escape::word`].
+
+use std::path::Path;
+
+use minijinja::{AutoEscape, Environment, ErrorKind, UndefinedBehavior, Value, context};
+
+use serde::Serialize;
+
+use crate::escape;
+use crate::layout::{ACCOUNT, DROP_IN, SYSTEM_ROOT, Scope, TARGET, TEMPLATE};
+use crate::model::{Account, Instance, Invalid, Model};
+use crate::tree::{Entry, Tree};
+
+/// Why a model was not rendered.
+#[derive(Debug, thiserror::Error)]
+pub enum RenderError {
+    /// The model breaks a rule.
+    #[error(transparent)]
+    Invalid(#[from] Invalid),
+    /// A template is wrong; a defect of ours.
+    #[error("a built-in template failed: {0:#}")]
+    Template(#[from] minijinja::Error),
+}
+
+/// The templates, by the names they include each other with.
+const TEMPLATES: [(&str, &str); 7] = [
+    ("_contract.j2", include_str!("../templates/_contract.j2")),
+    (
+        "system/hermes-gateway@.service.j2",
+        include_str!("../templates/system/hermes-gateway@.service.j2"),
+    ),
+    (
+        "user/hermes-gateway@.service.j2",
+        include_str!("../templates/user/hermes-gateway@.service.j2"),
+    ),
+    (
+        "hermes-gateway.target.j2",
+        include_str!("../templates/hermes-gateway.target.j2"),
+    ),
+    (
+        "50-hermes-install.conf.j2",
+        include_str!("../templates/50-hermes-install.conf.j2"),
+    ),
+    (
+        "system/sysusers.conf.j2",
+        include_str!("../templates/system/sysusers.conf.j2"),
+    ),
+    (
+        "system/tmpfiles.conf.j2",
+        include_str!("../templates/system/tmpfiles.conf.j2"),
+    ),
+];
+
+/// Every file that the model asks for.
+pub fn render(model: &Model) -> Result<Tree, RenderError> {
+    model.validate()?;
+    let env = environment()?;
+    let places = model.layout.places(model.scope, model.prefix.as_deref());
+    // The layout's own `%h` is meant as a specifier; a prefix was validated to need no escaping.
+    let launcher = Value::from_safe_string(places.launcher);
+    let mut tree = Tree::new();
+
+    if model.shared_units {
+        let shared = context! {
+            launcher => launcher.clone(),
+            systemd => model.systemd,
+            account => ACCOUNT,
+            root => SYSTEM_ROOT,
+        };
+        let mut add = |path: String, template: &str| -> Result<(), RenderError> {
+            let text = env.get_template(template)?.render(&shared)?;
+            tree.insert(path, Entry::text(text));
+            Ok(())
+        };
+        add(
+            format!("{}/{TEMPLATE}", places.units),
+            &format!("{}/hermes-gateway@.service.j2", model.scope.name()),
+        )?;
+        add(
+            format!("{}/{TARGET}", places.units),
+            "hermes-gateway.target.j2",
+        )?;
+        if let Some(path) = places.sysusers {
+            add(path.to_owned(), "system/sysusers.conf.j2")?;
+        }
+        if let Some(path) = places.tmpfiles {
+            add(path.to_owned(), "system/tmpfiles.conf.j2")?;
+        }
+    }
+
+    let drop_in = env.get_template("50-hermes-install.conf.j2")?;
+    for instance in &model.instances {
+        let settings = DropIn::new(instance, model.scope);
+        if settings == DropIn::default() {
+            continue;
+        }
+        let profile = instance.profile.as_str();
+        tree.insert(
+            format!("{}/{}.d/{DROP_IN}", places.units, instance.profile.unit()),
+            Entry::text(drop_in.render(context! {
+                profile, launcher => launcher.clone(), ..Value::from_serialize(&settings)
+            })?),
+        );
+    }
+    Ok(tree)
+}
+
+/// Where systemd's own stop timeout has to be longer than the template unit's 210 s: the drain and 30 s to close
+/// down (`shutdown_forensics.py` of hermes-agent asks for drain + 30).
+fn stop_timeout(instance: &Instance) -> Option<u32> {
+    let drain = instance
+        .drain_timeout
+        .unwrap_or_default()
+        .max(instance.gateway_drain);
+    (drain > 180).then(|| drain.saturating_add(30))
+}
+
+/// What a drop-in has to say: only what differs from the template unit.
+#[derive(Default, PartialEq, Serialize)]
+struct DropIn {
+    user: Option<String>,
+    group: Option<String>,
+    root: Option<String>,
+    hermes: Option<String>,
+    environment_files: Vec<String>,
+    drain_timeout: Option<u32>,
+    stop_timeout: Option<u32>,
+    exits_zero_on_restart: bool,
+    home_access: bool,
+    read_write_paths: Vec<String>,
+    memory_high: Option<String>,
+    memory_max: Option<String>,
+}
+
+impl DropIn {
+    fn new(instance: &Instance, scope: Scope) -> Self {
+        let text = |path: &Path| path.display().to_string();
+        let account = instance
+            .account
+            .clone()
+            .filter(|a| *a != Account::default());
+        let root = instance.root.as_deref().map(text);
+        let mut read_write_paths = Vec::new();
+        if scope == Scope::System {
+            // The template unit lets its own root be written; another root needs the same.
+            read_write_paths.extend(root.clone());
+            read_write_paths.extend(instance.read_write_paths.iter().map(|p| text(p)));
+        }
+        let (user, group) = account.map(|a| (a.user, a.group)).unzip();
+        Self {
+            user,
+            group,
+            root,
+            hermes: instance.hermes.as_deref().map(text),
+            environment_files: instance.environment_files.iter().map(|p| text(p)).collect(),
+            drain_timeout: instance.drain_timeout,
+            stop_timeout: stop_timeout(instance),
+            exits_zero_on_restart: instance.exits_zero_on_restart(),
+            home_access: scope == Scope::System && instance.home_access,
+            read_write_paths,
+            memory_high: instance.memory_high.clone(),
+            memory_max: instance.memory_max.clone(),
+        }
+    }
+}
+
+fn environment() -> Result<Environment<'static>, minijinja::Error> {
+    let mut env = Environment::new();
+    env.set_undefined_behavior(UndefinedBehavior::Strict);
+    env.set_keep_trailing_newline(true);
+    env.set_auto_escape_callback(|_| AutoEscape::Custom("systemd"));
+    env.set_formatter(|out, state, value| {
+        if value.is_undefined() {
+            return Err(ErrorKind::UndefinedError.into());
+        }
+        if value.is_safe() || value.is_number() {
+            write!(out, "{value}")?;
+        } else if let (AutoEscape::Custom(_), Some(text)) = (state.auto_escape(), value.as_str()) {
+            out.write_str(&escape::word(text))?;
+        } else {
+            return Err(minijinja::Error::new(
+                ErrorKind::BadEscape,
+                format!("a template prints {value:?}, which is neither text nor number"),
+            ));
+        }
+        Ok(())
+    });
+    for (name, filter) in [
+        ("line", escape::line as fn(&str) -> String),
+        ("word", escape::word),
+        ("exec", escape::exec),
+        ("path", escape::path),
+        ("glob", escape::glob),
+    ] {
+        env.add_filter(name, move |value: &str| {
+            Value::from_safe_string(filter(value))
+        });
+    }
+    for (name, source) in TEMPLATES {
+        env.add_template(name, source)?;
+    }
+    Ok(env)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn print(template: &str, value: Value) -> Result<String, minijinja::Error> {
+        environment()
+            .expect("the built-in templates parse")
+            .render_str(template, context! { value })
+    }
+
+    #[test]
+    fn a_value_is_escaped_when_the_template_says_nothing() {
+        let out = print("X={{ value }}", Value::from("a %n \"b\"")).expect("renders");
+        assert_eq!(out, "X=\"a %%n \\\"b\\\"\"");
+    }
+
+    #[test]
+    fn an_undefined_value_is_an_error() {
+        assert!(print("X={{ nothing }}", Value::from("")).is_err());
+        assert!(print("X={{ value.nothing }}", Value::from("")).is_err());
+        assert!(print("X={{ value }}", Value::from(())).is_err());
+    }
+}

@@ -1,0 +1,87 @@
+//! The one printer: progress and errors on standard error, results on standard output, colour only on a terminal that
+//! wants it (NO_COLOR is honoured). A reader that went away is no error.
+
+use std::io::Write as _;
+
+use anstyle::{AnsiColor, Style};
+
+/// How a run talks.
+#[derive(Debug, Clone, Copy)]
+pub struct Report {
+    /// Only errors.
+    pub quiet: bool,
+    /// Results as JSON on standard output; progress goes on, on standard error.
+    pub json: bool,
+}
+
+const GOOD: Style = AnsiColor::Green.on_default();
+const BAD: Style = AnsiColor::Red.on_default().bold();
+const CARE: Style = AnsiColor::Yellow.on_default();
+
+impl Report {
+    /// A step that was done, or is being done.
+    pub fn step(&self, text: impl std::fmt::Display) {
+        if !self.quiet {
+            let _ = writeln!(anstream::stderr(), "{text}");
+        }
+    }
+
+    /// The good end of a step.
+    pub fn done(&self, text: impl std::fmt::Display) {
+        if !self.quiet {
+            let _ = writeln!(anstream::stderr(), "{GOOD}ok{GOOD:#} {text}");
+        }
+    }
+
+    /// Something to know that stops nothing.
+    pub fn warn(&self, text: impl std::fmt::Display) {
+        if !self.quiet {
+            let _ = writeln!(anstream::stderr(), "{CARE}warning:{CARE:#} {text}");
+        }
+    }
+}
+
+/// An error; said however quiet a run is.
+pub fn error(text: impl std::fmt::Display) {
+    let _ = writeln!(
+        anstream::stderr(),
+        "hermes-install: {BAD}error:{BAD:#} {text}"
+    );
+}
+
+/// A line of the launcher or of a unit's helper: the journal adds time and name.
+pub fn line(text: impl std::fmt::Display) {
+    let _ = writeln!(anstream::stderr(), "hermes-install: {text}");
+}
+
+/// A result on standard output.
+pub fn print(text: impl std::fmt::Display) {
+    bytes(text.to_string().as_bytes());
+}
+
+/// A result on standard output, as it is.
+pub fn bytes(bytes: &[u8]) {
+    let mut out = std::io::stdout().lock();
+    // A closed pipe means that the reader has seen enough.
+    let _ = out.write_all(bytes).and_then(|()| out.flush());
+}
+
+/// A value as JSON on standard output.
+pub fn json(value: &impl serde::Serialize) {
+    print(format_args!(
+        "{}\n",
+        serde_json::to_string_pretty(value).unwrap_or_default()
+    ));
+}
+
+/// A yes-or-no question; `None` when nobody is there to answer.
+pub fn ask(question: &str) -> Option<bool> {
+    use std::io::IsTerminal as _;
+    if !std::io::stdin().is_terminal() {
+        return None;
+    }
+    let _ = write!(anstream::stderr(), "{question} [y/N] ");
+    let mut answer = String::new();
+    std::io::stdin().read_line(&mut answer).ok()?;
+    Some(matches!(answer.trim(), "y" | "Y" | "yes"))
+}

@@ -1,0 +1,110 @@
+//! Rendered files as a value: relative path to bytes and mode, or to a link's target. Pure.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use sha2::{Digest as _, Sha256};
+
+/// One thing in a tree.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Entry {
+    /// A regular file.
+    File {
+        /// Its contents.
+        bytes: Vec<u8>,
+        /// Its permission bits.
+        mode: u32,
+    },
+    /// A symbolic link.
+    Link {
+        /// What it points at, as written in the link.
+        target: String,
+    },
+}
+
+impl std::fmt::Debug for Entry {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::File { bytes, mode } => write!(f, "file {mode:o}, {} bytes", bytes.len()),
+            Self::Link { target } => write!(f, "link to {target}"),
+        }
+    }
+}
+
+impl Entry {
+    /// A file that everybody may read.
+    pub fn text(text: String) -> Self {
+        Self::File {
+            bytes: text.into_bytes(),
+            mode: 0o644,
+        }
+    }
+
+    /// What a receipt keeps of it.
+    pub fn stamp(&self) -> Stamp {
+        match self {
+            Self::File { bytes, mode } => Stamp::File {
+                sha256: sha256(bytes),
+                mode: *mode,
+            },
+            Self::Link { target } => Stamp::Link {
+                link: target.clone(),
+            },
+        }
+    }
+
+    /// Its contents as text, where it is a text.
+    pub fn as_text(&self) -> Option<&str> {
+        match self {
+            Self::File { bytes, .. } => std::str::from_utf8(bytes).ok(),
+            Self::Link { .. } => None,
+        }
+    }
+}
+
+/// An entry's identity without its contents.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, serde::Deserialize)]
+#[serde(untagged)]
+pub enum Stamp {
+    /// A regular file.
+    File {
+        /// Hexadecimal SHA-256 of the contents.
+        sha256: String,
+        /// Permission bits.
+        #[serde(with = "octal")]
+        mode: u32,
+    },
+    /// A symbolic link.
+    Link {
+        /// Its target.
+        link: String,
+    },
+}
+
+/// Hexadecimal SHA-256.
+pub fn sha256(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    Sha256::digest(bytes)
+        .iter()
+        .fold(String::with_capacity(64), |mut out, byte| {
+            let _ = write!(out, "{byte:02x}");
+            out
+        })
+}
+
+/// Permission bits as people write them.
+mod octal {
+    use serde::{Deserialize as _, Deserializer, Serializer, de::Error as _};
+
+    pub fn serialize<S: Serializer>(mode: &u32, s: S) -> Result<S::Ok, S::Error> {
+        s.serialize_str(&format!("{mode:04o}"))
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<u32, D::Error> {
+        let text = String::deserialize(d)?;
+        u32::from_str_radix(&text, 8).map_err(D::Error::custom)
+    }
+}
+
+/// Relative path to entry, in order.
+pub type Tree = BTreeMap<String, Entry>;
