@@ -11,7 +11,7 @@ use anyhow::{Context as _, Result, bail};
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
 
-use crate::observe::{Actual, look, missing_directories, resolve};
+use crate::observe::{Actual, directory, look, missing_directories, resolve};
 use crate::plan::{Action, Plan};
 use crate::tree::Entry;
 
@@ -73,12 +73,12 @@ impl Writer {
     /// Write one file or link.
     pub fn put(&mut self, path: &str, entry: &Entry) -> Result<()> {
         self.remember(path)?;
-        for directory in missing_directories(&self.root, [&path.to_owned()])? {
-            let full = resolve(&self.root, &directory)?;
+        for missing in missing_directories(&self.root, [&path.to_owned()])? {
+            let full = directory(&self.root, &missing)?;
             fs::create_dir(&full)
                 .with_context(|| format!("`{}` cannot be created", full.display()))?;
             fs::set_permissions(&full, fs::Permissions::from_mode(0o755))?;
-            self.made.push(directory);
+            self.made.push(missing);
         }
         let full = resolve(&self.root, path)?;
         place(&full, entry).with_context(|| format!("`{}` cannot be written", full.display()))

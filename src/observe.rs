@@ -98,6 +98,13 @@ pub fn resolve(root: &Path, path: &str) -> Result<PathBuf> {
     Ok(root.join(done))
 }
 
+/// Where a directory really is: [`resolve`], its last part followed too.
+pub fn directory(root: &Path, path: &str) -> Result<PathBuf> {
+    let mut inside = resolve(root, &format!("{path}/inside"))?;
+    inside.pop();
+    Ok(inside)
+}
+
 /// The parts of a path, last first.
 fn parts(path: &Path) -> Vec<std::ffi::OsString> {
     path.components()
@@ -121,8 +128,7 @@ pub fn missing_directories<'a>(
             let Some(above) = above.to_str().filter(|a| !a.is_empty()) else {
                 break;
             };
-            // `/.` makes a link to a directory count as that directory.
-            if resolve(root, above)?.join(".").exists() {
+            if directory(root, above)?.is_dir() {
                 break;
             }
             missing.insert(above.to_owned());

@@ -1,0 +1,174 @@
+//! The rendered trees, byte for byte, for every layout, scope and systemd level: what packages ship.
+
+use std::path::{Path, PathBuf};
+
+use crate::tool::{program, same_as_file};
+
+const LAYOUTS: [&str; 4] = ["host", "deb", "rpm", "nix"];
+const SCOPES: [&str; 2] = ["system", "user"];
+const LEVELS: [&str; 2] = ["252", "257"];
+/// Stands for the store path of the package in the Nix layout.
+const PREFIX: &str = "/nix/store/00000000000000000000000000000000-hermes-install";
+
+fn golden() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden")
+}
+
+fn files(top: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(top).into_iter().flatten() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(files(&path));
+        } else {
+            found.push(path);
+        }
+    }
+    found.sort();
+    found
+}
+
+fn compare(name: &str, args: &[&str]) {
+    let expected = golden().join(name);
+    let out = tempfile::tempdir().unwrap();
+    let output = program()
+        .arg("render")
+        .args(args)
+        .arg("--output")
+        .arg(out.path())
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", crate::tool::told(&output));
+    let rendered = files(out.path());
+    assert!(!rendered.is_empty());
+    for path in &rendered {
+        let relative = path.strip_prefix(out.path()).unwrap();
+        same_as_file(
+            &expected.join(relative),
+            &std::fs::read_to_string(path).unwrap(),
+        );
+    }
+    let relative = |top: &Path| -> Vec<PathBuf> {
+        files(top)
+            .iter()
+            .map(|f| f.strip_prefix(top).unwrap().to_owned())
+            .collect()
+    };
+    assert_eq!(
+        relative(&expected),
+        relative(out.path()),
+        "{name}: the list of files"
+    );
+}
+
+#[test]
+fn every_layout_scope_and_level_is_as_committed() {
+    for layout in LAYOUTS {
+        for scope in SCOPES {
+            for level in LEVELS {
+                let name = format!("{layout}/{scope}-{level}");
+                compare(
+                    &name,
+                    &[
+                        "--layout",
+                        layout,
+                        "--scope",
+                        scope,
+                        "--systemd",
+                        level,
+                        "--prefix",
+                        PREFIX,
+                    ],
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn hostile_settings_are_escaped_in_drop_ins() {
+    let config = golden().join("hostile.toml");
+    for scope in SCOPES {
+        let name = format!("hostile/{scope}");
+        compare(
+            &name,
+            &["--scope", scope, "--config", config.to_str().unwrap()],
+        );
+    }
+}
+
+#[test]
+fn both_scopes_are_rendered_when_none_is_named() {
+    let text = |args: &[&str]| {
+        let output = program()
+            .args(["render", "--layout", "deb"])
+            .args(args)
+            .output()
+            .unwrap();
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let both = text(&[]);
+    assert!(both.contains("# usr/lib/systemd/system/hermes-gateway@.service\n"));
+    assert!(both.contains("# usr/lib/systemd/user/hermes-gateway@.service\n"));
+}
+
+#[test]
+fn deb_and_rpm_units_are_the_same_and_others_differ_in_the_launcher_alone() {
+    let unit = |layout: &str, scope: &str| {
+        let file = format!("{layout}/{scope}-252");
+        let found = files(&golden().join(file));
+        let path = found
+            .iter()
+            .find(|f| f.ends_with("hermes-gateway@.service"))
+            .unwrap();
+        std::fs::read_to_string(path).unwrap()
+    };
+    for scope in SCOPES {
+        let deb = unit("deb", scope);
+        assert_eq!(deb, unit("rpm", scope));
+        let nix = unit("nix", scope).replace(&format!("{PREFIX}/bin/"), "/usr/bin/");
+        assert_eq!(deb, nix);
+        let launcher = match scope {
+            "system" => "/usr/local/lib/hermes-install/hermes-install",
+            _ => "%h/.local/lib/hermes-install/hermes-install",
+        };
+        assert_eq!(
+            deb,
+            unit("host", scope).replace(launcher, "/usr/bin/hermes-install")
+        );
+    }
+}
+
+#[test]
+fn no_unit_contains_what_started_this_project() {
+    for file in files(&golden())
+        .iter()
+        .filter(|f| f.extension().is_some_and(|e| e == "service"))
+    {
+        let text = std::fs::read_to_string(file).unwrap();
+        assert!(!text.contains("--replace"), "{}", file.display());
+        assert!(!text.contains("Restart=always"), "{}", file.display());
+        assert!(
+            text.contains("\nRestart=on-failure\n"),
+            "{}",
+            file.display()
+        );
+        assert!(
+            text.contains("\nRestartPreventExitStatus=2 69 78\n"),
+            "{}",
+            file.display()
+        );
+    }
+}
+
+#[test]
+fn directives_newer_than_the_level_are_left_out() {
+    for layout in LAYOUTS {
+        for scope in SCOPES {
+            for file in files(&golden().join(format!("{layout}/{scope}-252"))) {
+                let text = std::fs::read_to_string(&file).unwrap();
+                assert!(!text.contains("RestartSteps"), "{}", file.display());
+            }
+        }
+    }
+}

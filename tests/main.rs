@@ -1,0 +1,10 @@
+//! One integration binary. Every module drives the built program as its users do.
+#![allow(missing_docs, clippy::unwrap_used)]
+
+mod cli;
+mod exec;
+mod golden;
+mod hosts;
+mod offline;
+mod tool;
+mod versions;

@@ -1,0 +1,272 @@
+//! install, upgrade and uninstall on an image: the whole pipeline without a manager.
+
+use std::path::Path;
+use std::process::Output;
+
+use tempfile::TempDir;
+
+use crate::tool::{program, told, tree};
+
+/// An image with a hermes and a default profile.
+fn image() -> TempDir {
+    let root = tempfile::tempdir().unwrap();
+    for directory in [
+        "var/lib/hermes/profiles/coder",
+        "opt/hermes/bin",
+        "etc/systemd/system",
+    ] {
+        std::fs::create_dir_all(root.path().join(directory)).unwrap();
+    }
+    std::fs::write(root.path().join("opt/hermes/bin/hermes"), "").unwrap();
+    root
+}
+
+fn run(root: &Path, args: &[&str]) -> Output {
+    program()
+        .args(args)
+        .arg("--system")
+        .arg("--root")
+        .arg(root)
+        .output()
+        .unwrap()
+}
+
+fn ok(root: &Path, args: &[&str]) -> String {
+    let output = run(root, args);
+    assert!(
+        output.status.success(),
+        "{args:?}\n{}{}",
+        told(&output),
+        tree(root)
+    );
+    told(&output)
+}
+
+/// When each file was last changed: a run that writes nothing changes none.
+fn times(root: &Path) -> Vec<(std::path::PathBuf, std::time::SystemTime)> {
+    let mut found = Vec::new();
+    let mut todo = vec![root.to_owned()];
+    while let Some(directory) = todo.pop() {
+        for entry in std::fs::read_dir(&directory).unwrap() {
+            let path = entry.unwrap().path();
+            let meta = std::fs::symlink_metadata(&path).unwrap();
+            if meta.is_dir() {
+                todo.push(path.clone());
+            }
+            found.push((path, meta.modified().unwrap()));
+        }
+    }
+    found.sort();
+    found
+}
+
+#[test]
+fn uninstall_leaves_an_image_byte_for_byte_as_it_was() {
+    let root = image();
+    let before = tree(root.path());
+    ok(root.path(), &["--profile", "default", "--profile", "coder"]);
+    assert!(
+        root.path()
+            .join("usr/local/lib/hermes-install/hermes-install")
+            .exists()
+    );
+    ok(root.path(), &["uninstall", "--yes"]);
+    assert_eq!(before, tree(root.path()));
+    assert!(
+        !root.path().join("usr").exists(),
+        "directories that we made are gone too"
+    );
+    assert!(!root.path().join("var/lib/hermes-install").exists());
+}
+
+#[test]
+fn a_second_run_writes_nothing() {
+    let root = image();
+    ok(root.path(), &["--profile", "coder"]);
+    let before = times(root.path());
+    ok(root.path(), &["--profile", "coder"]);
+    ok(root.path(), &["upgrade", "--yes"]);
+    assert_eq!(before, times(root.path()));
+}
+
+#[test]
+fn profiles_come_and_go_one_by_one() {
+    let root = image();
+    ok(root.path(), &["--profile", "default"]);
+    let one = tree(root.path());
+    ok(
+        root.path(),
+        &["--profile", "coder", "--drain-timeout", "300"],
+    );
+    let drop_in = root
+        .path()
+        .join("etc/systemd/system/hermes-gateway@coder.service.d/50-hermes-install.conf");
+    let text = std::fs::read_to_string(&drop_in).unwrap();
+    assert!(text.contains("\nTimeoutStopSec=330\n"), "{text}");
+    ok(root.path(), &["uninstall", "--profile", "coder"]);
+    assert!(!drop_in.parent().unwrap().exists());
+    let without_receipt = |text: String| {
+        text.split("==> var/lib/hermes-install")
+            .next()
+            .unwrap()
+            .to_owned()
+    };
+    assert_eq!(without_receipt(one), without_receipt(tree(root.path())));
+}
+
+#[test]
+fn an_edited_unit_is_kept_and_force_keeps_a_backup() {
+    let root = image();
+    ok(root.path(), &["--profile", "coder"]);
+    let unit = root
+        .path()
+        .join("etc/systemd/system/hermes-gateway@.service");
+    let original = std::fs::read_to_string(&unit).unwrap();
+    let edited = format!("{original}# mine\n");
+    std::fs::write(&unit, &edited).unwrap();
+    for args in [&["--profile", "coder"][..], &["upgrade", "--yes"]] {
+        let output = run(root.path(), args);
+        let text = told(&output);
+        assert_eq!(output.status.code(), Some(1), "{text}");
+        assert!(
+            text.contains("hermes-gateway@.service.d/60-local.conf"),
+            "{text}"
+        );
+        assert!(text.contains("-# mine"), "the diff is shown: {text}");
+        assert_eq!(std::fs::read_to_string(&unit).unwrap(), edited);
+    }
+    ok(root.path(), &["upgrade", "--yes", "--force"]);
+    assert_eq!(std::fs::read_to_string(&unit).unwrap(), original);
+    assert!(tree(&root.path().join("var/lib/hermes-install/backup")).contains("# mine"));
+}
+
+#[test]
+fn uninstall_leaves_what_was_edited_and_says_so() {
+    let root = image();
+    ok(root.path(), &["--profile", "coder", "--drain-timeout", "9"]);
+    let drop_in = root
+        .path()
+        .join("etc/systemd/system/hermes-gateway@coder.service.d/50-hermes-install.conf");
+    std::fs::write(&drop_in, "[Service]\nNice=5\n").unwrap();
+    let text = ok(root.path(), &["uninstall", "--yes"]);
+    assert!(
+        text.contains("50-hermes-install.conf` was changed after it was installed and stays"),
+        "{text}"
+    );
+    assert!(drop_in.exists());
+}
+
+#[test]
+fn uninstall_of_everything_wants_a_yes() {
+    let root = image();
+    ok(root.path(), &["--profile", "coder"]);
+    let before = tree(root.path());
+    let output = run(root.path(), &["uninstall"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(told(&output).contains("`--yes`"));
+    assert_eq!(before, tree(root.path()));
+}
+
+#[test]
+fn a_run_that_was_cut_short_is_repaired_by_the_next_with_other_settings() {
+    let root = image();
+    ok(root.path(), &["--profile", "coder", "--drain-timeout", "9"]);
+    // As a run killed before its end leaves it: new file, receipt with the old one and the new one pending.
+    let drop_in = "etc/systemd/system/hermes-gateway@coder.service.d/50-hermes-install.conf";
+    let receipt = root.path().join("var/lib/hermes-install/receipt.json");
+    let old = std::fs::read_to_string(&receipt).unwrap();
+    let half = "[Service]\n# half of a change\n";
+    std::fs::write(root.path().join(drop_in), half).unwrap();
+    let mut value: serde_json::Value = serde_json::from_str(&old).unwrap();
+    let sum = hermes_install::tree::sha256(half.as_bytes());
+    value["pending"] = serde_json::json!({ drop_in: { "sha256": sum, "mode": "0644" } });
+    std::fs::write(&receipt, value.to_string()).unwrap();
+    let left = root.path().join("etc/systemd/system/hermes-gateway@coder.service.d/.50-hermes-install.conf.hermes-install-tmp");
+    std::fs::write(&left, "[Serv").unwrap();
+
+    ok(root.path(), &["--profile", "coder", "--drain-timeout", "7"]);
+    let text = std::fs::read_to_string(root.path().join(drop_in)).unwrap();
+    assert!(text.contains("HERMES_RESTART_DRAIN_TIMEOUT=7"), "{text}");
+    assert!(!left.exists());
+    assert!(
+        !std::fs::read_to_string(&receipt)
+            .unwrap()
+            .contains("pending")
+    );
+}
+
+#[test]
+fn an_unreadable_receipt_stops_everything() {
+    let root = image();
+    std::fs::create_dir_all(root.path().join("var/lib/hermes-install")).unwrap();
+    std::fs::write(root.path().join("var/lib/hermes-install/receipt.json"), "{").unwrap();
+    let before = tree(root.path());
+    for args in [
+        &["--profile", "coder"][..],
+        &["status"],
+        &["upgrade"],
+        &["uninstall", "--yes"],
+    ] {
+        let output = run(root.path(), args);
+        assert_eq!(output.status.code(), Some(2), "{}", told(&output));
+        assert!(told(&output).contains("/var/lib/hermes-install/receipt.json"));
+    }
+    assert_eq!(before, tree(root.path()));
+}
+
+#[test]
+fn links_in_an_image_never_lead_out_of_it() {
+    let root = image();
+    let outside = tempfile::tempdir().unwrap();
+    std::fs::remove_dir(root.path().join("etc/systemd/system")).unwrap();
+    // In the image this link names a directory of the image.
+    let inside = root.path().join(outside.path().strip_prefix("/").unwrap());
+    std::fs::create_dir_all(&inside).unwrap();
+    std::os::unix::fs::symlink(outside.path(), root.path().join("etc/systemd/system")).unwrap();
+    ok(root.path(), &["--profile", "coder"]);
+    assert_eq!(std::fs::read_dir(outside.path()).unwrap().count(), 0);
+    assert!(inside.join("hermes-gateway@.service").exists());
+}
+
+#[test]
+fn a_failure_half_way_puts_everything_back() {
+    let root = image();
+    // The link's directory cannot be made: a file is in its place.
+    std::fs::write(
+        root.path()
+            .join("etc/systemd/system/multi-user.target.wants"),
+        "in the way",
+    )
+    .unwrap();
+    let before = tree(root.path());
+    let output = run(root.path(), &["--profile", "coder"]);
+    let text = told(&output);
+    assert_eq!(output.status.code(), Some(1), "{text}");
+    assert!(text.contains("everything is as it was before"), "{text}");
+    assert_eq!(before, tree(root.path()));
+}
+
+#[test]
+fn enablement_follows_the_flag_and_an_admin_s_disable_survives_an_upgrade() {
+    let root = image();
+    let link = root
+        .path()
+        .join("etc/systemd/system/multi-user.target.wants/hermes-gateway@coder.service");
+    let second = root
+        .path()
+        .join("etc/systemd/system/hermes-gateway.target.wants/hermes-gateway@coder.service");
+    ok(root.path(), &["--profile", "coder"]);
+    assert_eq!(
+        std::fs::read_link(&link).unwrap(),
+        Path::new("/etc/systemd/system/hermes-gateway@.service")
+    );
+    for link in [&link, &second] {
+        std::fs::remove_file(link).unwrap();
+    }
+    ok(root.path(), &["upgrade", "--yes"]);
+    assert!(!link.exists() && std::fs::symlink_metadata(&link).is_err());
+    ok(root.path(), &["--profile", "coder"]);
+    assert!(std::fs::symlink_metadata(&link).is_ok());
+    ok(root.path(), &["--profile", "coder", "--no-enable"]);
+    assert!(std::fs::symlink_metadata(&link).is_err());
+}

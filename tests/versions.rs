@@ -1,0 +1,14 @@
+//! One version, in Cargo.toml; whatever else carries one agrees.
+
+use std::path::Path;
+
+fn read(path: &str) -> Option<String> {
+    std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).ok()
+}
+
+#[test]
+fn the_changelog_has_an_unreleased_head_and_this_version() {
+    let text = read("CHANGELOG.md").unwrap();
+    assert!(text.contains("## [Unreleased]"));
+    assert!(text.contains(&format!("## [{}]", env!("CARGO_PKG_VERSION"))));
+}

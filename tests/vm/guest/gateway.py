@@ -1,0 +1,283 @@
+"""Profile homes and the gateways on them: real ones, idle, busy, hung, started by hand."""
+
+import json
+import os
+import pwd
+import shutil
+import signal
+import socketserver
+import subprocess
+import threading
+import time
+import urllib.request
+from pathlib import Path
+
+import wait
+from systemd import systemctl
+
+VERSION = os.environ.get("VMCHECK_HERMES", "0.19.0")
+HERMES = f"/opt/hermes/{VERSION}/bin/hermes"
+
+# Quiet without a network: nothing to fetch, nothing to install at first use.
+CONFIG = "security:\n  allow_lazy_installs: false\n  tirith_enabled: false\n"
+
+
+class Profile:
+    """A profile on this guest and whoever runs its gateway."""
+
+    def __init__(self, name: str = "coder", user: str = "hermes", root: str = "/var/lib/hermes") -> None:
+        self.name = name
+        self.user = user
+        self.root = Path(root)
+        self.home = self.root if name == "default" else self.root / "profiles" / name
+        self.unit = f"hermes-gateway@{name}.service"
+
+    def make(self, config: str = CONFIG, env: str = "") -> "Profile":
+        """Create the home with this configuration, as its user would."""
+        account = pwd.getpwnam(self.user)
+        for directory in (self.root, self.root / "profiles", self.home):
+            if not directory.exists():
+                directory.mkdir(mode=0o700)
+                os.chown(directory, account.pw_uid, account.pw_gid)
+        for name, text in (("config.yaml", config), (".env", env)):
+            path = self.home / name
+            path.write_text(text)
+            path.chmod(0o600)
+            os.chown(path, account.pw_uid, account.pw_gid)
+        return self
+
+    def state(self) -> dict:
+        """The gateway's own account of itself."""
+        try:
+            return json.loads((self.home / "gateway_state.json").read_text())
+        except (FileNotFoundError, ValueError):
+            return {}
+
+    def gateways(self) -> list[int]:
+        """Live gateway processes on this home, found without any of the code under test."""
+        found = []
+        for entry in Path("/proc").iterdir():
+            if not entry.name.isdigit():
+                continue
+            try:
+                argv = (entry / "cmdline").read_bytes().decode(errors="replace").split("\0")
+                if not _is_gateway(argv) or "Z" in (entry / "stat").read_text().rsplit(")", 1)[1].split()[0]:
+                    continue
+                environ = (entry / "environ").read_bytes().decode(errors="replace").split("\0")
+            except OSError:
+                continue
+            if _home(argv, dict(e.split("=", 1) for e in environ if "=" in e)) == self.home:
+                found.append(int(entry.name))
+        return sorted(found)
+
+    def until_up(self, pid: int | None = None, seconds: float = 90) -> int:
+        """Wait until a gateway says that it runs (that one, if named); its process ID."""
+
+        def up() -> int | None:
+            state = self.state()
+            good = state.get("gateway_state") in ("running", "degraded") and state.get("pid") in self.gateways()
+            return state["pid"] if good and pid in (None, state["pid"]) else None
+
+        return wait.until(f"the gateway of {self.name} to run (pid {pid or 'any'})", up, seconds)
+
+    def by_hand(self, *args: str, user: str | None = None, env: dict[str, str] | None = None) -> "Hand":
+        """Start hermes as a person does: in a login session, outside every unit."""
+        return Hand(self, list(args), user or self.user, env or {})
+
+    def make_busy(self, port: int) -> None:
+        """Configure an API server and a model that never answers; call `keep_busy` once the gateway runs."""
+        endpoint = Endpoint()
+        self.make(
+            CONFIG
+            + "model:\n  provider: custom\n  default: fake\n  api_key: x\n"
+            + f"  base_url: http://127.0.0.1:{endpoint.port}/v1\n",
+            f"API_SERVER_ENABLED=true\nAPI_SERVER_KEY={KEY}\nAPI_SERVER_PORT={port}\nAPI_SERVER_HOST=127.0.0.1\n",
+        )
+        self.endpoint = endpoint
+        self.port = port
+
+    def keep_busy(self) -> None:
+        """Give the gateway a request that stays in flight."""
+        url = f"http://127.0.0.1:{self.port}"
+        wait.until("the API server to answer", lambda: _answers(f"{url}/health"), 60)
+        request = urllib.request.Request(
+            f"{url}/v1/chat/completions",
+            data=json.dumps({"model": "fake", "messages": [{"role": "user", "content": "hello"}]}).encode(),
+            headers={"Authorization": f"Bearer {KEY}", "Content-Type": "application/json"},
+        )
+        threading.Thread(target=lambda: _ignore(request), daemon=True).start()
+        wait.until("the model to be asked", lambda: self.endpoint.asked, 60)
+
+
+KEY = "0123456789abcdef0123456789abcdef"
+
+
+class Endpoint:
+    """A model that takes a request and never answers."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+        outer = self
+
+        class Handler(socketserver.BaseRequestHandler):
+            def handle(self) -> None:
+                data = self.request.recv(65536)
+                if b"POST" in data:
+                    outer.asked += 1
+                    threading.Event().wait()
+
+        self.server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler)
+        self.server.daemon_threads = True
+        self.port = self.server.server_address[1]
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+
+class Hand:
+    """A hermes that somebody started in a session of their own."""
+
+    count = 0
+
+    def __init__(self, profile: Profile, args: list[str], user: str, env: dict[str, str]) -> None:
+        Hand.count += 1
+        self.profile = profile
+        self.scope = f"by-hand-{Hand.count}.service"
+        self.log = Path(f"/vmcheck-out/by-hand-{Hand.count}.log")
+        home = pwd.getpwnam(user).pw_dir
+        variables = {"HOME": home, "HERMES_HOME": str(profile.root), **env}
+        before = set(profile.gateways())
+        subprocess.run(
+            [
+                *("systemd-run", "--quiet", "--collect", f"--unit={self.scope}", f"--uid={user}"),
+                *("--property=PAMName=vmcheck", "--property=KillMode=process", f"--working-directory={home}"),
+                *(f"--property=StandardOutput=append:{self.log}", f"--property=StandardError=append:{self.log}"),
+                *(f"--setenv={k}={v}" for k, v in variables.items()),
+                # A person's shell has no such variable, and hermes behaves as a service with it.
+                *("/usr/bin/env", "--unset=INVOCATION_ID", HERMES, *args),
+            ],
+            check=True,
+        )
+        self.pid = wait.until(
+            f"`hermes {' '.join(args)}` to start",
+            lambda: next((p for p in profile.gateways() if p not in before and "hermes" in _comm(p)), None)
+            or _main_pid(self.scope),
+            30,
+        )
+
+    def alive(self) -> bool:
+        try:
+            return Path(f"/proc/{self.pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+        except OSError:
+            return False
+
+    def end(self, number: int = signal.SIGINT) -> None:
+        """End it, as with Ctrl-C."""
+        if self.alive():
+            os.kill(self.pid, number)
+        wait.until(f"pid {self.pid} to end", lambda: not self.alive(), 60)
+
+    def said(self) -> str:
+        return self.log.read_text(errors="replace") if self.log.exists() else ""
+
+
+class Watch:
+    """Samples the gateways of a profile every 200 ms while a `with` block runs."""
+
+    def __init__(self, profile: Profile) -> None:
+        self.profile = profile
+        self.samples: list[tuple[float, list[int]]] = []
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def _run(self) -> None:
+        begin = time.monotonic()
+        while not self._stop.is_set():
+            self.samples.append((time.monotonic() - begin, self.profile.gateways()))
+            self._stop.wait(0.2)
+
+    def __enter__(self) -> "Watch":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    @property
+    def most(self) -> int:
+        """The most gateways at one time."""
+        return max(len(pids) for _, pids in self.samples)
+
+    @property
+    def pids(self) -> set[int]:
+        """Every gateway that was seen."""
+        return {pid for _, pids in self.samples for pid in pids}
+
+    def overlap(self) -> float:
+        """Seconds with more than one."""
+        return round(0.2 * sum(len(pids) > 1 for _, pids in self.samples), 1)
+
+    def gap(self) -> float:
+        """Seconds with none."""
+        return round(0.2 * sum(not pids for _, pids in self.samples), 1)
+
+
+def port_owner(port: int) -> socketserver.TCPServer:
+    """Take a port, so that a gateway cannot have it."""
+    return socketserver.TCPServer(("127.0.0.1", port), socketserver.BaseRequestHandler)
+
+
+def fresh_account() -> None:
+    """The account and root of system-wide gateways, on a host that had them before."""
+    subprocess.run(["useradd", "--system", "--home-dir=/var/lib/hermes", "--shell=/usr/sbin/nologin", "hermes"], check=True)
+    account = pwd.getpwnam("hermes")
+    Path("/var/lib/hermes").mkdir(mode=0o750)
+    os.chown("/var/lib/hermes", account.pw_uid, account.pw_gid)
+
+
+def own(path: Path, user: str) -> None:
+    """Give a tree to an account."""
+    shutil.chown(path, user, user)
+    for below in path.rglob("*"):
+        shutil.chown(below, user, user)
+
+
+def _is_gateway(argv: list[str]) -> bool:
+    if argv and argv[0].rsplit("/", 1)[-1] in ("env", "sudo", "runuser", "setpriv", "systemd-run"):
+        return False
+    names = [a.rsplit("/", 1)[-1] for a in argv]
+    return "gateway" in argv and ("run" in argv or "restart" in argv) and ("hermes" in names or "hermes_cli.main" in argv)
+
+
+def _home(argv: list[str], environ: dict[str, str]) -> Path:
+    home = Path(environ.get("HERMES_HOME") or Path(environ.get("HOME", "/root")) / ".hermes")
+    root = home.parent.parent if home.parent.name == "profiles" else home
+    for at, arg in enumerate(argv[:-1]):
+        if arg in ("-p", "--profile"):
+            return root if argv[at + 1] == "default" else root / "profiles" / argv[at + 1]
+    return home
+
+
+def _comm(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_text()
+    except OSError:
+        return ""
+
+
+def _main_pid(unit: str) -> int | None:
+    pid = int(systemctl("show", "--property=ExecMainPID", "--value", unit, check=False) or 0)
+    return pid or None
+
+
+def _answers(url: str) -> bool:
+    try:
+        return urllib.request.urlopen(url, timeout=2).status == 200
+    except OSError:
+        return False
+
+
+def _ignore(request: urllib.request.Request) -> None:
+    try:
+        urllib.request.urlopen(request, timeout=600)
+    except OSError:
+        pass

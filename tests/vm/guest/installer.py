@@ -1,0 +1,97 @@
+"""The program under test, and what it leaves on a host."""
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+import gateway
+from systemd import as_user
+
+UNDER_TEST = "/usr/bin/hermes-install-under-test"
+PROGRAM = "/tmp/hermes-install"
+
+
+@dataclass
+class Run:
+    """How it ended and what it said."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def text(self) -> str:
+        return f"exit {self.code}\n{self.out}{self.err}"
+
+
+def program() -> str:
+    """A copy as somebody downloads it: not at a place that a package owns."""
+    if not Path(PROGRAM).exists():
+        shutil.copy(UNDER_TEST, PROGRAM)
+        os.chmod(PROGRAM, 0o755)
+    return PROGRAM
+
+
+def hermes_install(*args: str, user: str = "root", env: dict[str, str] | None = None) -> Run:
+    """Run it as root or as a user who has just logged in."""
+    done = as_user(user, program(), *args, env=env)
+    run = Run(done.returncode, done.stdout, done.stderr)
+    print(f"$ hermes-install {' '.join(args)}   # as {user}\n{run.text}", flush=True)
+    return run
+
+
+def install(profile: gateway.Profile, *args: str, user: str = "root") -> Run:
+    """Install a profile with the gateway under test."""
+    return hermes_install("--profile", profile.name, "--hermes", gateway.HERMES, *args, user=user)
+
+
+def status(profile: gateway.Profile, user: str = "root") -> dict:
+    """What status says of a profile, from its JSON."""
+    run = hermes_install("status", "--json", "--profile", profile.name, user=user)
+    return json.loads(run.out)["profiles"][0]
+
+
+# Journals, accounts of time and of sessions: they change by themselves.
+NOISE = ("var/log", "var/lib/systemd", "var/cache", "var/tmp", "etc/machine-id", "home/alice/.cache", "etc/.pwd.lock")
+
+
+def snapshot(*data: str) -> dict[str, str]:
+    """Every path of the host with kind, mode, owner and contents; without the data directories and system noise."""
+    found = {}
+    skip = tuple(f"/{d.strip('/')}" for d in (*NOISE, *data))
+    for top in ("/etc", "/usr/local", "/usr/lib/systemd", "/var", "/home", "/root", "/opt/hermes"):
+        for directory, names, files in os.walk(top):
+            names[:] = [n for n in names if not os.path.join(directory, n).startswith(skip)]
+            if directory.startswith("/opt/hermes/"):
+                names[:] = []
+                continue
+            for name in [*names, *files]:
+                path = os.path.join(directory, name)
+                if not path.startswith(skip):
+                    found[path] = _describe(path)
+    return found
+
+
+def _describe(path: str) -> str:
+    stat = os.lstat(path)
+    kind = f"{stat.st_mode:o} {stat.st_uid}:{stat.st_gid}"
+    if os.path.islink(path):
+        return f"{kind} -> {os.readlink(path)}"
+    if os.path.isfile(path):
+        return f"{kind} {hashlib.sha256(Path(path).read_bytes()).hexdigest()}"
+    return kind
+
+
+def difference(before: dict[str, str], after: dict[str, str]) -> list[str]:
+    """Paths that came, went or changed."""
+    changed = [p for p in before.keys() | after.keys() if before.get(p) != after.get(p)]
+    return sorted(f"{p}: {before.get(p, 'absent')} -> {after.get(p, 'absent')}" for p in changed)
+
+
+def shell(*command: str) -> str:
+    """Run a plain command as root; its output."""
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout

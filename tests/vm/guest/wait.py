@@ -1,0 +1,20 @@
+"""Waiting for conditions, with deadlines that say what was waited for."""
+
+import time
+from collections.abc import Callable
+
+
+class TimedOut(Exception):
+    """A condition did not come."""
+
+
+def until(what: str, condition: Callable[[], object], seconds: float = 60, every: float = 0.1) -> object:
+    """Wait for a true value and return it."""
+    deadline = time.monotonic() + seconds
+    while True:
+        value = condition()
+        if value:
+            return value
+        if time.monotonic() > deadline:
+            raise TimedOut(f"waited {seconds} s for {what}; last seen: {value!r}")
+        time.sleep(every)

@@ -1,0 +1,173 @@
+"""Root file systems and Hermes environments: built once, kept by the content of what they are made from.
+
+A build happens in a temporary directory beside its place and is renamed at the end, under a lock: two runs at once
+build it once, and a run that was killed leaves nothing that looks finished.
+"""
+
+import contextlib
+import fcntl
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+# Suite to the Python that it has; systemd is 252 and 257.
+SUITES = {"bookworm": "3.11", "trixie": "3.13"}
+
+PACKAGES = [
+    "dbus",
+    "dbus-user-session",
+    "libpam-systemd",
+    "polkitd",
+    "procps",
+    "python3",
+    "python3-venv",
+    "strace",
+    "systemd",
+    "systemd-sysv",
+    "util-linux",
+]
+
+# A login without a password or a terminal, so that a scenario can be a user with a real session.
+PAM = """auth required pam_permit.so
+account required pam_permit.so
+session required pam_unix.so
+session required pam_systemd.so
+"""
+
+UNIT = """[Unit]
+Description=One scenario
+After=multi-user.target
+SuccessAction=exit
+FailureAction=exit
+[Service]
+Type=exec
+ExecStart=/usr/bin/python3 -B /vmcheck/guest/main.py
+StandardOutput=file:/vmcheck-out/log
+StandardError=inherit
+"""
+
+
+def default_cache() -> Path:
+    """Where builds are kept unless told otherwise."""
+    base = os.environ.get("HERMES_INSTALL_VM_CACHE")
+    if base:
+        return Path(base)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "hermes-install-vm"
+
+
+def root(cache: Path, suite: str) -> Path:
+    """A Debian root with systemd as its init."""
+
+    def build(place: Path) -> None:
+        hooks = [
+            'rm -rf "$1"/var/lib/apt/lists/* "$1"/var/cache/apt/* "$1"/etc/resolv.conf',
+            ': > "$1"/etc/machine-id',
+        ]
+        run(
+            "mmdebstrap",
+            "--quiet",
+            "--variant=apt",
+            "--mode=root",
+            f"--include={','.join(PACKAGES)}",
+            *(f"--customize-hook={hook}" for hook in hooks),
+            suite,
+            str(place),
+        )
+        (place / "etc/pam.d/vmcheck").write_text(PAM)
+        (place / "etc/systemd/system/vmcheck.service").write_text(UNIT)
+        wants = place / "etc/systemd/system/multi-user.target.wants"
+        wants.mkdir(exist_ok=True)
+        (wants / "vmcheck.service").symlink_to("../vmcheck.service")
+        for name in ("vmcheck", "vmcheck-out", "opt/hermes"):
+            (place / name).mkdir()
+        run("chroot", str(place), "useradd", "--create-home", "--shell=/bin/bash", "alice")
+
+    return cached(cache, f"root-{suite}", [suite, *PACKAGES, PAM, UNIT, Path(__file__).read_text()], build)
+
+
+def environment(cache: Path, suite: str, version: str) -> Path:
+    """A virtual environment with hermes-agent of this version, made by the suite's own Python."""
+    base = root(cache, suite)
+
+    def build(place: Path) -> None:
+        wheels = place.with_name(place.name + ".wheels")
+        python = SUITES[suite]
+        tag = "cp" + python.replace(".", "")
+        platforms = [f"manylinux_2_{n}_x86_64" for n in (36, 35, 34, 31, 28, 27, 24, 17, 12, 5)]
+        platforms += ["manylinux2014_x86_64", "manylinux2010_x86_64", "manylinux1_x86_64", "linux_x86_64"]
+        run(
+            sys.executable,
+            *("-m", "pip", "download", "--quiet", "--only-binary=:all:", f"--dest={wheels}"),
+            *(f"--python-version={python}", "--implementation=cp", f"--abi={tag}", "--abi=abi3", "--abi=none"),
+            *(f"--platform={p}" for p in platforms),
+            f"hermes-agent=={version}",
+            "aiohttp",
+        )
+        home = f"/opt/hermes/{version}"
+        with overlay(base) as mounted:
+            shutil.copytree(wheels, mounted.merged / "wheels")
+            chroot = ("chroot", str(mounted.merged))
+            run(*chroot, "python3", "-m", "venv", home)
+            pip = (f"{home}/bin/pip", "install", "--quiet", "--no-index", "--find-links=/wheels")
+            run(*chroot, *pip, f"hermes-agent=={version}", "aiohttp", env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"})
+            shutil.copytree(mounted.merged / home[1:], place, symlinks=True)
+        shutil.rmtree(wheels)
+
+    inputs = [str(base), suite, version, Path(__file__).read_text()]
+    return cached(cache, f"hermes-{version}-{suite}", inputs, build)
+
+
+def cached(cache: Path, name: str, inputs: list[str], build: Callable[[Path], None]) -> Path:
+    """The finished build of these inputs."""
+    key = hashlib.sha256("\0".join(inputs).encode()).hexdigest()[:12]
+    place = cache / f"{name}-{key}"
+    cache.mkdir(parents=True, exist_ok=True)
+    with (cache / f".{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not place.exists():
+            print(f"building {place.name}", flush=True)
+            scratch = Path(tempfile.mkdtemp(prefix=f".{name}-", dir=cache))
+            try:
+                build(scratch / "new")
+                (scratch / "new").rename(place)
+            finally:
+                shutil.rmtree(scratch, ignore_errors=True)
+    return place
+
+
+class Overlay:
+    """A writable view of a root; `merged` is where it is."""
+
+    def __init__(self, top: Path) -> None:
+        self.top = top
+        self.merged = top / "merged"
+
+
+@contextlib.contextmanager
+def overlay(lower: Path) -> Iterator[Overlay]:
+    """A throw-away overlay in memory, gone at the end."""
+    top = Path(tempfile.mkdtemp(prefix="hermes-install-vm-", dir="/dev/shm"))
+    view = Overlay(top)
+    for name in ("upper", "work", "merged"):
+        (top / name).mkdir()
+    options = f"lowerdir={lower},upperdir={top}/upper,workdir={top}/work"
+    try:
+        run("mount", "-t", "overlay", "overlay", "-o", options, str(view.merged))
+        try:
+            yield view
+        finally:
+            run("umount", str(view.merged))
+    finally:
+        shutil.rmtree(top, ignore_errors=True)
+
+
+def run(*command: str, env: dict[str, str] | None = None) -> None:
+    """Run a program; show what it said when it fails."""
+    done = subprocess.run(command, env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    if done.returncode != 0:
+        raise RuntimeError(f"{' '.join(command)} failed ({done.returncode}):\n{done.stdout}{done.stderr}")
