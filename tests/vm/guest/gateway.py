@@ -70,13 +70,13 @@ class Profile:
                 found.append(int(entry.name))
         return sorted(found)
 
-    def until_up(self, pid: int | None = None, seconds: float = 90) -> int:
-        """Wait until a gateway says that it runs (that one, if named); its process ID."""
+    def until_up(self, pid: int | None = None, after: int | None = None, seconds: float = 90) -> int:
+        """Wait until a gateway says that it runs: that one, if named, or another than the one before; its process ID."""
 
         def up() -> int | None:
             state = self.state()
             good = state.get("gateway_state") in ("running", "degraded") and state.get("pid") in self.gateways()
-            return state["pid"] if good and pid in (None, state["pid"]) else None
+            return state["pid"] if good and pid in (None, state["pid"]) and state["pid"] != after else None
 
         return wait.until(f"the gateway of {self.name} to run (pid {pid or 'any'})", up, seconds)
 

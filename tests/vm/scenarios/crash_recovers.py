@@ -21,7 +21,7 @@ def run() -> None:
         pid = unit.pid
         died = time.monotonic()
         os.kill(pid, signal.SIGSEGV if turn % 2 else signal.SIGKILL)
-        default.until_up(seconds=120)
+        default.until_up(after=pid, seconds=120)
         pauses.append(round(time.monotonic() - died, 1))
         if not check(f"crash {turn + 1}: another process runs", unit.pid not in (0, pid), unit.pid):
             return

@@ -16,7 +16,7 @@ def run() -> None:
     for turn in (1, 2):
         pid = unit.pid
         unit.systemctl("reload")
-        default.until_up(seconds=60)
+        default.until_up(after=pid, seconds=60)
         check(f"reload {turn}: another process runs", unit.pid not in (0, pid), unit.pid)
         equal(f"reload {turn}: state", unit.states[0], "active")
         equal(f"reload {turn}: gateways", default.gateways(), [unit.pid])

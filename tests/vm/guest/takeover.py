@@ -1,0 +1,52 @@
+"""The shared part of all takeovers: somebody replaces our unit's gateway by hand, and it stays replaced."""
+
+import time
+
+from check import check, contains, equal, measured
+from gateway import Hand, Profile, Watch
+from installer import status
+from systemd import Unit
+
+# Longer than every restart delay of the units.
+OBSERVED = 60
+
+
+def replace(profile: Profile, unit: Unit, user: str | None = None, extra_starts: int = 1, wait_s: float = 60) -> Hand:
+    """Run `gateway run --replace` by hand; the hand-started gateway wins, and our unit does not come back for a minute.
+
+    `extra_starts` is how often systemd may try: it cannot know of a takeover that ends in a kill, and the launcher can.
+    """
+    before = unit.starts()
+    old = unit.pid
+    with Watch(profile) as watch:
+        hand = profile.by_hand("--profile", profile.name, "gateway", "run", "--replace", user=user)
+        profile.until_up(hand.pid, wait_s)
+        time.sleep(OBSERVED)
+    measured("seconds with two processes, the old one ending", watch.overlap())
+    measured("seconds without a gateway", watch.gap())
+    equal("gateways on the profile at the end", profile.gateways(), [hand.pid])
+    equal("gateways that ever were", sorted(watch.pids - {old, hand.pid}), [])
+    check(f"our unit was started at most {extra_starts} times more", unit.starts() - before <= extra_starts, unit.starts())
+    check("our unit is not about to restart", unit.show()["SubState"] in ("dead", "failed"), unit.show()["SubState"])
+    shown = status(profile)
+    equal("state in status", shown["state"], "owned-elsewhere")
+    equal("owner in status", (shown["owner"] or {}).get("pid"), hand.pid)
+    contains("the owner's command line in status", (shown["owner"] or {}).get("command", ""), "--replace")
+    return hand
+
+
+def refused_once(unit: Unit, hand: Hand) -> None:
+    """The one start that systemd tried ended with 69 and a sentence that names the new owner."""
+    shown = unit.show()
+    equal("the unit's state and exit status", (shown["ActiveState"], shown["ExecMainStatus"]), ("failed", "69"))
+    contains("the journal", unit.journal(), "is owned by", f"pid {hand.pid}")
+
+
+def give_back(profile: Profile, unit: Unit, hand: Hand) -> None:
+    """The way out works: end the other one, start the unit."""
+    hand.end()
+    time.sleep(12)  # Longer than a restart delay: nothing may bring the unit back by itself.
+    equal("gateways after the replacement ended", profile.gateways(), [])
+    unit.systemctl("start")
+    profile.until_up()
+    equal("gateways after the unit was started", profile.gateways(), [unit.pid])

@@ -1,0 +1,92 @@
+"""The installer killed at every moment of its writing: each file is old or new and whole, and the next run repairs."""
+
+from pathlib import Path
+
+from check import check, equal, measured
+from gateway import HERMES, Profile, fresh_account
+from installer import hermes_install, install, program, snapshot
+from systemd import Unit, as_user
+
+SECONDS = 120
+# What we write; the rest of the host is not ours in any state.
+OURS = ("hermes-gateway", "hermes-install")
+
+
+def run() -> None:
+    fresh_account()
+    coder = Profile("coder").make()
+    empty = ours()
+    equal("reference install ends with", install(coder, "--no-start").code, 0)
+    new = ours()
+    equal("reference uninstall ends with", hermes_install("uninstall", "--yes").code, 0)
+    equal("nothing is left of the reference", ours(), empty)
+
+    # Killed at the entry of the Nth rename, sync or link: the boundaries of every step that changes a file.
+    moments = [(call, n) for n in range(1, 9) for call in ("rename", "fsync", "mkdir", "symlink")]
+    killed = 0
+    for call, n in moments:
+        if killed == 16:
+            break
+        if not cut(call, n, "--no-start"):
+            continue
+        killed += 1
+        whole(f"install killed at {call} {n}", ours(), empty, new)
+        equal(f"install killed at {call} {n}: the next run ends with", install(coder, "--no-start").code, 0)
+        equal(f"install killed at {call} {n}: the next run repairs", receipt_apart(ours()), receipt_apart(new))
+        equal(f"install killed at {call} {n}: uninstall ends with", hermes_install("uninstall", "--yes").code, 0)
+        equal(f"install killed at {call} {n}: uninstall leaves", ours(), empty)
+    measured("different moments of an install", killed)
+    check("an install was killed at ten moments or more", killed >= 10, killed)
+
+    # A change of settings under a running gateway, killed; the next run has yet other settings.
+    equal("install ends with", install(coder).code, 0)
+    unit = Unit(coder.unit)
+    old = ours()
+    for call, n in [("rename", 1), ("rename", 2), ("fsync", 2), ("fsync", 4)]:
+        if not cut(call, n, "--drain-timeout", "7"):
+            continue
+        after = ours()
+        temporary = [p for p in after if p.endswith("hermes-install-tmp")]
+        changed = [p for p in after if after[p] != old.get(p) and p not in temporary]
+        drop_in = f"/etc/systemd/system/{coder.unit}.d/50-hermes-install.conf"
+        receipt = "/var/lib/hermes-install/receipt.json"
+        check(f"change killed at {call} {n}: only these changed", set(changed) <= {drop_in, receipt}, changed)
+        check(f"change killed at {call} {n}: the drop-in is whole", "[Service]\n" in Path(drop_in).read_text())
+        equal(f"change killed at {call} {n}: gateways", len(coder.gateways()), 1)
+        equal(f"change killed at {call} {n}: the next run ends with", install(coder).code, 0)
+        equal(f"change killed at {call} {n}: the next run repairs", ours(), old)
+        equal(f"change killed at {call} {n}: gateways after it", coder.gateways(), [unit.pid])
+        check(f"change killed at {call} {n}: systemd has read it", unit.show()["NeedDaemonReload"] == "no")
+
+
+def cut(call: str, n: int, *args: str) -> bool:
+    """Run install and kill it at its Nth such system call; whether it came that far."""
+    done = as_user(
+        "root",
+        *("strace", "-qq", "-f", "-o", "/dev/null", "-e", f"trace={call}"),
+        *("-e", f"inject={call}:signal=SIGKILL:when={n}"),
+        *(program(), "--profile", "coder", "--hermes", HERMES, *args),
+    )
+    return done.returncode in (-9, 137)
+
+
+def ours() -> dict[str, str]:
+    """Our files and directories, with their contents."""
+    return {p: s for p, s in snapshot("var/lib/hermes/").items() if any(name in p for name in OURS)}
+
+
+def receipt_apart(files: dict[str, str]) -> dict[str, str]:
+    """A repaired host has the same files; its receipt lists directories that the killed run made."""
+    return {p: s for p, s in files.items() if not p.endswith("receipt.json")}
+
+
+def whole(when: str, after: dict[str, str], old: dict[str, str], new: dict[str, str]) -> None:
+    """Every file is as before or as it will be; temporary ones have a name that nobody reads."""
+    torn = [
+        p
+        for p, seen in after.items()
+        if seen not in (old.get(p), new.get(p)) and not p.endswith(("hermes-install-tmp", "receipt.json"))
+    ]
+    equal(f"{when}: torn files", torn, [])
+    temporary = [p for p in after if p.endswith("hermes-install-tmp")]
+    check(f"{when}: at most one temporary file", len(temporary) <= 1, temporary)

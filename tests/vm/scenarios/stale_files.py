@@ -1,0 +1,63 @@
+"""Stale pid files (dead, reused), a leftover lock and state after SIGKILL do not keep a gateway from starting."""
+
+import json
+import os
+import signal
+import subprocess
+from pathlib import Path
+
+from check import check, equal
+from gateway import Profile
+from installer import install
+from systemd import Unit
+
+HERMES = ["0.19.0", "0.16.0"]
+SECONDS = 60
+
+
+def run() -> None:
+    default = Profile("default")
+    equal("install ends with", install(default).code, 0)
+    unit = Unit(default.unit)
+
+    # Killed together with its unit: nothing restarts it, everything of its files is left.
+    pid = unit.pid
+    unit.systemctl("mask")
+    os.kill(pid, signal.SIGKILL)
+    unit.systemctl("stop", check=False)
+    unit.systemctl("unmask")
+    left = {name: (default.home / name).exists() for name in ("gateway.pid", "gateway.lock", "gateway_state.json")}
+    check("SIGKILL left pid file, lock and state", all(left.values()), left)
+    start(unit, default, "after SIGKILL")
+
+    unit.systemctl("stop")
+    record(default, 4194300, 5)
+    start(unit, default, "with a pid file of a dead process")
+
+    unit.systemctl("stop")
+    other = subprocess.Popen(["sleep", "600"])
+    started = int(Path(f"/proc/{other.pid}/stat").read_text().split()[21])
+    record(default, other.pid, started)
+    start(unit, default, "with a pid file of another program, its start time even")
+    check("the other program is untouched", other.poll() is None)
+    other.kill()
+
+
+def record(profile: Profile, pid: int, started: int) -> None:
+    """Files that say that this process is the gateway."""
+    text = {"pid": pid, "kind": "hermes-gateway", "argv": ["/opt/hermes/bin/hermes", "gateway", "run"], "start_time": started}
+    state = {**text, "gateway_state": "running", "restart_requested": False, "platforms": {}}
+    owner = profile.home.stat()
+    for name, value in (("gateway.pid", text), ("gateway.lock", text), ("gateway_state.json", state)):
+        path = profile.home / name
+        path.write_text(json.dumps(value))
+        os.chown(path, owner.st_uid, owner.st_gid)
+
+
+def start(unit: Unit, profile: Profile, how: str) -> None:
+    unit.systemctl("reset-failed", check=False)
+    unit.systemctl("start")
+    profile.until_up(unit.pid)
+    equal(f"{how}: state", unit.states, ("active", "success"))
+    equal(f"{how}: gateways", profile.gateways(), [unit.pid])
+    equal(f"{how}: automatic restarts", unit.restarts, 0)

@@ -1,0 +1,35 @@
+"""Root replaces the gateway: the old one exits 1, the launcher declines, and the lock that root leaves is named."""
+
+from check import check, contains, equal
+from gateway import Profile, own
+from installer import install
+from systemd import Unit
+from takeover import replace
+
+SECONDS = 120
+
+
+def run() -> None:
+    default = Profile("default")
+    equal("install of default ends with", install(default).code, 0)
+    coder = Profile("coder").make()
+    equal("install ends with", install(coder).code, 0)
+    unit = Unit(coder.unit)
+    hand = replace(coder, unit, user="root")
+    shown = unit.show()
+    check("the unit is down and visible", shown["ActiveState"] == "failed", shown["ActiveState"])
+    check("it declined (69), or named the lock that it cannot open (78)", shown["ExecMainStatus"] in ("69", "78"), shown["ExecMainStatus"])
+
+    hand.end()
+    unit.systemctl("start", check=False)
+    unit.until_active_state("failed")
+    equal("exit status beside root's lock", unit.show()["ExecMainStatus"], "78")
+    contains("the journal", unit.journal(), "gateway.lock` belongs to `root`", f"chown hermes {coder.home}/gateway.lock")
+    refused = install(coder, "--drain-timeout", "9")
+    contains("what install says to it", refused.err, "gateway.lock` belongs to `root`", "chown hermes")
+    equal("install ends with", refused.code, 1)
+    # The way out, as printed, and for what else root left.
+    own(coder.home, "hermes")
+    unit.systemctl("start")
+    coder.until_up()
+    equal("gateways after the way out", coder.gateways(), [unit.pid])
