@@ -332,7 +332,7 @@ pub fn stop_command(process: &Process) -> String {
     match process.unit().filter(|u| u.is_service()) {
         Some(unit) => match unit.user {
             None => format!("systemctl stop {}", unit.name),
-            Some(uid) if uid == geteuid().as_raw() => {
+            Some(uid) if uid == geteuid().as_raw() && !in_system_service() => {
                 format!("systemctl --user stop {}", unit.name)
             }
             Some(uid) => format!(
@@ -343,6 +343,12 @@ pub fn stop_command(process: &Process) -> String {
         },
         None => format!("kill -INT {}", process.pid),
     }
+}
+
+/// Whether this process is a system service: what it says is read by an admin in the system journal.
+fn in_system_service() -> bool {
+    let unit = Process::read(std::process::id() as i32).and_then(|me| me.unit());
+    unit.is_some_and(|u| u.user.is_none() && u.is_service())
 }
 
 /// The account's name, or its number when it has none.

@@ -84,7 +84,7 @@ pub fn show(args: &PlanArgs) -> Result<u8> {
         let units: Vec<String> = ready
             .checked
             .iter()
-            .filter(|c| c.start)
+            .filter(|c| c.start && ready.host.is_live())
             .map(|c| c.instance.profile.unit())
             .collect();
         match (ready.plan.is_empty(), units.is_empty()) {

@@ -148,7 +148,7 @@ class Hand:
         subprocess.run(
             [
                 *("systemd-run", "--quiet", "--collect", f"--unit={self.scope}", f"--uid={user}"),
-                *("--property=PAMName=vmcheck", "--property=KillMode=process", f"--working-directory={home}"),
+                *("--property=PAMName=vmcheck", f"--working-directory={home}"),
                 *(f"--property=StandardOutput=append:{self.log}", f"--property=StandardError=append:{self.log}"),
                 *(f"--setenv={k}={v}" for k, v in variables.items()),
                 # A person's shell has no such variable, and hermes behaves as a service with it.

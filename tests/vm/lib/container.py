@@ -10,7 +10,7 @@ import subprocess
 import time
 from pathlib import Path
 
-from . import roots
+from . import cgroups, roots
 from .results import Result
 from .scenario import Scenario
 
@@ -55,10 +55,10 @@ def boot_once(view: roots.Overlay, boot: int, version: str, environment: Path, b
         f"--bind-ro={environment}:/opt/hermes/{version}",
         f"--bind-ro={binary}:/usr/bin/hermes-install-under-test",
     ]
-    with (out / f"console.{boot}").open("w") as console:
+    with (out / f"console.{boot}").open("w") as console, cgroups.own(machine) as enter:
         try:
             done = subprocess.run(
-                command,
+                [*enter, *command],
                 env={**os.environ, "SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": "1"},
                 stdin=subprocess.DEVNULL,
                 stdout=console,
