@@ -340,7 +340,9 @@ fn the_search_list_is_named_when_no_hermes_is_found() {
         .unwrap();
     let text = told(&output);
     if Path::new("/usr/local/bin/hermes").exists() || Path::new("/usr/bin/hermes").exists() {
-        eprintln!("skipped: this machine has a hermes of its own in the search list");
+        // Written around the test runner, which hides what a passing test prints.
+        let why = "skipped: this machine has a hermes of its own in the search list";
+        writeln!(std::io::stderr(), "{why}").unwrap();
         return;
     }
     assert!(text.starts_with("exit 78"), "{text}");

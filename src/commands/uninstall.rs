@@ -52,13 +52,16 @@ pub fn uninstall(args: &UninstallArgs) -> Result<u8> {
         .cloned()
         .partition(|i| is_going(&i.profile));
     let stop: Vec<String> = going.iter().map(|i| i.profile.unit()).collect();
+    let what = match stop.as_slice() {
+        [] => "what an interrupted install left".into(),
+        units => units.join(", "),
+    };
     if args.profiles.is_empty() && !args.yes {
-        match report::ask(&format!("stop and remove {}?", stop.join(", "))) {
+        match report::ask(&format!("stop and remove {what}?")) {
             Some(true) => {}
             Some(false) => refuse!("nothing was changed"),
             None => refuse!(
-                "this would stop and remove {}; say so with `--yes`, or name profiles with `--profile`",
-                stop.join(", ")
+                "this would stop and remove {what}; say so with `--yes`, or name profiles with `--profile`"
             ),
         }
     }
@@ -102,8 +105,7 @@ pub fn uninstall(args: &UninstallArgs) -> Result<u8> {
         report::json(&serde_json::json!({ "files_removed": removed, "units": stop }));
     } else {
         report.done(format!(
-            "{} removed; profiles and their data are untouched",
-            stop.join(", ")
+            "removed {what}; profiles and their data are untouched"
         ));
     }
     Ok(DONE)

@@ -55,20 +55,22 @@ class Profile:
 
     def gateways(self) -> list[int]:
         """Live gateway processes on this home, found without any of the code under test."""
-        found = []
+        found = {}
         for entry in Path("/proc").iterdir():
             if not entry.name.isdigit():
                 continue
             try:
                 argv = (entry / "cmdline").read_bytes().decode(errors="replace").split("\0")
-                if not _is_gateway(argv) or "Z" in (entry / "stat").read_text().rsplit(")", 1)[1].split()[0]:
+                status, parent = (entry / "stat").read_text().rsplit(")", 1)[1].split()[:2]
+                if not _is_gateway(argv) or status == "Z":
                     continue
                 environ = (entry / "environ").read_bytes().decode(errors="replace").split("\0")
             except OSError:
                 continue
             if _home(argv, dict(e.split("=", 1) for e in environ if "=" in e)) == self.home:
-                found.append(int(entry.name))
-        return sorted(found)
+                found[int(entry.name)] = (int(parent), argv)
+        # Between fork and exec a gateway's child looks like the gateway.
+        return sorted(pid for pid, (parent, argv) in found.items() if found.get(parent, (0, []))[1] != argv)
 
     def until_up(self, pid: int | None = None, after: int | None = None, seconds: float = 90) -> int:
         """Wait until a gateway says that it runs: that one, if named, or another than the one before; its process ID."""

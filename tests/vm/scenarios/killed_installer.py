@@ -7,7 +7,7 @@ from gateway import HERMES, Profile, fresh_account
 from installer import hermes_install, install, program, snapshot
 from systemd import Unit, as_user
 
-SECONDS = 120
+SECONDS = 180
 # What we write; the rest of the host is not ours in any state.
 OURS = ("hermes-gateway", "hermes-install")
 
@@ -22,12 +22,12 @@ def run() -> None:
     equal("nothing is left of the reference", ours(), empty)
 
     # Killed at the entry of the Nth rename, sync or link: the boundaries of every step that changes a file.
-    moments = [(call, n) for n in range(1, 9) for call in ("rename", "fsync", "mkdir", "symlink")]
+    moments = [("rename", n) for n in range(1, 11)] + [("fsync", n) for n in (1, 6, 17)]
+    moments += [("unlink", 1), ("symlink", 1), ("symlink", 2), ("mkdir", 2)]
     killed = 0
     for call, n in moments:
-        if killed == 16:
-            break
-        if not cut(call, n, "--no-start"):
+        if not check(f"an install gets as far as {call} {n}", cut(call, n, "--no-start")):
+            hermes_install("uninstall", "--yes")
             continue
         killed += 1
         whole(f"install killed at {call} {n}", ours(), empty, new)
