@@ -22,6 +22,7 @@ PACKAGES = [
     "dbus",
     "dbus-user-session",
     "libpam-systemd",
+    "passwd",
     "polkitd",
     "procps",
     "python3",
