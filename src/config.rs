@@ -141,7 +141,9 @@ impl Config {
                 ),
             }
         }
-        toml::from_str(text).with_context(wrong)
+        // The text once more when that fails: its errors name the line.
+        let config = table.try_into().or_else(|_| toml::from_str(text));
+        config.with_context(wrong)
     }
 
     /// The file that was named, or every layer that exists.

@@ -108,7 +108,7 @@ fn prepare(launch: &Launch, wait: &mut impl FnMut(&str)) -> Result<Ready, Refusa
         .hermes
         .clone()
         .or_else(|| std::env::var_os(HERMES_VARIABLE).map(PathBuf::from));
-    let hermes = find_hermes(told.as_deref(), &root, &user_home)?;
+    let hermes = find_hermes(told.as_deref(), &hermes_search(&root, &user_home))?;
     let lock = take_lock(&launch.profile, &home)?;
     wait_until_free(&launch.profile, &home, wait)?;
     Ok(Ready {
@@ -182,11 +182,10 @@ fn check_home(profile: &ProfileName, home: &Path) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// The executable to run: as told, or the first of the search list.
-pub fn find_hermes(told: Option<&Path>, root: &Path, user_home: &Path) -> Result<PathBuf, Refusal> {
+/// The executable to run: as told, or the first of these places.
+pub fn find_hermes(told: Option<&Path>, places: &[PathBuf]) -> Result<PathBuf, Refusal> {
     let runnable = |path: &Path| path.is_file() && access(path, AccessFlags::X_OK).is_ok();
     let Some(path) = told else {
-        let places = hermes_search(root, user_home);
         return places.iter().find(|p| runnable(p)).cloned().ok_or_else(|| {
             let list: Vec<String> = places
                 .iter()

@@ -12,6 +12,7 @@ use serde::Serialize;
 use crate::escape;
 use crate::layout::{ACCOUNT, DROP_IN, SYSTEM_ROOT, Scope, TARGET, TEMPLATE};
 use crate::model::{Account, Instance, Invalid, Model};
+use crate::profile::ProfileName;
 use crate::tree::{Entry, Tree};
 
 /// Why a model was not rendered.
@@ -57,15 +58,14 @@ const TEMPLATES: [(&str, &str); 7] = [
 /// Every file that the model asks for.
 pub fn render(model: &Model) -> Result<Tree, RenderError> {
     model.validate()?;
-    let env = environment()?;
+    let mut env = environment()?;
     let places = model.layout.places(model.scope, model.prefix.as_deref());
     // The layout's own `%h` is meant as a specifier; a prefix was validated to need no escaping.
-    let launcher = Value::from_safe_string(places.launcher);
+    env.add_global("launcher", Value::from_safe_string(places.launcher));
     let mut tree = Tree::new();
 
     if model.shared_units {
         let shared = context! {
-            launcher => launcher.clone(),
             systemd => model.systemd,
             account => ACCOUNT,
             root => SYSTEM_ROOT,
@@ -94,16 +94,10 @@ pub fn render(model: &Model) -> Result<Tree, RenderError> {
     let drop_in = env.get_template("50-hermes-install.conf.j2")?;
     for instance in &model.instances {
         let settings = DropIn::new(instance, model.scope);
-        if settings == DropIn::default() {
-            continue;
+        if settings != DropIn::plain(&instance.profile) {
+            let path = format!("{}/{}.d/{DROP_IN}", places.units, instance.profile.unit());
+            tree.insert(path, Entry::text(drop_in.render(&settings)?));
         }
-        let profile = instance.profile.as_str();
-        tree.insert(
-            format!("{}/{}.d/{DROP_IN}", places.units, instance.profile.unit()),
-            Entry::text(drop_in.render(context! {
-                profile, launcher => launcher.clone(), ..Value::from_serialize(&settings)
-            })?),
-        );
     }
     Ok(tree)
 }
@@ -121,6 +115,7 @@ fn stop_timeout(instance: &Instance) -> Option<u32> {
 /// What a drop-in has to say: only what differs from the template unit.
 #[derive(Default, PartialEq, Serialize)]
 struct DropIn {
+    profile: String,
     user: Option<String>,
     group: Option<String>,
     root: Option<String>,
@@ -136,6 +131,14 @@ struct DropIn {
 }
 
 impl DropIn {
+    /// Nothing to say of this profile.
+    fn plain(profile: &ProfileName) -> Self {
+        Self {
+            profile: profile.to_string(),
+            ..Self::default()
+        }
+    }
+
     fn new(instance: &Instance, scope: Scope) -> Self {
         let text = |path: &Path| path.display().to_string();
         let account = instance
@@ -151,6 +154,7 @@ impl DropIn {
         }
         let (user, group) = account.map(|a| (a.user, a.group)).unzip();
         Self {
+            profile: instance.profile.to_string(),
             user,
             group,
             root,

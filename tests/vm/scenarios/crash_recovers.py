@@ -9,7 +9,7 @@ from gateway import Profile
 from installer import install
 from systemd import Unit
 
-SECONDS = 180
+SECONDS = 460
 
 
 def run() -> None:

@@ -23,7 +23,7 @@ def run() -> None:
 
     # Killed at the entry of the Nth rename, sync or link: the boundaries of every step that changes a file.
     moments = [("rename", n) for n in range(1, 11)] + [("fsync", n) for n in (1, 6, 17)]
-    moments += [("unlink", 1), ("symlink", 1), ("symlink", 2), ("mkdir", 2)]
+    moments += [("unlink", 1), ("symlink", 1), ("symlink", 2)]
     killed = 0
     for call, n in moments:
         if not check(f"an install gets as far as {call} {n}", cut(call, n, "--no-start")):
