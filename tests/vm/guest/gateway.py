@@ -53,8 +53,8 @@ class Profile:
         except (FileNotFoundError, ValueError):
             return {}
 
-    def gateways(self) -> list[int]:
-        """Live gateway processes on this home, found without any of the code under test."""
+    def gateways(self, anywhere: bool = False) -> list[int]:
+        """Live gateway processes on this home, or on any, found without any of the code under test."""
         found = {}
         for entry in Path("/proc").iterdir():
             if not entry.name.isdigit():
@@ -67,10 +67,15 @@ class Profile:
                 environ = (entry / "environ").read_bytes().decode(errors="replace").split("\0")
             except OSError:
                 continue
-            if _home(argv, dict(e.split("=", 1) for e in environ if "=" in e)) == self.home:
+            if anywhere or _home(argv, dict(e.split("=", 1) for e in environ if "=" in e)) == self.home:
                 found[int(entry.name)] = (int(parent), argv)
         # Between fork and exec a gateway's child looks like the gateway.
         return sorted(pid for pid, (parent, argv) in found.items() if found.get(parent, (0, []))[1] != argv)
+
+    def owners(self) -> list[int]:
+        """Those that hold upstream's lock on this home: the gateways that run, not those that wait or end."""
+        lock = str(self.home / "gateway.lock")
+        return [pid for pid in self.gateways(anywhere=True) if _holds(pid, lock)]
 
     def until_up(self, pid: int | None = None, after: int | None = None, seconds: float = 90) -> int:
         """Wait until a gateway says that it runs: that one, if named, or another than the one before; its process ID."""
@@ -81,6 +86,16 @@ class Profile:
             return state["pid"] if good and pid in (None, state["pid"]) and state["pid"] != after else None
 
         return wait.until(f"the gateway of {self.name} to run (pid {pid or 'any'})", up, seconds)
+
+    def record(self, pid: int, started: int) -> None:
+        """Leave files that say that this process is the gateway."""
+        text = {"pid": pid, "kind": "hermes-gateway", "argv": [HERMES, "gateway", "run"], "start_time": started}
+        state = {**text, "gateway_state": "running", "restart_requested": False, "platforms": {}}
+        owner = self.home.stat()
+        for name, value in (("gateway.pid", text), ("gateway.lock", text), ("gateway_state.json", state)):
+            path = self.home / name
+            path.write_text(json.dumps(value))
+            os.chown(path, owner.st_uid, owner.st_gid)
 
     def by_hand(self, *args: str, user: str | None = None, env: dict[str, str] | None = None) -> "Hand":
         """Start hermes as a person does: in a login session, outside every unit."""
@@ -182,18 +197,17 @@ class Hand:
 
 
 class Watch:
-    """Samples the gateways of a profile every 200 ms while a `with` block runs."""
+    """Samples the gateways of a profile and their owners every 200 ms while a `with` block runs."""
 
     def __init__(self, profile: Profile) -> None:
         self.profile = profile
-        self.samples: list[tuple[float, list[int]]] = []
+        self.samples: list[tuple[list[int], list[int]]] = []
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
 
     def _run(self) -> None:
-        begin = time.monotonic()
         while not self._stop.is_set():
-            self.samples.append((time.monotonic() - begin, self.profile.gateways()))
+            self.samples.append((self.profile.gateways(), self.profile.owners()))
             self._stop.wait(0.2)
 
     def __enter__(self) -> "Watch":
@@ -205,22 +219,30 @@ class Watch:
         self._thread.join()
 
     @property
-    def most(self) -> int:
-        """The most gateways at one time."""
-        return max(len(pids) for _, pids in self.samples)
-
-    @property
     def pids(self) -> set[int]:
         """Every gateway that was seen."""
-        return {pid for _, pids in self.samples for pid in pids}
+        return {pid for pids, _ in self.samples for pid in pids}
+
+    @property
+    def owners(self) -> list[int]:
+        """Every gateway that held the lock, in order, one that got it back once more."""
+        changes: list[int] = []
+        for _, owners in self.samples:
+            changes += [pid for pid in owners if changes[-1:] != [pid]]
+        return changes
+
+    @property
+    def most_owners(self) -> int:
+        """The most that held the lock at one time."""
+        return max(len(owners) for _, owners in self.samples)
 
     def overlap(self) -> float:
-        """Seconds with more than one."""
-        return round(0.2 * sum(len(pids) > 1 for _, pids in self.samples), 1)
+        """Seconds with more than one process, one of them ending or waiting."""
+        return round(0.2 * sum(len(pids) > 1 for pids, _ in self.samples), 1)
 
     def gap(self) -> float:
-        """Seconds with none."""
-        return round(0.2 * sum(not pids for _, pids in self.samples), 1)
+        """Seconds without an owner."""
+        return round(0.2 * sum(not owners for _, owners in self.samples), 1)
 
 
 def port_owner(port: int) -> socketserver.TCPServer:
@@ -257,6 +279,18 @@ def _home(argv: list[str], environ: dict[str, str]) -> Path:
         if arg in ("-p", "--profile"):
             return root if argv[at + 1] == "default" else root / "profiles" / argv[at + 1]
     return home
+
+
+def _holds(pid: int, lock: str) -> bool:
+    """Has it locked this file, or one that was unlinked since (proc_pid_fdinfo(5), `lock:`)?"""
+    try:
+        for fd in Path(f"/proc/{pid}/fd").iterdir():
+            if os.readlink(fd).removesuffix(" (deleted)") == lock:
+                if "FLOCK" in Path(f"/proc/{pid}/fdinfo/{fd.name}").read_text():
+                    return True
+    except OSError:
+        pass
+    return False
 
 
 def _comm(pid: int) -> str:

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import pwd
 import shutil
 import subprocess
 from dataclasses import dataclass
@@ -47,6 +48,24 @@ def hermes_install(*args: str, user: str = "root", env: dict[str, str] | None = 
 def install(profile: gateway.Profile, *args: str, user: str = "root") -> Run:
     """Install a profile with the gateway under test."""
     return hermes_install("--profile", profile.name, "--hermes", gateway.HERMES, *args, user=user)
+
+
+def make_older(user: str | None = None) -> str:
+    """Change the installed template unit to what an older version would have written and recorded; its new text."""
+    unit, receipt = Path("/etc/systemd/system/hermes-gateway@.service"), Path("/var/lib/hermes-install/receipt.json")
+    if user:
+        home = Path(pwd.getpwnam(user).pw_dir)
+        unit = home / ".config/systemd/user" / unit.name
+        receipt = home / ".local/state/hermes-install" / receipt.name
+    new = unit.read_text()
+    old = new.replace("OOMPolicy=continue\n", "")
+    if old == new:
+        raise ValueError(f"{unit} has no OOMPolicy= to take away")
+    unit.write_text(old)
+    known = json.loads(receipt.read_text())
+    known["files"][str(unit)[1:]]["sha256"] = hashlib.sha256(old.encode()).hexdigest()
+    receipt.write_text(json.dumps(known))
+    return new
 
 
 def status(profile: gateway.Profile, user: str = "root") -> dict:

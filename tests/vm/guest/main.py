@@ -20,13 +20,18 @@ def main() -> int:
     case = json.loads((check.OUT / "case.json").read_text())
     os.environ["VMCHECK_HERMES"] = case["hermes"]
     os.environ["VMCHECK_BOOT"] = boot()
-    path = HERE.parent / "scenarios" / f"{case['scenario']}.py"
+    path = HERE.parent / case["file"]
     spec = importlib.util.spec_from_file_location("scenario", path)
     try:
         wait.until("the boot to end", lambda: systemctl("is-system-running", check=False) in ("running", "degraded"))
         module = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)
-        module.run()
+        if "first" in case:
+            import cell  # Now, as the library reads the variables set above.
+
+            cell.play(case["first"], case["boots"], module)
+        else:
+            module.run()
     except Exception as e:
         traceback.print_exc()
         check.check("the scenario runs to its end", False, f"{type(e).__name__}: {e}")

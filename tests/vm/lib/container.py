@@ -30,7 +30,10 @@ def run(
 ) -> Result:
     """Boot the scenario as often as it asks and collect what it found."""
     out.mkdir(parents=True, exist_ok=True)
-    (out / "case.json").write_text(json.dumps({"scenario": scenario.name, "suite": suite, "hermes": version}))
+    case = {"file": str(scenario.path.relative_to(harness)), "hermes": version, "boots": scenario.boots}
+    if scenario.first:
+        case["first"] = scenario.first
+    (out / "case.json").write_text(json.dumps(case))
     begin = time.monotonic()
     with roots.overlay(root) as view:
         (view.merged / "opt/hermes" / version).mkdir()

@@ -1,8 +1,12 @@
 """What the scenarios found: a line while they run, results.json and a Markdown table at the end."""
 
 import json
+import sys
 from dataclasses import asdict, dataclass, field
+from datetime import date
 from pathlib import Path
+
+from .scenario import FIRSTS
 
 
 @dataclass
@@ -53,8 +57,8 @@ class Result:
         return f"{word}  {self.name}  {self.good} checks, {self.seconds:.0f} s"
 
 
-def write(out: Path, results: list[Result]) -> None:
-    """results.json and table.md."""
+def write(out: Path, results: list[Result], seconds: float) -> None:
+    """results.json, table.md and, when cells of the matrix were played, matrix.md."""
     results = sorted(results, key=lambda r: r.name)
     (out / "results.json").write_text(json.dumps([asdict(r) for r in results], indent=2) + "\n")
     lines = ["| scenario | suite | hermes | checks | result | seconds |", "|---|---|---|---|---|---|"]
@@ -62,3 +66,35 @@ def write(out: Path, results: list[Result]) -> None:
         verdict = "passed" if r.passed else "failed: " + "; ".join(r.failures)
         lines.append(f"| {r.scenario} | {r.suite} | {r.hermes} | {r.good} | {verdict} | {r.seconds} |")
     (out / "table.md").write_text("\n".join(lines) + "\n")
+    cells = [r for r in results if "@" in r.scenario]
+    if cells:
+        (out / "matrix.md").write_text(_matrix(cells, seconds))
+
+
+def _matrix(cells: list[Result], seconds: float) -> str:
+    """A table for each suite: events and who ran at first downwards, gateways across, verdicts inside."""
+    lines = [
+        f"`{' '.join([Path(sys.argv[0]).name, *sys.argv[1:]])}`, {date.today()}: {len(cells)} cells in {seconds / 60:.0f} minutes.",
+    ]
+    versions = sorted({r.hermes for r in cells}, key=lambda v: [int(n) for n in v.split(".")])
+    for suite in sorted({r.suite for r in cells}):
+        lines += ["", f"## {suite}", "", f"| event | first | {' | '.join(versions)} |", "|---|---|" + "---|" * len(versions)]
+        found = {(r.scenario, r.hermes): _word(r) for r in cells if r.suite == suite}
+        for name in sorted({name for name, _ in found}, key=_order):
+            words = " | ".join(found.get((name, version), "") for version in versions)
+            lines.append(f"| {' | '.join(name.split('@'))} | {words} |")
+    return "\n".join(lines) + "\n"
+
+
+def _order(name: str) -> tuple[str, int]:
+    event, first = name.split("@")
+    return event, [f for firsts in FIRSTS.values() for f in firsts].index(first)
+
+
+def _word(result: Result) -> str:
+    """The verdict, with the figure that it rests on when it is not `safe`."""
+    cell = result.measured.get("cell")
+    if not cell:
+        return "no record"
+    said = cell["verdict"]
+    return f"{said} ({cell['starts'] + cell['other_starts']} starts)" if said == "loops" else said

@@ -1,13 +1,23 @@
 """A scenario file: one behaviour, found by listing the directory. Its docstring's first line says which."""
 
 import ast
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+
+# Who runs a profile at first in the takeover matrix, by the policy of the units in play.
+FIRSTS = {
+    "ours": ["our-system", "our-user", "hand-beside-ours"],
+    "upstream": ["upstream-system", "upstream-user", "hand-beside-upstream"],
+}
+
+# Gateways of the matrix, and of the part of it that is run all the time.
+VERSIONS = ["0.13.0", "0.15.2", "0.16.0", "0.17.0", "0.18.2", "0.19.0"]
+SUBSET_VERSIONS = ["0.15.2", "0.19.0"]
 
 
 @dataclass(frozen=True)
 class Scenario:
-    """What the host needs to know of a scenario without running it."""
+    """What the host needs to know of a scenario, or of one cell of the matrix, without running it."""
 
     name: str
     path: Path
@@ -15,28 +25,44 @@ class Scenario:
     hermes: list[str]
     boots: int
     seconds: int
+    first: str | None = None
 
 
-def discover(directory: Path) -> list[Scenario]:
+def scenarios(directory: Path) -> list[Scenario]:
     """All scenarios, by name."""
-    return [read(path) for path in sorted(directory.glob("*.py"))]
+    return [_read(path, {"HERMES": ["0.19.0"], "SECONDS": 30})[0] for path in sorted(directory.glob("*.py"))]
 
 
-def read(path: Path) -> Scenario:
-    """Read a scenario's docstring and constants; the file runs in the guest only."""
+def cells(directory: Path, policies: list[str], subset: bool) -> list[Scenario]:
+    """The cells of the matrix: every event with everyone that may run at first."""
+    found = []
+    for path in sorted(directory.glob("*.py")):
+        event, constants = _read(path, {"HERMES": VERSIONS, "SECONDS": 110})
+        versions = [v for v in event.hermes if v in SUBSET_VERSIONS] if subset else event.hermes
+        for policy in policies:
+            for first in FIRSTS[policy]:
+                meant = any(first.startswith(kind) for kind in constants.get("FIRSTS", ["our", "upstream", "hand"]))
+                if first in constants.get("SUBSET", []) if subset else meant:
+                    found.append(replace(event, name=f"{event.name}@{first}", first=first, hermes=versions))
+    return found
+
+
+def _read(path: Path, defaults: dict) -> tuple[Scenario, dict]:
+    """A file's docstring and constants; it runs in the guest only."""
     tree = ast.parse(path.read_text(), str(path))
-    constants = {
+    constants = defaults | {
         target.id: ast.literal_eval(node.value)
         for node in tree.body
         if isinstance(node, ast.Assign)
         for target in node.targets
-        if isinstance(target, ast.Name) and target.id in ("HERMES", "BOOTS", "SECONDS")
+        if isinstance(target, ast.Name) and target.id in ("HERMES", "BOOTS", "SECONDS", "FIRSTS", "SUBSET")
     }
-    return Scenario(
+    scenario = Scenario(
         name=path.stem,
         path=path,
         summary=(ast.get_docstring(tree) or "").split("\n")[0],
-        hermes=constants.get("HERMES", ["0.19.0"]),
+        hermes=constants["HERMES"],
         boots=constants.get("BOOTS", 1),
-        seconds=constants.get("SECONDS", 30),
+        seconds=constants["SECONDS"],
     )
+    return scenario, constants

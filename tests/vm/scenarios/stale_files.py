@@ -1,6 +1,5 @@
 """Stale pid files (dead, reused), a leftover lock and state after SIGKILL do not keep a gateway from starting."""
 
-import json
 import os
 import signal
 import subprocess
@@ -31,27 +30,16 @@ def run() -> None:
     start(unit, default, "after SIGKILL")
 
     unit.systemctl("stop")
-    record(default, 4194300, 5)
+    default.record(4194300, 5)
     start(unit, default, "with a pid file of a dead process")
 
     unit.systemctl("stop")
     other = subprocess.Popen(["sleep", "600"])
     started = int(Path(f"/proc/{other.pid}/stat").read_text().split()[21])
-    record(default, other.pid, started)
+    default.record(other.pid, started)
     start(unit, default, "with a pid file of another program, its start time even")
     check("the other program is untouched", other.poll() is None)
     other.kill()
-
-
-def record(profile: Profile, pid: int, started: int) -> None:
-    """Files that say that this process is the gateway."""
-    text = {"pid": pid, "kind": "hermes-gateway", "argv": ["/opt/hermes/bin/hermes", "gateway", "run"], "start_time": started}
-    state = {**text, "gateway_state": "running", "restart_requested": False, "platforms": {}}
-    owner = profile.home.stat()
-    for name, value in (("gateway.pid", text), ("gateway.lock", text), ("gateway_state.json", state)):
-        path = profile.home / name
-        path.write_text(json.dumps(value))
-        os.chown(path, owner.st_uid, owner.st_gid)
 
 
 def start(unit: Unit, profile: Profile, how: str) -> None:

@@ -1,0 +1,173 @@
+"""A cell of the takeover matrix: who runs a profile at first, what happens, and the verdict on what came of it."""
+
+import os
+import subprocess
+import time
+from dataclasses import dataclass, field
+from types import ModuleType
+
+import check
+import verdict
+import wait
+from gateway import HERMES, VERSION, Hand, Profile, Watch
+from installer import hermes_install
+from systemd import Unit, as_user, systemctl
+
+# Seconds that a cell is watched after its event; longer than every restart delay of the units.
+OBSERVED = 90
+
+USER = "alice"
+
+
+@dataclass
+class Expect:
+    """What should come of an event. `owner` is `unit`, `hand`, `none` or `any one`."""
+
+    owner: str
+    # Starts that the event itself asks for, of the unit that was there at first and of the other one.
+    starts: int = 0
+    other_starts: int = 0
+    # A stop that somebody asked for: the unit must not be shown as failed.
+    stopped: bool = False
+
+
+@dataclass
+class Cell:
+    """The guest as the events see it: one user, one profile, the unit under test and one of the other scope."""
+
+    first: str
+    profile: Profile = field(default_factory=lambda: Profile("default", USER, f"/home/{USER}/.hermes"))
+    hand: Hand | None = None
+
+    @property
+    def ours(self) -> bool:
+        return self.first.endswith("ours") or self.first.startswith("our-")
+
+    @property
+    def by_hand(self) -> bool:
+        """Is the gateway at first one that a person started?"""
+        return self.first.startswith("hand")
+
+    @property
+    def unit(self) -> Unit:
+        """The unit that runs the gateway at first; beside a hand-started one, the unit that might."""
+        return self._unit("user" if self.first.endswith("-user") else "system")
+
+    @property
+    def other(self) -> Unit:
+        """The same policy's unit of the other scope."""
+        return self._unit("system" if self.first.endswith("-user") else "user")
+
+    def _unit(self, scope: str) -> Unit:
+        name = self.profile.unit if self.ours else "hermes-gateway.service"
+        return Unit(name, user=USER if scope == "user" else None)
+
+    def put(self, unit: Unit, *args: str, profile: Profile | None = None) -> None:
+        """Install a unit for the profile as its policy's own command does, not started."""
+        profile = profile or self.profile
+        if self.ours:
+            scope = ("--user",) if unit.user else ("--system", "--run-as", USER)
+            names = ("--profile", profile.name, "--hermes", HERMES, "--no-start")
+            done = hermes_install(*names, *scope, *args, user=unit.user or "root")
+            if done.code != 0:
+                raise RuntimeError(done.text)
+            return
+        if unit.user:
+            subprocess.run(["loginctl", "enable-linger", USER], check=True)
+            wait.until("the user's manager", lambda: systemctl("is-system-running", user=USER, check=False))
+        scope = () if unit.user else ("--system", "--run-as-user", USER)
+        done = as_user(unit.user or "root", HERMES, "-p", profile.name, "gateway", "install", *scope)
+        print(done.stdout, done.stderr, flush=True)
+        unit.systemctl("cat")
+        # Newer versions start it at once.
+        unit.systemctl("stop")
+        unit.systemctl("enable")
+        unit.systemctl("reset-failed", check=False)
+
+    def begin(self) -> None:
+        """Until the first one runs."""
+        self.put(self.unit)
+        if self.by_hand:
+            self.hand = self.run_by_hand()
+        else:
+            self.unit.systemctl("start")
+        self.profile.until_up()
+
+    def run_by_hand(self, *args: str) -> Hand:
+        """`hermes gateway run`, as the user types it."""
+        return self.profile.by_hand("gateway", "run", *args)
+
+    def replace(self) -> Expect:
+        """`hermes gateway run --replace` by hand, until it runs."""
+        self.hand = self.run_by_hand("--replace")
+        self.profile.until_up(self.hand.pid)
+        return Expect("hand")
+
+    def cli(self, *args: str) -> None:
+        """Another `hermes gateway …` of the user's; it may end or become a gateway."""
+        self.profile.by_hand("gateway", *args)
+
+    @property
+    def pid(self) -> int:
+        """The first gateway's main process."""
+        return self.hand.pid if self.hand else self.unit.pid
+
+    def again(self) -> Expect:
+        """Start what had been stopped, the way it ran before."""
+        if self.by_hand:
+            self.hand = self.run_by_hand()
+            return Expect("hand")
+        self.unit.systemctl("reset-failed", check=False)
+        self.unit.systemctl("start")
+        return Expect("unit", starts=1)
+
+    def stop(self) -> None:
+        """Stop the first gateway in the ordinary way and wait."""
+        if self.hand:
+            self.hand.end()
+        else:
+            self.unit.systemctl("stop")
+
+
+def play(first: str, boots: int, event: ModuleType) -> None:
+    """Play one cell and write its record; ours has to be safe, upstream's what the event knows of some versions."""
+    cell = Cell(first)
+    boot = int(os.environ["VMCHECK_BOOT"])
+    if boot == 1:
+        cell.profile.make()
+        getattr(event, "prepare", lambda _: None)(cell)
+        cell.begin()
+    if boot < boots:
+        return
+    units = {"unit": cell.unit, "other": cell.other}
+    before = {name: unit.starts() if boot == 1 else 0 for name, unit in units.items()}
+    with Watch(cell.profile) as watch:
+        expect = event.event(cell)
+        time.sleep(OBSERVED)
+    shown = {name: unit.show() for name, unit in units.items()}
+    owners = {int(unit["MainPID"]): name for name, unit in shown.items()} | ({cell.hand.pid: "hand"} if cell.hand else {})
+    record = {
+        "first": first,
+        "expected": expect.owner,
+        "owner": [owners.get(pid, "somebody else") for pid in cell.profile.owners()],
+        "owners": len(watch.owners),
+        "most_owners": watch.most_owners,
+        "starts": units["unit"].starts() - before["unit"],
+        "asked_starts": expect.starts,
+        "other_starts": units["other"].starts() - before["other"],
+        "asked_other_starts": expect.other_starts,
+        "stopped": expect.stopped,
+        "state": shown["unit"]["ActiveState"],
+        "result": shown["unit"]["Result"],
+        "other_state": shown["other"]["ActiveState"],
+        "without_owner_s": watch.gap(),
+        "two_processes_s": watch.overlap(),
+    }
+    said = verdict.of(record)
+    check.measured("cell", {**record, "verdict": said})
+    if cell.ours:
+        check.equal("verdict", said, "safe")
+    elif VERSION in getattr(event, "CONTROL", {}):
+        check.equal("verdict on the negative control", said, event.CONTROL[VERSION])
+    else:
+        check.check("there is a verdict", said)

@@ -1,0 +1,8 @@
+"""The user runs `hermes gateway restart`."""
+
+from cell import Cell, Expect
+
+
+def event(cell: Cell) -> Expect:
+    cell.cli("restart")
+    return Expect("any one", starts=1)

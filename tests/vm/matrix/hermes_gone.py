@@ -1,0 +1,22 @@
+"""The hermes executable is gone at a restart; when it is back, a start is all it takes."""
+
+import subprocess
+import time
+from pathlib import Path
+
+from cell import Cell, Expect, OBSERVED
+from gateway import HERMES
+
+FIRSTS = ["our", "upstream"]
+SUBSET = ["our-system"]
+
+
+def event(cell: Cell) -> Expect:
+    place = str(Path(HERMES).parents[1])
+    cell.stop()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "ro", "none", place], check=True)
+    cell.again()
+    time.sleep(OBSERVED)
+    subprocess.run(["umount", place], check=True)
+    cell.again()
+    return Expect("unit", starts=2)

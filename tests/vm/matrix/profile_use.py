@@ -1,0 +1,15 @@
+"""`hermes profile use coder`, then a restart: the unit of `default` still runs `default`."""
+
+from cell import Cell, Expect
+from gateway import HERMES, Profile
+from systemd import as_user
+
+FIRSTS = ["our", "upstream"]
+SUBSET = ["our-user"]
+
+
+def event(cell: Cell) -> Expect:
+    Profile("coder", cell.profile.user, str(cell.profile.root)).make()
+    as_user(cell.profile.user, HERMES, "profile", "use", "coder").check_returncode()
+    cell.unit.systemctl("restart")
+    return Expect("unit", starts=1)

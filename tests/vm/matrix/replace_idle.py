@@ -1,0 +1,9 @@
+"""Somebody replaces the gateway by hand, `gateway run --replace`."""
+
+from cell import Cell, Expect
+
+SUBSET = ["our-system", "our-user", "upstream-system"]
+
+
+def event(cell: Cell) -> Expect:
+    return cell.replace()

@@ -1,0 +1,21 @@
+"""The same policy's unit of the other scope is started beside the gateway."""
+
+from cell import Cell, Expect
+
+SUBSET = ["our-system", "our-user", "hand-beside-ours", "upstream-user"]
+# What upstream's own unit does, seen by the same assertion: if it does not loop here, the harness is wrong.
+CONTROL = {"0.13.0": "loops", "0.15.2": "loops", "0.16.0": "loops"}
+
+
+def prepare(cell: Cell) -> None:
+    # Before the first, since our installer refuses a second one.
+    if not cell.by_hand:
+        cell.put(cell.other, "--no-enable")
+
+
+def event(cell: Cell) -> Expect:
+    if cell.by_hand:
+        cell.unit.systemctl("start")
+        return Expect("hand", starts=1)
+    cell.other.systemctl("start")
+    return Expect("unit", other_starts=1)

@@ -1,0 +1,11 @@
+"""`systemctl restart`."""
+
+from cell import Cell, Expect
+
+FIRSTS = ["our", "upstream"]
+SUBSET = ["our-user"]
+
+
+def event(cell: Cell) -> Expect:
+    cell.unit.systemctl("restart")
+    return Expect("unit", starts=1)

@@ -1,0 +1,13 @@
+"""Two profiles run; the other one is replaced by hand, and this one is not disturbed."""
+
+from cell import Cell, Expect
+from gateway import Profile
+
+
+def event(cell: Cell) -> Expect:
+    coder = Profile("coder", cell.profile.user, str(cell.profile.root)).make()
+    first = coder.by_hand("--profile", "coder", "gateway", "run")
+    coder.until_up(first.pid)
+    second = coder.by_hand("--profile", "coder", "gateway", "run", "--replace")
+    coder.until_up(second.pid)
+    return Expect("hand" if cell.by_hand else "unit")
