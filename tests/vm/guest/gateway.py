@@ -53,37 +53,38 @@ class Profile:
         except (FileNotFoundError, ValueError):
             return {}
 
-    def gateways(self, anywhere: bool = False) -> list[int]:
-        """Live gateway processes on this home, or on any, found without any of the code under test."""
-        found = {}
-        for entry in Path("/proc").iterdir():
-            if not entry.name.isdigit():
-                continue
-            try:
-                argv = (entry / "cmdline").read_bytes().decode(errors="replace").split("\0")
-                status, parent = (entry / "stat").read_text().rsplit(")", 1)[1].split()[:2]
-                if not _is_gateway(argv) or status == "Z":
-                    continue
-                environ = (entry / "environ").read_bytes().decode(errors="replace").split("\0")
-            except OSError:
-                continue
-            if anywhere or _home(argv, dict(e.split("=", 1) for e in environ if "=" in e)) == self.home:
-                found[int(entry.name)] = (int(parent), argv)
-        # Between fork and exec a gateway's child looks like the gateway.
-        return sorted(pid for pid, (parent, argv) in found.items() if found.get(parent, (0, []))[1] != argv)
+    def gateways(self) -> list[int]:
+        """Live gateway processes on this home, found without any of the code under test."""
+        return sorted(pid for pid, home in scan().items() if home == self.home)
 
     def owners(self) -> list[int]:
         """Those that hold upstream's lock on this home: the gateways that run, not those that wait or end."""
+        return [pid for pid in scan() if self.is_owner(pid)]
+
+    def is_owner(self, pid: int) -> bool:
+        """Has it locked this home's lock, or one that was unlinked since (proc_pid_fdinfo(5), `lock:`)?"""
         lock = str(self.home / "gateway.lock")
-        return [pid for pid in self.gateways(anywhere=True) if _holds(pid, lock)]
+        try:
+            for fd in Path(f"/proc/{pid}/fd").iterdir():
+                if os.readlink(fd).removesuffix(" (deleted)") == lock:
+                    if "FLOCK" in Path(f"/proc/{pid}/fdinfo/{fd.name}").read_text():
+                        return True
+        except OSError:
+            pass
+        return False
+
+    def is_up(self, pid: int) -> bool:
+        """Does this live gateway say that it runs?"""
+        state = self.state()
+        says = state.get("gateway_state") in ("running", "degraded") and state.get("pid") == pid
+        return says and pid in self.gateways()
 
     def until_up(self, pid: int | None = None, after: int | None = None, seconds: float = 90) -> int:
         """Wait until a gateway says that it runs: that one, if named, or another than the one before; its process ID."""
 
         def up() -> int | None:
-            state = self.state()
-            good = state.get("gateway_state") in ("running", "degraded") and state.get("pid") in self.gateways()
-            return state["pid"] if good and pid in (None, state["pid"]) and state["pid"] != after else None
+            now = self.state().get("pid", 0)
+            return now if pid in (None, now) and now != after and self.is_up(now) else None
 
         return wait.until(f"the gateway of {self.name} to run (pid {pid or 'any'})", up, seconds)
 
@@ -186,6 +187,12 @@ class Hand:
         except OSError:
             return False
 
+    def until_up(self) -> bool:
+        """Wait until its gateway runs; false when it ended instead."""
+        ends = {"up": lambda: self.profile.is_up(self.pid), "ended": lambda: not self.alive()}
+        end = wait.until(f"pid {self.pid} to run or end", lambda: next((e for e, is_so in ends.items() if is_so()), None), 90)
+        return end == "up"
+
     def end(self, number: int = signal.SIGINT) -> None:
         """End it, as with Ctrl-C."""
         if self.alive():
@@ -207,7 +214,9 @@ class Watch:
 
     def _run(self) -> None:
         while not self._stop.is_set():
-            self.samples.append((self.profile.gateways(), self.profile.owners()))
+            found = scan()
+            pids = [pid for pid, home in found.items() if home == self.profile.home]
+            self.samples.append((pids, [pid for pid in found if self.profile.is_owner(pid)]))
             self._stop.wait(0.2)
 
     def __enter__(self) -> "Watch":
@@ -237,12 +246,38 @@ class Watch:
         return max(len(owners) for _, owners in self.samples)
 
     def overlap(self) -> float:
-        """Seconds with more than one process, one of them ending or waiting."""
-        return round(0.2 * sum(len(pids) > 1 for pids, _ in self.samples), 1)
+        """The longest time with more than one process, one of them ending or waiting, in seconds."""
+        longest = run = 0
+        for pids, _ in self.samples:
+            run = run + 1 if len(pids) > 1 else 0
+            longest = max(longest, run)
+        return round(0.2 * longest, 1)
 
     def gap(self) -> float:
         """Seconds without an owner."""
         return round(0.2 * sum(not owners for _, owners in self.samples), 1)
+
+
+def scan() -> dict[int, Path]:
+    """Every live gateway process of the guest, with the profile home that it means."""
+    found = {}
+    for entry in Path("/proc").iterdir():
+        if not entry.name.isdigit():
+            continue
+        try:
+            argv = (entry / "cmdline").read_bytes().decode(errors="replace").split("\0")
+            if not _is_gateway(argv):
+                continue
+            status, parent = (entry / "stat").read_text().rsplit(")", 1)[1].split()[:2]
+            environ = (entry / "environ").read_bytes().decode(errors="replace").split("\0")
+        except OSError:
+            continue
+        if status != "Z":
+            home = _home(argv, dict(e.split("=", 1) for e in environ if "=" in e))
+            found[int(entry.name)] = (int(parent), argv, home)
+    # Between fork and exec a gateway's child looks like the gateway.
+    is_fork = {pid: parent in found and found[parent][1] == argv for pid, (parent, argv, _) in found.items()}
+    return {pid: home for pid, (_, _, home) in found.items() if not is_fork[pid]}
 
 
 def port_owner(port: int) -> socketserver.TCPServer:
@@ -279,18 +314,6 @@ def _home(argv: list[str], environ: dict[str, str]) -> Path:
         if arg in ("-p", "--profile"):
             return root if argv[at + 1] == "default" else root / "profiles" / argv[at + 1]
     return home
-
-
-def _holds(pid: int, lock: str) -> bool:
-    """Has it locked this file, or one that was unlinked since (proc_pid_fdinfo(5), `lock:`)?"""
-    try:
-        for fd in Path(f"/proc/{pid}/fd").iterdir():
-            if os.readlink(fd).removesuffix(" (deleted)") == lock:
-                if "FLOCK" in Path(f"/proc/{pid}/fdinfo/{fd.name}").read_text():
-                    return True
-    except OSError:
-        pass
-    return False
 
 
 def _comm(pid: int) -> str:

@@ -72,10 +72,12 @@ class Unit:
         ).stdout
 
 
-def as_user(user: str, *command: str, env: dict[str, str] | None = None) -> subprocess.CompletedProcess:
+def as_user(
+    user: str, *command: str, env: dict[str, str] | None = None, answers: str = ""
+) -> subprocess.CompletedProcess:
     """Run a command as a user who has just logged in: PAM, a logind session, a user manager; root runs it plainly."""
     if user == "root":
-        return subprocess.run(command, capture_output=True, text=True, env={**BASE, **(env or {})})
+        return subprocess.run(command, capture_output=True, text=True, env={**BASE, **(env or {})}, input=answers)
     home = pwd.getpwnam(user).pw_dir
     variables = {"HOME": home, **(env or {})}
     return subprocess.run(
@@ -87,6 +89,7 @@ def as_user(user: str, *command: str, env: dict[str, str] | None = None) -> subp
         ],
         capture_output=True,
         text=True,
+        input=answers,
     )
 
 
