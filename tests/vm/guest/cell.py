@@ -18,6 +18,9 @@ OBSERVED = 90
 
 USER = "alice"
 
+# What upstream calls its unit of the default profile.
+UPSTREAM = "hermes-gateway.service"
+
 
 @dataclass
 class Expect:
@@ -59,7 +62,7 @@ class Cell:
         return self._unit("system" if self.first.endswith("-user") else "user")
 
     def _unit(self, scope: str) -> Unit:
-        name = self.profile.unit if self.ours else "hermes-gateway.service"
+        name = self.profile.unit if self.ours else UPSTREAM
         return Unit(name, user=USER if scope == "user" else None)
 
     def put(self, unit: Unit, *args: str, profile: Profile | None = None) -> None:
@@ -146,6 +149,7 @@ def play(first: str, boots: int, event: ModuleType) -> None:
     if boot < boots:
         return
     units = {"unit": cell.unit, "other": cell.other}
+    foreign = [] if not cell.ours else [Unit(UPSTREAM), Unit(UPSTREAM, user=USER)]
     before = {name: unit.starts() if boot == 1 else 0 for name, unit in units.items()}
     with Watch(cell.profile) as watch:
         expect = event.event(cell)
@@ -162,6 +166,7 @@ def play(first: str, boots: int, event: ModuleType) -> None:
         "asked_starts": expect.starts,
         "other_starts": units["other"].starts() - before["other"],
         "asked_other_starts": expect.other_starts,
+        "upstream_starts": sum(unit.starts() for unit in foreign),
         "stopped": expect.stopped,
         "state": shown["unit"]["ActiveState"],
         "result": shown["unit"]["Result"],

@@ -12,7 +12,7 @@ from pathlib import Path
 import gateway
 from systemd import as_user
 
-UNDER_TEST = "/usr/bin/hermes-install-under-test"
+UNDER_TEST = "/vmcheck/hermes-install"
 PROGRAM = "/tmp/hermes-install"
 
 

@@ -20,13 +20,13 @@ def main() -> int:
     case = json.loads((check.OUT / "case.json").read_text())
     os.environ["VMCHECK_HERMES"] = case["hermes"]
     os.environ["VMCHECK_BOOT"] = boot()
-    path = HERE.parent / case["file"]
-    spec = importlib.util.spec_from_file_location("scenario", path)
+    os.environ["VMCHECK_PATIENCE"] = str(case["patience"])
+    spec = importlib.util.spec_from_file_location("scenario", HERE.parent / case["file"])
     try:
         wait.until("the boot to end", lambda: systemctl("is-system-running", check=False) in ("running", "degraded"))
         module = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)
-        if "first" in case:
+        if case["first"]:
             import cell  # Now, as the library reads the variables set above.
 
             cell.play(case["first"], case["boots"], module)
@@ -37,7 +37,9 @@ def main() -> int:
         check.check("the scenario runs to its end", False, f"{type(e).__name__}: {e}")
     if check.failed:
         keep_state()
-    return 1 if check.failed else 0
+    code = 1 if check.failed else 0
+    (check.OUT / f"code.{boot()}").write_text(str(code))
+    return code
 
 
 def boot() -> str:

@@ -3,6 +3,9 @@
 # What a restart policy may add by itself: systemd cannot know of a takeover that ends in a kill.
 EXTRA_STARTS = 1
 
+# Seconds that an old gateway and its successor may both be there, one of them ending or waiting.
+HAND_OVER = 30
+
 
 def of(record: dict) -> str:
     """`safe`, or the worst of what happened."""
@@ -11,8 +14,12 @@ def of(record: dict) -> str:
     for which in ("", "other_"):
         if record[f"{which}starts"] > record[f"asked_{which}starts"] + EXTRA_STARTS:
             return "loops"
+    if record["two_processes_s"] > HAND_OVER:
+        return "two owners"
     owner = "".join(record["owner"]) or "none"
     expected = record["expected"]
+    if expected == "none" and owner != "none" and record["without_owner_s"] == 0:
+        return "ignored"
     if expected == "any one":
         return "safe" if owner != "none" else "dead"
     if owner == "none" and expected != "none":

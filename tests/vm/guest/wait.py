@@ -1,5 +1,6 @@
 """Waiting for conditions, with deadlines that say what was waited for."""
 
+import os
 import time
 from collections.abc import Callable
 
@@ -9,7 +10,8 @@ class TimedOut(Exception):
 
 
 def until(what: str, condition: Callable[[], object], seconds: float = 60, every: float = 0.1) -> object:
-    """Wait for a true value and return it."""
+    """Wait for a true value and return it; longer on a slow machine."""
+    seconds *= int(os.environ.get("VMCHECK_PATIENCE", "1"))
     deadline = time.monotonic() + seconds
     while True:
         value = condition()

@@ -4,63 +4,50 @@ What it cannot show (limits of memory and tasks, negative OOM scores, another ke
 """
 
 import hashlib
-import json
 import os
 import subprocess
-import time
-from pathlib import Path
 
 from . import cgroups, roots
-from .results import Result
-from .scenario import Scenario
+from .case import Case
 
 # A scenario that hangs is ended; each has deadlines of its own far below.
 PATIENCE = 900
 
 
-def run(
-    scenario: Scenario,
-    suite: str,
-    version: str,
-    root: Path,
-    environment: Path,
-    binary: Path,
-    harness: Path,
-    out: Path,
-) -> Result:
-    """Boot the scenario as often as it asks and collect what it found."""
-    out.mkdir(parents=True, exist_ok=True)
-    case = {"file": str(scenario.path.relative_to(harness)), "hermes": version, "boots": scenario.boots}
-    if scenario.first:
-        case["first"] = scenario.first
-    (out / "case.json").write_text(json.dumps(case))
-    begin = time.monotonic()
-    with roots.overlay(root) as view:
-        (view.merged / "opt/hermes" / version).mkdir()
-        (view.merged / "usr/bin/hermes-install-under-test").touch()
-        for boot in range(1, scenario.boots + 1):
-            code = boot_once(view, boot, version, environment, binary, harness, out)
-            if code != 0:
+def prepare(case: Case) -> None:
+    """Build what is kept between runs."""
+    roots.root(case.cache, case.suite)
+    roots.environment(case.cache, case.suite, case.hermes)
+
+
+def run(case: Case) -> int:
+    """Boot the case as often as it asks; how its last boot ended, 0 for good."""
+    case.write(patience=1)
+    with roots.overlay(roots.root(case.cache, case.suite)) as view:
+        (view.merged / "opt/hermes" / case.hermes).mkdir()
+        for boot in range(1, case.scenario.boots + 1):
+            _boot(case, view, boot)
+            if case.code(boot) != 0:
                 break
-    return Result.read(scenario.name, suite, version, out, code, time.monotonic() - begin)
+    return case.code(boot)
 
 
-def boot_once(view: roots.Overlay, boot: int, version: str, environment: Path, binary: Path, harness: Path, out: Path) -> int:
+def _boot(case: Case, view: roots.Overlay, boot: int) -> None:
     # A machine name takes letters and digits only; the overlay's name makes it unique.
     machine = "vmcheck" + hashlib.sha256(str(view.top).encode()).hexdigest()[:10]
+    environment = roots.environment(case.cache, case.suite, case.hermes)
     command = [
         *("systemd-nspawn", "--quiet", f"--directory={view.merged}", f"--machine={machine}"),
         *("--hostname=vmguest", "--boot", "--register=no", "--keep-unit", "--private-network"),
         *("--capability=all", "--system-call-filter=bpf", "--link-journal=no", "--resolv-conf=off"),
         *("--timezone=off", "--console=pipe", f"--setenv=VMCHECK_BOOT={boot}"),
-        f"--bind-ro={harness}:/vmcheck",
-        f"--bind={out}:/vmcheck-out",
-        f"--bind-ro={environment}:/opt/hermes/{version}",
-        f"--bind-ro={binary}:/usr/bin/hermes-install-under-test",
+        f"--bind-ro={case.harness}:/vmcheck",
+        f"--bind={case.out}:/vmcheck-out",
+        f"--bind-ro={environment}:/opt/hermes/{case.hermes}",
     ]
-    with (out / f"console.{boot}").open("w") as console, cgroups.own(machine) as enter:
+    with (case.out / f"console.{boot}").open("w") as console, cgroups.own(machine) as enter:
         try:
-            done = subprocess.run(
+            subprocess.run(
                 [*enter, *command],
                 env={**os.environ, "SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": "1"},
                 stdin=subprocess.DEVNULL,
@@ -69,5 +56,4 @@ def boot_once(view: roots.Overlay, boot: int, version: str, environment: Path, b
                 timeout=PATIENCE,
             )
         except subprocess.TimeoutExpired:
-            return 124
-    return done.returncode
+            console.write(f"ended after {PATIENCE} s\n")

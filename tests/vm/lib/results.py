@@ -6,24 +6,23 @@ from dataclasses import asdict, dataclass, field
 from datetime import date
 from pathlib import Path
 
+from .case import Case
 from .scenario import FIRSTS
 
 
 @dataclass
 class Result:
-    """One scenario on one suite with one gateway."""
+    """What came of one case."""
 
+    name: str
     scenario: str
     suite: str
     hermes: str
+    backend: str
     good: int
     failures: list[str]
     seconds: float
     measured: dict[str, object] = field(default_factory=dict)
-
-    @property
-    def name(self) -> str:
-        return f"{self.scenario}-{self.suite}-{self.hermes}"
 
     @property
     def passed(self) -> bool:
@@ -31,11 +30,11 @@ class Result:
         return not self.failures and self.good > 0
 
     @classmethod
-    def read(cls, scenario: str, suite: str, hermes: str, out: Path, code: int, seconds: float) -> "Result":
-        """From the files that the guest left."""
-        good, failures, measured = 0, [], {}
+    def read(cls, case: Case, code: int, troubles: list[str], seconds: float) -> "Result":
+        """From the files that the guest left, and what the host has to say against it."""
+        good, failures, measured = 0, [*troubles], {}
         try:
-            for line in (out / "checks.jsonl").read_text().splitlines():
+            for line in (case.out / "checks.jsonl").read_text().splitlines():
                 entry = json.loads(line)
                 if "measured" in entry:
                     measured[entry["measured"]] = entry["value"]
@@ -49,7 +48,8 @@ class Result:
             failures.append(f"the scenario ended with {code}; see `log` and `console.*`")
         if good == 0 and not failures:
             failures.append("the scenario checked nothing")
-        return cls(scenario, suite, hermes, good, failures, round(seconds, 1), measured)
+        name, seconds = case.scenario.name, round(seconds, 1)
+        return cls(case.name, name, case.suite, case.hermes, case.backend, good, failures, seconds, measured)
 
     def line(self) -> str:
         """For people who watch."""
@@ -57,14 +57,31 @@ class Result:
         return f"{word}  {self.name}  {self.good} checks, {self.seconds:.0f} s"
 
 
+class Record:
+    """The results of a run as they come, so that one that was cut short can be taken up."""
+
+    def __init__(self, out: Path, resume: bool) -> None:
+        self.path = out / "results.jsonl"
+        self.known = {}
+        if resume and self.path.exists():
+            found = [Result(**json.loads(line)) for line in self.path.read_text().splitlines()]
+            self.known = {result.name: result for result in found if result.passed}
+        self.path.write_text("".join(json.dumps(asdict(result)) + "\n" for result in self.known.values()))
+
+    def add(self, result: Result) -> None:
+        """Write one down."""
+        with self.path.open("a") as file:
+            file.write(json.dumps(asdict(result)) + "\n")
+
+
 def write(out: Path, results: list[Result], seconds: float) -> None:
     """results.json, table.md and, when cells of the matrix were played, matrix.md."""
     results = sorted(results, key=lambda r: r.name)
     (out / "results.json").write_text(json.dumps([asdict(r) for r in results], indent=2) + "\n")
-    lines = ["| scenario | suite | hermes | checks | result | seconds |", "|---|---|---|---|---|---|"]
+    lines = ["| scenario | suite | hermes | backend | checks | result | seconds |", "|---|---|---|---|---|---|---|"]
     for r in results:
         verdict = "passed" if r.passed else "failed: " + "; ".join(r.failures)
-        lines.append(f"| {r.scenario} | {r.suite} | {r.hermes} | {r.good} | {verdict} | {r.seconds} |")
+        lines.append(f"| {r.scenario} | {r.suite} | {r.hermes} | {r.backend} | {r.good} | {verdict} | {r.seconds} |")
     (out / "table.md").write_text("\n".join(lines) + "\n")
     cells = [r for r in results if "@" in r.scenario]
     if cells:
@@ -97,4 +114,7 @@ def _word(result: Result) -> str:
     if not cell:
         return "no record"
     said = cell["verdict"]
-    return f"{said} ({cell['starts'] + cell['other_starts']} starts)" if said == "loops" else said
+    if said == "loops":
+        return f"loops ({cell['starts'] + cell['other_starts']} starts)"
+    # Beside ours, a unit of upstream's may loop in vain.
+    return f"{said} (upstream's unit: {cell['upstream_starts']} starts)" if cell["upstream_starts"] else said

@@ -14,36 +14,44 @@ FIRSTS = {
 VERSIONS = ["0.13.0", "0.15.2", "0.16.0", "0.17.0", "0.18.2", "0.19.0"]
 SUBSET_VERSIONS = ["0.15.2", "0.19.0"]
 
+# What a scenario's file may say of itself.
+CONSTANTS = ("BACKENDS", "BOOTS", "FIRSTS", "HERMES", "SECONDS", "SUBSET")
+
 
 @dataclass(frozen=True)
 class Scenario:
     """What the host needs to know of a scenario, or of one cell of the matrix, without running it."""
 
     name: str
+    # Below the harness.
     path: Path
     summary: str
     hermes: list[str]
+    # Those that can show it; all of them, but the container unless asked otherwise, when there are none.
+    backends: list[str]
     boots: int
     seconds: int
     first: str | None = None
 
 
-def scenarios(directory: Path) -> list[Scenario]:
-    """All scenarios, by name."""
-    return [_read(path, {"HERMES": ["0.19.0"], "SECONDS": 30})[0] for path in sorted(directory.glob("*.py"))]
+def scenarios(directory: Path, versions: list[str] | None) -> list[Scenario]:
+    """All scenarios, by name; with other gateways than their own, if these are named."""
+    found = [_read(path, {"HERMES": ["0.19.0"], "SECONDS": 30})[0] for path in sorted(directory.glob("*.py"))]
+    return [replace(scenario, hermes=versions or scenario.hermes) for scenario in found]
 
 
-def cells(directory: Path, policies: list[str], subset: bool) -> list[Scenario]:
-    """The cells of the matrix: every event with everyone that may run at first."""
+def cells(directory: Path, policies: list[str], versions: list[str] | None, subset: bool) -> list[Scenario]:
+    """The cells of the matrix: every event with everyone that may run at first, and the gateways that can show it."""
+    asked = versions or (SUBSET_VERSIONS if subset else VERSIONS)
     found = []
     for path in sorted(directory.glob("*.py")):
-        event, constants = _read(path, {"HERMES": VERSIONS, "SECONDS": 110})
-        versions = [v for v in event.hermes if v in SUBSET_VERSIONS] if subset else event.hermes
+        event, constants = _read(path, {"HERMES": asked, "SECONDS": 110})
+        hermes = [version for version in asked if version in event.hermes]
         for policy in policies:
             for first in FIRSTS[policy]:
                 meant = any(first.startswith(kind) for kind in constants.get("FIRSTS", ["our", "upstream", "hand"]))
                 if first in constants.get("SUBSET", []) if subset else meant:
-                    found.append(replace(event, name=f"{event.name}@{first}", first=first, hermes=versions))
+                    found.append(replace(event, name=f"{event.name}@{first}", first=first, hermes=hermes))
     return found
 
 
@@ -55,13 +63,14 @@ def _read(path: Path, defaults: dict) -> tuple[Scenario, dict]:
         for node in tree.body
         if isinstance(node, ast.Assign)
         for target in node.targets
-        if isinstance(target, ast.Name) and target.id in ("HERMES", "BOOTS", "SECONDS", "FIRSTS", "SUBSET")
+        if isinstance(target, ast.Name) and target.id in CONSTANTS
     }
     scenario = Scenario(
         name=path.stem,
-        path=path,
+        path=Path(path.parent.name) / path.name,
         summary=(ast.get_docstring(tree) or "").split("\n")[0],
         hermes=constants["HERMES"],
+        backends=constants.get("BACKENDS", []),
         boots=constants.get("BOOTS", 1),
         seconds=constants["SECONDS"],
     )

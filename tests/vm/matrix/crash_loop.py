@@ -4,6 +4,7 @@ import time
 
 from cell import Cell, Expect, OBSERVED
 
+SECONDS = 200
 FIRSTS = ["our", "upstream"]
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from cell import Cell, Expect, OBSERVED
 from gateway import HERMES
 
+SECONDS = 200
 FIRSTS = ["our", "upstream"]
 SUBSET = ["our-system"]
 

@@ -9,6 +9,7 @@ from gateway import Profile
 from installer import install, shell
 from systemd import Unit
 
+BACKENDS = ["container", "qemu"]
 SECONDS = 40
 
 

@@ -7,6 +7,7 @@ from gateway import Profile
 from installer import hermes_install, install, status
 from systemd import Unit
 
+BACKENDS = ["container", "qemu"]
 BOOTS = 2
 SECONDS = 50
 

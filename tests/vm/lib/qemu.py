@@ -1,0 +1,152 @@
+"""The virtual machine backend: a kernel of its own under qemu, for what a container cannot show, such as limits of
+memory and the OOM killer.
+
+Software emulation only (a /dev/kvm may be there and yet hang the guest), so Python is 10 to 20 times slower; a guest
+without udev and initrd boots in about 15 s.
+"""
+
+import os
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+from . import container, roots
+from .case import Case
+
+# How much longer than in a container a scenario may wait.
+PATIENCE = 10
+
+# Units that find or wait for hardware, and that no scenario needs.
+MASKED = [
+    "apt-daily-upgrade.timer",
+    "apt-daily.timer",
+    "dev-hugepages.mount",
+    "dpkg-db-backup.timer",
+    "e2scrub_all.timer",
+    "e2scrub_reap.service",
+    "fstrim.timer",
+    "getty@tty1.service",
+    "proc-sys-fs-binfmt_misc.automount",
+    "serial-getty@ttyS0.service",
+    "sys-kernel-debug.mount",
+    "sys-kernel-tracing.mount",
+    "systemd-binfmt.service",
+]
+
+KERNEL_ARGUMENTS = (
+    "root=/dev/nvme0n1 rw console=ttyS0 quiet panic=-1 mitigations=off audit=0 nowatchdog tsc=reliable"
+    " clocksource=tsc random.trust_cpu=on net.ifnames=0 systemd.show_status=0"
+)
+
+# Without udev no device unit ever appears, and so no mount unit that waits for one.
+DISKS = """[Unit]
+Description=The disks of the case
+DefaultDependencies=no
+Before=vmcheck.service
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+ExecStart=mount -o ro /dev/nvme0n2 /vmcheck
+ExecStart=mount -o ro /dev/nvme0n3 /opt/hermes
+ExecStart=mount /dev/nvme0n4 /vmcheck-out
+"""
+
+
+def prepare(case: Case) -> None:
+    """Build what is kept between runs."""
+    _kernel(case.cache, case.suite)
+    _system(case.cache, case.suite)
+    _environment(case.cache, case.suite, case.hermes)
+
+
+def run(case: Case) -> int:
+    """Boot the case as often as it asks; how its last boot ended, 0 for good."""
+    case.write(PATIENCE)
+    with tempfile.TemporaryDirectory(prefix="hermes-install-vm-", dir="/var/tmp") as scratch:
+        work = Path(scratch)
+        system, harness, found = work / "system.img", work / "harness.img", work / "found.img"
+        roots.run("cp", "--sparse=always", "--reflink=auto", str(_system(case.cache, case.suite)), str(system))
+        _filesystem(harness, case.harness, 64)
+        _filesystem(found, case.out, 256)
+        disks = [system, harness, _environment(case.cache, case.suite, case.hermes), found]
+        for boot in range(1, case.scenario.boots + 1):
+            _boot(case, disks, boot)
+            # A file system that the guest did not unmount is mended before it is read.
+            subprocess.run(["e2fsck", "-p", str(found)], capture_output=True)
+            roots.run("debugfs", "-R", f"rdump / {case.out}", str(found))
+            if case.code(boot) != 0:
+                break
+    return case.code(boot)
+
+
+def _boot(case: Case, disks: list[Path], boot: int) -> None:
+    drives = []
+    for number, disk in enumerate(disks, 1):
+        # The environment is shared between cases.
+        kept = ",readonly=on" if number == 3 else ""
+        drives += ["-drive", f"if=none,id=d{number},file={disk},format=raw,cache=unsafe{kept}"]
+        drives += ["-device", f"nvme-ns,drive=d{number},bus=nvme0,nsid={number}"]
+    arguments = f"{KERNEL_ARGUMENTS} VMCHECK_BOOT={boot} " + " ".join(f"systemd.mask={unit}" for unit in MASKED)
+    command = [
+        *("qemu-system-x86_64", "-M", "q35", "-accel", "tcg,thread=multi,tb-size=256", "-cpu", "Nehalem", "-smp", "1"),
+        *("-m", "1024", "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot", "-net", "none"),
+        *("-kernel", str(_kernel(case.cache, case.suite)), "-append", arguments),
+        *("-serial", f"file:{case.out}/console.{boot}", "-device", "virtio-rng-pci"),
+        *("-device", "nvme,id=nvme0,serial=vmcheck", *drives),
+    ]
+    try:
+        done = subprocess.run(
+            command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=container.PATIENCE * PATIENCE
+        )
+    except subprocess.TimeoutExpired:
+        return
+    if done.returncode != 0:
+        raise RuntimeError(f"qemu ended with {done.returncode}: {done.stderr}")
+
+
+def _kernel(cache: Path, suite: str) -> Path:
+    """Debian's kernel for virtual machines, which has nvme and ext4 built in."""
+
+    def build(place: Path) -> None:
+        tree = place.with_name("tree")
+        package = "linux-image-cloud-amd64"
+        roots.run("mmdebstrap", "--quiet", "--mode=root", "--variant=extract", f"--include={package}", suite, str(tree))
+        shutil.copy(next((tree / "boot").glob("vmlinuz-*")), place)
+
+    return roots.cached(cache, f"kernel-{suite}", [suite], build)
+
+
+def _system(cache: Path, suite: str) -> Path:
+    """The container's root as a disk."""
+    root = roots.root(cache, suite)
+
+    def build(place: Path) -> None:
+        with roots.overlay(root) as view:
+            units = view.merged / "etc/systemd/system"
+            (units / "vmcheck-disks.service").write_text(DISKS)
+            (units / "vmcheck.service.requires").mkdir()
+            (units / "vmcheck.service.requires/vmcheck-disks.service").symlink_to("../vmcheck-disks.service")
+            _filesystem(place, view.merged, 3072)
+
+    return roots.cached(cache, f"system-{suite}", [str(root), DISKS], build)
+
+
+def _environment(cache: Path, suite: str, version: str) -> Path:
+    """A virtual environment as a disk that is mounted at /opt/hermes."""
+    environment = roots.environment(cache, suite, version)
+
+    def build(place: Path) -> None:
+        tree = place.with_name("tree")
+        tree.mkdir()
+        shutil.copytree(environment, tree / version, symlinks=True)
+        _filesystem(place, tree, 1024)
+
+    return roots.cached(cache, f"disk-{version}-{suite}", [str(environment)], build)
+
+
+def _filesystem(image: Path, tree: Path, megabytes: int) -> None:
+    """An ext4 file system of this size with a tree in it."""
+    with image.open("wb") as file:
+        os.truncate(file.fileno(), megabytes << 20)
+    roots.run("mke2fs", "-q", "-t", "ext4", "-E", "root_owner=0:0", "-d", str(tree), str(image))
