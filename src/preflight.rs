@@ -182,7 +182,7 @@ fn check_home(
             (Scope::User, _) => String::new(),
             (Scope::System, true) => format!("sudo -u {name} env HERMES_HOME={} ", root.display()),
             (Scope::System, false) => format!(
-                "hermes-install --profile default, then sudo -u {name} env HERMES_HOME={} ",
+                "hermes-install --profile default`, then `sudo -u {name} env HERMES_HOME={} ",
                 root.display()
             ),
         };
