@@ -2,6 +2,7 @@
 
 import json
 import sys
+from collections import Counter
 from dataclasses import asdict, dataclass, field
 from datetime import date
 from pathlib import Path
@@ -88,11 +89,23 @@ def write(out: Path, results: list[Result], seconds: float) -> None:
         (out / "matrix.md").write_text(_matrix(cells, seconds))
 
 
+INTRODUCTION = """# The takeover matrix
+
+Who runs a profile's gateway at first × what happens to it, on a real systemd with real gateways, each cell observed for 90 s. *our-…* is this project's
+unit, *upstream-…* the one that `hermes gateway install` of that very version makes, unmodified; *hand-…* is a gateway that a person started beside such
+a unit, which is enabled and not running. [tests/vm/README.md](../tests/vm/README.md) says what the verdicts mean, `tests/vm/matrix/` what the events do.
+*N s down* are the seconds without a gateway that the event cost; `crash_loop` and `hermes_gone` keep the cause up for 90 s of them.
+"""
+
+
 def _matrix(cells: list[Result], seconds: float) -> str:
-    """A table for each suite: events and who ran at first downwards, gateways across, verdicts inside."""
-    lines = [
-        f"`{' '.join([Path(sys.argv[0]).name, *sys.argv[1:]])}`, {date.today()}: {len(cells)} cells in {seconds / 60:.0f} minutes.",
-    ]
+    """The verdicts counted, then a table for each suite: events and who ran at first downwards, gateways across."""
+    command = " ".join([Path(sys.argv[0]).name, *sys.argv[1:]])
+    lines = [INTRODUCTION, f"Made by `{command}` on {date.today()}: {len(cells)} cells, {seconds / 60:.0f} minutes.", ""]
+    for policy, firsts in FIRSTS.items():
+        words = Counter(_verdict(r) for r in cells if r.scenario.split("@")[1] in firsts)
+        if words:
+            lines.append(f"* {policy}: " + ", ".join(f"{number} {word}" for word, number in words.most_common()))
     versions = sorted({r.hermes for r in cells}, key=lambda v: [int(n) for n in v.split(".")])
     for suite in sorted({r.suite for r in cells}):
         lines += ["", f"## {suite}", "", f"| event | first | {' | '.join(versions)} |", "|---|---|" + "---|" * len(versions)]
@@ -103,18 +116,23 @@ def _matrix(cells: list[Result], seconds: float) -> str:
     return "\n".join(lines) + "\n"
 
 
+def _verdict(result: Result) -> str:
+    return result.measured["cell"]["verdict"] if "cell" in result.measured else "without a record"
+
+
 def _order(name: str) -> tuple[str, int]:
     event, first = name.split("@")
     return event, [f for firsts in FIRSTS.values() for f in firsts].index(first)
 
 
 def _word(result: Result) -> str:
-    """The verdict, with the figure that it rests on when it is not `safe`."""
-    cell = result.measured.get("cell")
-    if not cell:
-        return "no record"
-    said = cell["verdict"]
-    if said == "loops":
-        return f"loops ({cell['starts'] + cell['other_starts']} starts)"
+    """The verdict and the figures that it rests on."""
+    words, cell = [_verdict(result)], result.measured.get("cell", {})
+    if words == ["loops"]:
+        words.append(f"{cell['starts'] + cell['other_starts']} starts")
+    if cell and cell["expected"] != "none" and cell["without_owner_s"] >= 1:
+        words.append(f"{cell['without_owner_s']:.0f} s down")
     # Beside ours, a unit of upstream's may loop in vain.
-    return f"{said} (upstream's unit: {cell['upstream_starts']} starts)" if cell["upstream_starts"] else said
+    if cell.get("upstream_starts"):
+        words.append(f"upstream's unit: {cell['upstream_starts']} starts")
+    return ", ".join(words)
