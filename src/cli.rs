@@ -45,7 +45,7 @@ pub enum Command {
     PlannedStop(HelperArgs),
     /// Ask the unit's gateway to finish its work and restart; used by the unit
     PlannedRestart,
-    /// Tell a planned restart from a takeover for gateways 0.16 and 0.17; used by the unit
+    /// Tell a restart from a takeover for gateways 0.16 and 0.17; used by the unit
     PostStop(HelperArgs),
     /// Print the man page or shell completions
     Generate(GenerateArgs),

@@ -71,9 +71,20 @@ pub struct Owner {
     pub process: Option<Process>,
     /// How it owns the profile, as the middle of a sentence.
     pub how: &'static str,
-    /// Whether that is known. A young `--replace` of another account, root's most of all, hides its environment from
-    /// us: it may mean this home or another one, and shows which as soon as it takes its lock.
-    pub certain: bool,
+    /// How much of the profile it has.
+    pub hold: Hold,
+}
+
+/// How much of a profile a process has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Hold {
+    /// It runs the gateway, or has not let go of it.
+    Has,
+    /// It is about to: a `gateway run --replace` or `gateway restart` for this home.
+    Takes,
+    /// A young `--replace` of another account, root's most of all, hides its environment from us: it may mean this home
+    /// or another one, and shows which as soon as it takes its lock.
+    MayTake,
 }
 
 /// How long a gateway may take from its start to its lock; 0.5 to 10 s were seen, cold starts included.
@@ -97,7 +108,7 @@ pub fn owner(home: &Path) -> std::io::Result<Option<Owner>> {
             return Ok(Some(Owner {
                 process: Some(process),
                 how,
-                certain: true,
+                hold: Hold::Has,
             }));
         }
         if !held {
@@ -107,7 +118,7 @@ pub fn owner(home: &Path) -> std::io::Result<Option<Owner>> {
             return Ok(Some(Owner {
                 process: None,
                 how: "holds its lock",
-                certain: true,
+                hold: Hold::Has,
             }));
         }
         std::thread::sleep(Duration::from_millis(20));
@@ -169,24 +180,24 @@ fn replacer(home: &Path) -> Option<Owner> {
         let Some(process) = command.replaces.then(|| Process::read(pid)).flatten() else {
             continue;
         };
-        let certain = match home_of(&process, &command) {
+        let hold = match home_of(&process, &command) {
             Home::Known(path) => {
                 let theirs = identity(&process.sees(&path)).or_else(|| identity(&path));
                 if theirs != Some(id) {
                     continue;
                 }
-                true
+                Hold::Takes
             }
-            Home::Hidden if is_taking(home, &process) => true,
-            Home::Hidden if process.age() < START && command.may_mean(home) => false,
+            Home::Hidden if is_taking(home, &process) => Hold::Takes,
+            Home::Hidden if process.age() < START && command.may_mean(home) => Hold::MayTake,
             Home::Hidden => continue,
         };
         let owner = Owner {
             process: Some(process),
             how: "is taking it over with `--replace`",
-            certain,
+            hold,
         };
-        if certain {
+        if hold == Hold::Takes {
             return Some(owner);
         }
         doubtful = Some(owner);

@@ -17,7 +17,7 @@ use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 use nix::libc;
 use nix::unistd::{AccessFlags, access, geteuid};
 
-use crate::gateway::{self, Owner};
+use crate::gateway::{self, Hold, Owner};
 use crate::layout::hermes_search;
 use crate::process::{Process, spoken};
 use crate::profile::{ProfileName, root_for};
@@ -254,7 +254,7 @@ fn take_lock(profile: &ProfileName, home: &Path) -> Result<File, Refusal> {
             let owner = Owner {
                 process: Process::read(holder.l_pid),
                 how: "runs its gateway",
-                certain: true,
+                hold: Hold::Has,
             };
             Err(Refusal::Owned(describe(profile, &owner)))
         }
@@ -278,7 +278,9 @@ fn wait_until_free(
         })?;
         match owner {
             None => return Ok(()),
-            Some(owner) if owner.certain => return Err(Refusal::Owned(describe(profile, &owner))),
+            Some(owner) if owner.hold != Hold::MayTake => {
+                return Err(Refusal::Owned(describe(profile, &owner)));
+            }
             Some(owner) => {
                 if !std::mem::replace(&mut told, true) {
                     wait(&format!(

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use crate::gateway::{self, State};
+use crate::gateway::{self, Hold, State};
 use crate::process::Process;
 
 /// How long a gateway may show no sign of having heard the signal before it counts as hung. Its handler runs in the
@@ -22,6 +22,11 @@ const DEAF: Duration = Duration::from_secs(20);
 const LINGER: Duration = Duration::from_secs(5);
 /// Added to the drain setting for closing adapters and databases.
 const TEARDOWN: u64 = 20;
+
+/// How long another gateway may take until it says that it runs; 0.6 to 10 s were seen.
+const ARRIVAL: Duration = Duration::from_secs(60);
+/// How long it has to say so: 0.17.0 says it before it crashes.
+const STEADY: Duration = Duration::from_secs(5);
 
 /// How a planned stop went.
 #[derive(Debug, PartialEq, Eq)]
@@ -83,13 +88,38 @@ pub fn planned_restart(pid: i32) -> nix::Result<()> {
     kill(Pid::from_raw(pid), Signal::SIGUSR1)
 }
 
-/// Whether the clean exit that systemd reports was a planned restart, which only the state file of 0.16 and 0.17
-/// tells from a takeover. In a takeover another gateway may have written its own state by now; the record must be
-/// that of a gateway that is gone, and nobody else may have the profile.
-pub fn was_planned_restart(home: &Path, service_result: &str, exit_status: &str) -> bool {
-    service_result == "success"
-        && exit_status == "0"
-        && State::read(home)
-            .is_some_and(|s| s.restart_requested && s.has_ended() && Process::read(s.pid).is_none())
-        && matches!(gateway::owner(home), Ok(None))
+/// Whether the clean exit that systemd reports asks for another start.
+///
+/// A planned restart does, which only the state file of 0.16 and 0.17 tells from a takeover. So does a takeover that
+/// failed: `hermes gateway restart` of 0.17.0 stops the gateway and then crashes itself (ModuleNotFoundError,
+/// cron.scheduler_provider). In a takeover another gateway may have written its own state by now; the record must be
+/// that of a gateway that is gone, and nobody else may have the profile. Waits while a takeover is under way.
+pub fn asks_for_start(home: &Path, service_result: &str, exit_status: &str) -> bool {
+    if service_result != "success" || exit_status != "0" {
+        return false;
+    }
+    let state = State::read(home);
+    let mut asks = state
+        .is_some_and(|s| s.restart_requested && s.has_ended() && Process::read(s.pid).is_none());
+    let begin = Instant::now();
+    let mut up_since = None;
+    while begin.elapsed() < ARRIVAL {
+        let owner = match gateway::owner(home) {
+            Ok(Some(owner)) => owner,
+            Ok(None) => return asks,
+            Err(_) => return false,
+        };
+        let pid = owner.process.map(|p| p.pid);
+        if State::read(home).is_some_and(|s| s.is_up() && Some(s.pid) == pid) {
+            if up_since.get_or_insert_with(Instant::now).elapsed() > STEADY {
+                return false;
+            }
+        } else {
+            up_since = None;
+        }
+        // The stop that it asked for is no reason to stay down, if it never arrives.
+        asks |= owner.hold != Hold::MayTake;
+        std::thread::sleep(Duration::from_millis(200));
+    }
+    false
 }

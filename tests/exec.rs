@@ -248,6 +248,48 @@ fn a_replacement_on_its_way_is_an_owner_though_it_holds_no_lock_yet() {
     assert!(text.contains(&format!("pid {}", replacer.pid())), "{text}");
 }
 
+/// What the helper of 0.16 and 0.17 says after a clean exit: 1 asks systemd for another start.
+fn post_stop(bench: &Bench) -> Child {
+    Command::new(assert_cmd::cargo::cargo_bin!("hermes-install"))
+        .args(["post-stop", "--profile", "coder"])
+        .env("HERMES_HOME", bench.root())
+        .env("SERVICE_RESULT", "success")
+        .env("EXIT_STATUS", "0")
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap()
+}
+
+#[test]
+fn a_clean_exit_asks_for_a_start_when_a_restart_was_planned_or_a_takeover_never_arrived() {
+    let bench = Bench::new();
+    let code = |mut child: Child| child.wait().unwrap().code();
+    assert_eq!(code(post_stop(&bench)), Some(0), "an ordinary stop");
+
+    let replacer = bench.by_hand(&["--profile", "coder", "gateway", "restart"], false);
+    let mut helper = post_stop(&bench);
+    std::thread::sleep(Duration::from_millis(500));
+    assert!(
+        helper.try_wait().unwrap().is_none(),
+        "it waits for the takeover"
+    );
+    replacer.kill();
+    assert_eq!(code(helper), Some(1), "a takeover that never arrived");
+
+    let arrived = bench.by_hand(&["--profile", "coder", "gateway", "run", "--replace"], true);
+    let state = |pid: &str, text: &str| {
+        let text =
+            format!(r#"{{"pid": {pid}, "restart_requested": true, "gateway_state": "{text}"}}"#);
+        std::fs::write(bench.home().join("gateway_state.json"), text).unwrap();
+    };
+    state(&arrived.pid(), "running");
+    assert_eq!(code(post_stop(&bench)), Some(0), "a takeover");
+    arrived.kill();
+
+    state("4194300", "stopped");
+    assert_eq!(code(post_stop(&bench)), Some(1), "a planned restart");
+}
+
 #[test]
 fn a_replacement_of_another_profile_is_none() {
     let bench = Bench::new();

@@ -55,8 +55,10 @@ pub fn post_stop(args: &HelperArgs) -> Result<u8> {
     let (root, _) = environment_root(None)?;
     let get = |name: &str| std::env::var(name).unwrap_or_default();
     let home = args.profile.home(&root);
-    if stop::was_planned_restart(&home, &get("SERVICE_RESULT"), &get("EXIT_STATUS")) {
-        report::line("the gateway ended for a planned restart; asking systemd to start it again");
+    if stop::asks_for_start(&home, &get("SERVICE_RESULT"), &get("EXIT_STATUS")) {
+        report::line(
+            "the gateway ended for a restart and nobody has the profile; asking systemd to start it again",
+        );
         return Ok(DIFFERS);
     }
     Ok(DONE)
