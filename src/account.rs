@@ -1,5 +1,6 @@
 //! Accounts: of this host through NSS, of an image from its passwd file.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
@@ -65,6 +66,18 @@ impl Account {
         }
     }
 
+    /// The account of the system's manager.
+    pub fn root() -> Self {
+        Self {
+            name: "root".to_owned(),
+            group: "root".to_owned(),
+            uid: 0,
+            gid: 0,
+            home: PathBuf::from("/root"),
+            exists: true,
+        }
+    }
+
     fn of(user: User) -> Self {
         let group = Group::from_gid(user.gid).ok().flatten();
         Self {
@@ -87,12 +100,22 @@ fn group_of_image(root: &Path, gid: &str) -> String {
         .map_or_else(|| gid.to_owned(), |field| field[0].to_owned())
 }
 
-/// Every account of this host that could have a user manager, for root to look through.
-pub fn all() -> Vec<Account> {
-    let passwd = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
-    passwd
-        .lines()
-        .filter_map(|line| User::from_name(line.split(':').next()?).ok()?)
-        .map(Account::of)
+/// Every account that could have a user manager: of this host those of /etc/passwd and those that linger, of an image
+/// those of its passwd file.
+pub fn all(root: &Path) -> Vec<Account> {
+    let passwd = std::fs::read_to_string(root.join("etc/passwd")).unwrap_or_default();
+    let named = passwd.lines().filter_map(|line| line.split(':').next());
+    let mut names: BTreeSet<String> = named.map(str::to_owned).collect();
+    let lingering = std::fs::read_dir(root.join("var/lib/systemd/linger"));
+    names.extend(
+        lingering
+            .into_iter()
+            .flatten()
+            .flatten()
+            .filter_map(|entry| entry.file_name().into_string().ok()),
+    );
+    names
+        .iter()
+        .filter_map(|name| Account::find(name, root).ok()?)
         .collect()
 }

@@ -1,406 +1,442 @@
-//! Who runs, or would run, the gateway of a profile home beside our own unit: units of any name in both scopes, and
-//! processes. Reads only. What cannot be told counts as a claim.
+//! Who runs, or would run, the gateway of any profile home: units by any name in every manager, and processes. Reads
+//! only.
+//!
+//! A unit's text is read from the files that its manager names when the manager answers, so drop-ins and links count as
+//! they are loaded; from the files on its load path otherwise and in an image. One call per manager, not per unit.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fs;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
-use anyhow::Result;
-
-use crate::account::{self, Account};
-use crate::gateway::{self, Command};
+use crate::account::Account;
+use crate::gateway::{self, Command, Home};
 use crate::host::Host;
-use crate::launch::{self, name};
-use crate::layout::Scope;
-use crate::profile::ProfileName;
-use crate::systemctl::Manager;
+use crate::process::{self, Process, UnitRef};
+use crate::realm::{Files, Listing, Realm, realms, text};
+use crate::runner::{Context, Runner, find};
+use crate::systemctl::{Manager, Properties};
+use crate::unitfile::{Directives, Specifiers, command, words};
 
-/// Somebody else's hold on a profile.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Claim {
-    /// Who it is, as the start of a sentence.
-    pub who: String,
-    /// The command that resolves it.
-    pub way_out: String,
+/// Everything that runs gateways, or would.
+#[derive(Debug, Default)]
+pub struct Census {
+    /// Units that run a gateway, and those that are named as if they did.
+    pub units: Vec<Unit>,
+    /// Gateways that run now.
+    pub gateways: Vec<Gateway>,
+    /// Managers that could not be asked, each as a sentence.
+    pub silent: Vec<String>,
 }
 
-/// Every claim on this profile home but that of the unit we are about to install.
-pub fn claims(host: &Host, profile: &ProfileName, home: &Path) -> Result<Vec<Claim>> {
-    let mut claims = unit_claims(host, profile, home);
-    if host.is_live() {
-        claims.extend(process_claim(host, profile, home)?);
-    }
-    Ok(claims)
+/// Who wrote a unit, by its name and what it runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Origin {
+    /// An instance of our template.
+    Ours,
+    /// hermes itself: `hermes gateway install`.
+    Upstream,
+    /// Somebody.
+    Other,
 }
 
-fn process_claim(host: &Host, profile: &ProfileName, home: &Path) -> Result<Option<Claim>> {
-    if !home.exists() {
-        return Ok(None);
-    }
-    let Some(owner) = gateway::owner(home)? else {
-        return Ok(None);
-    };
-    let Some(process) = owner.process else {
-        return Ok(Some(Claim {
-            who: format!(
-                "a process that cannot be seen from here holds `{}`",
-                home.join(gateway::LOCK).display()
-            ),
-            way_out: "find it with `fuser -v` on that file, in containers too, and stop it"
-                .to_owned(),
-        }));
-    };
-    let is_own = process.unit().is_some_and(|unit| {
-        let manager = match host.scope {
-            Scope::System => None,
-            Scope::User => Some(host.own.uid),
+/// One unit of one manager.
+#[derive(Debug, Clone)]
+pub struct Unit {
+    /// Its manager.
+    pub manager: Manager,
+    /// The account that the manager runs as.
+    pub manager_account: Account,
+    /// Its name.
+    pub name: String,
+    /// Who wrote it.
+    pub origin: Origin,
+    /// Its files.
+    pub files: Files,
+    /// What they say.
+    pub directives: Directives,
+    /// The account that it runs as; `None` when there is no such account.
+    pub account: Option<Account>,
+    /// The gateways that it runs, or will after its manager has read changed files.
+    pub runners: Vec<Runner>,
+    /// Whether something starts it: a link in a target's wants, or a timer.
+    pub is_wanted: bool,
+    /// Whether it is masked.
+    pub is_masked: bool,
+    /// What its manager says of it; `None` when the manager was not asked.
+    pub loaded: Option<Properties>,
+}
+
+/// A gateway process.
+#[derive(Debug, Clone)]
+pub struct Gateway {
+    /// The process.
+    pub process: Process,
+    /// Its command line.
+    pub command: Command,
+    /// The profile home that it works on, as it names it.
+    pub home: Home,
+    /// The same directory as we reach it, through its own mount namespace.
+    pub reached: Option<PathBuf>,
+}
+
+impl Census {
+    /// Look at everything.
+    pub fn take(host: &Host) -> Self {
+        let gateways = match host.is_live() {
+            true => gateways(),
+            false => Vec::new(),
         };
-        unit.name == profile.unit() && unit.user == manager
-    });
-    Ok((!is_own).then(|| Claim {
-        who: format!("{} {}", name(&process), owner.how),
-        way_out: launch::stop_command(&process),
-    }))
-}
-
-/// A manager's units: where their files are, who would run them, and how to ask.
-struct Realm {
-    directories: Vec<PathBuf>,
-    manager: Manager,
-    /// The account of a user manager.
-    account: Option<Account>,
-    /// Whether its manager runs and can be asked.
-    is_up: bool,
-}
-
-fn realms(host: &Host) -> Vec<Realm> {
-    let under =
-        |paths: &[&str]| -> Vec<PathBuf> { paths.iter().map(|p| host.at(Path::new(p))).collect() };
-    let mut realms = vec![Realm {
-        directories: under(&[
-            "/etc/systemd/system",
-            "/run/systemd/system",
-            "/usr/local/lib/systemd/system",
-            "/usr/lib/systemd/system",
-        ]),
-        manager: Manager::System,
-        account: None,
-        is_up: host.is_live(),
-    }];
-    // Only root sees the managers of others.
-    let accounts = if host.own.uid == 0 && host.is_live() {
-        account::all()
-    } else {
-        vec![host.own.clone()]
-    };
-    for account in accounts {
-        let mut directories: Vec<PathBuf> = [".config/systemd/user", ".local/share/systemd/user"]
-            .iter()
-            .map(|dir| host.at(&account.home.join(dir)))
-            .collect();
-        let is_up =
-            host.is_live() && Path::new(&format!("/run/user/{}/systemd", account.uid)).exists();
-        if !is_up && !directories.iter().any(|d| d.is_dir()) {
-            continue;
+        let mut census = Self {
+            gateways,
+            ..Self::default()
+        };
+        for realm in realms(host) {
+            census.read(&realm, host);
         }
-        directories.extend(under(&[
-            "/etc/systemd/user",
-            "/usr/local/lib/systemd/user",
-            "/usr/lib/systemd/user",
-        ]));
-        realms.push(Realm {
-            directories,
-            manager: if account.uid == host.own.uid {
-                Manager::User
-            } else {
-                Manager::UserOf(account.name.clone())
-            },
-            account: Some(account),
-            is_up,
-        });
+        census
     }
-    realms
-}
 
-fn unit_claims(host: &Host, profile: &ProfileName, home: &Path) -> Vec<Claim> {
-    let mut claims = Vec::new();
-    for realm in realms(host) {
-        let own = realm.manager == host.manager();
-        let candidates: Vec<String> = realm
-            .units()
-            .into_iter()
-            .filter(|unit| !(own && *unit == profile.unit()))
-            .filter(|unit| realm.may_run(unit, host, home))
+    fn read(&mut self, realm: &Realm, host: &Host) {
+        let listing = realm.list();
+        let in_realm = |unit: &UnitRef| match realm.is_system {
+            true => unit.user.is_none(),
+            false => unit.user == Some(realm.account.uid),
+        };
+        // A gateway's unit counts even when its file is gone or says nothing of hermes.
+        let running: BTreeSet<String> = self
+            .gateways
+            .iter()
+            .filter_map(|g| g.process.unit())
+            .filter(|unit| in_realm(unit) && unit.is_service())
+            .map(|unit| unit.name)
             .collect();
-        if candidates.is_empty() {
-            continue;
+        let mut names: Vec<String> = running.iter().cloned().collect();
+        for unit in listing.units() {
+            if !running.contains(unit) && may_concern(realm, &listing, unit) {
+                names.push(unit.clone());
+            }
         }
-        let states = match realm.is_up.then(|| realm.manager.show(&candidates)) {
+        let states = match realm.is_up.then(|| realm.manager.show(&names)) {
             Some(Ok(states)) => states,
-            _ => Vec::new(),
+            Some(Err(e)) => {
+                self.silent.push(format!("{e:#}"));
+                Vec::new()
+            }
+            None => Vec::new(),
         };
-        let enabled = realm.wanted();
-        for unit in candidates {
-            let state = states
-                .iter()
-                .find(|s| s.get("Id") == Some(&unit))
-                .and_then(|s| s.get("ActiveState"))
-                .map(String::as_str);
-            let is_enabled = enabled.contains(&unit);
-            let how = match state {
-                Some(state @ ("active" | "activating" | "reloading" | "deactivating")) => {
-                    state.to_owned()
-                }
-                _ if is_enabled => "enabled".to_owned(),
-                _ => continue,
-            };
-            let kind = match &realm.account {
-                None => "system unit".to_owned(),
-                Some(account) => format!("user unit of `{}`", account.name),
-            };
-            claims.push(Claim {
-                who: format!(
-                    "{kind} `{unit}` ({how}) runs the gateway of `{}`",
-                    home.display()
-                ),
-                way_out: format!("{} disable --now {unit}", realm.manager.typed()),
-            });
-        }
-    }
-    claims
-}
-
-impl Realm {
-    /// Names of services that have a file, a drop-in or an enablement here; instances, not templates.
-    fn units(&self) -> BTreeSet<String> {
-        let mut names: BTreeSet<String> = self.wanted();
-        for entry in self.directories.iter().flat_map(|d| entries(d)) {
-            let name = entry.strip_suffix(".d").unwrap_or(&entry);
-            if name.ends_with(".service") {
-                names.insert(name.to_owned());
+        for name in &names {
+            let state = states.iter().find(|s| answers_for(s, name));
+            let id = state.and_then(|s| s.get("Id")).unwrap_or(name);
+            // An alias is its unit.
+            if id != name && names.contains(id) {
+                continue;
+            }
+            let unit = Unit::read(host, realm, &listing, name, state);
+            if !unit.runners.is_empty() || running.contains(name) || unit.is_ours_by_name() {
+                self.units.push(unit);
             }
         }
-        names.retain(|name| !name.contains("@.") && name.ends_with(".service"));
-        names
     }
 
-    /// Units that some target wants or requires, by file.
-    fn wanted(&self) -> BTreeSet<String> {
-        self.directories
-            .iter()
-            .flat_map(|directory| {
-                entries(directory)
-                    .into_iter()
-                    .filter(|name| name.ends_with(".wants") || name.ends_with(".requires"))
-                    .flat_map(|name| entries(&directory.join(name)))
-            })
-            .collect()
+    /// Units that run the gateway of a profile home, or may and do not say of which.
+    pub fn units_of<'a>(
+        &'a self,
+        host: &'a Host,
+        home: &'a Path,
+    ) -> impl Iterator<Item = &'a Unit> {
+        self.units.iter().filter(move |unit| {
+            let mut homes = unit.runners.iter().map(|r| r.home.as_deref());
+            homes.any(|theirs| theirs.is_none_or(|t| same(&host.at(t), &host.at(home))))
+        })
     }
 
-    /// The directives of a unit: its file, or its template's, and the drop-ins of both.
-    fn text(&self, unit: &str) -> String {
-        let template = template_of(unit);
-        let names = [Some(unit), template.as_deref()];
-        let mut text = names
-            .iter()
-            .flatten()
-            .flat_map(|name| self.directories.iter().map(move |d| d.join(name)))
-            .find_map(|path| fs::read(path).ok())
-            .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
-            .unwrap_or_default();
-        // A drop-in of one name counts once, from the first directory; all of them apply in the order of their names.
-        let mut drop_ins: BTreeMap<String, PathBuf> = BTreeMap::new();
-        for name in names.iter().flatten() {
-            for directory in &self.directories {
-                let directory = directory.join(format!("{name}.d"));
-                for file in entries(&directory)
-                    .into_iter()
-                    .filter(|f| f.ends_with(".conf"))
-                {
-                    let path = directory.join(&file);
-                    drop_ins.entry(file).or_insert(path);
-                }
-            }
-        }
-        for path in drop_ins.values() {
-            text.push('\n');
-            text.push_str(&String::from_utf8_lossy(
-                &fs::read(path).unwrap_or_default(),
-            ));
-        }
-        text
-    }
-
-    /// Whether a unit runs the gateway of this home, or may and does not say of which.
-    fn may_run(&self, unit: &str, host: &Host, home: &Path) -> bool {
-        let text = self.text(unit);
-        if !text.contains("hermes") {
-            return false;
-        }
-        let directives = Directives::parse(&text);
-        let account = match (&self.account, directives.user.as_deref()) {
-            (Some(account), _) => Some(account.clone()),
-            (None, user) => Account::find(user.unwrap_or("root"), &host.root)
-                .ok()
-                .flatten(),
-        };
-        let Some(account) = account else {
-            return false;
-        };
-        let expand = |text: &str| expand(text, unit, &account);
-        let hermes_home = directives
-            .environment
-            .get("HERMES_HOME")
-            .map(|v| PathBuf::from(expand(v)));
-        directives.exec_start.iter().any(|line| {
-            let argv: Vec<String> = words(line.trim_start_matches(['@', '-', ':', '+', '!', '|']))
-                .iter()
-                .map(|w| expand(w))
-                .collect();
-            let Some(command) = ours(&argv).or_else(|| Command::parse(&argv)) else {
-                // Something like `sh -c "hermes gateway run"`: it runs a gateway and does not say of which home.
-                return line.contains("hermes") && line.contains("gateway run");
-            };
-            let theirs = command.home(hermes_home.as_deref(), &account.home, |root| {
-                fs::read_to_string(host.at(&root.join("active_profile"))).ok()
-            });
-            same(&host.at(&theirs), &host.at(home))
+    /// Processes that run the gateway of a profile home, in containers too.
+    pub fn gateways_of<'a>(&'a self, home: &'a Path) -> impl Iterator<Item = &'a Gateway> {
+        self.gateways.iter().filter(move |gateway| {
+            let reached = gateway.reached.as_deref();
+            reached.is_some_and(|reached| same(reached, home))
         })
     }
 }
 
-/// A unit of ours in another scope: `hermes-install exec --profile NAME`.
-fn ours(argv: &[String]) -> Option<Command> {
-    let program = Path::new(argv.first()?).file_name()?;
-    if program != "hermes-install" || argv.get(1).map(String::as_str) != Some("exec") {
-        return None;
+/// A gateway names itself somewhere: in the unit, in a drop-in, or in the script that the unit starts.
+fn may_concern(realm: &Realm, listing: &Listing, unit: &str) -> bool {
+    if unit.contains("hermes") {
+        return true;
     }
-    let at = argv.iter().position(|a| a == "--profile" || a == "-p")?;
-    Some(Command {
-        profile: argv.get(at + 1).cloned(),
-        replaces: false,
+    let files = listing.files(unit);
+    let texts = files.fragment.iter().chain(&files.drop_ins);
+    texts.filter_map(|path| realm.text(path)).any(|text| {
+        text.contains("hermes")
+            || text
+                .lines()
+                .filter_map(|line| line.trim_start().strip_prefix("ExecStart="))
+                .filter_map(|line| script(realm, Path::new(command(line).first()?)))
+                .any(|script| script.contains("hermes"))
     })
 }
 
-/// The directives that decide whose gateway a unit runs.
-#[derive(Default)]
-struct Directives {
-    exec_start: Vec<String>,
-    environment: BTreeMap<String, String>,
-    user: Option<String>,
+/// A file that a kernel hands to an interpreter.
+fn script(realm: &Realm, path: &Path) -> Option<String> {
+    use std::io::Read as _;
+    let place = realm.place(path)?;
+    let mut start = [0; 2];
+    if !fs::metadata(&place).ok()?.is_file() {
+        return None;
+    }
+    fs::File::open(&place).ok()?.read_exact(&mut start).ok()?;
+    (start == *b"#!").then(|| realm.text(path)).flatten()
 }
 
-impl Directives {
-    fn parse(text: &str) -> Self {
-        let mut found = Self::default();
-        let text = text.replace("\\\n", " ");
-        for line in text.lines().map(str::trim) {
-            let Some((key, value)) = line.split_once('=') else {
-                continue;
+fn answers_for(state: &Properties, name: &str) -> bool {
+    let names = state.get("Names").map_or("", String::as_str);
+    state.get("Id").is_some_and(|id| id == name) || names.split(' ').any(|n| n == name)
+}
+
+impl Unit {
+    fn read(
+        host: &Host,
+        realm: &Realm,
+        listing: &Listing,
+        name: &str,
+        state: Option<&Properties>,
+    ) -> Self {
+        let files = state
+            .and_then(loaded_files)
+            .unwrap_or_else(|| listing.files(name));
+        let mut directives = Directives::default();
+        for path in files.fragment.iter().chain(&files.drop_ins) {
+            directives.read(path, &realm.text(path).unwrap_or_default());
+        }
+        let fragment = files.fragment.as_deref();
+        let is_masked = state.is_some_and(|s| s.get("LoadState").is_some_and(|l| l == "masked"))
+            || fragment.is_some_and(|f| realm.real(f) == Path::new("/dev/null"));
+        let mut unit = Self {
+            manager: realm.manager.clone(),
+            manager_account: realm.account.clone(),
+            name: name.to_owned(),
+            origin: Origin::Other,
+            files,
+            account: None,
+            runners: Vec::new(),
+            is_wanted: listing.wanted.contains(name),
+            is_masked,
+            loaded: state.cloned(),
+            directives,
+        };
+        unit.account = match realm.is_system {
+            true => {
+                let user = unit.directives.value("Service", "User").unwrap_or("root");
+                find_account(host, &unit.expand(user))
+            }
+            false => Some(realm.account.clone()),
+        };
+        if !is_masked {
+            unit.runners = unit.runners_of_files(host, realm);
+            // What runs now may be another text than the files hold.
+            if unit.is_stale() {
+                for runner in unit.runners_as_loaded(host, realm) {
+                    if !unit.runners.contains(&runner) {
+                        unit.runners.push(runner);
+                    }
+                }
+            }
+        }
+        unit.origin = unit.find_origin();
+        unit
+    }
+
+    fn runners_of_files(&self, host: &Host, realm: &Realm) -> Vec<Runner> {
+        let mut environment: std::collections::BTreeMap<String, String> = self
+            .directives
+            .environment(|v| self.expand(v))
+            .into_iter()
+            .map(|(name, (value, _))| (name, value))
+            .collect();
+        for file in self.directives.list("Service", "EnvironmentFile") {
+            let path = self.expand(file.value.trim_start_matches('-'));
+            let text = text(&host.root, Path::new(&path)).unwrap_or_default();
+            for line in text
+                .lines()
+                .filter(|l| !l.trim_start().starts_with(['#', ';']))
+            {
+                if let Some((name, value)) = line.split_once('=') {
+                    let value = words(value).join(" ");
+                    environment.insert(name.trim().to_owned(), value);
+                }
+            }
+        }
+        let lines = self.directives.list("Service", "ExecStart");
+        let lines = lines.iter().map(|line| -> Vec<String> {
+            command(&line.value)
+                .iter()
+                .map(|w| self.expand(w))
+                .collect()
+        });
+        self.find_runners(host, realm, lines, &environment)
+    }
+
+    fn runners_as_loaded(&self, host: &Host, realm: &Realm) -> Vec<Runner> {
+        let get = |key: &str| self.property(key).unwrap_or_default();
+        let environment = words(get("Environment"))
+            .iter()
+            .filter_map(|word| word.split_once('='))
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .collect();
+        // `{ path=… ; argv[]=A B C ; ignore_errors=…`, the words joined.
+        let argv = get("ExecStart").split_once("argv[]=").map(|(_, rest)| rest);
+        let line = argv.and_then(|rest| rest.split(" ; ").next());
+        let lines = line.map(|l| l.split_whitespace().map(str::to_owned).collect());
+        self.find_runners(host, realm, lines.into_iter(), &environment)
+    }
+
+    fn find_runners(
+        &self,
+        host: &Host,
+        realm: &Realm,
+        lines: impl Iterator<Item = Vec<String>>,
+        environment: &std::collections::BTreeMap<String, String>,
+    ) -> Vec<Runner> {
+        let Some(account) = &self.account else {
+            return Vec::new();
+        };
+        let context = Context {
+            environment: environment.clone(),
+            user_home: account.home.clone(),
+            script: &|path| script(realm, path),
+            active: &|root| text(&host.root, &root.join("active_profile")),
+        };
+        lines.filter_map(|argv| find(&argv, &context)).collect()
+    }
+
+    /// A value of this unit with its specifiers expanded.
+    pub fn expand(&self, text: &str) -> String {
+        let account = &self.manager_account;
+        Specifiers {
+            unit: &self.name,
+            account: (&account.name, account.uid, &account.home),
+            is_user: self.is_user(),
+        }
+        .expand(text)
+    }
+
+    /// Whether a user manager runs it.
+    pub fn is_user(&self) -> bool {
+        self.manager != Manager::System
+    }
+
+    /// What its manager says, where it was asked and said something.
+    pub fn property(&self, name: &str) -> Option<&str> {
+        let value = self.loaded.as_ref()?.get(name)?;
+        (!value.is_empty()).then_some(value.as_str())
+    }
+
+    /// Whether its manager works with an older text than the files hold.
+    pub fn is_stale(&self) -> bool {
+        self.property("NeedDaemonReload") == Some("yes")
+    }
+
+    /// `active`, `activating`, … when it runs now or is about to.
+    pub fn activity(&self) -> Option<&str> {
+        self.property("ActiveState")
+            .filter(|s| matches!(*s, "active" | "activating" | "reloading" | "deactivating"))
+    }
+
+    /// How it runs or would run its gateway, as a word; `None` when nothing starts it.
+    pub fn how(&self) -> Option<&str> {
+        self.activity()
+            .or((self.is_wanted && !self.is_masked).then_some("enabled"))
+    }
+
+    /// What it is, as the start of a sentence.
+    pub fn title(&self) -> String {
+        match self.is_user() {
+            false => format!("system unit `{}`", self.name),
+            true => format!(
+                "user unit of `{}` `{}`",
+                self.manager_account.name, self.name
+            ),
+        }
+    }
+
+    fn is_ours_by_name(&self) -> bool {
+        self.name.starts_with("hermes-gateway") || matches!(&*self.name, "hermes.service")
+    }
+
+    fn find_origin(&self) -> Origin {
+        if self.name.starts_with("hermes-gateway@") {
+            return Origin::Ours;
+        }
+        let stem = self.name.trim_end_matches(".service");
+        let is_named = stem == "hermes-gateway" || stem.starts_with("hermes-gateway-");
+        let description = self
+            .directives
+            .value("Unit", "Description")
+            .unwrap_or_default();
+        match is_named || description.starts_with("Hermes Agent Gateway") {
+            true => Origin::Upstream,
+            false => Origin::Other,
+        }
+    }
+}
+
+/// An account of a unit: by name or by number.
+fn find_account(host: &Host, user: &str) -> Option<Account> {
+    match user {
+        "root" | "0" => Some(Account::root()),
+        name => Account::find(name, &host.root).ok().flatten(),
+    }
+}
+
+/// The files of a unit as its manager loaded them.
+fn loaded_files(state: &Properties) -> Option<Files> {
+    let fragment = state.get("FragmentPath").filter(|path| !path.is_empty())?;
+    let drop_ins = state.get("DropInPaths").map_or("", String::as_str);
+    Some(Files {
+        fragment: Some(PathBuf::from(fragment)),
+        drop_ins: words(drop_ins).iter().map(PathBuf::from).collect(),
+    })
+}
+
+/// Every gateway that runs, but not the copies of itself that it forks.
+fn gateways() -> Vec<Gateway> {
+    let me = std::process::id() as i32;
+    let found: Vec<Gateway> = process::pids()
+        .filter(|pid| *pid != me)
+        .filter_map(|pid| {
+            let command = process::argv(pid).and_then(|argv| Command::parse(&argv))?;
+            let process = Process::read(pid)?;
+            let home = gateway::home_of(&process, &command);
+            let reached = match &home {
+                Home::Known(path) => Some(process.sees(path))
+                    .filter(|p| p.exists())
+                    .or(Some(path.clone())),
+                Home::Hidden => None,
             };
-            match (key.trim(), value.trim()) {
-                ("ExecStart", "") => found.exec_start.clear(),
-                ("ExecStart", value) => found.exec_start.push(value.to_owned()),
-                ("Environment", "") => found.environment.clear(),
-                ("Environment", value) => found.environment.extend(
-                    words(value)
-                        .iter()
-                        .filter_map(|w| w.split_once('='))
-                        .map(|(k, v)| (k.to_owned(), v.to_owned())),
-                ),
-                ("User", value) => found.user = (!value.is_empty()).then(|| value.to_owned()),
-                _ => {}
-            }
-        }
-        found
-    }
-}
-
-/// The words of a directive: split at white space, quotes and backslashes read (systemd.syntax(7), QUOTING).
-fn words(text: &str) -> Vec<String> {
-    let mut words = Vec::new();
-    let mut word: Option<String> = None;
-    let mut quote = None;
-    let mut chars = text.chars();
-    while let Some(c) = chars.next() {
-        match (c, quote) {
-            ('\\', _) => word.get_or_insert_default().extend(chars.next()),
-            (c, Some(q)) if c == q => quote = None,
-            ('"' | '\'', None) => {
-                quote = Some(c);
-                word.get_or_insert_default();
-            }
-            (c, None) if c.is_whitespace() => words.extend(word.take()),
-            (c, _) => word.get_or_insert_default().push(c),
-        }
-    }
-    words.extend(word);
-    words
-}
-
-/// The specifiers that paths of gateways use (systemd.unit(5)); any other stays as it is and matches no home.
-fn expand(text: &str, unit: &str, account: &Account) -> String {
-    let instance = unit
-        .split_once('@')
-        .map_or("", |(_, rest)| rest.trim_end_matches(".service"));
-    let mut out = String::new();
-    let mut chars = text.chars();
-    while let Some(c) = chars.next() {
-        if c != '%' {
-            out.push(c);
-            continue;
-        }
-        match chars.next() {
-            Some('%') => out.push('%'),
-            Some('i') => out.push_str(instance),
-            Some('h') => out.push_str(&account.home.to_string_lossy()),
-            Some('u') => out.push_str(&account.name),
-            other => {
-                out.push('%');
-                out.extend(other);
-            }
-        }
-    }
-    out
-}
-
-fn template_of(unit: &str) -> Option<String> {
-    unit.split_once('@')
-        .map(|(prefix, _)| format!("{prefix}@.service"))
+            Some(Gateway {
+                process,
+                command,
+                home,
+                reached,
+            })
+        })
+        .collect();
+    let is_fork = |gateway: &Gateway| {
+        let parent = found
+            .iter()
+            .find(|g| g.process.pid == gateway.process.parent);
+        parent.is_some_and(|parent| parent.process.argv == gateway.process.argv)
+    };
+    found.iter().filter(|g| !is_fork(g)).cloned().collect()
 }
 
 /// Whether two paths are one directory, links followed where they lead somewhere.
-fn same(a: &Path, b: &Path) -> bool {
-    let real = |p: &Path| fs::canonicalize(p).unwrap_or_else(|_| p.to_owned());
-    real(a) == real(b)
-}
-
-fn entries(directory: &Path) -> Vec<String> {
-    fs::read_dir(directory)
-        .into_iter()
-        .flatten()
-        .flatten()
-        .filter_map(|entry| entry.file_name().into_string().ok())
-        .collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn words_are_read_as_systemd_reads_them() {
-        assert_eq!(
-            words(r#""A=1 2" B=3 'C=4 "x"' D=\"5"#),
-            ["A=1 2", "B=3", "C=4 \"x\"", "D=\"5"]
-        );
-        assert_eq!(words("  "), Vec::<String>::new());
-    }
-
-    #[test]
-    fn a_later_directive_resets_an_earlier_one() {
-        let directives = Directives::parse("ExecStart=a\nExecStart=\nExecStart=b \\\n c\nUser=x\n");
-        assert_eq!(directives.exec_start, ["b   c"]);
-        assert_eq!(directives.user.as_deref(), Some("x"));
+pub fn same(a: &Path, b: &Path) -> bool {
+    let identity = |path: &Path| fs::metadata(path).ok().map(|m| (m.dev(), m.ino()));
+    match (identity(a), identity(b)) {
+        (Some(a), Some(b)) => a == b,
+        _ => a == b,
     }
 }

@@ -295,6 +295,13 @@ impl Command {
         }
     }
 
+    /// Whether it means whichever profile is active when it starts (`hermes profile use`): no profile is named, and
+    /// HERMES_HOME is a root or not set.
+    pub fn follows_active(&self, hermes_home: Option<&Path>) -> bool {
+        let is_profile = |home: &Path| home.parent().is_some_and(|p| p.ends_with("profiles"));
+        self.profile.is_none() && !hermes_home.is_some_and(is_profile)
+    }
+
     /// The profile home this command line means, in this environment.
     pub fn home(
         &self,
@@ -311,7 +318,7 @@ impl Command {
             return named(profile);
         }
         match hermes_home {
-            Some(home) if home.parent().is_some_and(|p| p.ends_with("profiles")) => home.to_owned(),
+            Some(home) if !self.follows_active(hermes_home) => home.to_owned(),
             _ => named(&active(&root).unwrap_or_default()),
         }
     }

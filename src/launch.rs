@@ -320,16 +320,28 @@ pub fn name(process: &Process) -> String {
     match process.unit().filter(|u| u.is_service()) {
         Some(unit) if unit.user.is_some() => out += &format!(" (user unit `{}`", unit.name),
         Some(unit) => out += &format!(" (unit `{}`", unit.name),
-        None => match process.terminal() {
-            Some(terminal) => out += &format!(" (on {terminal}"),
-            None => out += " (no terminal",
+        None => match (process.container(), process.terminal()) {
+            (Some(container), _) => out += &format!(" (in container `{container}`"),
+            (None, Some(terminal)) => out += &format!(" (on {terminal}"),
+            (None, None) => out += " (no terminal",
         },
     }
     out + &format!(", for {})", spoken(process.age()))
 }
 
-/// The command that ends a gateway for good: its unit's stop, or a planned stop by signal.
+/// The command that ends a gateway for good: its unit's or container's stop, or a planned stop by signal.
 pub fn stop_command(process: &Process) -> String {
+    if let Some(container) = process.container() {
+        for (prefix, verb) in [
+            ("docker-", "docker stop"),
+            ("libpod-", "podman stop"),
+            ("machine-", "machinectl poweroff"),
+        ] {
+            if let Some(id) = container.strip_prefix(prefix) {
+                return format!("{verb} {id}");
+            }
+        }
+    }
     match process.unit().filter(|u| u.is_service()) {
         Some(unit) => match unit.user {
             None => format!("systemctl stop {}", unit.name),

@@ -8,15 +8,16 @@
 //! files, systemd, /proc ── observe, census, preflight (read only) → (actual) ────┘
 //! ```
 //!
-//! Pure: [`escape`], [`profile`], [`layout`], [`model`], [`render`], [`tree`], [`receipt`], [`plan`].
-//! Reading: [`account`], [`host`], [`config`], [`observe`], [`process`], [`gateway`], [`census`], [`preflight`],
-//! [`desired`], [`watch`]. With effects: [`apply`] writes files, [`systemctl`] spawns programs, [`report`] prints;
+//! Pure: [`escape`], [`profile`], [`layout`], [`model`], [`render`], [`tree`], [`receipt`], [`plan`], [`unitfile`],
+//! [`runner`]. Reading: [`account`], [`host`], [`config`], [`observe`], [`process`], [`gateway`], [`realm`], [`census`],
+//! [`claim`], [`preflight`], [`desired`], [`watch`]. With effects: [`apply`] writes files, [`systemctl`] spawns programs, [`report`] prints;
 //! [`change`] puts them in order. [`launch`] and [`stop`] are what a unit runs, and stand apart from all that.
 
 pub mod account;
 pub mod apply;
 pub mod census;
 pub mod change;
+pub mod claim;
 pub mod cli;
 pub mod commands;
 pub mod config;
@@ -32,12 +33,15 @@ pub mod plan;
 pub mod preflight;
 pub mod process;
 pub mod profile;
+pub mod realm;
 pub mod receipt;
 pub mod render;
 pub mod report;
+pub mod runner;
 pub mod stop;
 pub mod systemctl;
 pub mod tree;
+pub mod unitfile;
 pub mod watch;
 
 use clap::Parser as _;

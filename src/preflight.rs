@@ -9,7 +9,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result, bail};
 
 use crate::account::Account;
-use crate::census;
+use crate::census::Census;
+use crate::claim;
 use crate::config::Settings;
 use crate::gateway::{self, Version};
 use crate::host::Host;
@@ -47,6 +48,7 @@ pub fn check(
     host: &Host,
     profile: &ProfileName,
     settings: &Settings,
+    census: &Census,
     report: &Report,
 ) -> Result<Checked> {
     let account = account(host, settings)?;
@@ -83,7 +85,7 @@ pub fn check(
         }
     }
     if host.is_live() || host.own.uid == 0 {
-        refuse_claims(host, profile, &home)?;
+        refuse_claims(host, census, profile, &home)?;
     }
     let account_changed = settings
         .run_as
@@ -381,8 +383,8 @@ fn check_version(version: Version, hermes: &Path, report: &Report) -> Result<()>
     Ok(())
 }
 
-fn refuse_claims(host: &Host, profile: &ProfileName, home: &Path) -> Result<()> {
-    let claims = census::claims(host, profile, home).with_context(|| {
+fn refuse_claims(host: &Host, census: &Census, profile: &ProfileName, home: &Path) -> Result<()> {
+    let claims = claim::claims(host, census, profile, home).with_context(|| {
         format!(
             "whether another gateway runs on `{}` cannot be told; nothing is changed until it can",
             home.display()

@@ -10,6 +10,8 @@ use std::time::Duration;
 pub struct Process {
     /// Process ID.
     pub pid: i32,
+    /// The process that started it.
+    pub parent: i32,
     /// Real owner.
     pub uid: u32,
     /// Its arguments; empty for a kernel thread or a zombie.
@@ -34,6 +36,7 @@ impl Process {
         }
         Some(Self {
             pid,
+            parent: fields.get(1)?.parse().ok()?,
             uid: fs::metadata(&dir).ok()?.uid(),
             argv: argv(pid)?,
             start: fields.get(19)?.parse().ok()?,
@@ -52,8 +55,22 @@ impl Process {
         Duration::from_secs_f64((uptime - self.start as f64 / 100.0).max(0.0))
     }
 
-    /// The systemd unit it belongs to, innermost first, as its control group tells.
+    /// The systemd unit it belongs to, innermost first, as its control group tells. Units of a container's own systemd
+    /// are none of ours.
     pub fn unit(&self) -> Option<UnitRef> {
+        let path = self.cgroup()?;
+        container_of(&path)
+            .is_none()
+            .then(|| UnitRef::from_cgroup(&path))?
+    }
+
+    /// The container it runs in, as its control group tells: `docker-ID`, `libpod-ID`, a machine's name.
+    pub fn container(&self) -> Option<String> {
+        container_of(&self.cgroup()?)
+    }
+
+    /// Its control group.
+    fn cgroup(&self) -> Option<String> {
         let text = fs::read_to_string(dir(self.pid).join("cgroup")).ok()?;
         // Version 2 has one line, `0::/path`; on a hybrid host the `name=systemd` line has the path.
         let path = text
@@ -64,7 +81,7 @@ impl Process {
                     .find_map(|l| l.split_once(":name=systemd:"))
                     .map(|(_, p)| p)
             })?;
-        UnitRef::from_cgroup(path)
+        Some(path.to_owned())
     }
 
     /// Its controlling terminal, such as `pts/3`.
@@ -105,6 +122,22 @@ impl Environ {
             .filter_map(|entry| std::str::from_utf8(entry).ok())
             .find_map(|entry| entry.strip_prefix(name)?.strip_prefix('='))
     }
+}
+
+/// The names that Docker, Podman, LXC, systemd-nspawn and Kubernetes give to the control groups of their containers.
+fn container_of(cgroup: &str) -> Option<String> {
+    let mut parts = cgroup.split('/');
+    parts.find_map(|part| {
+        let stem = part.strip_suffix(".scope").unwrap_or(part);
+        let named = ["docker-", "libpod-", "cri-containerd-", "crio-", "machine-"]
+            .iter()
+            .any(|prefix| stem.starts_with(prefix) && stem != part);
+        let is_container = named
+            || ["lxc.payload.", "lxc.payload", "kubepods"]
+                .iter()
+                .any(|prefix| stem.starts_with(prefix));
+        is_container.then(|| stem.replace("\\x2d", "-"))
+    })
 }
 
 /// A unit that a process runs in.
@@ -187,6 +220,27 @@ mod tests {
         let me = Process::read(std::process::id() as i32).expect("we run");
         assert!(!me.argv.is_empty());
         assert!(me.age() < Duration::from_secs(3600));
+    }
+
+    #[test]
+    fn a_container_s_control_group_is_known() {
+        let container = container_of;
+        assert_eq!(
+            container("/system.slice/docker-0a1b.scope").as_deref(),
+            Some("docker-0a1b")
+        );
+        assert_eq!(
+            container(
+                "/machine.slice/machine-a\\x2db.scope/payload/system.slice/hermes-gateway.service"
+            )
+            .as_deref(),
+            Some("machine-a-b")
+        );
+        assert_eq!(container("/system.slice/docker.service"), None);
+        assert_eq!(
+            container("/system.slice/hermes-gateway@machine-1.service"),
+            None
+        );
     }
 
     #[test]

@@ -26,8 +26,8 @@ pub enum Manager {
 pub type Properties = BTreeMap<String, String>;
 
 /// What we ask about a service.
-const SERVICE: &str = "Id,LoadState,ActiveState,SubState,Result,MainPID,NRestarts,ExecMainCode,ExecMainStatus,\
-                       UnitFileState,InvocationID,NeedDaemonReload,FragmentPath";
+const SERVICE: &str = "Id,Names,LoadState,ActiveState,SubState,Result,MainPID,NRestarts,ExecMainCode,ExecMainStatus,\
+                       UnitFileState,InvocationID,NeedDaemonReload,FragmentPath,DropInPaths,User,Environment,ExecStart";
 
 impl Manager {
     /// The manager of a scope, for ourselves.

@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use super::{DIFFERS, DONE};
 use crate::apply::Lock;
+use crate::census::Census;
 use crate::change::{Change, Outcome, carry_out, read_receipt};
 use crate::cli::{InstallArgs, PlanArgs};
 use crate::config::{Config, Settings};
@@ -110,9 +111,13 @@ fn prepare(host: Host, args: &InstallArgs, report: &Report) -> Result<Prepared> 
     let profiles = wanted(&host, args, &config)?;
     let receipt = read_receipt(&host)?;
     let systemd = preflight::systemd_level(&host)?;
+    let census = Census::take(&host);
     let checked: Vec<Checked> = profiles
         .iter()
-        .map(|profile| preflight::check(&host, profile, &config.settings(profile, &flags), report))
+        .map(|profile| {
+            let settings = config.settings(profile, &flags);
+            preflight::check(&host, profile, &settings, &census, report)
+        })
         .collect::<Result<_>>()?;
 
     let mut instances: Vec<_> = checked.iter().map(|c| c.instance.clone()).collect();

@@ -6,7 +6,9 @@ use anyhow::Result;
 use serde::Serialize;
 
 use super::{DIFFERS, DONE};
+use crate::census::{Census, same};
 use crate::change::read_receipt;
+use crate::claim::{Claim, unit_claims};
 use crate::cli::StatusArgs;
 use crate::gateway;
 use crate::host::Host;
@@ -44,8 +46,22 @@ struct Row {
     unknown: Option<String>,
     /// The way to more, or out.
     hint: Option<String>,
+    /// Other units that run this profile, or would.
+    claims: Vec<Claim>,
     /// What differs from what was installed.
     drift: Vec<String>,
+}
+
+/// A unit that runs the gateway of a home which no row is about.
+#[derive(Debug, Serialize)]
+struct Elsewhere {
+    unit: String,
+    /// The account whose manager it is; `None` for the system's.
+    manager: Option<String>,
+    /// `active`, `enabled`, …
+    how: String,
+    /// `None` when it does not say.
+    home: Option<PathBuf>,
 }
 
 #[derive(Debug, Serialize)]
@@ -97,21 +113,31 @@ pub fn status(args: &StatusArgs) -> Result<u8> {
         Vec::new()
     };
     let shared = shared_drift(&host, &receipt);
+    let census = Census::take(&host);
     let rows: Vec<Row> = profiles
         .into_iter()
         .map(|(profile, root)| {
             let state = states.iter().find(|s| s.get("Id") == Some(&profile.unit()));
-            row(&host, &receipt, &profile, &root, state, &shared)
+            let claims = unit_claims(&host, &census, &profile, &profile.home(&root));
+            Row {
+                claims,
+                ..row(&host, &receipt, &profile, &root, state, &shared)
+            }
         })
         .collect();
+    let elsewhere = match args.profiles.is_empty() {
+        true => elsewhere(&host, &census, &rows),
+        false => Vec::new(),
+    };
     let is_as_wanted = rows.iter().all(|r| {
         r.drift.is_empty()
             && (!r.installed || !host.is_live() || matches!(r.state, "running" | "stopped"))
     });
     if args.json {
-        report::json(&serde_json::json!({ "profiles": rows }));
+        report::json(&serde_json::json!({ "profiles": rows, "elsewhere": elsewhere }));
     } else {
         report::print(text(&host, &rows));
+        report::print(elsewhere_text(&elsewhere));
     }
     Ok(if is_as_wanted { DONE } else { DIFFERS })
 }
@@ -194,11 +220,53 @@ fn row(
         owner: process.map(|p| owner_row(&p)),
         unknown,
         hint,
+        claims: Vec::new(),
         drift,
         active_state: active,
         unit,
         home,
     }
+}
+
+/// Units that run gateways of homes outside the rows.
+fn elsewhere(host: &Host, census: &Census, rows: &[Row]) -> Vec<Elsewhere> {
+    let is_in_a_row = |home: &Path| rows.iter().any(|r| same(&host.at(&r.home), &host.at(home)));
+    let mut found = Vec::new();
+    for unit in &census.units {
+        let Some(how) = unit.how() else { continue };
+        for runner in &unit.runners {
+            // A home that is not told is a claim on every row.
+            let is_shown = runner.home.as_deref().map_or(!rows.is_empty(), is_in_a_row);
+            if !is_shown {
+                found.push(Elsewhere {
+                    unit: unit.name.clone(),
+                    manager: unit.is_user().then(|| unit.manager_account.name.clone()),
+                    how: how.to_owned(),
+                    home: runner.home.clone(),
+                });
+            }
+        }
+    }
+    found
+}
+
+fn elsewhere_text(elsewhere: &[Elsewhere]) -> String {
+    let mut out = String::new();
+    for other in elsewhere {
+        let unit = match &other.manager {
+            None => format!("system unit {}", other.unit),
+            Some(user) => format!("user unit of {user} {}", other.unit),
+        };
+        let home = match &other.home {
+            None => "a profile that it does not name".to_owned(),
+            Some(home) => format!("`{}`", home.display()),
+        };
+        out += &format!(
+            "elsewhere: {unit} ({}) runs the gateway of {home}\n",
+            other.how
+        );
+    }
+    out
 }
 
 fn owner_row(process: &Process) -> OwnerRow {
@@ -324,6 +392,9 @@ fn text(host: &Host, rows: &[Row]) -> String {
         out += &format!("  home   {}\n", row.home.display());
         for line in row.unknown.iter().chain(&row.hint) {
             out += &format!("  next   {line}\n");
+        }
+        for claim in &row.claims {
+            out += &format!("  also   {}; `{}`\n", claim.who, claim.way_out);
         }
         for line in &row.drift {
             out += &format!("  drift  {line}\n");

@@ -1,0 +1,272 @@
+//! Unit files as text: directives with the line that each stands on, and how systemd reads their values. Pure.
+//!
+//! The grammar is that of systemd.syntax(7), the merging that of systemd.unit(5): a drop-in's directives follow those
+//! of the unit, an empty value resets what was assigned before.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+/// One assignment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Directive {
+    /// The section it stands in, without brackets.
+    pub section: String,
+    /// Its name.
+    pub key: String,
+    /// Its value, continued lines joined.
+    pub value: String,
+    /// The file it stands in.
+    pub file: PathBuf,
+    /// The line it begins on, from 1.
+    pub line: usize,
+}
+
+/// A unit's directives, those of its drop-ins behind its own.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Directives(Vec<Directive>);
+
+impl Directives {
+    /// Add what a file says.
+    pub fn read(&mut self, file: &Path, text: &str) {
+        let mut section = String::new();
+        let mut lines = text.lines().enumerate();
+        while let Some((at, line)) = lines.next() {
+            let line = line.trim();
+            if line.is_empty() || is_comment(line) {
+                continue;
+            }
+            let mut whole = line.to_owned();
+            while whole.ends_with('\\') {
+                whole.pop();
+                whole.push(' ');
+                // A comment between continued lines ends nothing.
+                match lines.by_ref().find(|(_, l)| !is_comment(l.trim_start())) {
+                    Some((_, next)) => whole.push_str(next.trim()),
+                    None => break,
+                }
+            }
+            if let Some(name) = whole.strip_prefix('[') {
+                section = name.trim_end().trim_end_matches(']').to_owned();
+            } else if let Some((key, value)) = whole.split_once('=') {
+                self.0.push(Directive {
+                    section: section.clone(),
+                    key: key.trim_end().to_owned(),
+                    value: value.trim().to_owned(),
+                    file: file.to_owned(),
+                    line: at + 1,
+                });
+            }
+        }
+    }
+
+    /// All of them as written.
+    pub fn iter(&self) -> impl Iterator<Item = &Directive> {
+        self.0.iter()
+    }
+
+    /// The assignments of a list that are in force.
+    pub fn list(&self, section: &str, key: &str) -> Vec<&Directive> {
+        let all = self
+            .0
+            .iter()
+            .filter(|d| d.key == key && d.section == section);
+        let mut kept: Vec<&Directive> = Vec::new();
+        for directive in all {
+            if directive.value.is_empty() {
+                kept.clear();
+            } else {
+                kept.push(directive);
+            }
+        }
+        kept
+    }
+
+    /// The assignment that is in force.
+    pub fn last(&self, section: &str, key: &str) -> Option<&Directive> {
+        self.list(section, key).pop()
+    }
+
+    /// The value that is in force.
+    pub fn value(&self, section: &str, key: &str) -> Option<&str> {
+        self.last(section, key).map(|d| d.value.as_str())
+    }
+
+    /// The variables of `Environment=`, specifiers expanded, each with where it was set.
+    pub fn environment(
+        &self,
+        expand: impl Fn(&str) -> String,
+    ) -> BTreeMap<String, (String, &Directive)> {
+        let mut found = BTreeMap::new();
+        for directive in self.list("Service", "Environment") {
+            for word in words(&directive.value) {
+                if let Some((name, value)) = word.split_once('=') {
+                    found.insert(name.to_owned(), (expand(value), directive));
+                }
+            }
+        }
+        found
+    }
+}
+
+fn is_comment(line: &str) -> bool {
+    line.starts_with(['#', ';'])
+}
+
+/// The words of a value: split at white space, quotes and backslashes read (systemd.syntax(7), QUOTING).
+pub fn words(text: &str) -> Vec<String> {
+    let mut words = Vec::new();
+    let mut word: Option<String> = None;
+    let mut quote = None;
+    let mut chars = text.chars();
+    while let Some(c) = chars.next() {
+        match (c, quote) {
+            ('\\', _) => word.get_or_insert_default().extend(chars.next()),
+            (c, Some(q)) if c == q => quote = None,
+            ('"' | '\'', None) => {
+                quote = Some(c);
+                word.get_or_insert_default();
+            }
+            (c, None) if c.is_whitespace() => words.extend(word.take()),
+            (c, _) => word.get_or_insert_default().push(c),
+        }
+    }
+    words.extend(word);
+    words
+}
+
+/// The words of an Exec line, without the prefixes of its program (systemd.service(5), COMMAND LINES).
+pub fn command(line: &str) -> Vec<String> {
+    words(line.trim_start_matches(['@', '-', ':', '+', '!', '|']))
+}
+
+/// What specifiers mean in a unit (systemd.unit(5), SPECIFIERS).
+#[derive(Debug, Clone, Copy)]
+pub struct Specifiers<'a> {
+    /// The unit's name, with its type.
+    pub unit: &'a str,
+    /// Name, ID and home directory of the account that the manager runs as, whatever `User=` says.
+    pub account: (&'a str, u32, &'a Path),
+    /// Whether it is a user manager.
+    pub is_user: bool,
+}
+
+impl Specifiers<'_> {
+    /// The value with its specifiers expanded; those that no path of a gateway can hold stay as they are.
+    pub fn expand(&self, text: &str) -> String {
+        if !text.contains('%') {
+            return text.to_owned();
+        }
+        let mut out = String::new();
+        let mut chars = text.chars();
+        while let Some(c) = chars.next() {
+            if c != '%' {
+                out.push(c);
+                continue;
+            }
+            match chars.next() {
+                None => out.push('%'),
+                Some(s) => match self.one(s) {
+                    Some(value) => out.push_str(&value),
+                    None => out.extend(['%', s]),
+                },
+            }
+        }
+        out
+    }
+
+    fn one(&self, specifier: char) -> Option<String> {
+        let stem = self.unit.rsplit_once('.').map_or(self.unit, |(s, _)| s);
+        let (prefix, instance) = stem.split_once('@').unwrap_or((stem, ""));
+        let (name, uid, home) = self.account;
+        let place = |system: &str, user: &str| match self.is_user {
+            false => system.to_owned(),
+            true => home.join(user).display().to_string(),
+        };
+        Some(match specifier {
+            '%' => "%".to_owned(),
+            'i' => instance.to_owned(),
+            'I' => instance.replace('-', "/"),
+            'n' => self.unit.to_owned(),
+            'N' => stem.to_owned(),
+            'p' => prefix.to_owned(),
+            'j' => prefix.rsplit('-').next().unwrap_or(prefix).to_owned(),
+            'h' => home.display().to_string(),
+            'u' => name.to_owned(),
+            'U' => uid.to_string(),
+            't' if self.is_user => format!("/run/user/{uid}"),
+            't' => "/run".to_owned(),
+            'S' => place("/var/lib", ".local/state"),
+            'C' => place("/var/cache", ".cache"),
+            'L' => place("/var/log", ".local/state/log"),
+            'E' => place("/etc", ".config"),
+            'T' => "/tmp".to_owned(),
+            'V' => "/var/tmp".to_owned(),
+            _ => return None,
+        })
+    }
+}
+
+/// The template that an instance is made from.
+pub fn template_of(unit: &str) -> Option<String> {
+    unit.split_once('@')
+        .map(|(prefix, _)| format!("{prefix}@.service"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(text: &str) -> Directives {
+        let mut directives = Directives::default();
+        directives.read(Path::new("/x.service"), text);
+        directives
+    }
+
+    #[test]
+    fn words_are_read_as_systemd_reads_them() {
+        assert_eq!(
+            words(r#""A=1 2" B=3 'C=4 "x"' D=\"5"#),
+            ["A=1 2", "B=3", "C=4 \"x\"", "D=\"5"]
+        );
+        assert_eq!(words("  "), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_later_directive_resets_an_earlier_one() {
+        let unit = parsed(
+            "[Service]\nExecStart=a\nExecStart=\nExecStart=b \\\n# why\n c\nUser=x\n[Unit]\nUser=y\n",
+        );
+        let starts = unit.list("Service", "ExecStart");
+        assert_eq!(starts.len(), 1);
+        assert_eq!(command(&starts[0].value), ["b", "c"]);
+        assert_eq!(starts[0].line, 4);
+        assert_eq!(unit.value("Service", "User"), Some("x"));
+        assert_eq!(
+            parsed("[Service]\nUser=x\nUser=\n").value("Service", "User"),
+            None
+        );
+    }
+
+    #[test]
+    fn specifiers_name_the_manager_s_account() {
+        let specifiers = Specifiers {
+            unit: "hermes-gateway@a-b.service",
+            account: ("root", 0, Path::new("/root")),
+            is_user: false,
+        };
+        assert_eq!(
+            specifiers.expand("%h/%i/%I %p %% %Z%"),
+            "/root/a-b/a/b hermes-gateway % %Z%"
+        );
+    }
+
+    #[test]
+    fn a_file_that_ends_in_a_continuation_is_read() {
+        assert_eq!(
+            parsed("[Service]\nExecStart=a \\").list("Service", "ExecStart")[0].value,
+            "a"
+        );
+    }
+}
