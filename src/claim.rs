@@ -4,12 +4,13 @@ use std::path::Path;
 
 use anyhow::Result;
 
-use crate::census::{Census, Unit};
+use crate::census::Census;
 use crate::gateway;
 use crate::host::Host;
 use crate::launch::{self, name};
 use crate::layout::Scope;
 use crate::profile::ProfileName;
+use crate::unit::Unit;
 
 /// Somebody else's hold on a profile.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]

@@ -9,8 +9,8 @@
 //! ```
 //!
 //! Pure: [`escape`], [`profile`], [`layout`], [`model`], [`render`], [`tree`], [`receipt`], [`plan`], [`unitfile`],
-//! [`runner`]. Reading: [`account`], [`host`], [`config`], [`observe`], [`process`], [`gateway`], [`realm`], [`census`],
-//! [`claim`], [`preflight`], [`desired`], [`watch`]. With effects: [`apply`] writes files, [`systemctl`] spawns programs, [`report`] prints;
+//! [`runner`]. Reading: [`account`], [`host`], [`config`], [`observe`], [`process`], [`gateway`], [`realm`], [`unit`],
+//! [`census`], [`claim`], [`preflight`], [`desired`], [`watch`]. With effects: [`apply`] writes files, [`systemctl`] spawns programs, [`report`] prints;
 //! [`change`] puts them in order. [`launch`] and [`stop`] are what a unit runs, and stand apart from all that.
 
 pub mod account;
@@ -41,6 +41,7 @@ pub mod runner;
 pub mod stop;
 pub mod systemctl;
 pub mod tree;
+pub mod unit;
 pub mod unitfile;
 pub mod watch;
 

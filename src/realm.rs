@@ -164,6 +164,17 @@ impl Realm {
         text(&self.root, path)
     }
 
+    /// The text of a file that the kernel hands to an interpreter.
+    pub fn script(&self, path: &Path) -> Option<String> {
+        let place = self.place(path)?;
+        let mut start = [0; 2];
+        if !fs::metadata(&place).ok()?.is_file() {
+            return None;
+        }
+        fs::File::open(&place).ok()?.read_exact(&mut start).ok()?;
+        (start == *b"#!").then(|| self.text(path)).flatten()
+    }
+
     /// Where this program finds a path, links followed inside the root.
     pub fn place(&self, path: &Path) -> Option<PathBuf> {
         place(&self.root, path)
