@@ -4,7 +4,9 @@
 use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::{ErrorKind, Write as _};
-use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _, symlink};
+use std::os::unix::fs::{
+    MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _, lchown, symlink,
+};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
@@ -39,8 +41,16 @@ impl Lock {
 /// Writes under one root and remembers how it was.
 pub struct Writer {
     root: PathBuf,
-    before: Vec<(String, Actual)>,
+    before: Vec<Before>,
     made: Vec<String>,
+}
+
+/// How a path was.
+struct Before {
+    path: String,
+    actual: Actual,
+    /// User and group ID of what was there.
+    owner: Option<(u32, u32)>,
 }
 
 impl Writer {
@@ -56,7 +66,7 @@ impl Writer {
     /// Carry out the file changes of a plan. Backups go under `backup`, relative to the root.
     pub fn apply(&mut self, plan: &Plan, backup: &str) -> Result<()> {
         for change in plan.changed() {
-            if change.action == Action::Overwrite {
+            if matches!(change.action, Action::Overwrite | Action::Retire) {
                 if let Some(entry) = &change.before {
                     // A link's backup is a link: nothing is lost of it either.
                     self.put(&format!("{backup}/{}", change.path), entry)?;
@@ -81,7 +91,7 @@ impl Writer {
             self.made.push(missing);
         }
         let full = resolve(&self.root, path)?;
-        place(&full, entry).with_context(|| format!("`{}` cannot be written", full.display()))
+        place(&full, entry, None).with_context(|| format!("`{}` cannot be written", full.display()))
     }
 
     /// Remove one file or link.
@@ -105,9 +115,10 @@ impl Writer {
     /// Put everything back, last change first; report what would not go back and go on.
     pub fn undo(self) -> Vec<anyhow::Error> {
         let mut errors = Vec::new();
-        for (path, actual) in self.before.iter().rev() {
-            let back = resolve(&self.root, path).and_then(|full| match actual {
-                Actual::Present(entry, _) => Ok(place(&full, entry)?),
+        for before in self.before.iter().rev() {
+            let path = &before.path;
+            let back = resolve(&self.root, path).and_then(|full| match &before.actual {
+                Actual::Present(entry, _) => Ok(place(&full, entry, before.owner)?),
                 Actual::Missing => Ok(unlink(&full)?),
                 Actual::Other(_) => Ok(()),
             });
@@ -121,8 +132,13 @@ impl Writer {
     }
 
     fn remember(&mut self, path: &str) -> Result<()> {
-        if !self.before.iter().any(|(known, _)| known == path) {
-            self.before.push((path.to_owned(), look(&self.root, path)?));
+        if !self.before.iter().any(|known| known.path == path) {
+            let owner = fs::symlink_metadata(resolve(&self.root, path)?).ok();
+            self.before.push(Before {
+                path: path.to_owned(),
+                actual: look(&self.root, path)?,
+                owner: owner.map(|meta| (meta.uid(), meta.gid())),
+            });
         }
         Ok(())
     }
@@ -154,7 +170,8 @@ fn temporary(full: &Path) -> PathBuf {
     full.with_file_name(format!(".{name}.hermes-install-tmp"))
 }
 
-fn place(full: &Path, entry: &Entry) -> std::io::Result<()> {
+/// Write a file or link whole, for ourselves or as it was owned.
+fn place(full: &Path, entry: &Entry, owner: Option<(u32, u32)>) -> std::io::Result<()> {
     let temporary = temporary(full);
     unlink(&temporary)?;
     match entry {
@@ -170,6 +187,9 @@ fn place(full: &Path, entry: &Entry) -> std::io::Result<()> {
             file.sync_all()?;
         }
         Entry::Link { target } => symlink(target, &temporary)?,
+    }
+    if let Some((uid, gid)) = owner {
+        lchown(&temporary, Some(uid), Some(gid))?;
     }
     fs::rename(&temporary, full)?;
     sync_parent(full)

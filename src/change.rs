@@ -3,16 +3,18 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 use anyhow::{Result, bail};
 
 use crate::apply::{Writer, remove_empty};
+use crate::handover::Handover;
 use crate::host::Host;
-use crate::model::Instance;
+use crate::layout::TEMPLATE;
 use crate::observe::{Actual, look, missing_directories};
 use crate::plan::{Action, Plan};
 use crate::preflight::Refused;
-use crate::receipt::Receipt;
+use crate::receipt::{Contents, Receipt};
 use crate::report::Report;
 use crate::systemctl::{self, Manager};
 use crate::tree::Entry;
@@ -28,10 +30,12 @@ pub struct Change<'a> {
     pub old: Receipt,
     /// The files.
     pub plan: Plan,
-    /// The profiles that remain recorded.
-    pub instances: Vec<Instance>,
+    /// What remains recorded.
+    pub contents: Contents,
     /// Whether we are responsible for lingering, now included.
     pub linger: bool,
+    /// Old owners that leave before the units start.
+    pub handovers: Vec<Handover>,
     /// Units that shall run at the end, each with its profile home; restarted if what they are made of changes.
     pub up: Vec<(String, PathBuf)>,
 }
@@ -43,6 +47,10 @@ pub struct Outcome {
     pub files: usize,
     /// Units that were started or restarted, with the main process of each.
     pub started: BTreeMap<String, i32>,
+    /// For units that took a profile over: seconds that the old owner's stop took, and seconds without a gateway.
+    pub handed_over: BTreeMap<String, (f64, f64)>,
+    /// Where files of others were moved to, relative to the root.
+    pub backup: Option<String>,
 }
 
 /// The receipt of a host; an empty one when there is none.
@@ -57,6 +65,23 @@ pub fn read_receipt(host: &Host) -> Result<Receipt> {
     }
 }
 
+/// Those of these units that run.
+pub fn active(host: &Host, units: Vec<(String, PathBuf)>) -> Result<Vec<(String, PathBuf)>> {
+    let names: Vec<String> = units.iter().map(|(unit, _)| unit.clone()).collect();
+    let states = host.manager().show(&names)?;
+    let is_active = |unit: &String| {
+        states
+            .iter()
+            .find(|s| s.get("Id") == Some(unit))
+            .and_then(|s| s.get("ActiveState"))
+            .is_some_and(|s| s == "active")
+    };
+    Ok(units
+        .into_iter()
+        .filter(|(unit, _)| is_active(unit))
+        .collect())
+}
+
 /// Carry out a change, or put everything back.
 pub fn carry_out(change: Change) -> Result<Outcome> {
     let mut writer = Writer::new(&change.host.root);
@@ -67,12 +92,20 @@ pub fn carry_out(change: Change) -> Result<Outcome> {
             change.report.step("putting everything back as it was");
             let mut errors = writer.undo();
             errors.extend(change.restore(&activity));
+            let mut notes = Vec::new();
+            for handover in &change.handovers[..activity.handovers] {
+                let (failed, told) = handover.back();
+                errors.extend(failed);
+                notes.extend(told);
+            }
             let left: Vec<String> = errors.iter().map(|e| format!("{e:#}")).collect();
-            let end = match left.as_slice() {
-                [] => "everything is as it was before".to_owned(),
-                list => format!("not everything could be put back: {}", list.join("; ")),
+            let end = match (left.as_slice(), notes.is_empty()) {
+                ([], true) => "everything is as it was before".to_owned(),
+                ([], false) => "every file is as it was before".to_owned(),
+                (list, _) => format!("not everything could be put back: {}", list.join("; ")),
             };
-            Err(Refused(format!("{cause:#}\n{end}")).into())
+            notes.insert(0, format!("{cause:#}\n{end}"));
+            Err(Refused(notes.join("\n")).into())
         }
     }
 }
@@ -83,6 +116,8 @@ struct Activity {
     was_active: BTreeMap<String, bool>,
     is_reloaded: bool,
     touched: Vec<String>,
+    /// How many handovers were begun.
+    handovers: usize,
 }
 
 impl Change<'_> {
@@ -107,15 +142,32 @@ impl Change<'_> {
                 .step(format!("{} /{}", past(&change.action), change.path));
         }
         outcome.files = self.plan.changed().count();
+        let is_moved = self.plan.changed().any(|c| c.action == Action::Retire);
+        outcome.backup = is_moved.then_some(backup);
         if self.host.is_live() {
             self.make_account()?;
             if !is_settled {
                 activity.is_reloaded = true;
                 self.manager().daemon_reload()?;
             }
+            let mut gone = Vec::new();
+            for handover in &self.handovers {
+                activity.handovers += 1;
+                gone.push((&handover.home, handover.go(self.report)?));
+            }
             for (unit, home) in &self.up {
-                if let Some(pid) = self.bring_up(unit, home, activity)? {
-                    outcome.started.insert(unit.clone(), pid);
+                let Some((pid, at)) = self.bring_up(unit, home, activity)? else {
+                    continue;
+                };
+                outcome.started.insert(unit.clone(), pid);
+                if let Some((_, gone)) = gone.iter().find(|(other, _)| *other == home) {
+                    let without = at.duration_since(gone.at).as_secs_f64();
+                    self.report.done(format!(
+                        "`{unit}` has taken the profile over: {:.1} s to stop the old gateway, {without:.1} s without one",
+                        gone.took.as_secs_f64()
+                    ));
+                    let seconds = (gone.took.as_secs_f64(), without);
+                    outcome.handed_over.insert(unit.clone(), seconds);
                 }
             }
         }
@@ -146,8 +198,15 @@ impl Change<'_> {
 
     fn final_receipt(&self) -> Receipt {
         let mut receipt = Receipt::empty(nix::unistd::geteuid().as_raw());
-        receipt.instances.clone_from(&self.instances);
+        let Contents {
+            instances,
+            shields,
+            masks,
+        } = self.contents.clone();
+        receipt.instances = instances;
         receipt.instances.sort_by(|a, b| a.profile.cmp(&b.profile));
+        receipt.shields = shields;
+        receipt.masks = masks;
         receipt.linger = self.linger;
         receipt.files = self
             .plan
@@ -183,14 +242,21 @@ impl Change<'_> {
         Ok(())
     }
 
-    /// Start a unit, or restart it when what it is made of changed; then watch it. `None`: it ran already, unchanged.
-    fn bring_up(&self, unit: &str, home: &Path, activity: &mut Activity) -> Result<Option<i32>> {
+    /// Start a unit, or restart it when what it is made of changed; then watch it: its main process, and when it was
+    /// up. `None`: it ran already, unchanged.
+    fn bring_up(
+        &self,
+        unit: &str,
+        home: &Path,
+        activity: &mut Activity,
+    ) -> Result<Option<(i32, Instant)>> {
         let manager = self.manager();
         let before = manager.show_one(unit)?;
         let is_active = before.get("ActiveState").is_some_and(|s| s == "active");
         activity.was_active.insert(unit.to_owned(), is_active);
+        let is_instance = unit.starts_with(TEMPLATE.trim_end_matches(".service"));
         let concerns = |path: &String| {
-            path.ends_with("hermes-gateway@.service") || path.contains(&format!("/{unit}.d/"))
+            (is_instance && path.ends_with(TEMPLATE)) || path.contains(&format!("/{unit}.d/"))
         };
         let is_changed = self.plan.changed().map(|c| &c.path).any(concerns)
             || self.old.pending.keys().any(concerns);
@@ -205,6 +271,7 @@ impl Change<'_> {
         self.report.step(format!("{verb}ing `{unit}`"));
         manager.verb(verb, &units)?;
         let mut told = 0;
+        let begin = Instant::now();
         let end = watch(&manager, unit, home, |elapsed| {
             if elapsed.as_secs() >= told + 10 {
                 told = elapsed.as_secs();
@@ -219,7 +286,7 @@ impl Change<'_> {
                     "`{unit}` runs: pid {pid}, up after {:.1} s",
                     after.as_secs_f64()
                 ));
-                Ok(Some(pid))
+                Ok(Some((pid, begin + after)))
             }
             Started::Failed { why, invocation } => {
                 let lines = manager.journal(unit, &invocation, 15);
@@ -235,7 +302,7 @@ impl Change<'_> {
         if self.linger && !self.old.linger {
             errors.extend(systemctl::set_linger(&self.host.own.name, false).err());
         }
-        if !activity.is_reloaded {
+        if !activity.is_reloaded && activity.touched.is_empty() {
             return errors;
         }
         let manager = self.manager();
@@ -351,6 +418,7 @@ fn past(action: &Action) -> &'static str {
         Action::Update => "updated",
         Action::Remove => "removed",
         Action::Overwrite => "replaced (backup kept)",
+        Action::Retire => "retired (backup kept)",
         Action::Keep | Action::Leave | Action::Conflict { .. } => "left",
     }
 }

@@ -1,35 +1,39 @@
-//! The tree that a host should have: units of the host layout, or only drop-ins beside a package's; enablement as
-//! links; the launcher. Reads our own executable and the host's layout, nothing else.
+//! The tree that a host should have: units of the host layout, or only drop-ins beside a package's; enablement and
+//! masks as links; the launcher. Reads our own executable and the host's layout, nothing else.
 
 use std::fs;
 
 use anyhow::{Context as _, Result};
 
 use crate::host::Host;
-use crate::layout::{Layout, TARGET, TEMPLATE};
-use crate::model::{Account, Instance, Model};
+use crate::layout::{Layout, PACKAGED_LAUNCHER, TARGET, TEMPLATE};
+use crate::model::{Account, Model};
 use crate::profile::ProfileName;
+use crate::receipt::Contents;
 use crate::render::render;
 use crate::tree::{Entry, Tree};
 
-/// Everything these profiles need, with those in `enabled` starting at boot. Without profiles: nothing.
+/// Everything that these contents need, with the profiles in `enabled` starting at boot. Without contents: nothing.
 pub fn desired(
     host: &Host,
     systemd: u32,
-    instances: &[Instance],
+    contents: &Contents,
     enabled: impl Fn(&ProfileName) -> bool,
 ) -> Result<Tree> {
-    if instances.is_empty() {
+    if contents.is_empty() {
         return Ok(Tree::new());
     }
+    let instances = &contents.instances;
     let is_packaged = host.is_packaged();
     let model = Model {
         layout: Layout::Host,
         scope: host.scope,
         systemd,
         prefix: None,
-        shared_units: !is_packaged,
-        instances: instances.to_vec(),
+        shared_units: !is_packaged && !instances.is_empty(),
+        launcher: is_packaged.then(|| PACKAGED_LAUNCHER.to_owned()),
+        instances: instances.clone(),
+        shields: contents.shields.clone(),
     };
     let needs_account = instances
         .iter()
@@ -50,6 +54,10 @@ pub fn desired(
             mode: 0o755,
         };
         tree.insert(host.launcher(), launcher);
+    }
+    for mask in &contents.masks {
+        let target = "/dev/null".to_owned();
+        tree.insert(mask.clone(), Entry::Link { target });
     }
     for instance in instances.iter().filter(|i| enabled(&i.profile)) {
         for path in links(host, &instance.profile) {

@@ -12,6 +12,8 @@ pub const SYSTEM_ROOT: &str = "/var/lib/hermes";
 pub const SYSTEMD_FLOOR: u32 = 252;
 /// The file name of a per-profile drop-in.
 pub const DROP_IN: &str = "50-hermes-install.conf";
+/// The file name of the drop-in that shields somebody else's unit.
+pub const SHIELD: &str = "50-hermes-install-shield.conf";
 /// The template unit of both scopes.
 pub const TEMPLATE: &str = "hermes-gateway@.service";
 /// The group of all instances, in both scopes.

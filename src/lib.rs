@@ -24,6 +24,7 @@ pub mod config;
 pub mod desired;
 pub mod escape;
 pub mod gateway;
+pub mod handover;
 pub mod host;
 pub mod launch;
 pub mod layout;

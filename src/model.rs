@@ -5,7 +5,7 @@ use std::path::{Component, Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::escape::{self, Unwritable};
-use crate::layout::{ACCOUNT, Layout, SYSTEMD_FLOOR, Scope};
+use crate::layout::{ACCOUNT, Layout, SHIELD, SYSTEMD_FLOOR, Scope};
 use crate::profile::ProfileName;
 
 /// Everything that rendering depends on.
@@ -21,8 +21,48 @@ pub struct Model {
     pub prefix: Option<PathBuf>,
     /// Whether the units of all profiles are part of the tree, or a package owns them already.
     pub shared_units: bool,
+    /// The launcher, where it is not at the layout's own place.
+    pub launcher: Option<String>,
     /// The profiles with settings of their own.
     pub instances: Vec<Instance>,
+    /// Units of others that a drop-in makes safe.
+    pub shields: Vec<Shield>,
+}
+
+/// Somebody else's unit that runs one profile's gateway, under a drop-in of ours.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Shield {
+    /// The unit's name.
+    pub unit: String,
+    /// The profile that it runs.
+    pub profile: ProfileName,
+    /// The hermes root.
+    pub root: PathBuf,
+    /// The hermes executable that belongs to what the unit ran.
+    pub hermes: PathBuf,
+    /// Seconds of drain that the gateway is configured for, as seen when the shield was put up.
+    #[serde(default)]
+    pub gateway_drain: u32,
+    /// Version of hermes seen then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hermes_version: Option<String>,
+}
+
+impl Shield {
+    /// The drop-in, relative to the directory of units.
+    pub fn drop_in(&self) -> String {
+        format!("{}.d/{SHIELD}", self.unit)
+    }
+
+    fn check(&self) -> Result<(), Invalid> {
+        let plain = |c: char| c.is_ascii_alphanumeric() || ":-_.\\@".contains(c);
+        if !self.unit.ends_with(".service") || !self.unit.chars().all(plain) {
+            return Err(Invalid::Unit(self.unit.clone()));
+        }
+        check_path(&self.profile, "home", &self.root)?;
+        check_path(&self.profile, "hermes", &self.hermes)
+    }
 }
 
 /// One profile's settings, resolved. What equals the template unit's default is absent from the rendered drop-in.
@@ -126,6 +166,9 @@ pub enum Invalid {
     /// A prefix that would need quoting in an Exec line.
     #[error("prefix `{0}`: give an absolute path of letters, digits and `/._+-` only")]
     Prefix(PathBuf),
+    /// A name that is no service's.
+    #[error("`{0}` is not the name of a service; name a unit such as `hermes-gateway.service`")]
+    Unit(String),
     /// The same profile twice.
     #[error("profile `{0}` is given twice; name each profile once")]
     Twice(ProfileName),
@@ -150,34 +193,8 @@ impl Instance {
         }
     }
 
-    /// Whether this gateway ends a planned restart with exit status 0 under systemd: 0.16 and 0.17 do
-    /// (hermes-agent PR 56362; gateway/run.py of 0.16.0), all others exit 75.
-    pub fn exits_zero_on_restart(&self) -> bool {
-        self.hermes_version
-            .as_deref()
-            .is_some_and(|v| v.starts_with("0.16.") || v.starts_with("0.17."))
-    }
-
     fn check(&self) -> Result<(), Invalid> {
-        let path = |setting: &'static str, path: &Path| {
-            let Some(text) = path.to_str() else {
-                return Err(Invalid::NotUtf8 {
-                    profile: self.profile.clone(),
-                    setting,
-                    path: path.to_owned(),
-                });
-            };
-            self.check_text(setting, text)?;
-            let climbs = path.components().any(|c| c == Component::ParentDir);
-            if !path.is_absolute() || climbs {
-                return Err(Invalid::Path {
-                    profile: self.profile.clone(),
-                    setting,
-                    path: path.to_owned(),
-                });
-            }
-            Ok(())
-        };
+        let path = |setting, path: &Path| check_path(&self.profile, setting, path);
         if let Some(root) = &self.root {
             path("home", root)?;
         }
@@ -191,26 +208,52 @@ impl Instance {
             path("read-write-paths", dir)?;
         }
         if let Some(account) = &self.account {
-            self.check_text("run-as", &account.user)?;
-            self.check_text("run-as", &account.group)?;
+            check_text(&self.profile, "run-as", &account.user)?;
+            check_text(&self.profile, "run-as", &account.group)?;
         }
         for (setting, value) in [
             ("memory-high", &self.memory_high),
             ("memory-max", &self.memory_max),
         ] {
             if let Some(value) = value {
-                self.check_text(setting, value)?;
+                check_text(&self.profile, setting, value)?;
             }
         }
         Ok(())
     }
+}
 
-    fn check_text(&self, setting: &str, value: &str) -> Result<(), Invalid> {
-        escape::check(setting, value).map_err(|source| Invalid::Unwritable {
-            profile: self.profile.clone(),
-            source,
-        })
+/// Whether this gateway ends a planned restart with exit status 0 under systemd: 0.16 and 0.17 do (hermes-agent PR
+/// 56362; gateway/run.py of 0.16.0), all others exit 75.
+pub fn exits_zero_on_restart(version: Option<&str>) -> bool {
+    version.is_some_and(|v| v.starts_with("0.16.") || v.starts_with("0.17."))
+}
+
+fn check_path(profile: &ProfileName, setting: &'static str, path: &Path) -> Result<(), Invalid> {
+    let Some(text) = path.to_str() else {
+        return Err(Invalid::NotUtf8 {
+            profile: profile.clone(),
+            setting,
+            path: path.to_owned(),
+        });
+    };
+    check_text(profile, setting, text)?;
+    let climbs = path.components().any(|c| c == Component::ParentDir);
+    if !path.is_absolute() || climbs {
+        return Err(Invalid::Path {
+            profile: profile.clone(),
+            setting,
+            path: path.to_owned(),
+        });
     }
+    Ok(())
+}
+
+fn check_text(profile: &ProfileName, setting: &str, value: &str) -> Result<(), Invalid> {
+    escape::check(setting, value).map_err(|source| Invalid::Unwritable {
+        profile: profile.clone(),
+        source,
+    })
 }
 
 impl Model {
@@ -233,6 +276,6 @@ impl Model {
                 return Err(Invalid::Twice(instance.profile.clone()));
             }
         }
-        Ok(())
+        self.shields.iter().try_for_each(Shield::check)
     }
 }

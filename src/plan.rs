@@ -1,7 +1,7 @@
 //! The changes that turn what is there into what is wanted, given what we wrote before. Pure; prints and serialises.
 //!
 //! missing: create · as wanted: keep · as recorded: update · neither: conflict · recorded and no longer wanted: remove
-//! if unchanged, else leave · anything else is never touched.
+//! if unchanged, else leave · anything else is never touched, unless its owner is migrated: retire.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -24,6 +24,8 @@ pub enum Action {
     Remove,
     /// It is not ours or was edited, and `--force` was given: backed up, then written.
     Overwrite,
+    /// It belongs to another owner of a profile, who is migrated: backed up, then removed.
+    Retire,
     /// It is as wanted.
     Keep,
     /// It is no longer wanted and was edited: it stays.
@@ -42,7 +44,7 @@ impl Action {
     pub fn changes(&self) -> bool {
         matches!(
             self,
-            Self::Create | Self::Update | Self::Remove | Self::Overwrite
+            Self::Create | Self::Update | Self::Remove | Self::Overwrite | Self::Retire
         )
     }
 
@@ -52,6 +54,7 @@ impl Action {
             Self::Update => "update",
             Self::Remove => "remove",
             Self::Overwrite => "overwrite",
+            Self::Retire => "retire",
             Self::Keep => "keep",
             Self::Leave => "leave",
             Self::Conflict { .. } => "conflict",
@@ -185,6 +188,18 @@ fn unwanted(path: &str, receipt: &Receipt, actual: &Actual) -> Option<Action> {
 }
 
 impl Plan {
+    /// Move a file of somebody else's away; what is recorded as ours is removed or left as ever.
+    pub fn retire(&mut self, path: String, entry: Entry) {
+        if self.changes.iter().all(|c| c.path != path) {
+            self.changes.push(Change {
+                path,
+                action: Action::Retire,
+                before: Some(entry),
+                after: None,
+            });
+        }
+    }
+
     /// Whether nothing would be written or removed.
     pub fn is_empty(&self) -> bool {
         !self.changes.iter().any(|c| c.action.changes())
@@ -214,7 +229,11 @@ impl Plan {
         for change in &self.changes {
             if change.action != Action::Keep {
                 let _ = write!(out, "{:9} /{}", change.action.verb(), change.path);
-                if let Some(Entry::Link { target }) = &change.after {
+                let shown = match change.action {
+                    Action::Retire => &change.before,
+                    _ => &change.after,
+                };
+                if let Some(Entry::Link { target }) = shown {
                     let _ = write!(out, " -> {target}");
                 }
                 if let Action::Conflict { reason, .. } = &change.action {

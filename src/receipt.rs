@@ -4,15 +4,16 @@
 //! was killed between leaves a receipt that still knows every file as ours, old or new.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
 use serde::{Deserialize, Serialize};
 
-use crate::model::Instance;
+use crate::model::{Instance, Shield};
 use crate::tree::Stamp;
 
 /// The version that this program writes; it reads this and every older one.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// See the module.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,9 +34,46 @@ pub struct Receipt {
     /// The profiles and their settings.
     #[serde(default)]
     pub instances: Vec<Instance>,
+    /// Units of others that a drop-in of ours shields; since version 2.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub shields: Vec<Shield>,
+    /// Units of others that we masked, as the paths of the masks; since version 2.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub masks: BTreeSet<String>,
     /// Whether it was we who enabled lingering for this user.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub linger: bool,
+}
+
+/// What a host has of ours, beside files: all that a tree is rendered from.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Contents {
+    /// The profiles that our units run.
+    pub instances: Vec<Instance>,
+    /// Units of others that a drop-in of ours shields.
+    pub shields: Vec<Shield>,
+    /// Units of others that are masked, as the paths of the masks.
+    pub masks: BTreeSet<String>,
+}
+
+impl Contents {
+    /// Whether there is nothing at all.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// The units that are or have something of ours, each with its profile home.
+    pub fn units(&self, default_root: &Path) -> Vec<(String, PathBuf)> {
+        let own = self.instances.iter().map(|i| {
+            let root = i.root.as_deref().unwrap_or(default_root);
+            (i.profile.unit(), i.profile.home(root))
+        });
+        let shielded = self
+            .shields
+            .iter()
+            .map(|s| (s.unit.clone(), s.profile.home(&s.root)));
+        own.chain(shielded).collect()
+    }
 }
 
 impl Receipt {
@@ -48,6 +86,8 @@ impl Receipt {
             pending: BTreeMap::new(),
             directories: BTreeSet::new(),
             instances: Vec::new(),
+            shields: Vec::new(),
+            masks: BTreeSet::new(),
             linger: false,
         }
     }
@@ -72,7 +112,11 @@ impl Receipt {
                 head.version
             );
         }
-        serde_json::from_slice(bytes).with_context(way_out)
+        let receipt: Self = serde_json::from_slice(bytes).with_context(way_out)?;
+        Ok(Self {
+            version: VERSION,
+            ..receipt
+        })
     }
 
     /// As it is written.
@@ -80,6 +124,15 @@ impl Receipt {
         let mut bytes = serde_json::to_vec_pretty(self).unwrap_or_default();
         bytes.push(b'\n');
         bytes
+    }
+
+    /// What it says is installed.
+    pub fn contents(&self) -> Contents {
+        Contents {
+            instances: self.instances.clone(),
+            shields: self.shields.clone(),
+            masks: self.masks.clone(),
+        }
     }
 
     /// Every state of a file that is ours.
@@ -97,7 +150,7 @@ impl Receipt {
 
     /// Whether it records nothing at all.
     pub fn is_empty(&self) -> bool {
-        self.files.is_empty() && self.pending.is_empty() && self.instances.is_empty()
+        self.files.is_empty() && self.pending.is_empty() && self.contents().is_empty()
     }
 }
 
@@ -108,9 +161,9 @@ mod tests {
     #[test]
     fn a_newer_receipt_is_refused_and_named() {
         let error =
-            Receipt::parse(br#"{"version": 2, "shape": "unknown"}"#, "/r.json").expect_err("newer");
+            Receipt::parse(br#"{"version": 3, "shape": "unknown"}"#, "/r.json").expect_err("newer");
         assert!(
-            error.to_string().contains("`/r.json` is of version 2"),
+            error.to_string().contains("`/r.json` is of version 3"),
             "{error}"
         );
     }

@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use crate::escape;
 use crate::layout::{ACCOUNT, DROP_IN, SYSTEM_ROOT, Scope, TARGET, TEMPLATE};
-use crate::model::{Account, Instance, Invalid, Model};
+use crate::model::{Account, Instance, Invalid, Model, Shield, exits_zero_on_restart};
 use crate::profile::ProfileName;
 use crate::tree::{Entry, Tree};
 
@@ -27,8 +27,9 @@ pub enum RenderError {
 }
 
 /// The templates, by the names they include each other with.
-const TEMPLATES: [(&str, &str); 7] = [
+const TEMPLATES: [(&str, &str); 9] = [
     ("_contract.j2", include_str!("../templates/_contract.j2")),
+    ("_settings.j2", include_str!("../templates/_settings.j2")),
     (
         "system/hermes-gateway@.service.j2",
         include_str!("../templates/system/hermes-gateway@.service.j2"),
@@ -46,6 +47,10 @@ const TEMPLATES: [(&str, &str); 7] = [
         include_str!("../templates/50-hermes-install.conf.j2"),
     ),
     (
+        "50-hermes-install-shield.conf.j2",
+        include_str!("../templates/50-hermes-install-shield.conf.j2"),
+    ),
+    (
         "system/sysusers.conf.j2",
         include_str!("../templates/system/sysusers.conf.j2"),
     ),
@@ -60,16 +65,16 @@ pub fn render(model: &Model) -> Result<Tree, RenderError> {
     model.validate()?;
     let mut env = environment()?;
     let places = model.layout.places(model.scope, model.prefix.as_deref());
+    let launcher = model.launcher.clone().unwrap_or(places.launcher);
     // The layout's own `%h` is meant as a specifier; a prefix was validated to need no escaping.
-    env.add_global("launcher", Value::from_safe_string(places.launcher));
+    env.add_global("launcher", Value::from_safe_string(launcher));
+    env.add_global("systemd", model.systemd);
+    env.add_global("instance", Value::from_safe_string("%i".to_owned()));
+    env.add_global("shields", false);
     let mut tree = Tree::new();
 
     if model.shared_units {
-        let shared = context! {
-            systemd => model.systemd,
-            account => ACCOUNT,
-            root => SYSTEM_ROOT,
-        };
+        let shared = context! { account => ACCOUNT, root => SYSTEM_ROOT };
         let mut add = |path: String, template: &str| -> Result<(), RenderError> {
             let text = env.get_template(template)?.render(&shared)?;
             tree.insert(path, Entry::text(text));
@@ -99,16 +104,24 @@ pub fn render(model: &Model) -> Result<Tree, RenderError> {
             tree.insert(path, Entry::text(drop_in.render(&settings)?));
         }
     }
+
+    let drop_in = env.get_template("50-hermes-install-shield.conf.j2")?;
+    for shield in &model.shields {
+        let settings = context! {
+            unit => shield.unit,
+            instance => shield.profile.as_str(),
+            shields => true,
+            ..Value::from_serialize(DropIn::of_shield(shield))
+        };
+        let path = format!("{}/{}", places.units, shield.drop_in());
+        tree.insert(path, Entry::text(drop_in.render(&settings)?));
+    }
     Ok(tree)
 }
 
-/// Where systemd's own stop timeout has to be longer than the template unit's 210 s: the drain and 30 s to close
-/// down (`shutdown_forensics.py` of hermes-agent asks for drain + 30).
-fn stop_timeout(instance: &Instance) -> Option<u32> {
-    let drain = instance
-        .drain_timeout
-        .unwrap_or_default()
-        .max(instance.gateway_drain);
+/// Where systemd's own stop timeout has to be longer than the contract's 210 s: the drain and 30 s to close down
+/// (`shutdown_forensics.py` of hermes-agent asks for drain + 30).
+fn stop_timeout(drain: u32) -> Option<u32> {
     (drain > 180).then(|| drain.saturating_add(30))
 }
 
@@ -139,6 +152,16 @@ impl DropIn {
         }
     }
 
+    fn of_shield(shield: &Shield) -> Self {
+        Self {
+            root: Some(shield.root.display().to_string()),
+            hermes: Some(shield.hermes.display().to_string()),
+            stop_timeout: stop_timeout(shield.gateway_drain),
+            exits_zero_on_restart: exits_zero_on_restart(shield.hermes_version.as_deref()),
+            ..Self::plain(&shield.profile)
+        }
+    }
+
     fn new(instance: &Instance, scope: Scope) -> Self {
         let text = |path: &Path| path.display().to_string();
         let account = instance
@@ -161,8 +184,13 @@ impl DropIn {
             hermes: instance.hermes.as_deref().map(text),
             environment_files: instance.environment_files.iter().map(|p| text(p)).collect(),
             drain_timeout: instance.drain_timeout,
-            stop_timeout: stop_timeout(instance),
-            exits_zero_on_restart: instance.exits_zero_on_restart(),
+            stop_timeout: stop_timeout(
+                instance
+                    .drain_timeout
+                    .unwrap_or_default()
+                    .max(instance.gateway_drain),
+            ),
+            exits_zero_on_restart: exits_zero_on_restart(instance.hermes_version.as_deref()),
             home_access: scope == Scope::System && instance.home_access,
             read_write_paths,
             memory_high: instance.memory_high.clone(),
@@ -230,5 +258,61 @@ mod tests {
         assert!(print("X={{ nothing }}", Value::from("")).is_err());
         assert!(print("X={{ value.nothing }}", Value::from("")).is_err());
         assert!(print("X={{ value }}", Value::from(())).is_err());
+    }
+
+    #[test]
+    fn a_shield_empties_every_list_before_it_fills_it_and_leaves_the_type_alone() {
+        let tree = render(&Model {
+            layout: crate::layout::Layout::Host,
+            scope: Scope::System,
+            systemd: 252,
+            prefix: None,
+            shared_units: false,
+            launcher: Some("/usr/bin/hermes-install".to_owned()),
+            instances: Vec::new(),
+            shields: vec![Shield {
+                unit: "hermes-gateway-coder.service".to_owned(),
+                profile: "coder".parse().expect("a name"),
+                root: "/srv/a b".into(),
+                hermes: "/opt/h$/bin/hermes".into(),
+                gateway_drain: 300,
+                hermes_version: Some("0.16.0".to_owned()),
+            }],
+        })
+        .expect("renders");
+        let path =
+            "etc/systemd/system/hermes-gateway-coder.service.d/50-hermes-install-shield.conf";
+        assert_eq!(tree.keys().collect::<Vec<_>>(), [path]);
+        let text = tree[path].as_text().expect("text");
+        let lines: Vec<&str> = text.lines().collect();
+        let at = |line: &str| lines.iter().position(|l| *l == line);
+        for (empty, full) in [
+            (
+                "ExecStart=",
+                "ExecStart=/usr/bin/hermes-install exec --profile coder",
+            ),
+            (
+                "ExecStop=",
+                "ExecStop=-/usr/bin/hermes-install planned-stop --profile coder",
+            ),
+            (
+                "RestartPreventExitStatus=",
+                "RestartPreventExitStatus=2 69 78",
+            ),
+            ("TimeoutStopSec=210", "TimeoutStopSec=330"),
+        ] {
+            assert!(
+                at(empty).is_some() && at(empty) < at(full),
+                "{full}\n{text}"
+            );
+        }
+        for line in [
+            r#"Environment="HERMES_HOME=/srv/a b""#,
+            r#"Environment="HERMES_INSTALL_HERMES=/opt/h$/bin/hermes""#,
+            "ExecStopPost=/usr/bin/hermes-install post-stop --profile coder",
+        ] {
+            assert!(at(line).is_some(), "{line}\n{text}");
+        }
+        assert!(!text.contains("Type="), "{text}");
     }
 }

@@ -4,7 +4,7 @@
 //! A busy gateway closes its databases on a stop and then hangs in the interpreter's exit for ever (seen in 0.13.0,
 //! 0.15.2 and 0.19.0). systemd's own end of that is SIGKILL after the stop timeout and a failed unit. SIGHUP is the
 //! kinder end: the gateway has no handler for it, so it dies at once, and systemd counts it as a clean exit
-//! (systemd.service(5), SuccessExitStatus=).
+//! (systemd.service(5), SuccessExitStatus=). How far a stop goes is its caller's choice.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -28,30 +28,51 @@ const ARRIVAL: Duration = Duration::from_secs(60);
 /// How long it has to say so: 0.17.0 says it before it crashes.
 const STEADY: Duration = Duration::from_secs(5);
 
+/// How far a stop may go with a gateway that does not end by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Force {
+    /// End one that says that it has finished: its databases are closed by then, and no turn is lost.
+    Finished,
+    /// End one that does not hear or whose drain is over, too, without SIGKILL.
+    Overdue,
+    /// Whatever it takes.
+    Kill,
+}
+
 /// How a planned stop went.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Stopped {
-    /// There was nothing to stop.
-    Nothing,
     /// It ended by itself.
     Exited,
     /// It had finished its work, or could not hear, and was ended.
     Ended(&'static str),
+    /// It is still there: why it would have to be ended, as the middle of a sentence.
+    Remains(&'static str),
 }
 
-/// Stop the main process as planned: SIGINT, its drain, and SIGHUP for one that has finished or hangs.
+/// Stop a gateway as planned: SIGINT, its drain, and an end by signal for one that does not end by itself.
 ///
-/// `drain` is in seconds. Returns within about `drain` + 20 s + [`LINGER`].
-pub fn planned_stop(pid: i32, home: &Path, drain: u32) -> Stopped {
-    let Some(process) = Process::read(pid) else {
-        return Stopped::Nothing;
-    };
-    let alive = || Process::read(pid).is_some_and(|p| p.start == process.start);
+/// SIGINT and not upstream's marker file with SIGTERM. Measured with 0.13.0 to 0.19.0, started in a terminal and with
+/// SIGINT and SIGHUP ignored as under nohup(1): both end it with 0 after the same time. The marker has to be written
+/// into somebody's profile, has to be readable by them, has to be followed by the signal before the gateway polls for
+/// it, and one that is left behind makes the next gateway of 0.15.0 to 0.15.2 exit 1.
+///
+/// `drain` is in seconds. Returns within about `drain` + 20 s + [`LINGER`]. `tick` is told the time that has passed.
+pub fn planned_stop(
+    process: &Process,
+    home: &Path,
+    drain: u32,
+    force: Force,
+    mut tick: impl FnMut(Duration),
+) -> Stopped {
+    let pid = process.pid;
     let before = State::read(home).map(|s| s.gateway_state);
     let begin = Instant::now();
-    let _ = kill(Pid::from_raw(pid), Signal::SIGINT);
+    if is_alive(process) {
+        let _ = kill(Pid::from_raw(pid), Signal::SIGINT);
+    }
     let mut finished_since = None;
-    while alive() {
+    while is_alive(process) {
         let state = State::read(home).filter(|s| s.pid == pid);
         // It has heard us once it says so: `draining`, then `stopped`.
         let heard = state
@@ -61,26 +82,48 @@ pub fn planned_stop(pid: i32, home: &Path, drain: u32) -> Stopped {
         if finished && finished_since.is_none() {
             finished_since = Some(Instant::now());
         }
-        let why = if finished_since.is_some_and(|t| t.elapsed() > LINGER) {
-            "it had finished and hung in its exit"
+        let (why, needs) = if finished_since.is_some_and(|t| t.elapsed() > LINGER) {
+            ("it had finished and hung in its exit", Force::Finished)
         } else if !heard && begin.elapsed() > DEAF {
-            "it did not hear the signal"
+            ("it did not hear the signal", Force::Overdue)
         } else if begin.elapsed() > Duration::from_secs(u64::from(drain) + TEARDOWN) {
-            "its drain was over"
+            ("its drain was over", Force::Overdue)
         } else {
+            tick(begin.elapsed());
             std::thread::sleep(Duration::from_millis(50));
             continue;
         };
-        let _ = kill(Pid::from_raw(pid), Signal::SIGHUP);
-        // A stopped process takes signals when it goes on.
-        let _ = kill(Pid::from_raw(pid), Signal::SIGCONT);
-        let deadline = Instant::now() + Duration::from_secs(2);
-        while alive() && Instant::now() < deadline {
-            std::thread::sleep(Duration::from_millis(10));
+        if force >= needs && end(process, force) {
+            return Stopped::Ended(why);
         }
-        return Stopped::Ended(why);
+        return Stopped::Remains(why);
     }
     Stopped::Exited
+}
+
+/// End a process by signal; whether it is gone. No gateway has a handler for SIGHUP or SIGALRM, and nohup(1) lets it
+/// ignore the first one only. SIGTERM does nothing: its handler stays, in an interpreter that runs no handler any more
+/// (0.18.2, 0.19.0).
+fn end(process: &Process, force: Force) -> bool {
+    let last = (force == Force::Kill).then_some(Signal::SIGKILL);
+    for signal in [Signal::SIGHUP, Signal::SIGALRM].into_iter().chain(last) {
+        let _ = kill(Pid::from_raw(process.pid), signal);
+        // A stopped process takes signals when it goes on.
+        let _ = kill(Pid::from_raw(process.pid), Signal::SIGCONT);
+        let deadline = Instant::now() + Duration::from_secs(2);
+        while Instant::now() < deadline {
+            if !is_alive(process) {
+                return true;
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+    false
+}
+
+/// Whether this very process still runs; its ID alone may be another's by now.
+fn is_alive(process: &Process) -> bool {
+    Process::read(process.pid).is_some_and(|p| p.start == process.start)
 }
 
 /// Ask the main process to drain and restart: exit status 75 (0 in 0.16 and 0.17).

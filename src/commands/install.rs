@@ -16,7 +16,7 @@ use crate::observe::observe;
 use crate::plan::{Plan, plan};
 use crate::preflight::{self, Checked, refuse};
 use crate::profile::{ProfileName, discover};
-use crate::receipt::Receipt;
+use crate::receipt::{Contents, Receipt};
 use crate::report::{self, Report};
 
 /// Everything known before anything is changed.
@@ -25,7 +25,7 @@ struct Prepared {
     receipt: Receipt,
     checked: Vec<Checked>,
     plan: Plan,
-    instances: Vec<crate::model::Instance>,
+    contents: Contents,
 }
 
 /// Install profiles.
@@ -60,8 +60,9 @@ pub fn install(args: &InstallArgs) -> Result<u8> {
         report: &report,
         old: ready.receipt,
         plan: ready.plan,
-        instances: ready.instances,
+        contents: ready.contents,
         linger,
+        handovers: Vec::new(),
         up,
     })?;
     summary(&ready.host, &ready.checked, &outcome, &report)
@@ -134,7 +135,11 @@ fn prepare(host: Host, args: &InstallArgs, report: &Report) -> Result<Prepared> 
                 .any(|a| !matches!(a, crate::observe::Actual::Missing))
         })
     };
-    let tree = desired(&host, systemd, &instances, |profile| {
+    let contents = Contents {
+        instances,
+        ..receipt.contents()
+    };
+    let tree = desired(&host, systemd, &contents, |profile| {
         match checked.iter().find(|c| c.instance.profile == *profile) {
             Some(checked) => checked.enable,
             None => is_linked(profile),
@@ -148,7 +153,7 @@ fn prepare(host: Host, args: &InstallArgs, report: &Report) -> Result<Prepared> 
         receipt,
         checked,
         plan,
-        instances,
+        contents,
     })
 }
 

@@ -46,7 +46,9 @@ pub fn render(args: &RenderArgs) -> Result<u8> {
             systemd: args.systemd,
             prefix: args.prefix.clone(),
             shared_units: true,
+            launcher: None,
             instances,
+            shields: Vec::new(),
         })?);
     }
     match &args.output {

@@ -11,6 +11,7 @@ use crate::host::Host;
 use crate::observe::{Actual, look, observe};
 use crate::plan::plan;
 use crate::preflight::{refuse, systemd_level};
+use crate::receipt::{Contents, Receipt};
 use crate::report::{self, Report};
 
 /// Remove some profiles' units, or everything.
@@ -52,7 +53,12 @@ pub fn uninstall(args: &UninstallArgs) -> Result<u8> {
         .cloned()
         .partition(|i| is_going(&i.profile));
     let stop: Vec<String> = going.iter().map(|i| i.profile.unit()).collect();
-    let what = match stop.as_slice() {
+    let mut leaving = stop.clone();
+    if args.profiles.is_empty() {
+        let shields = receipt.shields.iter();
+        leaving.extend(shields.map(|s| format!("the shield of {}", s.unit)));
+    }
+    let what = match leaving.as_slice() {
         [] => "what an interrupted install left".into(),
         units => units.join(", "),
     };
@@ -65,14 +71,40 @@ pub fn uninstall(args: &UninstallArgs) -> Result<u8> {
             ),
         }
     }
-    let level = if staying.is_empty() {
+    let contents = Contents {
+        instances: staying,
+        ..match args.profiles.is_empty() {
+            true => Contents::default(),
+            false => receipt.contents(),
+        }
+    };
+    let removed = reduce(&host, &report, receipt, contents, &stop)?;
+    if report.json {
+        report::json(&serde_json::json!({ "files_removed": removed, "units": stop }));
+    } else {
+        report.done(format!(
+            "removed {what}; profiles and their data are untouched"
+        ));
+    }
+    Ok(DONE)
+}
+
+/// Leave only these contents of what is recorded; stop these units first. The number of files removed.
+pub(super) fn reduce(
+    host: &Host,
+    report: &Report,
+    receipt: Receipt,
+    contents: Contents,
+    stop: &[String],
+) -> Result<usize> {
+    let level = if contents.is_empty() {
         crate::layout::SYSTEMD_FLOOR
     } else {
-        systemd_level(&host)?
+        systemd_level(host)?
     };
     let is_there = |path: &String| matches!(look(&host.root, path), Ok(Actual::Present(..)));
-    let mut tree = desired(&host, level, &staying, |profile| {
-        links(&host, profile).iter().any(is_there)
+    let mut tree = desired(host, level, &contents, |profile| {
+        links(host, profile).iter().any(is_there)
     })?;
     // Files that stay are left as they are: bringing them up to date is upgrade's business.
     let recorded = observe(&host.root, tree.keys())?;
@@ -83,30 +115,18 @@ pub fn uninstall(args: &UninstallArgs) -> Result<u8> {
         };
     }
     let observed = observe(&host.root, tree.keys().chain(receipt.paths()))?;
-    let plan = plan(
-        &tree,
-        &receipt,
-        &observed,
-        nix::unistd::geteuid().as_raw(),
-        false,
-    );
-    let linger = receipt.linger && !staying.is_empty();
+    let owner = nix::unistd::geteuid().as_raw();
+    let plan = plan(&tree, &receipt, &observed, owner, false);
+    let linger = receipt.linger && !contents.is_empty();
     let change = Change {
-        host: &host,
-        report: &report,
+        host,
+        report,
         old: receipt,
         plan,
-        instances: staying,
+        contents,
         linger,
+        handovers: Vec::new(),
         up: Vec::new(),
     };
-    let removed = take_down(change, &stop)?;
-    if report.json {
-        report::json(&serde_json::json!({ "files_removed": removed, "units": stop }));
-    } else {
-        report.done(format!(
-            "removed {what}; profiles and their data are untouched"
-        ));
-    }
-    Ok(DONE)
+    take_down(change, stop)
 }

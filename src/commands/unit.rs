@@ -6,8 +6,9 @@ use super::{DIFFERS, DONE};
 use crate::cli::{ExecArgs, HelperArgs};
 use crate::gateway::{default_drain, drain_setting};
 use crate::launch::{Launch, environment_root, launch};
+use crate::process::Process;
 use crate::report;
-use crate::stop::{self, Stopped};
+use crate::stop::{self, Force, Stopped};
 
 /// Become the gateway, or refuse with 69 or 78.
 pub fn exec(args: ExecArgs) -> u8 {
@@ -25,9 +26,10 @@ pub fn exec(args: ExecArgs) -> u8 {
 
 /// `ExecStop=`. systemd runs it after a gateway that ended by itself too; then there is no main process.
 pub fn planned_stop(args: &HelperArgs) -> Result<u8> {
-    let Some(pid) = main_pid() else {
+    let Some(process) = main_pid().and_then(Process::read) else {
         return Ok(DONE);
     };
+    let pid = process.pid;
     let (root, _) = environment_root(None)?;
     let home = args.profile.home(&root);
     let told = std::env::var("HERMES_RESTART_DRAIN_TIMEOUT")
@@ -36,8 +38,14 @@ pub fn planned_stop(args: &HelperArgs) -> Result<u8> {
     // The longest of what may hold; an idle gateway ends at once in any case.
     let drain = [drain_setting(&home), told].into_iter().flatten().max();
     let drain = drain.unwrap_or_else(|| default_drain(None));
-    if let Stopped::Ended(why) = stop::planned_stop(pid, &home, drain) {
-        report::line(format!("ended the gateway, pid {pid}, with SIGHUP: {why}"));
+    match stop::planned_stop(&process, &home, drain, Force::Overdue, |_| ()) {
+        Stopped::Ended(why) => {
+            report::line(format!("ended the gateway, pid {pid}, with SIGHUP: {why}"));
+        }
+        Stopped::Remains(why) => report::line(format!(
+            "the gateway, pid {pid}, does not end ({why}); systemd kills it"
+        )),
+        Stopped::Exited => {}
     }
     Ok(DONE)
 }

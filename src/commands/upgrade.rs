@@ -4,7 +4,7 @@ use anyhow::Result;
 
 use super::DONE;
 use crate::apply::Lock;
-use crate::change::{Change, carry_out, read_receipt};
+use crate::change::{Change, active, carry_out, read_receipt};
 use crate::cli::UpgradeArgs;
 use crate::desired::{desired, links};
 use crate::host::Host;
@@ -32,7 +32,7 @@ pub fn upgrade(args: &UpgradeArgs) -> Result<u8> {
     let tree = desired(
         &host,
         systemd_level(&host)?,
-        &receipt.instances,
+        &receipt.contents(),
         |profile| links(&host, profile).iter().any(is_there),
     )?;
     let observed = observe(&host.root, tree.keys().chain(receipt.paths()))?;
@@ -54,22 +54,10 @@ pub fn upgrade(args: &UpgradeArgs) -> Result<u8> {
         );
     }
     // Only what runs is restarted: a stopped unit was stopped by somebody.
-    let mut up = Vec::new();
-    if host.is_live() {
-        let units: Vec<String> = receipt.instances.iter().map(|i| i.profile.unit()).collect();
-        let states = host.manager().show(&units)?;
-        for instance in &receipt.instances {
-            let unit = instance.profile.unit();
-            let state = states.iter().find(|s| s.get("Id") == Some(&unit));
-            if state
-                .and_then(|s| s.get("ActiveState"))
-                .is_some_and(|s| s == "active")
-            {
-                let root = instance.root.clone().unwrap_or_else(|| host.default_root());
-                up.push((unit, instance.profile.home(&root)));
-            }
-        }
-    }
+    let up = match host.is_live() {
+        true => active(&host, receipt.contents().units(&host.default_root()))?,
+        false => Vec::new(),
+    };
     if !plan.is_empty() && !up.is_empty() && !args.yes {
         let names: Vec<&str> = up.iter().map(|(unit, _)| unit.as_str()).collect();
         if report::ask(&format!(
@@ -84,9 +72,10 @@ pub fn upgrade(args: &UpgradeArgs) -> Result<u8> {
         host: &host,
         report: &report,
         linger: receipt.linger,
-        instances: receipt.instances.clone(),
+        contents: receipt.contents(),
         old: receipt,
         plan,
+        handovers: Vec::new(),
         up,
     })?;
     if report.json {
