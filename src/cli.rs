@@ -31,6 +31,10 @@ pub struct Cli {
 pub enum Command {
     /// Show what install would change, and change nothing
     Plan(PlanArgs),
+    /// Bring a gateway that somebody started by hand under its profile's unit: stop it as planned, start the unit, verify
+    Adopt(AdoptArgs),
+    /// Make somebody else's unit safe with a drop-in, and keep the unit; without a profile or unit, all of hermes' own
+    Shield(ShieldArgs),
     /// Show every profile: who runs it, its unit's state, and files that differ from what was installed
     Status(StatusArgs),
     /// Bring installed units and the launcher up to this version, restart what changed, roll back on failure
@@ -128,7 +132,10 @@ pub struct InstallArgs {
     /// Do not start the unit now
     #[arg(long)]
     pub no_start: bool,
-    /// Replace files that somebody else wrote or edited; a backup is kept
+    /// Take the place of another unit that runs the profile: disable it, stop it as planned, move its files to a backup
+    #[arg(long)]
+    pub migrate: bool,
+    /// Replace files that somebody else wrote or edited, a backup is kept; kill an old gateway that does not end
     #[arg(long)]
     pub force: bool,
     /// Answer yes to questions
@@ -148,6 +155,40 @@ pub struct PlanArgs {
     /// Show the changes as a unified diff
     #[arg(long, conflicts_with = "json")]
     pub diff: bool,
+}
+
+/// Arguments of adopt.
+#[derive(Debug, Args)]
+pub struct AdoptArgs {
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub install: InstallArgs,
+}
+
+/// Arguments of shield.
+#[derive(Debug, Args)]
+pub struct ShieldArgs {
+    /// Shield the unit that hermes made for this profile; give it again for more
+    #[arg(long = "profile", short, value_name = "NAME")]
+    pub profiles: Vec<ProfileName>,
+    /// Shield this unit, whatever its name; give it again for more
+    #[arg(long = "unit", value_name = "UNIT")]
+    pub units: Vec<String>,
+    /// Take the drop-in away again
+    #[arg(long)]
+    pub remove: bool,
+    /// Replace a drop-in that somebody edited; a backup is kept
+    #[arg(long, conflicts_with = "remove")]
+    pub force: bool,
+    /// Restart units that run without asking
+    #[arg(long, short)]
+    pub yes: bool,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub scope: ScopeArgs,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub output: OutputArgs,
 }
 
 /// Arguments of status.

@@ -373,6 +373,22 @@ fn after_entry<'a>(argv: &'a [&'a str]) -> Option<Entry<'a>> {
     None
 }
 
+/// The hermes executable that a gateway's command line belongs to: the script that it names, or the one beside the
+/// interpreter of `python -m hermes_cli.main`. `None` when it names none by an absolute path.
+pub fn executable<S: AsRef<str>>(argv: &[S]) -> Option<PathBuf> {
+    Command::parse(argv)?;
+    let script = argv
+        .iter()
+        .take(2)
+        .map(|word| Path::new(word.as_ref()))
+        .find(|path| path.file_name().is_some_and(|name| name == "hermes"));
+    let path = match script {
+        Some(script) => script.to_owned(),
+        None => Path::new(argv.first()?.as_ref()).with_file_name("hermes"),
+    };
+    path.is_absolute().then_some(path)
+}
+
 /// Seconds that the gateway of this profile is configured to drain for, where its files say so:
 /// HERMES_RESTART_DRAIN_TIMEOUT, overridden by `agent.restart_drain_timeout` in config.yaml (gateway/run.py 0.19.0).
 pub fn drain_setting(home: &Path) -> Option<u32> {
@@ -498,6 +514,24 @@ mod tests {
             home("hermes -p y gateway", Some("/srv/profiles/x"), None),
             at("/srv/profiles/y")
         );
+    }
+
+    #[test]
+    fn the_executable_is_the_script_or_the_one_beside_the_interpreter() {
+        let executable = |line: &str| executable(&line.split(' ').collect::<Vec<_>>());
+        for line in [
+            "/opt/x/bin/python -m hermes_cli.main --profile coder gateway run",
+            "/opt/x/bin/python3.11 /opt/x/bin/hermes gateway run",
+            "/opt/x/bin/hermes gateway run",
+        ] {
+            assert_eq!(
+                executable(line).as_deref(),
+                Some(Path::new("/opt/x/bin/hermes")),
+                "{line}"
+            );
+        }
+        assert_eq!(executable("python -m hermes_cli.main gateway run"), None);
+        assert_eq!(executable("/usr/bin/sleep 5"), None);
     }
 
     #[test]

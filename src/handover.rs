@@ -13,7 +13,7 @@ use anyhow::{Context as _, Result, bail};
 
 use crate::gateway::{self, Owner};
 use crate::launch::{account_name, name};
-use crate::process::{Process, UnitRef};
+use crate::process::{Process, UnitRef, typed};
 use crate::report::Report;
 use crate::stop::{Force, Stopped, planned_stop};
 use crate::systemctl::Manager;
@@ -75,28 +75,14 @@ impl ByHand {
             .map_or_else(|| "without a terminal".into(), |t| format!("on {t}"));
         Self {
             again: format!(
-                "as `{}`, {terminal}: cd {} && {}",
+                "as `{}`, {terminal}: `cd {} && {}`",
                 account_name(process.uid),
-                quoted(&directory),
-                process
-                    .argv
-                    .iter()
-                    .map(|word| quoted(word))
-                    .collect::<Vec<_>>()
-                    .join(" ")
+                typed(&[directory]),
+                typed(&process.argv)
             ),
             process,
         }
     }
-}
-
-/// A word as a shell takes it.
-fn quoted(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+=:@%,".contains(c);
-    if !word.is_empty() && word.chars().all(plain) {
-        return word.to_owned();
-    }
-    format!("'{}'", word.replace('\'', r"'\''"))
 }
 
 impl Old {
@@ -235,17 +221,5 @@ impl Old {
             Started::Up { .. } => Ok(()),
             Started::Failed { why, .. } => bail!("`{}`, started again, {why}", self.name),
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_command_line_is_given_back_as_a_shell_takes_it() {
-        assert_eq!(quoted("/opt/a-b/bin/hermes"), "/opt/a-b/bin/hermes");
-        assert_eq!(quoted("it's"), r"'it'\''s'");
-        assert_eq!(quoted(""), "''");
     }
 }

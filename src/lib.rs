@@ -26,8 +26,10 @@ pub mod escape;
 pub mod gateway;
 pub mod handover;
 pub mod host;
+pub mod inherit;
 pub mod launch;
 pub mod layout;
+pub mod migrate;
 pub mod model;
 pub mod observe;
 pub mod plan;
@@ -62,6 +64,8 @@ pub fn run() -> u8 {
     };
     let result = match cli.command {
         None => commands::install::install(&cli.install),
+        Some(Command::Adopt(args)) => commands::install::adopt(&args),
+        Some(Command::Shield(args)) => commands::shield::shield(&args),
         Some(Command::Plan(args)) => commands::install::show(&args),
         Some(Command::Status(args)) => commands::status::status(&args),
         Some(Command::Upgrade(args)) => commands::upgrade::upgrade(&args),

@@ -188,15 +188,20 @@ fn unwanted(path: &str, receipt: &Receipt, actual: &Actual) -> Option<Action> {
 }
 
 impl Plan {
-    /// Move a file of somebody else's away; what is recorded as ours is removed or left as ever.
+    /// Move a file of somebody else's away, with a backup. What is recorded as ours is removed or left as ever.
     pub fn retire(&mut self, path: String, entry: Entry) {
-        if self.changes.iter().all(|c| c.path != path) {
-            self.changes.push(Change {
+        match self.changes.iter_mut().find(|c| c.path == path) {
+            // Something of ours takes its place.
+            Some(change) if matches!(change.action, Action::Conflict { .. }) => {
+                change.action = Action::Overwrite;
+            }
+            Some(_) => {}
+            None => self.changes.push(Change {
                 path,
                 action: Action::Retire,
                 before: Some(entry),
                 after: None,
-            });
+            }),
         }
     }
 

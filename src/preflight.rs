@@ -9,8 +9,6 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result, bail};
 
 use crate::account::Account;
-use crate::census::Census;
-use crate::claim;
 use crate::config::Settings;
 use crate::gateway::{self, Version};
 use crate::host::Host;
@@ -43,12 +41,11 @@ pub struct Checked {
     pub start: bool,
 }
 
-/// Check one profile.
+/// Check one profile, all but whether somebody else has it.
 pub fn check(
     host: &Host,
     profile: &ProfileName,
     settings: &Settings,
-    census: &Census,
     report: &Report,
 ) -> Result<Checked> {
     let account = account(host, settings)?;
@@ -83,9 +80,6 @@ pub fn check(
                 file.display()
             );
         }
-    }
-    if host.is_live() || host.own.uid == 0 {
-        refuse_claims(host, census, profile, &home)?;
     }
     let account_changed = settings
         .run_as
@@ -277,7 +271,8 @@ fn test(account: &Account, flag: &str, path: &Path) -> Result<bool> {
     Ok(out.status.success())
 }
 
-fn hermes(host: &Host, settings: &Settings, account: &Account, root: &Path) -> Result<PathBuf> {
+/// The hermes executable: as set, or the first that the account can run.
+pub fn hermes(host: &Host, settings: &Settings, account: &Account, root: &Path) -> Result<PathBuf> {
     if let Some(path) = &settings.hermes {
         if path.file_name().is_none_or(|n| n != "hermes") {
             refuse!(
@@ -330,7 +325,7 @@ fn hermes(host: &Host, settings: &Settings, account: &Account, root: &Path) -> R
 }
 
 /// Run `hermes --version` as the account, with a scratch HERMES_HOME: it writes logs and an update check there.
-fn version(account: &Account, hermes: &Path) -> Result<Version> {
+pub fn version(account: &Account, hermes: &Path) -> Result<Version> {
     let scratch = nix::unistd::mkdtemp(&std::env::temp_dir().join("hermes-install-XXXXXX"))
         .context("no scratch directory can be made")?;
     let result = (|| {
@@ -363,7 +358,8 @@ fn version(account: &Account, hermes: &Path) -> Result<Version> {
     }
 }
 
-fn check_version(version: Version, hermes: &Path, report: &Report) -> Result<()> {
+/// Refuse a gateway that we do not know how to run; warn of one that is newer than any that was tried.
+pub fn check_version(version: Version, hermes: &Path, report: &Report) -> Result<()> {
     if version < Version::OLDEST {
         refuse!(
             "hermes {version} at `{}` is older than {}, the oldest gateway that these units know how to run; upgrade \
@@ -381,27 +377,6 @@ fn check_version(version: Version, hermes: &Path, report: &Report) -> Result<()>
         ));
     }
     Ok(())
-}
-
-fn refuse_claims(host: &Host, census: &Census, profile: &ProfileName, home: &Path) -> Result<()> {
-    let claims = claim::claims(host, census, profile, home).with_context(|| {
-        format!(
-            "whether another gateway runs on `{}` cannot be told; nothing is changed until it can",
-            home.display()
-        )
-    })?;
-    if claims.is_empty() {
-        return Ok(());
-    }
-    let list: Vec<String> = claims
-        .iter()
-        .map(|c| format!("  {}\n    resolve it with: {}", c.who, c.way_out))
-        .collect();
-    refuse!(
-        "profile `{profile}` has another owner already; two gateways on one profile destroy its data:\n{}\n  then run \
-         this again",
-        list.join("\n")
-    );
 }
 
 /// What hermes' updates and its locks write outside its root: its own virtual environment where the account owns it

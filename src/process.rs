@@ -122,6 +122,15 @@ impl Environ {
             .filter_map(|entry| std::str::from_utf8(entry).ok())
             .find_map(|entry| entry.strip_prefix(name)?.strip_prefix('='))
     }
+
+    /// The names of all variables.
+    pub fn names(&self) -> impl Iterator<Item = String> + '_ {
+        let entries = self.0.split(|b| *b == 0);
+        entries.filter_map(|entry| {
+            let (name, _) = std::str::from_utf8(entry).ok()?.split_once('=')?;
+            Some(name.to_owned())
+        })
+    }
 }
 
 /// The names that Docker, Podman, LXC, systemd-nspawn and Kubernetes give to the control groups of their containers.
@@ -191,6 +200,17 @@ pub fn argv(pid: i32) -> Option<Vec<String>> {
     )
 }
 
+/// A command line as a person types it into a shell.
+pub fn typed<S: AsRef<str>>(argv: &[S]) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+=:@%,".contains(c);
+    let word = |word: &str| match !word.is_empty() && word.chars().all(plain) {
+        true => word.to_owned(),
+        false => format!("'{}'", word.replace('\'', r"'\''")),
+    };
+    let words: Vec<String> = argv.iter().map(|w| word(w.as_ref())).collect();
+    words.join(" ")
+}
+
 /// The IDs of all processes that we can see.
 pub fn pids() -> impl Iterator<Item = i32> {
     fs::read_dir("/proc")
@@ -214,6 +234,14 @@ pub fn spoken(age: Duration) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_command_line_is_given_back_as_a_shell_takes_it() {
+        assert_eq!(
+            typed(&["/opt/a-b/bin/hermes", "it's", "", "a b"]),
+            r"/opt/a-b/bin/hermes 'it'\''s' '' 'a b'"
+        );
+    }
 
     #[test]
     fn our_own_process_is_read() {

@@ -159,6 +159,37 @@ impl Realm {
         found
     }
 
+    /// Everything that makes up a unit of this name, the strongest first: its file, its drop-ins, links to it in what
+    /// others want, and links by another name.
+    pub fn traces(&self, unit: &str) -> Vec<PathBuf> {
+        let mut found = Vec::new();
+        for directory in &self.directories {
+            for name in entries(&self.root, directory) {
+                let path = directory.join(&name);
+                let wants = [".wants", ".requires", ".upholds"];
+                if name == unit {
+                    found.push(path);
+                } else if name.strip_suffix(".d") == Some(unit) {
+                    let files = entries(&self.root, &path);
+                    found.extend(files.iter().map(|file| path.join(file)));
+                } else if wants.iter().any(|end| name.ends_with(end)) {
+                    let links = entries(&self.root, &path);
+                    let links = links.iter().filter(|link| *link == unit);
+                    found.extend(links.map(|link| path.join(link)));
+                } else if name.ends_with(".service") && self.is_alias(&path, unit) {
+                    found.push(path);
+                }
+            }
+        }
+        found
+    }
+
+    fn is_alias(&self, path: &Path, unit: &str) -> bool {
+        let place = |p: &Path| Some(place(&self.root, p.parent()?)?.join(p.file_name()?));
+        let target = place(path).and_then(|place| fs::read_link(place).ok());
+        target.is_some_and(|target| target.file_name().is_some_and(|name| name == unit))
+    }
+
     /// A file's text, as far as it is one.
     pub fn text(&self, path: &Path) -> Option<String> {
         text(&self.root, path)

@@ -3,6 +3,7 @@
 pub mod generate;
 pub mod install;
 pub mod render;
+pub mod shield;
 pub mod status;
 pub mod uninstall;
 pub mod unit;
