@@ -216,7 +216,8 @@ impl Handover {
 impl Old {
     /// Start it, and see it up.
     fn start(&self, home: &Path) -> Result<()> {
-        self.manager.verb("start", &[self.name.clone()])?;
+        self.manager
+            .verb("start", std::slice::from_ref(&self.name))?;
         match watch(&self.manager, &self.name, home, |_| ())? {
             Started::Up { .. } => Ok(()),
             Started::Failed { why, .. } => bail!("`{}`, started again, {why}", self.name),
