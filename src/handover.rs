@@ -165,8 +165,7 @@ impl Handover {
             if elapsed.as_secs() >= told + 10 {
                 told = elapsed.as_secs();
                 report.step(format!(
-                    "waiting for pid {pid} to finish its turns ({told} s of at most {} s)",
-                    self.drain
+                    "waiting for pid {pid} to finish its turns ({told} s)"
                 ));
             }
         });

@@ -12,7 +12,7 @@ use crate::census::{Census, same};
 use crate::config::Settings;
 use crate::gateway::{self, Home};
 use crate::host::Host;
-use crate::launch::{account_name, name};
+use crate::launch::{HERMES_VARIABLE, account_name, name};
 use crate::layout::{ACCOUNT, Scope};
 use crate::migrate::Allow;
 use crate::preflight::refuse;
@@ -157,18 +157,22 @@ fn candidates(host: &Host, census: &Census, profile: &ProfileName, allow: Allow)
     units.chain(gateways).collect()
 }
 
-/// The hermes executable of what a unit starts.
+/// The hermes executable of what a unit starts, or has our launcher start.
 pub fn executable(unit: &Unit) -> Option<PathBuf> {
-    unit.directives
-        .list("Service", "ExecStart")
-        .iter()
-        .find_map(|line| {
-            let argv: Vec<String> = command(&line.value)
-                .iter()
-                .map(|w| unit.expand(w))
-                .collect();
-            gateway::executable(&argv)
-        })
+    let lines = unit.directives.list("Service", "ExecStart");
+    let started = lines.iter().find_map(|line| {
+        let argv: Vec<String> = command(&line.value)
+            .iter()
+            .map(|w| unit.expand(w))
+            .collect();
+        gateway::executable(&argv)
+    });
+    started.or_else(|| {
+        let environment = unit.directives.environment(|v| unit.expand(v));
+        environment
+            .get(HERMES_VARIABLE)
+            .map(|(path, _)| PathBuf::from(path))
+    })
 }
 
 /// The hermes root of a profile home, if it is one of that profile.
@@ -181,9 +185,10 @@ pub fn root_of(profile: &ProfileName, home: &Path) -> Option<PathBuf> {
     (profile.home(root) == home).then(|| root.to_owned())
 }
 
-/// Whether a variable by this name means something to a gateway, and not to every login.
+/// Whether a variable by this name means something to a gateway, and is neither every login's nor our own units'.
 fn is_setting(name: &str) -> bool {
-    let is_hermes = name.starts_with("HERMES_") && name != "HERMES_HOME";
+    let ours = ["HERMES_HOME", "HERMES_GATEWAY_MAX_STARTS", HERMES_VARIABLE];
+    let is_hermes = name.starts_with("HERMES_") && !ours.contains(&name);
     let ends = ["_TOKEN", "_KEY", "_SECRET", "_PASSWORD", "_BASE_URL"];
     is_hermes || ends.iter().any(|end| name.ends_with(end))
 }

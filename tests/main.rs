@@ -6,5 +6,6 @@ mod exec;
 mod golden;
 mod hosts;
 mod offline;
+mod others;
 mod tool;
 mod versions;

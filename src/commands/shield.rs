@@ -42,8 +42,7 @@ fn put_up(args: &ShieldArgs, host: &Host, receipt: Receipt, report: &Report) -> 
     let mut contents = receipt.contents();
     let mut names = Vec::new();
     for unit in units {
-        let known = contents.shields.iter().find(|s| s.unit == unit.name);
-        let shield = of_unit(host, unit, known, report)?;
+        let shield = of_unit(host, unit, report)?;
         names.push(shield.unit.clone());
         contents.shields.retain(|s| s.unit != shield.unit);
         contents.shields.push(shield);
@@ -201,8 +200,8 @@ fn profile_of(unit: &Unit) -> Option<ProfileName> {
     }
 }
 
-/// The shield that a unit needs. Under a shield the unit itself no longer shows what it ran: then the record counts.
-fn of_unit(host: &Host, unit: &Unit, known: Option<&Shield>, report: &Report) -> Result<Shield> {
+/// The shield that a unit needs.
+fn of_unit(host: &Host, unit: &Unit, report: &Report) -> Result<Shield> {
     let title = unit.title();
     let homes: Vec<_> = unit.runners.iter().map(|r| r.home.as_deref()).collect();
     let [Some(home)] = homes.as_slice() else {
@@ -227,7 +226,7 @@ fn of_unit(host: &Host, unit: &Unit, known: Option<&Shield>, report: &Report) ->
         refuse!("{title} cannot be shielded: the account of its `User=` does not exist");
     };
     let settings = Settings {
-        hermes: inherit::executable(unit).or_else(|| known.map(|s| s.hermes.clone())),
+        hermes: inherit::executable(unit),
         ..Settings::default()
     };
     let hermes = preflight::hermes(host, &settings, account, &root)?;

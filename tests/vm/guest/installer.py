@@ -50,6 +50,18 @@ def install(profile: gateway.Profile, *args: str, user: str = "root") -> Run:
     return hermes_install("--profile", profile.name, "--hermes", gateway.HERMES, *args, user=user)
 
 
+def broken_hermes() -> str:
+    """A hermes that knows its version, as an installation does whose dependencies are gone, and dies when it is used."""
+    path = Path("/opt/broken/hermes")
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(
+        '#!/bin/sh\n[ "$1" = --version ] && echo "Hermes Agent v0.19.0 (2026.7.20)" && exit 0\n'
+        'echo "ModuleNotFoundError: No module named aiohttp" >&2\nexit 1\n'
+    )
+    path.chmod(0o755)
+    return str(path)
+
+
 def make_older(user: str | None = None) -> str:
     """Change the installed template unit to what an older version would have written and recorded; its new text."""
     unit, receipt = Path("/etc/systemd/system/hermes-gateway@.service"), Path("/var/lib/hermes-install/receipt.json")

@@ -1,29 +1,19 @@
 """A gateway that does not come up: files, enablement and activity go back, and the last journal lines are shown."""
 
-import os
-from pathlib import Path
-
 from check import check, contains, equal
 from gateway import Profile, fresh_account
-from installer import difference, hermes_install, install, snapshot
+from installer import broken_hermes, difference, hermes_install, install, snapshot
 from systemd import Unit
 
 SECONDS = 60
-BROKEN = "/opt/broken/hermes"
 
 
 def run() -> None:
     fresh_account()
-    # Knows its version, as an installation does whose dependencies are gone, and dies when it is used.
-    Path(BROKEN).parent.mkdir()
-    Path(BROKEN).write_text(
-        '#!/bin/sh\n[ "$1" = --version ] && echo "Hermes Agent v0.19.0 (2026.7.20)" && exit 0\n'
-        'echo "ModuleNotFoundError: No module named aiohttp" >&2\nexit 1\n'
-    )
-    os.chmod(BROKEN, 0o755)
+    broken = broken_hermes()
     default = Profile("default")
     before = snapshot("var/lib/hermes")
-    failed = hermes_install("--profile", "default", "--hermes", BROKEN)
+    failed = hermes_install("--profile", "default", "--hermes", broken)
     equal("install ends with", failed.code, 1)
     contains("the error", failed.err, "exit status 1", "ModuleNotFoundError", "everything is as it was before")
     equal("what is left", difference(before, snapshot("var/lib/hermes")), [])
@@ -33,7 +23,7 @@ def run() -> None:
     # Now with a good one running: a change that fails leaves the good one running.
     equal("a good install ends with", install(default).code, 0)
     files = snapshot("var/lib/hermes")
-    failed = hermes_install("--profile", "default", "--hermes", BROKEN)
+    failed = hermes_install("--profile", "default", "--hermes", broken)
     equal("a change that cannot work ends with", failed.code, 1)
     equal("files after it", difference(files, snapshot("var/lib/hermes")), [])
     default.until_up()

@@ -1,0 +1,115 @@
+"""A gateway that was started by hand comes under its unit: stopped as planned, idle, busy or frozen, and never killed unasked."""
+
+import json
+import os
+import signal
+import subprocess
+from pathlib import Path
+
+import wait
+from check import check, contains, equal, measured
+import gateway
+from gateway import CONFIG, Profile, fresh_account
+from installer import broken_hermes, difference, hermes_install, install, snapshot, status
+from systemd import Unit
+
+HERMES = ["0.19.0", "0.15.2", "0.13.0"]
+SECONDS = 120
+
+
+def run() -> None:
+    fresh_account()
+    idle(Profile("coder").make())
+    alice = Profile("default", "alice", "/home/alice/.hermes")
+    busy(alice)
+    frozen(alice)
+
+
+def idle(coder: Profile) -> None:
+    unit = Unit(coder.unit)
+    before = snapshot("var/lib/hermes")
+    hand = in_a_login(coder, "--profile", "coder", "gateway", "run")
+    refused = install(coder)
+    equal("install beside it ends with", refused.code, 1)
+    contains("its refusal", refused.err, "hermes-install adopt --profile coder")
+    refused = adopt(coder)
+    equal("adopt without anybody to ask ends with", refused.code, 1)
+    contains("its refusal", refused.err, "--yes", f"pid {hand}")
+    equal("files after both", difference(before, snapshot("var/lib/hermes")), [])
+    equal("gateways after both", coder.gateways(), [hand])
+
+    failed = hermes_install("adopt", "--profile", "coder", "--hermes", broken_hermes(), "--yes")
+    equal("adopt for a unit that cannot run ends with", failed.code, 1)
+    contains("its error", failed.err, "every file is as it was", "started by hand", "as `hermes`", "gateway run")
+    equal("files after it", difference(before, snapshot("var/lib/hermes")), [])
+    equal("gateways after it", coder.gateways(), [])
+
+    hand = in_a_login(coder, "--profile", "coder", "gateway", "run")
+    done = adopt(coder, "--yes", "--json")
+    equal("adopt ends with", done.code, 0)
+    equal("gateways", coder.gateways(), [unit.pid])
+    check("it is another one", unit.pid != hand)
+    said = json.loads(done.out)["profiles"][0]
+    measured("idle: seconds to stop", said["stop_seconds"])
+    measured("idle: seconds without a gateway", said["seconds_without_gateway"])
+    check("less than 20 s without a gateway", said["seconds_without_gateway"] < 20, said)
+    equal("state in status", status(coder)["state"], "running")
+    pid = unit.pid
+    again = adopt(coder, "--yes")
+    equal("a second adopt ends with", again.code, 0)
+    contains("the second adopt", again.err, "nothing was changed")
+    equal("its gateways", coder.gateways(), [pid])
+    hermes_install("uninstall", "--yes")
+
+
+def busy(alice: Profile) -> None:
+    """One that ignores SIGHUP, as under nohup, and hangs in its exit; account and root are read from it."""
+    alice.make_busy(8642)
+    config = alice.home / "config.yaml"
+    config.write_text(config.read_text() + "agent:\n  restart_drain_timeout: 5\n")
+    detached(alice)
+    alice.keep_busy()
+    done = hermes_install("adopt", "--profile", "default", "--yes", "--json")
+    equal("busy: adopt ends with", done.code, 0)
+    unit = Unit(alice.unit)
+    equal("busy: gateways", alice.gateways(), [unit.pid])
+    equal("busy: the unit runs as", unit.show()["User"], "alice")
+    contains("busy: what it says", done.err, "ended pid", "had finished and hung in its exit")
+    measured("busy: seconds to stop", json.loads(done.out)["profiles"][0]["stop_seconds"])
+    hermes_install("uninstall", "--yes")
+
+
+def frozen(alice: Profile) -> None:
+    """One that hears nothing stays, unless that was asked for."""
+    alice.make(CONFIG)
+    pid = detached(alice)
+    before = snapshot("home/alice/.hermes")
+    os.kill(pid, signal.SIGSTOP)
+    refused = hermes_install("adopt", "--profile", "default", "--yes")
+    equal("frozen: adopt ends with", refused.code, 1)
+    contains("frozen: its error", refused.err, "did not hear the signal", "`--force` kills it", "everything is as it was before")
+    equal("frozen: files after it", difference(before, snapshot("home/alice/.hermes")), [])
+    equal("frozen: gateways after it", alice.gateways(), [pid])
+    done = hermes_install("adopt", "--profile", "default", "--yes", "--force")
+    equal("frozen: adopt --force ends with", done.code, 0)
+    equal("frozen: gateways", alice.gateways(), [Unit(alice.unit).pid])
+
+
+def adopt(profile: Profile, *args: str):
+    return hermes_install("adopt", "--profile", profile.name, "--hermes", gateway.HERMES, *args)
+
+
+def in_a_login(profile: Profile, *args: str) -> int:
+    """Start hermes from a shell of its user's; the gateway's process ID once it runs."""
+    line = f"cd /tmp && HERMES_HOME={profile.root} exec {gateway.HERMES} {' '.join(args)}"
+    subprocess.Popen(["su", "--shell=/bin/sh", profile.user, "--command", line], stdin=subprocess.DEVNULL)
+    return profile.until_up()
+
+
+def detached(profile: Profile) -> int:
+    """Start hermes as a job of some other service's does, deaf for hangups; its process ID once it runs."""
+    environment = {"HOME": f"/home/{profile.user}", "PATH": "/usr/bin:/bin"}
+    command = ["setpriv", f"--reuid={profile.user}", f"--regid={profile.user}", "--init-groups", gateway.HERMES, "gateway", "run"]
+    line = 'trap "" HUP INT; exec "$@"'
+    subprocess.Popen(["sh", "-c", line, "sh", *command], env=environment, stdin=subprocess.DEVNULL, cwd="/")
+    return profile.until_up()

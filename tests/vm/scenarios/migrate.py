@@ -1,0 +1,75 @@
+"""Our unit takes the place of hermes' own, in either scope: one owner at the end, the old files in the backup, or all as before."""
+
+import json
+from pathlib import Path
+
+import gateway
+from cell import Cell
+from check import check, contains, equal, measured
+from installer import Run, broken_hermes, difference, hermes_install, snapshot
+from systemd import Unit
+
+HERMES = ["0.19.0", "0.18.2", "0.17.0", "0.16.0", "0.15.2", "0.13.0"]
+SECONDS = 150
+DATA = "home/alice/.hermes"
+
+
+def run() -> None:
+    play("system by root", Cell("upstream-system"), Path("/etc/systemd/system"), user="root")
+    play("user by herself", Cell("upstream-user"), Path("/home/alice/.config/systemd/user"), user="alice")
+    play("user by root", Cell("upstream-user"), Path("/home/alice/.config/systemd/user"), user="root")
+
+
+def play(name: str, cell: Cell, directory: Path, user: str) -> None:
+    old, profile = cell.unit, cell.profile
+    new = Unit(profile.unit, user=None if user == "root" else user)
+    profile.make()
+    cell.begin()
+    file = directory / old.name
+    text, owner = file.read_text(), file.stat().st_uid
+    pid = old.pid
+
+    # Without being asked to.
+    before = snapshot(DATA)
+    settings = ("--run-as", "alice") if user == "root" else ()
+    refused = hermes_install("--profile", "default", *settings, "--hermes", gateway.HERMES, user=user)
+    equal(f"{name}: without --migrate it ends with", refused.code, 1)
+    contains(f"{name}: the refusal", refused.err, f"`{old.name}`", f"--hermes {gateway.HERMES} --migrate`")
+    equal(f"{name}: files after it", difference(before, snapshot(DATA)), [])
+    planned = hermes_install("plan", "--profile", "default", "--migrate", user=user)
+    contains(f"{name}: the plan", planned.out, f"retire    {file}", f"then stop  {old.name}")
+
+    # Into a unit that cannot run.
+    failed = hermes_install("--profile", "default", *settings, "--hermes", broken_hermes(), "--migrate", user=user)
+    equal(f"{name}: migration to a broken unit ends with", failed.code, 1)
+    contains(f"{name}: its error", failed.err, "exit status 1", "everything is as it was before")
+    equal(f"{name}: files after it", difference(before, snapshot(DATA)), [])
+    equal(f"{name}: the old unit after it", old.states, ("active", "success"))
+    equal(f"{name}: gateways after it", profile.gateways(), [old.pid])
+    check(f"{name}: it was stopped and started again", old.pid != pid)
+
+    # And for good, with the settings read from the old unit.
+    done = hermes_install("--profile", "default", "--migrate", "--json", user=user)
+    equal(f"{name}: migration ends with", done.code, 0)
+    one_owner(name, cell, new, done)
+    check(f"{name}: the old file is gone", not file.exists())
+    backup = Path(json.loads(done.out)["backup"]) / str(file)[1:]
+    equal(f"{name}: the backup", backup.read_text(), text)
+    check(f"{name}: the old file was of its owner", owner == (0 if directory.parts[1] == "etc" else file.parent.stat().st_uid))
+    pid = new.pid
+    again = hermes_install("--profile", "default", *settings, "--hermes", gateway.HERMES, user=user)
+    equal(f"{name}: an install after it ends with", again.code, 0)
+    equal(f"{name}: gateways after that", profile.gateways(), [pid])
+    equal(f"{name}: uninstall ends with", hermes_install("uninstall", "--yes", user=user).code, 0)
+    equal(f"{name}: gateways after uninstall", profile.gateways(), [])
+
+
+def one_owner(name: str, cell: Cell, new: Unit, done: Run) -> None:
+    old, profile = cell.unit, cell.profile
+    equal(f"{name}: gateways", profile.gateways(), [new.pid])
+    equal(f"{name}: our unit", new.states, ("active", "success"))
+    shown = old.show()
+    equal(f"{name}: the old unit", (shown["LoadState"], shown["ActiveState"]), ("not-found", "inactive"))
+    said = json.loads(done.out)["profiles"][0]
+    measured(f"{name}: seconds without a gateway", said["seconds_without_gateway"])
+    check(f"{name}: less than 20 s without a gateway", said["seconds_without_gateway"] < 20, said)
