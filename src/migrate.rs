@@ -56,6 +56,8 @@ pub struct Migration {
 struct Owners<'a> {
     units: Vec<&'a Unit>,
     by_hand: Option<Process>,
+    /// Seconds of drain that the live one was started with.
+    drain: Option<u32>,
     /// Somebody has it who cannot be asked: it is not seen from here, or it runs in a container.
     is_out_of_reach: bool,
 }
@@ -114,10 +116,13 @@ pub fn migrate(
             home: home.clone(),
             by_hand: owners.by_hand.map(ByHand::new),
             units: Vec::new(),
-            drain: checked.instance.gateway_drain,
+            drain: owners
+                .drain
+                .unwrap_or_default()
+                .max(checked.instance.gateway_drain),
             force: match allow.kill {
                 true => Force::Kill,
-                false => Force::Finished,
+                false => Force::Overdue,
             },
         },
         files: Vec::new(),
@@ -168,6 +173,10 @@ fn owners<'a>(host: &'a Host, census: &'a Census, checked: &'a Checked) -> Resul
         owners.is_out_of_reach = true;
         return Ok(owners);
     };
+    owners.drain = process.environ().ok().and_then(|environment| {
+        let seconds = environment.get("HERMES_RESTART_DRAIN_TIMEOUT")?;
+        seconds.parse().ok()
+    });
     // A process in the control group of cron or sshd is not that service's gateway; its main process would be.
     let unit = process.unit().and_then(|unit| {
         let found = census.units.iter().find(|u| is_that(u, &unit))?;

@@ -31,10 +31,11 @@ const STEADY: Duration = Duration::from_secs(5);
 /// How far a stop may go with a gateway that does not end by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Force {
-    /// End one that says that it has finished: its databases are closed by then, and no turn is lost.
-    Finished,
-    /// End one that does not hear or whose drain is over, too, without SIGKILL.
+    /// End one that has had its time, without SIGKILL: it has finished and closed its databases, or its drain is over,
+    /// when it interrupts its turns itself and may then wait for a client's open request for ever (0.13.0, 0.15.2).
     Overdue,
+    /// End one that does not hear, too.
+    Deaf,
     /// Whatever it takes.
     Kill,
 }
@@ -83,9 +84,9 @@ pub fn planned_stop(
             finished_since = Some(Instant::now());
         }
         let (why, needs) = if finished_since.is_some_and(|t| t.elapsed() > LINGER) {
-            ("it had finished and hung in its exit", Force::Finished)
+            ("it had finished and hung in its exit", Force::Overdue)
         } else if !heard && begin.elapsed() > DEAF {
-            ("it did not hear the signal", Force::Overdue)
+            ("it did not hear the signal", Force::Deaf)
         } else if begin.elapsed() > Duration::from_secs(u64::from(drain) + TEARDOWN) {
             ("its drain was over", Force::Overdue)
         } else {

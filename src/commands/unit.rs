@@ -38,7 +38,7 @@ pub fn planned_stop(args: &HelperArgs) -> Result<u8> {
     // The longest of what may hold; an idle gateway ends at once in any case.
     let drain = [drain_setting(&home), told].into_iter().flatten().max();
     let drain = drain.unwrap_or_else(|| default_drain(None));
-    match stop::planned_stop(&process, &home, drain, Force::Overdue, |_| ()) {
+    match stop::planned_stop(&process, &home, drain, Force::Deaf, |_| ()) {
         Stopped::Ended(why) => {
             report::line(format!("ended the gateway, pid {pid}, with SIGHUP: {why}"));
         }
