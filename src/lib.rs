@@ -10,8 +10,10 @@
 //!
 //! Pure: [`escape`], [`profile`], [`layout`], [`model`], [`render`], [`tree`], [`receipt`], [`plan`], [`unitfile`],
 //! [`runner`]. Reading: [`account`], [`host`], [`config`], [`observe`], [`process`], [`gateway`], [`realm`], [`unit`],
-//! [`census`], [`claim`], [`preflight`], [`desired`], [`watch`]. With effects: [`apply`] writes files, [`systemctl`] spawns programs, [`report`] prints;
-//! [`change`] puts them in order. [`launch`] and [`stop`] are what a unit runs, and stand apart from all that.
+//! [`census`], [`claim`], [`inherit`], [`migrate`], [`preflight`], [`desired`], [`watch`]. With effects: [`apply`] writes
+//! files, [`systemctl`] spawns programs, [`report`] prints; [`change`] puts them in order, after a [`handover`] where a
+//! profile has an old owner. [`launch`] and [`stop`] are what a unit runs, and stand apart from all that; a handover
+//! borrows the stop.
 
 pub mod account;
 pub mod apply;
@@ -64,7 +66,7 @@ pub fn run() -> u8 {
     };
     let result = match cli.command {
         None => commands::install::install(&cli.install),
-        Some(Command::Adopt(args)) => commands::install::adopt(&args),
+        Some(Command::Adopt(args)) => commands::adopt::adopt(&args),
         Some(Command::Shield(args)) => commands::shield::shield(&args),
         Some(Command::Plan(args)) => commands::install::show(&args),
         Some(Command::Status(args)) => commands::status::status(&args),

@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result};
 
 use crate::census::{Census, same};
 use crate::claim;
-use crate::gateway;
+use crate::gateway::{self, Hold};
 use crate::handover::{ByHand, Handover, Old};
 use crate::host::Host;
 use crate::preflight::{Checked, refuse};
@@ -58,7 +58,7 @@ struct Owners<'a> {
     by_hand: Option<Process>,
     /// Seconds of drain that the live one was started with.
     drain: Option<u32>,
-    /// Somebody has it who cannot be asked: it is not seen from here, or it runs in a container.
+    /// Somebody has it who cannot be asked now: it is not seen from here, runs in a container, or is on its way only.
     is_out_of_reach: bool,
 }
 
@@ -169,7 +169,10 @@ fn owners<'a>(host: &'a Host, census: &'a Census, checked: &'a Checked) -> Resul
     let Some(owner) = gateway::owner(home)? else {
         return Ok(owners);
     };
-    let Some(process) = owner.process.filter(|p| p.container().is_none()) else {
+    // One that is on its way yet can be asked when it has arrived.
+    let is_settled = owner.hold == Hold::Has;
+    let process = owner.process.filter(|_| is_settled);
+    let Some(process) = process.filter(|p| p.container().is_none()) else {
         owners.is_out_of_reach = true;
         return Ok(owners);
     };

@@ -188,7 +188,11 @@ fn a_shield_comes_and_goes_without_a_trace() {
         image.ok(again);
         assert_eq!(shielded, image.tree(), "{again:?}");
     }
-    assert!(!image.ok(&["status"]).contains("drift"));
+    let status = image.ok(&["status"]);
+    assert!(
+        status.contains("shield hermes-gateway-coder.service") && !status.contains("drift"),
+        "{status}"
+    );
     image.ok(&["shield", "--remove"]);
     assert_eq!(before, image.tree());
     image.ok(&["shield"]);
@@ -217,6 +221,11 @@ fn an_edited_shield_is_kept() {
     let image = Image::new();
     image.ok(&["shield"]);
     image.write(DROP_IN, "[Service]\nNice=5\n");
+    let status = told(&image.run(&["status"]));
+    assert!(
+        status.contains("50-hermes-install-shield.conf` was edited"),
+        "{status}"
+    );
     let output = image.run(&["shield"]);
     assert_eq!(output.status.code(), Some(1), "{}", told(&output));
     let text = image.ok(&["shield", "--remove"]);

@@ -1,7 +1,9 @@
 //! One short function per verb. Each returns its exit status.
 
+pub mod adopt;
 pub mod generate;
 pub mod install;
+mod prepare;
 pub mod render;
 pub mod shield;
 pub mod status;

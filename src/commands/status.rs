@@ -48,6 +48,8 @@ struct Row {
     hint: Option<String>,
     /// Other units that run this profile, or would.
     claims: Vec<Claim>,
+    /// The unit of others that a shield of ours keeps safe.
+    shield: Option<String>,
     /// What differs from what was installed.
     drift: Vec<String>,
 }
@@ -181,6 +183,11 @@ fn row(
         (false, _) if host.is_live() => "stopped",
         (false, _) => "unknown",
     };
+    let shield = receipt
+        .shields
+        .iter()
+        .find(|s| s.profile == *profile && s.profile.home(&s.root) == home)
+        .map(|s| s.unit.clone());
     let mut drift = if installed {
         shared.to_vec()
     } else {
@@ -190,7 +197,10 @@ fn row(
         receipt
             .files
             .iter()
-            .filter(|(path, _)| path.contains(&unit))
+            .filter(|(path, _)| {
+                let shielded = shield.as_ref().is_some_and(|s| path.contains(s));
+                path.contains(&unit) || (shielded && !installed)
+            })
             .filter_map(|f| drifted(host, f)),
     );
     if get("NeedDaemonReload") == "yes" {
@@ -204,7 +214,11 @@ fn row(
             "an earlier run was cut short; run `hermes-install` for this profile again".to_owned(),
         );
     }
-    let hint = hint(host, label, &unit, process.as_ref(), state);
+    let runs_in = process.as_ref().and_then(Process::unit).map(|u| u.name);
+    let hint = match shield.is_some() && runs_in == shield {
+        true => None,
+        false => hint(host, label, &unit, process.as_ref(), state),
+    };
     Row {
         profile: profile.clone(),
         scope: host.scope,
@@ -221,6 +235,7 @@ fn row(
         unknown,
         hint,
         claims: Vec::new(),
+        shield,
         drift,
         active_state: active,
         unit,
@@ -393,7 +408,14 @@ fn text(host: &Host, rows: &[Row]) -> String {
         for line in row.unknown.iter().chain(&row.hint) {
             out += &format!("  next   {line}\n");
         }
-        for claim in &row.claims {
+        if let Some(unit) = &row.shield {
+            out += &format!("  shield {unit}, of others, under a drop-in of ours\n");
+        }
+        let is_shielded = |claim: &&Claim| {
+            let mut shield = row.shield.iter();
+            shield.any(|unit| claim.who.contains(&format!("`{unit}`")))
+        };
+        for claim in row.claims.iter().filter(|c| !is_shielded(c)) {
             out += &format!("  also   {}; `{}`\n", claim.who, claim.way_out);
         }
         for line in &row.drift {
