@@ -166,7 +166,8 @@ impl Change<'_> {
                         "`{unit}` has taken the profile over: {:.1} s to stop the old gateway, {without:.1} s without one",
                         gone.took.as_secs_f64()
                     ));
-                    let seconds = (gone.took.as_secs_f64(), without);
+                    let rounded = |seconds: f64| (seconds * 1000.0).round() / 1000.0;
+                    let seconds = (rounded(gone.took.as_secs_f64()), rounded(without));
                     outcome.handed_over.insert(unit.clone(), seconds);
                 }
             }
