@@ -1,5 +1,5 @@
 //! One run that changes a host: write, reload, stop, start, verify, and the receipt last; or everything back as it was.
-//! install, upgrade and uninstall differ only in the tree they want and the units they touch.
+//! install, upgrade and shield differ only in the tree they want and the units they touch.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use anyhow::{Result, bail};
 
-use crate::apply::{Writer, remove_empty};
+use crate::apply::Writer;
 use crate::handover::Handover;
 use crate::host::Host;
 use crate::layout::TEMPLATE;
@@ -166,7 +166,8 @@ impl Change<'_> {
                         "`{unit}` has taken the profile over: {:.1} s to stop the old gateway, {without:.1} s without one",
                         gone.took.as_secs_f64()
                     ));
-                    let seconds = (gone.took.as_secs_f64(), without);
+                    let rounded = |seconds: f64| (seconds * 1000.0).round() / 1000.0;
+                    let seconds = (rounded(gone.took.as_secs_f64()), rounded(without));
                     outcome.handed_over.insert(unit.clone(), seconds);
                 }
             }
@@ -196,7 +197,8 @@ impl Change<'_> {
         Ok(directories)
     }
 
-    fn final_receipt(&self) -> Receipt {
+    /// The receipt once everything is done.
+    pub(crate) fn final_receipt(&self) -> Receipt {
         let mut receipt = Receipt::empty(nix::unistd::geteuid().as_raw());
         let Contents {
             instances,
@@ -326,93 +328,16 @@ impl Change<'_> {
     }
 }
 
-/// Remove what is no longer wanted, go on after errors, and report them all.
-pub fn take_down(change: Change, stop: &[String]) -> Result<usize> {
-    let host = change.host;
-    let manager = host.manager();
-    let mut errors: Vec<anyhow::Error> = Vec::new();
-    if host.is_live() && !stop.is_empty() {
-        for unit in stop {
-            change.report.step(format!("stopping `{unit}`"));
-            errors.extend(manager.verb("stop", std::slice::from_ref(unit)).err());
-        }
-    }
-    let mut writer = Writer::new(&host.root);
-    errors.extend(writer.sweep(change.old.pending.keys()).err());
-    let mut receipt = change.final_receipt();
-    receipt.directories.clone_from(&change.old.directories);
-    let mut removed = 0;
-    for file in change.plan.changed() {
-        let result = match &file.after {
-            Some(entry) => writer.put(&file.path, entry),
-            None => writer.remove(&file.path),
-        };
-        match result {
-            Ok(()) => {
-                removed += 1;
-                change
-                    .report
-                    .step(format!("{} /{}", past(&file.action), file.path));
-            }
-            Err(e) => {
-                // Still ours: the next run tries again.
-                if let Some(entry) = &file.before {
-                    receipt.files.insert(file.path.clone(), entry.stamp());
-                }
-                errors.push(e);
-            }
-        }
-    }
-    for left in change
-        .plan
-        .changes
-        .iter()
-        .filter(|c| c.action == Action::Leave)
-    {
-        change.report.warn(format!(
-            "`/{}` was changed after it was installed and stays; remove it by hand if nobody needs it",
-            left.path
-        ));
-    }
-    if host.is_live() {
-        errors.extend(manager.daemon_reload().err());
-        for unit in stop {
-            // Not loaded any more is as good as reset.
-            let _ = manager.verb("reset-failed", std::slice::from_ref(unit));
-        }
-    }
-    if receipt.is_empty() {
-        if change.old.linger {
-            if host.is_live() {
-                errors.extend(systemctl::set_linger(&host.own.name, false).err());
-            }
-            change.report.step("lingering is off again");
-        }
-        errors.extend(writer.remove(&host.receipt()).err());
-        errors.extend(remove_empty(&host.root, &receipt.directories).err());
-    } else {
-        errors.extend(writer.put(&host.receipt(), &file(&receipt)).err());
-        errors.extend(remove_empty(&host.root, &receipt.directories).err());
-    }
-    if errors.is_empty() {
-        return Ok(removed);
-    }
-    let list: Vec<String> = errors.iter().map(|e| format!("  {e:#}")).collect();
-    Err(Refused(format!(
-        "not everything could be removed; run it again after mending this:\n{}",
-        list.join("\n")
-    ))
-    .into())
-}
-
-fn file(receipt: &Receipt) -> Entry {
+/// The receipt as a file.
+pub(crate) fn file(receipt: &Receipt) -> Entry {
     Entry::File {
         bytes: receipt.to_bytes(),
         mode: 0o644,
     }
 }
 
-fn past(action: &Action) -> &'static str {
+/// What was done, as the start of a sentence.
+pub(crate) fn past(action: &Action) -> &'static str {
     match action {
         Action::Create => "wrote",
         Action::Update => "updated",

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
 
-use crate::gateway::{self, Owner};
+use crate::gateway;
 use crate::launch::{account_name, name};
 use crate::process::{Process, UnitRef, typed};
 use crate::report::Report;
@@ -96,11 +96,14 @@ impl Handover {
     pub fn go(&self, report: &Report) -> Result<Gone> {
         self.reload()?;
         let begin = Instant::now();
-        let owner = gateway::owner(&self.home)
-            .with_context(|| format!("`{}` cannot be examined", self.home.display()))?;
         let mut at = begin;
-        if let Some(owner) = owner {
-            let process = self.known(owner)?;
+        // Two units that take the profile from each other are one after the other.
+        for _ in 0..=self.units.len() {
+            let owner = gateway::owner(&self.home)
+                .with_context(|| format!("`{}` cannot be examined", self.home.display()))?;
+            let Some(process) = owner.and_then(|o| o.process).filter(|p| self.knows(p)) else {
+                break;
+            };
             self.stop(&process, report)?;
             at = Instant::now();
         }
@@ -121,8 +124,8 @@ impl Handover {
                 .process
                 .map_or_else(|| "another process".into(), |p| name(&p));
             bail!(
-                "{who} {} as soon as the old gateway had stopped: something starts it again, such as a loop in a script \
-                 or a container; stop that first",
+                "{who} {} by now: something that is neither the old gateway nor its unit starts it, such as a loop in a \
+                 script or a container; stop that first",
                 owner.how
             );
         }
@@ -132,26 +135,12 @@ impl Handover {
         })
     }
 
-    /// The live owner, if it is the one that was shown before.
-    fn known(&self, owner: Owner) -> Result<Process> {
-        let Some(process) = owner.process else {
-            bail!(
-                "a process that cannot be seen from here {} by now",
-                owner.how
-            );
-        };
-        let by_hand = self.by_hand.as_ref().is_some_and(|known| {
-            known.process.pid == process.pid && known.process.start == process.start
-        });
+    /// Whether it is the gateway that was shown before, or runs in one of the units.
+    fn knows(&self, process: &Process) -> bool {
+        let by_hand = self.by_hand.as_ref().map(|known| &known.process);
         let unit = process.unit();
-        if by_hand || unit.is_some_and(|unit| self.units.iter().any(|old| old.runs(&unit))) {
-            return Ok(process);
-        }
-        bail!(
-            "{} {} by now, which nobody was asked about; run this again",
-            name(&process),
-            owner.how
-        );
+        by_hand.is_some_and(|known| known.pid == process.pid && known.start == process.start)
+            || unit.is_some_and(|unit| self.units.iter().any(|old| old.runs(&unit)))
     }
 
     fn stop(&self, process: &Process, report: &Report) -> Result<()> {

@@ -11,7 +11,7 @@
 //! Pure: [`escape`], [`profile`], [`layout`], [`model`], [`render`], [`tree`], [`receipt`], [`plan`], [`unitfile`],
 //! [`runner`]. Reading: [`account`], [`host`], [`config`], [`observe`], [`process`], [`gateway`], [`realm`], [`unit`],
 //! [`census`], [`claim`], [`inherit`], [`migrate`], [`preflight`], [`desired`], [`watch`]. With effects: [`apply`] writes
-//! files, [`systemctl`] spawns programs, [`report`] prints; [`change`] puts them in order, after a [`handover`] where a
+//! files, [`systemctl`] spawns programs, [`report`] prints; [`change`] and [`removal`] put them in order, after a [`handover`] where a
 //! profile has an old owner. [`launch`] and [`stop`] are what a unit runs, and stand apart from all that; a handover
 //! borrows the stop.
 
@@ -40,6 +40,7 @@ pub mod process;
 pub mod profile;
 pub mod realm;
 pub mod receipt;
+pub mod removal;
 pub mod render;
 pub mod report;
 pub mod runner;

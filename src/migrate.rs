@@ -169,10 +169,7 @@ fn owners<'a>(host: &'a Host, census: &'a Census, checked: &'a Checked) -> Resul
     let Some(owner) = gateway::owner(home)? else {
         return Ok(owners);
     };
-    // One that is on its way yet can be asked when it has arrived.
-    let is_settled = owner.hold == Hold::Has;
-    let process = owner.process.filter(|_| is_settled);
-    let Some(process) = process.filter(|p| p.container().is_none()) else {
+    let Some(process) = owner.process.filter(|p| p.container().is_none()) else {
         owners.is_out_of_reach = true;
         return Ok(owners);
     };
@@ -191,7 +188,9 @@ fn owners<'a>(host: &'a Host, census: &'a Census, checked: &'a Checked) -> Resul
         Some(unit) if is_own(&unit) => {}
         Some(unit) if owners.units.iter().any(|u| std::ptr::eq(*u, unit)) => {}
         Some(unit) => owners.units.push(unit),
-        None => owners.by_hand = Some(process),
+        None if owner.hold == Hold::Has => owners.by_hand = Some(process),
+        // It can be asked once it has arrived.
+        None => owners.is_out_of_reach = true,
     }
     Ok(owners)
 }

@@ -4,7 +4,7 @@ use anyhow::{Result, bail};
 
 use super::DONE;
 use crate::apply::Lock;
-use crate::change::{Change, read_receipt, take_down};
+use crate::change::{Change, read_receipt};
 use crate::cli::UninstallArgs;
 use crate::desired::{desired, links};
 use crate::host::Host;
@@ -12,6 +12,7 @@ use crate::observe::{Actual, look, observe};
 use crate::plan::plan;
 use crate::preflight::{refuse, systemd_level};
 use crate::receipt::{Contents, Receipt};
+use crate::removal::take_down;
 use crate::report::{self, Report};
 
 /// Remove some profiles' units, or everything.

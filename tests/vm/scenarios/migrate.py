@@ -1,16 +1,18 @@
 """Our unit takes the place of hermes' own, in either scope: one owner at the end, the old files in the backup, or all as before."""
 
 import json
+import time
 from pathlib import Path
 
 import gateway
+import wait
 from cell import Cell
 from check import check, contains, equal, measured
 from installer import Run, broken_hermes, difference, hermes_install, snapshot
 from systemd import Unit
 
 HERMES = ["0.19.0", "0.18.2", "0.17.0", "0.16.0", "0.15.2", "0.13.0"]
-SECONDS = 150
+SECONDS = 180
 DATA = "home/alice/.hermes"
 
 
@@ -18,6 +20,7 @@ def run() -> None:
     play("system by root", Cell("upstream-system"), Path("/etc/systemd/system"), user="root")
     play("user by herself", Cell("upstream-user"), Path("/home/alice/.config/systemd/user"), user="alice")
     play("user by root", Cell("upstream-user"), Path("/home/alice/.config/systemd/user"), user="root")
+    two_that_fight()
 
 
 def play(name: str, cell: Cell, directory: Path, user: str) -> None:
@@ -62,6 +65,28 @@ def play(name: str, cell: Cell, directory: Path, user: str) -> None:
     equal(f"{name}: gateways after that", profile.gateways(), [pid])
     equal(f"{name}: uninstall ends with", hermes_install("uninstall", "--yes", user=user).code, 0)
     equal(f"{name}: gateways after uninstall", profile.gateways(), [])
+
+
+def two_that_fight() -> None:
+    """The system's and the user's unit of one profile, as hermes makes them, both started: both go."""
+    cell = Cell("upstream-system")
+    old, other = cell.unit, cell.other
+    for unit in (old, other):
+        cell.put(unit)
+    before = old.starts() + other.starts()
+    for unit in (old, other):
+        unit.systemctl("start", check=False)
+    # Both, and one of them once more.
+    wait.until("the fight to begin", lambda: old.starts() + other.starts() >= before + 3)
+    done = hermes_install("--profile", "default", "--migrate", "--json")
+    equal("two: migration ends with", done.code, 0)
+    new = Unit(cell.profile.unit)
+    starts = old.starts() + other.starts()
+    one_owner("two", cell, new, done)
+    equal("two: the other unit", other.show()["LoadState"], "not-found")
+    time.sleep(15)  # Longer than their restart delay.
+    equal("two: starts since", old.starts() + other.starts(), starts)
+    equal("two: gateways at last", cell.profile.gateways(), [new.pid])
 
 
 def one_owner(name: str, cell: Cell, new: Unit, done: Run) -> None:
