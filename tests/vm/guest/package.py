@@ -33,7 +33,7 @@ class Manager(ABC):
         """Know the repository and nothing else."""
 
     @abstractmethod
-    def install(self, version: str, *, check: bool = True) -> Run:
+    def install(self, version: str) -> Run:
         """This version, whatever is installed: a first installation, an upgrade or a downgrade."""
 
     @abstractmethod
@@ -79,12 +79,16 @@ class Apt(Manager):
         Path("/etc/apt/sources.list").write_text(f"deb [trusted=yes] file:{self.REPOSITORY} ./\n")
         self.apt("update")
 
-    def apt(self, *args: str, check: bool = True) -> Run:
+    def apt(self, *args: str) -> Run:
         """apt-get, which asks nothing."""
-        return self.run("apt-get", *self.OPTIONS, *args, check=check, env={"DEBIAN_FRONTEND": "noninteractive"})
+        return self.run("apt-get", *self.OPTIONS, *args, env={"DEBIAN_FRONTEND": "noninteractive"})
 
-    def install(self, version: str, *, check: bool = True) -> Run:
-        return self.apt("install", "--allow-downgrades", f"{NAME}={version}", check=check)
+    def file(self, version: str) -> Path:
+        """The package itself."""
+        return next(self.REPOSITORY.glob(f"{NAME}_{version}_*.deb"))
+
+    def install(self, version: str) -> Run:
+        return self.apt("install", "--allow-downgrades", f"{NAME}={version}")
 
     def remove(self) -> Run:
         return self.apt("remove", NAME)

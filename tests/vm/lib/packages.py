@@ -49,7 +49,7 @@ def copy(place: Path) -> None:
 
 
 def deb(place: Path) -> None:
-    """A repository for `deb [trusted=yes] file:PLACE ./`."""
+    """A repository for `deb [trusted=yes] file:PLACE ./`, and the source's debian directory."""
     place.mkdir()
     for is_before in (True, False):
         source = BUILDS / "source"
@@ -63,6 +63,8 @@ def deb(place: Path) -> None:
                     "\tsed -i /^OOMPolicy=/d $(PACKAGE)/usr/lib/systemd/*/hermes-gateway@.service\n"
                 )
         build_deb(source, place, BUILDS / "deb")
+    # For autopkgtest, which wants the source beside the package.
+    shutil.copytree(source / "debian", place / "source/debian")
     index = subprocess.run(["apt-ftparchive", "packages", "."], cwd=place, check=True, capture_output=True)
     (place / "Packages").write_bytes(index.stdout)
 
