@@ -175,6 +175,10 @@ impl Change<'_> {
         if receipt != self.old {
             writer.put(&self.host.receipt(), &file(&receipt))?;
         }
+        // Last, as nothing puts directories back.
+        if let Err(e) = remove_empty(&self.host.root, &receipt.directories) {
+            self.report.warn(format!("{e:#}"));
+        }
         Ok(outcome)
     }
 

@@ -74,7 +74,11 @@ pub fn render(model: &Model) -> Result<Tree, RenderError> {
     let mut tree = Tree::new();
 
     if model.shared_units {
-        let shared = context! { account => ACCOUNT, root => SYSTEM_ROOT };
+        let shared = context! {
+            account => ACCOUNT,
+            root => SYSTEM_ROOT,
+            boot_target => model.scope.boot_target(),
+        };
         let mut add = |path: String, template: &str| -> Result<(), RenderError> {
             let text = env.get_template(template)?.render(&shared)?;
             tree.insert(path, Entry::text(text));

@@ -12,3 +12,10 @@ fn the_changelog_has_an_unreleased_head_and_this_version() {
     assert!(text.contains("## [Unreleased]"));
     assert!(text.contains(&format!("## [{}]", env!("CARGO_PKG_VERSION"))));
 }
+
+#[test]
+fn the_debian_changelog_begins_with_this_version() {
+    let text = read("debian/changelog").unwrap();
+    let head = format!("hermes-install ({}) ", env!("CARGO_PKG_VERSION"));
+    assert!(text.starts_with(&head), "{:?}", text.lines().next());
+}

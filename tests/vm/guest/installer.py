@@ -14,6 +14,7 @@ from systemd import as_user
 
 UNDER_TEST = "/vmcheck/hermes-install"
 PROGRAM = "/tmp/hermes-install"
+PACKAGED = "/usr/bin/hermes-install"
 
 
 @dataclass
@@ -30,7 +31,9 @@ class Run:
 
 
 def program() -> str:
-    """A copy as somebody downloads it: not at a place that a package owns."""
+    """The package's, where one is installed; else a copy as somebody downloads it, not at a place of a package."""
+    if Path(PACKAGED).exists():
+        return PACKAGED
     if not Path(PROGRAM).exists():
         shutil.copy(UNDER_TEST, PROGRAM)
         os.chmod(PROGRAM, 0o755)
@@ -93,7 +96,7 @@ NOISE = ("var/log", "var/lib/systemd", "var/cache", "var/tmp", "etc/machine-id",
 def snapshot(*data: str) -> dict[str, str]:
     """Every path of the host with kind, mode, owner and contents; without the data directories and system noise."""
     found = {}
-    skip = tuple(f"/{d.strip('/')}" for d in (*NOISE, *data))
+    skip = tuple(f"/{d}" for d in (*NOISE, *data))
     for top in ("/etc", "/usr/local", "/usr/lib/systemd", "/var", "/home", "/root", "/opt/hermes"):
         for directory, names, files in os.walk(top):
             names[:] = [n for n in names if not os.path.join(directory, n).startswith(skip)]

@@ -19,9 +19,11 @@ from pathlib import Path
 SUITES = {"bookworm": "3.11", "trixie": "3.13"}
 
 PACKAGES = [
+    "autopkgtest",
     "dbus",
     "dbus-user-session",
     "libpam-systemd",
+    "needrestart",
     "passwd",
     "polkitd",
     "procps",

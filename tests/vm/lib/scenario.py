@@ -15,7 +15,7 @@ VERSIONS = ["0.13.0", "0.15.2", "0.16.0", "0.17.0", "0.18.2", "0.19.0"]
 SUBSET_VERSIONS = ["0.15.2", "0.19.0"]
 
 # What a scenario's file may say of itself.
-CONSTANTS = ("BACKENDS", "BOOTS", "FIRSTS", "HERMES", "SECONDS", "SUBSET")
+CONSTANTS = ("BACKENDS", "BOOTS", "FIRSTS", "HERMES", "PACKAGES", "SECONDS", "SUBSET")
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,8 @@ class Scenario:
     backends: list[str]
     boots: int
     seconds: int
+    # Kinds of packages of which it needs a repository.
+    packages: tuple[str, ...] = ()
     first: str | None = None
 
 
@@ -73,5 +75,6 @@ def _read(path: Path, defaults: dict) -> tuple[Scenario, dict]:
         backends=constants.get("BACKENDS", []),
         boots=constants.get("BOOTS", 1),
         seconds=constants["SECONDS"],
+        packages=tuple(constants.get("PACKAGES", ())),
     )
     return scenario, constants

@@ -72,7 +72,7 @@ def cut(call: str, n: int, *args: str) -> bool:
 
 def ours() -> dict[str, str]:
     """Our files and directories, with their contents."""
-    return {p: s for p, s in snapshot("var/lib/hermes/").items() if any(name in p for name in OURS)}
+    return {p: s for p, s in snapshot("var/lib/hermes").items() if any(name in p for name in OURS)}
 
 
 def receipt_apart(files: dict[str, str]) -> dict[str, str]:

@@ -1,0 +1,85 @@
+"""Packages of this tree and repositories of them, for the scenarios that say `PACKAGES = [...]`.
+
+A repository holds this tree's version and the one `before` it: the same tree with a lower version and a line less in
+its template units, so that an upgrade and a downgrade have something to change. It is built once for each state of the
+tree and kept with the roots.
+"""
+
+import hashlib
+import os
+import shutil
+import subprocess
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+
+from . import roots
+
+TREE = Path(__file__).resolve().parents[3]
+
+# Sources are copied to one place and compiled into another, both outside of what git sees: cargo compiles again
+# only what differs, and the tree stays as it is.
+BUILDS = TREE / "target/packages"
+
+
+def repository(cache: Path, kind: str) -> Path:
+    """A repository of this kind of package."""
+    inputs = [f"{path}\0{hashlib.sha256((TREE / path).read_bytes()).hexdigest()}" for path in sources()]
+    return roots.cached(cache, f"packages-{kind}", [*inputs, Path(__file__).read_text()], BUILDERS[kind])
+
+
+def version() -> str:
+    """This tree's version."""
+    return tomllib.loads((TREE / "Cargo.toml").read_text())["package"]["version"]
+
+
+def sources() -> list[str]:
+    """Every file that goes into a package."""
+    command = ["git", "-C", str(TREE), "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    listed = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split("\0")
+    return sorted({f for f in listed if f and not f.startswith("tests/vm/") and (TREE / f).exists()})
+
+
+def copy(place: Path) -> None:
+    """A fresh copy of the sources; times are kept, as cargo goes by them."""
+    shutil.rmtree(place, ignore_errors=True)
+    for name in sources():
+        (place / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(TREE / name, place / name, follow_symlinks=False)
+
+
+def deb(place: Path) -> None:
+    """A repository for `deb [trusted=yes] file:PLACE ./`, and the source's debian directory."""
+    place.mkdir()
+    for is_before in (True, False):
+        source = BUILDS / "source"
+        copy(source)
+        if is_before:
+            changelog = source / "debian/changelog"
+            changelog.write_text(changelog.read_text().replace(f"({version()})", f"({version()}~before)", 1))
+            with (source / "debian/rules").open("a") as rules:
+                rules.write(
+                    "\nexecute_after_dh_auto_install:\n"
+                    "\tsed -i /^OOMPolicy=/d $(PACKAGE)/usr/lib/systemd/*/hermes-gateway@.service\n"
+                )
+        build_deb(source, place, BUILDS / "deb")
+    # For autopkgtest, which wants the source beside the package.
+    shutil.copytree(source / "debian", place / "source/debian")
+    index = subprocess.run(["apt-ftparchive", "packages", "."], cwd=place, check=True, capture_output=True)
+    (place / "Packages").write_bytes(index.stdout)
+
+
+def build_deb(source: Path, place: Path, target: Path) -> None:
+    """Build the Debian package of a source tree and put it into a directory; cargo compiles into `target`."""
+    roots.run(
+        *("sh", "-c", 'cd "$1" && dpkg-buildpackage -us -uc -b', "build", str(source)),
+        env={**os.environ, "CARGO_TARGET_DIR": str(target)},
+    )
+    for built in source.parent.glob("hermes-*"):
+        if built.suffix == ".deb":
+            shutil.move(built, place / built.name)
+        else:
+            built.unlink()
+
+
+BUILDERS: dict[str, Callable[[Path], None]] = {"deb": deb}
