@@ -113,7 +113,7 @@ fn both_scopes_are_rendered_when_none_is_named() {
 }
 
 #[test]
-fn deb_and_rpm_units_are_the_same_and_others_differ_in_the_launcher_alone() {
+fn units_of_other_layouts_differ_from_those_of_packages_in_the_launcher_alone() {
     let unit = |layout: &str, scope: &str| {
         let file = format!("{layout}/{scope}-252");
         let found = files(&golden().join(file));
@@ -125,7 +125,6 @@ fn deb_and_rpm_units_are_the_same_and_others_differ_in_the_launcher_alone() {
     };
     for scope in SCOPES {
         let deb = unit("deb", scope);
-        assert_eq!(deb, unit("rpm", scope));
         let nix = unit("nix", scope).replace(&format!("{PREFIX}/bin/"), "/usr/bin/");
         assert_eq!(deb, nix);
         let launcher = match scope {
@@ -137,6 +136,36 @@ fn deb_and_rpm_units_are_the_same_and_others_differ_in_the_launcher_alone() {
             unit("host", scope).replace(launcher, "/usr/bin/hermes-install")
         );
     }
+}
+
+#[test]
+fn deb_and_rpm_ship_the_same_bytes_under_the_same_paths() {
+    let tree = |layout: &str| -> Vec<(PathBuf, String)> {
+        let top = golden().join(layout);
+        files(&top)
+            .iter()
+            .map(|f| {
+                let text = std::fs::read_to_string(f).unwrap();
+                (f.strip_prefix(&top).unwrap().to_owned(), text)
+            })
+            .collect()
+    };
+    let (deb, rpm) = (tree("deb"), tree("rpm"));
+    assert!(!deb.is_empty());
+    let paths =
+        |tree: &[(PathBuf, String)]| tree.iter().map(|(p, _)| p.clone()).collect::<Vec<_>>();
+    assert_eq!(paths(&deb), paths(&rpm));
+    let differ: String = deb
+        .iter()
+        .zip(&rpm)
+        .filter(|(deb, rpm)| deb.1 != rpm.1)
+        .map(|(deb, rpm)| {
+            let diff = similar::TextDiff::from_lines(&deb.1, &rpm.1);
+            format!("{}\n{}", deb.0.display(), diff.unified_diff())
+        })
+        .collect();
+    // No line may differ: both packages have the launcher in /usr/bin and the units in /usr/lib.
+    assert!(differ.is_empty(), "lines that differ:\n{differ}");
 }
 
 #[test]

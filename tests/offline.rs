@@ -270,3 +270,18 @@ fn enablement_follows_the_flag_and_an_admin_s_disable_survives_an_upgrade() {
     ok(root.path(), &["--profile", "coder", "--no-enable"]);
     assert!(std::fs::symlink_metadata(&link).is_err());
 }
+
+/// SELinux refuses the system's manager a program under a home, and no upgrade of a policy reaches it there.
+#[test]
+fn system_scope_writes_nothing_below_a_home() {
+    let root = image();
+    let at = |path: &str| root.path().join(path);
+    std::fs::create_dir_all(at("home/alice/.hermes")).unwrap();
+    let account = "alice:x:1000:1000::/home/alice:/bin/bash\n";
+    std::fs::write(at("etc/passwd"), account).unwrap();
+    std::fs::write(at("etc/group"), "alice:x:1000:\n").unwrap();
+    let before = tree(&at("home"));
+    ok(root.path(), &["--profile", "default", "--run-as", "alice"]);
+    assert!(at("usr/local/lib/hermes-install/hermes-install").exists());
+    assert_eq!(before, tree(&at("home")));
+}

@@ -19,3 +19,13 @@ fn the_debian_changelog_begins_with_this_version() {
     let head = format!("hermes-install ({}) ", env!("CARGO_PKG_VERSION"));
     assert!(text.starts_with(&head), "{:?}", text.lines().next());
 }
+
+#[test]
+fn the_spec_has_this_version_and_its_changelog_begins_with_it() {
+    let text = read("rpm/hermes-gateway.spec").unwrap();
+    let version = env!("CARGO_PKG_VERSION");
+    assert!(text.contains(&format!("\nVersion:        {version}\n")));
+    let (_, log) = text.split_once("%changelog\n").unwrap();
+    let head = log.lines().next().unwrap();
+    assert!(head.contains(&format!(" - {version}-")), "{head}");
+}

@@ -104,3 +104,65 @@ class Apt(Manager):
     def files(self) -> list[str]:
         listed = self.run("dpkg", "-L", NAME).out.splitlines()
         return sorted(path for path in listed if not Path(path).is_dir() or Path(path).is_symlink())
+
+
+class Dnf(Manager):
+    """dnf and rpm; on Debian, with a seed package that stands for what an rpm distribution has."""
+
+    REPOSITORY = Path("/vmcheck/packages/rpm")
+    SEED = Path(__file__).parent / "seed"
+    LIBRARIES = Path("/usr/lib/x86_64-linux-gnu")
+
+    @property
+    def versions(self) -> Versions:
+        packages = sorted(map(str, self.REPOSITORY.glob(f"{NAME}-*.rpm")))
+        found = self.run("rpm", "-qp", "--qf", "%{VERSION}-%{RELEASE}\n", *packages).out.split()
+        before, new = sorted(found, key=lambda version: "before" not in version)
+        return Versions(before, new)
+
+    def set_up(self) -> None:
+        Path("/etc/yum.repos.d").mkdir(exist_ok=True)
+        repository = f"[hermes]\nname=hermes\nbaseurl=file://{self.REPOSITORY}\ngpgcheck=0\n"
+        Path("/etc/yum.repos.d/hermes.repo").write_text(repository)
+        # Where dnf keeps it; Debian's rpm has another place, in the home of whoever calls it.
+        Path("/etc/rpm").mkdir(exist_ok=True)
+        Path("/etc/rpm/macros").write_text("%_dbpath /var/lib/rpm\n")
+        self._seed()
+
+    def _seed(self) -> None:
+        """Declare what is there: systemd, the shell, the versions of glibc's symbols; bring what is not."""
+        print("a seed package stands for the distribution: this shows scriptlets, files and transactions, not Fedora")
+        names = ("libc.so.6", "libgcc_s.so.1", "libm.so.6", "ld-linux-x86-64.so.2")
+        libraries = [self.LIBRARIES / name for name in names]
+        elfdeps = ("/usr/lib/rpm/elfdeps", "--provides")
+        provided = subprocess.run([*elfdeps, *libraries], check=True, capture_output=True, text=True).stdout
+        spec = Path("/tmp/seed.spec")
+        lines = [f"Provides: {name}" for name in sorted({"rtld(GNU_HASH)", *provided.splitlines()})]
+        spec.write_text((self.SEED / "seed.spec").read_text().replace("%{provided}", "\n".join(lines)))
+        systemd = re.search(r"systemd (\d+)", self.run("systemctl", "--version").out)
+        define = (f"systemd_version {systemd[1]}", f"helper {self.SEED}/systemd-update-helper", "_topdir /tmp/seed")
+        self.run("rpmbuild", "-bb", "--quiet", *(f"--define={d}" for d in define), str(spec))
+        self.run("rpm", "--install", *map(str, Path("/tmp/seed/RPMS").rglob("*.rpm")))
+
+    def dnf(self, *args: str, check: bool = True) -> Run:
+        """dnf, which asks nothing."""
+        return self.run("dnf", "-y", "--releasever=1", "--setopt=plugins=0", *args, check=check)
+
+    def install(self, version: str, *, check: bool = True) -> Run:
+        now = self.installed()
+        verb = "install" if now is None else "upgrade" if version == self.versions.new else "downgrade"
+        return self.dnf(verb, f"{NAME}-{version}", check=check)
+
+    def remove(self) -> Run:
+        return self.dnf("remove", NAME)
+
+    def purge(self) -> Run:
+        return self.remove()
+
+    def installed(self) -> str | None:
+        done = self.run("rpm", "-q", "--qf", "%{VERSION}-%{RELEASE}", NAME, check=False)
+        return done.out if done.code == 0 else None
+
+    def files(self) -> list[str]:
+        listed = self.run("rpm", "-ql", NAME).out.splitlines()
+        return sorted(path for path in listed if not Path(path).is_dir() or Path(path).is_symlink())

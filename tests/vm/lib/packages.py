@@ -34,10 +34,11 @@ def version() -> str:
 
 
 def sources() -> list[str]:
-    """Every file that goes into a package."""
+    """Every file that goes into a package or says how one is built."""
     command = ["git", "-C", str(TREE), "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     listed = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split("\0")
-    return sorted({f for f in listed if f and not f.startswith("tests/vm/") and (TREE / f).exists()})
+    foreign = [f for f in listed if f.startswith("tests/vm/") and not f.startswith("tests/vm/rpm/")]
+    return sorted({f for f in listed if f and f not in foreign and (TREE / f).exists()})
 
 
 def copy(place: Path) -> None:
@@ -82,4 +83,27 @@ def build_deb(source: Path, place: Path, target: Path) -> None:
             built.unlink()
 
 
-BUILDERS: dict[str, Callable[[Path], None]] = {"deb": deb}
+def rpm(place: Path) -> None:
+    """A repository as createrepo_c makes them."""
+    place.mkdir()
+    top = BUILDS / "rpm-top"
+    shutil.rmtree(top, ignore_errors=True)
+    # Debian's rpm knows no package of Debian's, so it cannot tell that what the build needs is there.
+    options = ("--nodeps", f"--load={TREE / 'tests/vm/rpm/macros.systemd'}")
+    environment = {**os.environ, "CARGO_TARGET_DIR": str(BUILDS / "rpm")}
+    roots.run(str(TREE / "rpm/build"), str(top), *options, env=environment)
+    spec = top / "SPECS/hermes-gateway.spec"
+    rules = f"--rpmlintrc={TREE / 'rpm/hermes-gateway.rpmlintrc'}"
+    roots.run("rpmlint", "--strict", rules, str(spec), *map(str, top.rglob("*.rpm")))
+    before = spec.read_text().replace("Release:        1", "Release:        0.before", 1)
+    line = "sed -i /^OOMPolicy=/d %{buildroot}%{_unitdir}/*@.service %{buildroot}%{_userunitdir}/*@.service\n"
+    spec.write_text(before.replace("\n%check\n", f"{line}\n%check\n", 1))
+    # Its units are not those that %check wants; cargo finds everything compiled.
+    again = ("--nocheck", f"--define=_topdir {top}", *options)
+    roots.run("rpmbuild", "-bb", *again, str(spec), env=environment)
+    for built in top.glob("RPMS/*/*.rpm"):
+        shutil.move(built, place / built.name)
+    roots.run("createrepo_c", "--quiet", str(place))
+
+
+BUILDERS: dict[str, Callable[[Path], None]] = {"deb": deb, "rpm": rpm}
