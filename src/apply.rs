@@ -5,13 +5,15 @@ use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::{ErrorKind, Write as _};
 use std::os::unix::fs::{
-    MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _, lchown, symlink,
+    MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _, fchown, lchown, symlink,
 };
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
 use nix::errno::Errno;
-use nix::fcntl::{Flock, FlockArg};
+use nix::fcntl::{Flock, FlockArg, OFlag, openat};
+use nix::libc;
+use nix::sys::stat::Mode;
 
 use crate::observe::{Actual, directory, look, missing_directories, resolve};
 use crate::plan::{Action, Plan};
@@ -99,6 +101,57 @@ impl Writer {
         self.remember(path)?;
         let full = resolve(&self.root, path)?;
         unlink(&full).with_context(|| format!("`{}` cannot be removed", full.display()))
+    }
+
+    /// Set the permission bits of a file; a link is not followed.
+    pub fn set_mode(&self, path: &Path, mode: u32) -> Result<()> {
+        let name = || format!("`{}` cannot be changed", path.display());
+        let file = File::options()
+            .read(true)
+            .custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK)
+            .open(path)
+            .with_context(name)?;
+        file.set_permissions(fs::Permissions::from_mode(mode))
+            .with_context(name)
+    }
+
+    /// Give files in a directory to the account that the directory belongs to.
+    ///
+    /// That account may write the directory: whatever it puts there meanwhile, only what is a file or directory of one
+    /// name, in a directory of its own, is given to it.
+    pub fn give<'a>(
+        &self,
+        directory: &Path,
+        names: impl Iterator<Item = &'a std::ffi::OsStr>,
+        uid: u32,
+        gid: u32,
+    ) -> Result<()> {
+        let top = File::options()
+            .read(true)
+            .custom_flags(libc::O_NOFOLLOW | libc::O_DIRECTORY)
+            .open(directory)
+            .with_context(|| format!("`{}` cannot be opened", directory.display()))?;
+        if top.metadata()?.uid() != uid {
+            bail!("`{}` has another owner by now", directory.display());
+        }
+        for name in names {
+            let shown = directory.join(name);
+            let flags = OFlag::O_RDONLY | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
+            let file = openat(&top, name, flags, Mode::empty())
+                .map(File::from)
+                .with_context(|| format!("`{}` cannot be opened", shown.display()))?;
+            let meta = file.metadata()?;
+            let is_single = meta.is_dir() || (meta.is_file() && meta.nlink() == 1);
+            if !is_single {
+                bail!(
+                    "`{}` is no plain file of one name; look at it yourself",
+                    shown.display()
+                );
+            }
+            fchown(&file, Some(uid), Some(gid))
+                .with_context(|| format!("`{}` cannot be given away", shown.display()))?;
+        }
+        Ok(())
     }
 
     /// Remove what a killed run may have left beside these paths.

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use crate::gateway::{self, Command, Home};
 use crate::host::Host;
 use crate::process::{self, Process, UnitRef};
-use crate::realm::{Listing, Realm, realms};
+use crate::realm::{Listing, Realm, realms, script};
 use crate::systemctl::Properties;
 use crate::unit::Unit;
 use crate::unitfile::command;
@@ -81,7 +81,9 @@ impl Census {
         let states = match realm.is_up.then(|| realm.manager.show(&names)) {
             Some(Ok(states)) => states,
             Some(Err(e)) => {
-                self.silent.push(format!("{e:#}"));
+                // The same without the names of all units, where it can be had.
+                let why = realm.manager.reach().err().unwrap_or(e);
+                self.silent.push(format!("{why:#}"));
                 Vec::new()
             }
             None => Vec::new(),
@@ -108,7 +110,7 @@ impl Census {
     ) -> impl Iterator<Item = &'a Unit> {
         self.units.iter().filter(move |unit| {
             let mut homes = unit.runners.iter().map(|r| r.home.as_deref());
-            homes.any(|theirs| theirs.is_none_or(|t| same(&host.at(t), &host.at(home))))
+            homes.any(|theirs| theirs.is_none_or(|t| host.same(t, home)))
         })
     }
 
@@ -133,7 +135,7 @@ fn may_concern(realm: &Realm, listing: &Listing, unit: &str) -> bool {
             || text
                 .lines()
                 .filter_map(|line| line.trim_start().strip_prefix("ExecStart="))
-                .filter_map(|line| realm.script(Path::new(command(line).first()?)))
+                .filter_map(|line| script(&realm.root, Path::new(command(line).first()?)))
                 .any(|script| script.contains("hermes"))
     })
 }

@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use anyhow::{Result, bail};
 
-use crate::apply::Writer;
+use crate::apply::{Writer, remove_empty};
 use crate::handover::Handover;
 use crate::host::Host;
 use crate::layout::TEMPLATE;

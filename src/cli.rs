@@ -37,6 +37,8 @@ pub enum Command {
     Shield(ShieldArgs),
     /// Show every profile: who runs it, its unit's state, and files that differ from what was installed
     Status(StatusArgs),
+    /// Find unsafe units, duplicates, stale files and the like; explain and mend
+    Doctor(DoctorArgs),
     /// Bring installed units and the launcher up to this version, restart what changed, roll back on failure
     Upgrade(UpgradeArgs),
     /// Remove exactly what was installed; profiles and their data stay
@@ -200,6 +202,33 @@ pub struct StatusArgs {
     #[command(flatten)]
     #[allow(missing_docs)]
     pub scope: ScopeArgs,
+    /// Report as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of doctor.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Exit status: 0 nothing but notes, 1 errors or warnings (after --fix, those that are left), \
+                        2 usage or trouble."
+)]
+pub struct DoctorArgs {
+    /// Show findings about this profile only; give it again for more
+    #[arg(long = "profile", short, value_name = "NAME")]
+    pub profiles: Vec<ProfileName>,
+    /// Say what a rule is about, and do nothing else
+    #[arg(long, value_name = "ID", exclusive = true)]
+    pub explain: Option<String>,
+    /// Mend what can be mended: show a plan, ask, record what was before, and look again
+    #[arg(long, conflicts_with = "root")]
+    pub fix: bool,
+    /// Do not ask
+    #[arg(long, short, requires = "fix")]
+    pub yes: bool,
+    /// Look at a system image in DIR; its units are judged by their files
+    #[arg(long, value_name = "DIR")]
+    pub root: Option<PathBuf>,
     /// Report as JSON
     #[arg(long)]
     pub json: bool,

@@ -1,6 +1,7 @@
 //! Where this program works: `/` or an image, in one scope, for one account. Paths of ours are relative to its root,
 //! so that an image is treated as the running host is.
 
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
@@ -64,6 +65,21 @@ impl Host {
     /// A path of the host, where this program finds it.
     pub fn at(&self, path: &Path) -> PathBuf {
         self.root.join(path.strip_prefix("/").unwrap_or(path))
+    }
+
+    /// The same, its links followed as the root sees them.
+    pub fn real(&self, path: &Path) -> PathBuf {
+        crate::realm::place(&self.root, path).unwrap_or_else(|| self.at(path))
+    }
+
+    /// Whether two paths of the host are one directory.
+    pub fn same(&self, a: &Path, b: &Path) -> bool {
+        let identity = |path: &Path| {
+            std::fs::metadata(self.real(path))
+                .ok()
+                .map(|m| (m.dev(), m.ino()))
+        };
+        a == b || identity(a).is_some_and(|id| identity(b) == Some(id))
     }
 
     /// What relative paths of the host layout are relative to: the root, or the user's home directory.

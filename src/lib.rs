@@ -9,11 +9,11 @@
 //! ```
 //!
 //! Pure: [`escape`], [`profile`], [`layout`], [`model`], [`render`], [`tree`], [`receipt`], [`plan`], [`unitfile`],
-//! [`runner`]. Reading: [`account`], [`host`], [`config`], [`observe`], [`process`], [`gateway`], [`realm`], [`unit`],
-//! [`census`], [`claim`], [`inherit`], [`migrate`], [`preflight`], [`desired`], [`watch`]. With effects: [`apply`] writes
-//! files, [`systemctl`] spawns programs, [`report`] prints; [`change`] and [`removal`] put them in order, after a [`handover`] where a
-//! profile has an old owner. [`launch`] and [`stop`] are what a unit runs, and stand apart from all that; a handover
-//! borrows the stop.
+//! [`runner`], [`lint`]. Reading: [`account`], [`host`], [`config`], [`observe`], [`process`], [`gateway`], [`realm`],
+//! [`unit`], [`census`], [`claim`], [`facts`], [`inherit`], [`migrate`], [`preflight`], [`desired`], [`watch`]. With
+//! effects: [`apply`] writes files, [`systemctl`] spawns programs, [`report`] prints; [`change`], [`removal`] and
+//! [`mend`] put them in order, the first after a [`handover`] where a profile has an old owner. [`launch`] and [`stop`]
+//! are what a unit runs, and stand apart from all that; a handover and a mend borrow the stop.
 
 pub mod account;
 pub mod apply;
@@ -25,12 +25,15 @@ pub mod commands;
 pub mod config;
 pub mod desired;
 pub mod escape;
+pub mod facts;
 pub mod gateway;
 pub mod handover;
 pub mod host;
 pub mod inherit;
 pub mod launch;
 pub mod layout;
+pub mod lint;
+pub mod mend;
 pub mod migrate;
 pub mod model;
 pub mod observe;
@@ -71,6 +74,7 @@ pub fn run() -> u8 {
         Some(Command::Shield(args)) => commands::shield::shield(&args),
         Some(Command::Plan(args)) => commands::install::show(&args),
         Some(Command::Status(args)) => commands::status::status(&args),
+        Some(Command::Doctor(args)) => commands::doctor::doctor(&args),
         Some(Command::Upgrade(args)) => commands::upgrade::upgrade(&args),
         Some(Command::Uninstall(args)) => commands::uninstall::uninstall(&args),
         Some(Command::Render(args)) => commands::render::render(&args),

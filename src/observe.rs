@@ -8,7 +8,7 @@ use std::path::{Component, Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
 
-use crate::tree::Entry;
+use crate::tree::{Entry, Stamp};
 
 /// What is at a path.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,6 +64,17 @@ pub fn look(root: &Path, path: &str) -> Result<Actual> {
         return Ok(Actual::Other("neither file nor link"));
     };
     Ok(Actual::Present(entry, meta.uid()))
+}
+
+/// How a file differs from what was recorded, as a sentence.
+pub fn difference(root: &Path, path: &str, stamp: &Stamp) -> Option<String> {
+    match look(root, path) {
+        Ok(Actual::Present(entry, _)) if entry.stamp() == *stamp => None,
+        Ok(Actual::Present(..)) => Some(format!("`/{path}` was edited")),
+        Ok(Actual::Missing) => Some(format!("`/{path}` is gone")),
+        Ok(Actual::Other(what)) => Some(format!("`/{path}` is {what}")),
+        Err(e) => Some(format!("{e:#}")),
+    }
 }
 
 /// Where a relative path leads when links on the way are followed as if `root` were `/`. The last part is not followed.

@@ -27,7 +27,8 @@ pub struct Realm {
     /// Whether it runs and can be asked.
     pub is_up: bool,
     directories: Vec<PathBuf>,
-    root: PathBuf,
+    /// Where its paths are found: `/` or an image.
+    pub root: PathBuf,
 }
 
 /// A unit's files.
@@ -195,22 +196,6 @@ impl Realm {
         text(&self.root, path)
     }
 
-    /// The text of a file that the kernel hands to an interpreter.
-    pub fn script(&self, path: &Path) -> Option<String> {
-        let place = self.place(path)?;
-        let mut start = [0; 2];
-        if !fs::metadata(&place).ok()?.is_file() {
-            return None;
-        }
-        fs::File::open(&place).ok()?.read_exact(&mut start).ok()?;
-        (start == *b"#!").then(|| self.text(path)).flatten()
-    }
-
-    /// Where this program finds a path, links followed inside the root.
-    pub fn place(&self, path: &Path) -> Option<PathBuf> {
-        place(&self.root, path)
-    }
-
     /// Where a path leads when its links are followed, relative to the root.
     pub fn real(&self, path: &Path) -> PathBuf {
         let relative = path.to_str().unwrap_or_default();
@@ -245,8 +230,8 @@ impl Listing {
     }
 }
 
-/// Where this program finds a path of a root, links followed as the root sees them.
-fn place(root: &Path, path: &Path) -> Option<PathBuf> {
+/// Where this program finds a path of a root, links followed as the root sees them; `None` when they lead in circles.
+pub fn place(root: &Path, path: &Path) -> Option<PathBuf> {
     match root == Path::new("/") {
         true => Some(path.to_owned()),
         false => observe::directory(root, path.to_str()?).ok(),
@@ -276,4 +261,22 @@ pub fn text(root: &Path, path: &Path) -> Option<String> {
     file.take(MOST).read_to_end(&mut bytes).ok()?;
     let text = String::from_utf8(bytes);
     Some(text.unwrap_or_else(|e| String::from_utf8_lossy(e.as_bytes()).into_owned()))
+}
+
+/// The active profile of a hermes root, where its file can hold a name.
+pub fn active_profile(root: &Path, hermes_root: &Path) -> Option<String> {
+    let name = text(root, &hermes_root.join("active_profile"))?;
+    let name = name.trim().to_lowercase();
+    (!name.is_empty() && name.len() <= 64).then_some(name)
+}
+
+/// The text of a file that the kernel hands to an interpreter.
+pub fn script(root: &Path, path: &Path) -> Option<String> {
+    let place = place(root, path)?;
+    let mut start = [0; 2];
+    if !fs::metadata(&place).ok()?.is_file() {
+        return None;
+    }
+    fs::File::open(&place).ok()?.read_exact(&mut start).ok()?;
+    (start == *b"#!").then(|| text(root, path)).flatten()
 }

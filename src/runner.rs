@@ -52,6 +52,8 @@ const ELSEWHERE: [&str; 12] = [
 
 /// How deep shells may call shells.
 const DEPTH: usize = 4;
+/// How many words of a command, and commands of a script, are looked at; people write fewer.
+const MOST: usize = 500;
 
 /// The gateway that a command line runs, if any.
 pub fn find(argv: &[String], context: &Context) -> Option<Runner> {
@@ -62,6 +64,7 @@ pub fn find(argv: &[String], context: &Context) -> Option<Runner> {
     };
     let argv: Vec<String> = argv
         .iter()
+        .take(MOST)
         .map(|w| variables(w, &search.environment))
         .collect();
     search.command(&argv, DEPTH).or_else(|| {
@@ -127,10 +130,12 @@ impl Search<'_> {
     /// The commands of a shell's text, one after the other, read without any of a shell's finer points.
     fn shell(&mut self, text: &str, depth: usize) -> Option<Runner> {
         let text = text.replace("\\\n", " ");
-        for line in text.lines().filter(|l| !l.trim_start().starts_with('#')) {
-            for simple in line.split([';', '&', '|', '(', ')', '`']) {
+        let lines = text.lines().filter(|l| !l.trim_start().starts_with('#'));
+        for line in lines.take(MOST) {
+            for simple in line.split([';', '&', '|', '(', ')', '`']).take(MOST) {
                 let argv: Vec<String> = words(simple)
                     .iter()
+                    .take(MOST)
                     .map(|w| variables(w, &self.environment))
                     .collect();
                 if let Some(runner) = self.command(&argv, depth) {
@@ -185,7 +190,7 @@ impl Search<'_> {
             home: is_known.then_some(home),
             profile: command.profile.clone(),
             replaces: command.replaces,
-            follows_active: command.follows_active(told),
+            follows_active: is_known && command.follows_active(told),
             is_launcher: false,
         }
     }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use crate::account::Account;
 use crate::host::Host;
-use crate::realm::{Files, Listing, Realm, text};
+use crate::realm::{Files, Listing, Realm, active_profile, script, text};
 use crate::runner::{Context, Runner, find};
 use crate::systemctl::{Manager, Properties};
 use crate::unitfile::{Directives, Specifiers, command, words};
@@ -90,10 +90,10 @@ impl Unit {
             false => Some(realm.account.clone()),
         };
         if !is_masked {
-            unit.runners = unit.runners_of_files(host, realm);
+            unit.runners = unit.runners_of_files(host);
             // What runs now may be another text than the files hold.
             if unit.is_stale() {
-                for runner in unit.runners_as_loaded(host, realm) {
+                for runner in unit.runners_as_loaded(host) {
                     if !unit.runners.contains(&runner) {
                         unit.runners.push(runner);
                     }
@@ -104,7 +104,7 @@ impl Unit {
         unit
     }
 
-    fn runners_of_files(&self, host: &Host, realm: &Realm) -> Vec<Runner> {
+    fn runners_of_files(&self, host: &Host) -> Vec<Runner> {
         let mut environment: BTreeMap<String, String> = self
             .directives
             .environment(|v| self.expand(v))
@@ -131,10 +131,10 @@ impl Unit {
                 .map(|w| self.expand(w))
                 .collect()
         });
-        self.find_runners(host, realm, lines, &environment)
+        self.find_runners(host, lines, &environment)
     }
 
-    fn runners_as_loaded(&self, host: &Host, realm: &Realm) -> Vec<Runner> {
+    fn runners_as_loaded(&self, host: &Host) -> Vec<Runner> {
         let get = |key: &str| self.property(key).unwrap_or_default();
         let environment = words(get("Environment"))
             .iter()
@@ -145,24 +145,22 @@ impl Unit {
         let argv = get("ExecStart").split_once("argv[]=").map(|(_, rest)| rest);
         let line = argv.and_then(|rest| rest.split(" ; ").next());
         let lines = line.map(|l| l.split_whitespace().map(str::to_owned).collect());
-        self.find_runners(host, realm, lines.into_iter(), &environment)
+        self.find_runners(host, lines.into_iter(), &environment)
     }
 
     fn find_runners(
         &self,
         host: &Host,
-        realm: &Realm,
         lines: impl Iterator<Item = Vec<String>>,
         environment: &BTreeMap<String, String>,
     ) -> Vec<Runner> {
-        let Some(account) = &self.account else {
-            return Vec::new();
-        };
+        // An account that does not exist, or is made for each run, has no home of its own.
+        let home = self.account.as_ref().map(|a| a.home.clone());
         let context = Context {
             environment: environment.clone(),
-            user_home: account.home.clone(),
-            script: &|path| realm.script(path),
-            active: &|root| text(&host.root, &root.join("active_profile")),
+            user_home: home.unwrap_or_else(|| PathBuf::from("/")),
+            script: &|path| script(&host.root, path),
+            active: &|root| active_profile(&host.root, root),
         };
         lines.filter_map(|argv| find(&argv, &context)).collect()
     }
@@ -176,6 +174,11 @@ impl Unit {
             is_user: self.is_user(),
         }
         .expand(text)
+    }
+
+    /// The home of its first gateway, if it says which.
+    pub fn home(&self) -> Option<&Path> {
+        self.runners.iter().find_map(|r| r.home.as_deref())
     }
 
     /// Whether a user manager runs it.

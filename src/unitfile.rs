@@ -23,6 +23,9 @@ pub struct Directive {
     pub line: usize,
 }
 
+/// How much of a value is kept, in bytes. systemd takes 1 MiB; nobody writes a gateway's unit like that.
+const LONGEST: usize = 1 << 14;
+
 /// A unit's directives, those of its drop-ins behind its own.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Directives(Vec<Directive>);
@@ -43,8 +46,10 @@ impl Directives {
                 whole.push(' ');
                 // A comment between continued lines ends nothing.
                 match lines.by_ref().find(|(_, l)| !is_comment(l.trim_start())) {
-                    Some((_, next)) => whole.push_str(next.trim()),
-                    None => break,
+                    Some((_, next)) if whole.len() < LONGEST => whole.push_str(next.trim()),
+                    // The rest of a line without end, read away.
+                    Some((_, next)) if next.trim_end().ends_with('\\') => whole.push('\\'),
+                    _ => break,
                 }
             }
             if let Some(name) = whole.strip_prefix('[') {
@@ -53,7 +58,7 @@ impl Directives {
                 self.0.push(Directive {
                     section: section.clone(),
                     key: key.trim_end().to_owned(),
-                    value: value.trim().to_owned(),
+                    value: cut(value.trim()).to_owned(),
                     file: file.to_owned(),
                     line: at + 1,
                 });
@@ -108,6 +113,14 @@ impl Directives {
         }
         found
     }
+}
+
+fn cut(value: &str) -> &str {
+    let mut end = value.len().min(LONGEST);
+    while !value.is_char_boundary(end) {
+        end -= 1;
+    }
+    &value[..end]
 }
 
 fn is_comment(line: &str) -> bool {
@@ -208,6 +221,41 @@ impl Specifiers<'_> {
     }
 }
 
+/// A time span in seconds (systemd.time(7)); `None` when it is none. `infinity` and `0` of a timeout mean no end.
+pub fn seconds(text: &str) -> Option<f64> {
+    if text.trim() == "infinity" {
+        return Some(f64::INFINITY);
+    }
+    let mut total = 0.0;
+    let mut rest = text.trim();
+    if rest.is_empty() {
+        return None;
+    }
+    while !rest.is_empty() {
+        let end = rest
+            .find(|c: char| !c.is_ascii_digit() && c != '.')
+            .unwrap_or(rest.len());
+        let number: f64 = rest[..end].parse().ok()?;
+        rest = rest[end..].trim_start();
+        let end = rest
+            .find(|c: char| !c.is_alphabetic())
+            .unwrap_or(rest.len());
+        let unit = match &rest[..end] {
+            "us" | "usec" | "µs" => 1e-6,
+            "ms" | "msec" => 1e-3,
+            "" | "s" | "sec" | "second" | "seconds" => 1.0,
+            "m" | "min" | "minute" | "minutes" => 60.0,
+            "h" | "hr" | "hour" | "hours" => 3600.0,
+            "d" | "day" | "days" => 86400.0,
+            "w" | "week" | "weeks" => 604_800.0,
+            _ => return None,
+        };
+        total += number * unit;
+        rest = rest[end..].trim_start();
+    }
+    Some(total)
+}
+
 /// The template that an instance is made from.
 pub fn template_of(unit: &str) -> Option<String> {
     unit.split_once('@')
@@ -260,6 +308,17 @@ mod tests {
             specifiers.expand("%h/%i/%I %p %% %Z%"),
             "/root/a-b/a/b hermes-gateway % %Z%"
         );
+    }
+
+    #[test]
+    fn time_spans_are_read() {
+        assert_eq!(seconds("90"), Some(90.0));
+        assert_eq!(seconds("3min 30s"), Some(210.0));
+        assert_eq!(seconds("1h5"), Some(3605.0));
+        assert_eq!(seconds("infinity"), Some(f64::INFINITY));
+        for bad in ["", "soon", "5 parsecs", ".", "-1"] {
+            assert_eq!(seconds(bad), None, "{bad}");
+        }
     }
 
     #[test]

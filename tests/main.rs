@@ -2,6 +2,7 @@
 #![allow(missing_docs, clippy::unwrap_used)]
 
 mod cli;
+mod doctor;
 mod exec;
 mod golden;
 mod hosts;

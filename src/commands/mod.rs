@@ -1,6 +1,7 @@
 //! One short function per verb. Each returns its exit status.
 
 pub mod adopt;
+pub mod doctor;
 pub mod generate;
 pub mod install;
 mod prepare;

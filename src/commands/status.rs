@@ -6,7 +6,7 @@ use anyhow::Result;
 use serde::Serialize;
 
 use super::{DIFFERS, DONE};
-use crate::census::{Census, same};
+use crate::census::Census;
 use crate::change::read_receipt;
 use crate::claim::{Claim, unit_claims};
 use crate::cli::StatusArgs;
@@ -14,7 +14,7 @@ use crate::gateway;
 use crate::host::Host;
 use crate::launch::account_name;
 use crate::layout::Scope;
-use crate::observe::{Actual, look};
+use crate::observe::{Actual, difference, look};
 use crate::process::{Process, spoken};
 use crate::profile::{ProfileName, discover};
 use crate::receipt::Receipt;
@@ -201,7 +201,7 @@ fn row(
                 let shielded = shield.as_ref().is_some_and(|s| path.contains(s));
                 path.contains(&unit) || (shielded && !installed)
             })
-            .filter_map(|f| drifted(host, f)),
+            .filter_map(|(path, stamp)| difference(&host.root, path, stamp)),
     );
     if get("NeedDaemonReload") == "yes" {
         drift.push(format!(
@@ -245,7 +245,7 @@ fn row(
 
 /// Units that run gateways of homes outside the rows.
 fn elsewhere(host: &Host, census: &Census, rows: &[Row]) -> Vec<Elsewhere> {
-    let is_in_a_row = |home: &Path| rows.iter().any(|r| same(&host.at(&r.home), &host.at(home)));
+    let is_in_a_row = |home: &Path| rows.iter().any(|r| host.same(&r.home, home));
     let mut found = Vec::new();
     for unit in &census.units {
         let Some(how) = unit.how() else { continue };
@@ -317,18 +317,8 @@ fn shared_drift(host: &Host, receipt: &Receipt) -> Vec<String> {
         .files
         .iter()
         .filter(|(path, _)| !instance(path))
-        .filter_map(|f| drifted(host, f))
+        .filter_map(|(path, stamp)| difference(&host.root, path, stamp))
         .collect()
-}
-
-fn drifted(host: &Host, (path, stamp): (&String, &crate::tree::Stamp)) -> Option<String> {
-    match look(&host.root, path) {
-        Ok(Actual::Present(entry, _)) if entry.stamp() == *stamp => None,
-        Ok(Actual::Present(..)) => Some(format!("`/{path}` was edited")),
-        Ok(Actual::Missing) => Some(format!("`/{path}` is gone")),
-        Ok(Actual::Other(what)) => Some(format!("`/{path}` is {what}")),
-        Err(e) => Some(format!("{e:#}")),
-    }
 }
 
 fn hint(

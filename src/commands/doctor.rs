@@ -1,0 +1,176 @@
+//! `doctor`: what is wrong with this host's gateways, and with `--fix` less of it.
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use anyhow::{Result, bail};
+
+use super::{DIFFERS, DONE};
+use crate::apply::Lock;
+use crate::cli::DoctorArgs;
+use crate::facts::Facts;
+use crate::host::Host;
+use crate::lint::{self, Finding, Severity, rules};
+use crate::mend::{self, Mender};
+use crate::preflight::refuse;
+use crate::profile::ProfileName;
+use crate::report::{self, Report};
+
+/// Look, and mend where that was asked for.
+pub fn doctor(args: &DoctorArgs) -> Result<u8> {
+    if let Some(id) = &args.explain {
+        return explain(id);
+    }
+    let host = Host::observer(mend::scope(), args.root.as_deref())?;
+    let facts = Facts::read(&host)?;
+    let findings = chosen(&facts, &args.profiles);
+    if args.fix {
+        return fix(args, &host, &facts, &findings);
+    }
+    if args.json {
+        report::json(&json(&facts, &findings));
+    } else {
+        report::print(text(&facts, &findings));
+    }
+    Ok(code(&findings))
+}
+
+/// The findings about these profiles, and those that are about no profile.
+fn chosen(facts: &Facts, profiles: &[ProfileName]) -> Vec<Finding> {
+    let is_of = |home: &Path, profile: &ProfileName| {
+        let named = home.parent().is_some_and(|p| p.ends_with("profiles"));
+        match profile.is_default() {
+            true => !named,
+            false => named && home.ends_with(profile.as_str()),
+        }
+    };
+    let mut findings = lint::check(facts);
+    findings.retain(|f| match &f.home {
+        Some(home) if !profiles.is_empty() => profiles.iter().any(|p| is_of(home, p)),
+        _ => true,
+    });
+    findings
+}
+
+/// Notes are no reason to act.
+fn code(findings: &[Finding]) -> u8 {
+    match findings.iter().any(|f| f.severity != Severity::Note) {
+        true => DIFFERS,
+        false => DONE,
+    }
+}
+
+fn explain(id: &str) -> Result<u8> {
+    let Some(rule) = rules().find(|r| r.id == id) else {
+        let ids: Vec<&str> = rules().map(|r| r.id).collect();
+        bail!("there is no rule `{id}`; there are {}", ids.join(", "));
+    };
+    report::print(format_args!(
+        "{} ({})\n\n{}\n\nmend    {}\nsource  {}\n",
+        rule.id,
+        rule.severity.name(),
+        rule.about,
+        rule.fix,
+        rule.source
+    ));
+    Ok(DONE)
+}
+
+fn count(findings: &[Finding], severity: Severity) -> usize {
+    findings.iter().filter(|f| f.severity == severity).count()
+}
+
+fn json(facts: &Facts, findings: &[Finding]) -> serde_json::Value {
+    serde_json::json!({
+        "findings": findings,
+        "errors": count(findings, Severity::Error),
+        "warnings": count(findings, Severity::Warning),
+        "notes": count(findings, Severity::Note),
+        "units": facts.census.units.len(),
+        "gateways": facts.census.gateways.len(),
+    })
+}
+
+fn text(facts: &Facts, findings: &[Finding]) -> String {
+    let mut out = String::new();
+    for finding in findings {
+        let _ = writeln!(
+            out,
+            "{}: {} [{}]",
+            finding.severity.name(),
+            finding.what,
+            finding.rule
+        );
+        if let Some(place) = &finding.place {
+            let kind = if place.drop_in { "drop-in" } else { "at" };
+            let line = match place.line {
+                0 => String::new(),
+                line => format!(":{line}: {}", place.directive),
+            };
+            let _ = writeln!(out, "  {kind:7} {}{line}", place.file.display());
+        }
+        let _ = writeln!(out, "  mend    {}", finding.way_out);
+    }
+    let several = |n: usize, what: &str| match n {
+        1 => format!("1 {what}"),
+        n => format!("{n} {what}s"),
+    };
+    let looked = format!(
+        "{} and {} looked at",
+        several(facts.census.units.len(), "unit"),
+        several(facts.census.gateways.len(), "running gateway")
+    );
+    if findings.is_empty() {
+        let _ = writeln!(out, "nothing is wrong; {looked}");
+        return out;
+    }
+    let _ = writeln!(
+        out,
+        "{}, {}, {}; {looked}",
+        several(count(findings, Severity::Error), "error"),
+        several(count(findings, Severity::Warning), "warning"),
+        several(count(findings, Severity::Note), "note")
+    );
+    out + "`hermes-install doctor --explain ID` says why, `hermes-install doctor --fix` mends what it can\n"
+}
+
+fn fix(args: &DoctorArgs, host: &Host, facts: &Facts, findings: &[Finding]) -> Result<u8> {
+    let report = Report {
+        quiet: false,
+        json: args.json,
+    };
+    let plan = mend::plan(host, findings);
+    for remedy in &plan.remedies {
+        report.step(format!("plan  {}", mend::describe(remedy)));
+    }
+    for remedy in &plan.barred {
+        report.warn(format!("only root can: {}", mend::describe(remedy)));
+    }
+    let mut failed = Vec::new();
+    if !plan.remedies.is_empty() {
+        if !args.yes {
+            match report::ask("do this?") {
+                Some(true) => {}
+                Some(false) => refuse!("nothing was changed"),
+                None => refuse!("nothing was changed; say `--yes` to have this done"),
+            }
+        }
+        let _lock = Lock::take(&host.lock_directory())?;
+        failed = Mender::new(host, facts, &report).mend(&plan.remedies);
+    }
+    // What is true now, seen anew.
+    let facts = Facts::read(host)?;
+    let left = chosen(&facts, &args.profiles);
+    if args.json {
+        let mut value = json(&facts, &left);
+        value["plan"] = serde_json::json!(plan.remedies);
+        value["failed"] = serde_json::json!(failed);
+        report::json(&value);
+    } else {
+        report::print(text(&facts, &left));
+    }
+    if failed.is_empty() {
+        return Ok(code(&left));
+    }
+    refuse!("not everything could be mended:\n  {}", failed.join("\n  "));
+}

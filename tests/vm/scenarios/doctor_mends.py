@@ -1,0 +1,90 @@
+"""`doctor --fix` mends what is not a duplicate: permissions, owners, stale files, lingering; and leaves what is owned."""
+
+import json
+import os
+import pwd
+import signal
+import subprocess
+from pathlib import Path
+
+import wait
+from check import check, contains, equal
+from gateway import Profile
+from installer import hermes_install, install
+from systemd import Unit
+
+SECONDS = 90
+
+
+def doctor(*args: str, user: str = "root") -> tuple[int, dict]:
+    done = hermes_install("doctor", "--json", *args, user=user)
+    return done.code, json.loads(done.out)
+
+
+def rules(report: dict) -> list[str]:
+    return sorted(finding["rule"] for finding in report["findings"])
+
+
+def run() -> None:
+    mine = Profile("coder", user="alice", root="/home/alice/.hermes").make()
+    equal("install as alice ends with", install(mine, user="alice").code, 0)
+    unit = Unit(mine.unit, user="alice")
+    pid = mine.until_up()
+
+    # What somebody's hand does to a host.
+    Path("/home/alice").chmod(0o755)
+    mine.root.chmod(0o755)
+    mine.home.parent.chmod(0o755)
+    mine.home.chmod(0o755)
+    (mine.home / ".env").write_text("TELEGRAM_BOT_TOKEN=1:x\n")
+    (mine.home / ".env").chmod(0o644)
+    (mine.home / "notes.db").write_text("of root")
+    subprocess.run(["loginctl", "disable-linger", "alice"], check=True)
+    wait.until("lingering to be off", lambda: not Path("/var/lib/systemd/linger/alice").exists())
+    code, report = doctor()
+    equal("doctor finds", (code, rules(report)), (1, ["foreign-files", "linger-off", "readable-secrets"]))
+    as_alice = doctor(user="alice")[1]
+    check("alice sees them too", set(rules(as_alice)) >= {"linger-off", "readable-secrets"}, rules(as_alice))
+    code, report = doctor("--fix", "--yes")
+    equal("after --fix", (code, rules(report)), (0, []))
+    env = (mine.home / ".env").stat()
+    equal("the .env", (f"{env.st_mode & 0o777:o}", env.st_uid), ("640", pwd.getpwnam("alice").pw_uid))
+    equal("the file of root's", (mine.home / "notes.db").stat().st_uid, pwd.getpwnam("alice").pw_uid)
+    equal("its text", (mine.home / "notes.db").read_text(), "of root")
+    check("lingering is on", Path("/var/lib/systemd/linger/alice").exists())
+
+    # Files of a gateway that runs are not touched; those of one that was killed are.
+    if not mine.gateways():
+        unit.systemctl("start")
+    pid = mine.until_up()
+    (mine.home / ".gateway-planned-stop.json").write_text("{}")
+    os.utime(mine.home / ".gateway-planned-stop.json", (0, 0))
+    code, report = doctor("--fix", "--yes")
+    equal("with an owner, stale files are", [r for r in rules(report) if r == "stale-files"], [])
+    check("the PID file of the live gateway is there", (mine.home / "gateway.pid").exists())
+    (mine.home / ".gateway-planned-stop.json").unlink(missing_ok=True)
+
+    hold = Path("/run/user/{}/systemd/user/{}.d/hold.conf".format(pwd.getpwnam("alice").pw_uid, mine.unit))
+    hold.parent.mkdir(parents=True)
+    hold.write_text("[Service]\nRestart=no\n")
+    unit_reload()
+    os.kill(mine.gateways()[0], signal.SIGKILL)
+    wait.until("the gateway to be gone", lambda: not mine.gateways())
+    (mine.home / ".gateway-takeover.json").write_text("{}")
+    os.utime(mine.home / ".gateway-takeover.json", (0, 0))
+    link = mine.home / ".gateway-planned-stop.json"
+    link.symlink_to("/etc/passwd")
+    os.utime(link, (0, 0), follow_symlinks=False)
+    code, report = doctor()
+    check("without one they are a finding", "stale-files" in rules(report), rules(report))
+    code, report = doctor("--fix", "--yes")
+    check("and --fix takes them away", "stale-files" not in rules(report), rules(report))
+    equal("what is left of them", [p.name for p in mine.home.glob(".gateway-*")] + [p.name for p in mine.home.glob("gateway.pid")], [])
+    check("what a link led to is still there", Path("/etc/passwd").exists())
+    backups = sorted(Path("/var/lib/hermes-install/backup").glob("doctor-*"))
+    kept = [p.name for p in backups[-1].rglob("*") if p.is_symlink() or p.is_file()]
+    contains("the backup", str(kept), "gateway.pid", ".gateway-takeover.json", "before.json")
+
+
+def unit_reload() -> None:
+    subprocess.run(["systemctl", "--user", "-M", "alice@", "daemon-reload"], check=True)
