@@ -83,7 +83,7 @@ in
           default.users = [ "alice" ];
         };
         description = ''
-          Profiles that run in the managers of people, by name. Any other person can still say
+          Profiles that run in the managers of people, by name, with the options that Home Manager's have. Any other person can still say
           `systemctl --user enable --now hermes-gateway@NAME`.
         '';
       };

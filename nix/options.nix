@@ -204,15 +204,17 @@ let
         '';
       };
 
-      stateDir = mkOption {
-        type = path;
-        default = stateDir;
-        defaultText = stateDirText;
-        example = "/srv/hermes";
-        description = ''
-          The hermes root: the home of the profile `default`; the others are below `profiles` in it. Not `.hermes` in it.
-        '';
-      };
+      stateDir = mkOption (
+        {
+          type = path;
+          default = stateDir;
+          example = "/srv/hermes";
+          description = ''
+            The hermes root: the home of the profile `default`; the others are below `profiles` in it. Not `.hermes` in it.
+          '';
+        }
+        // lib.optionalAttrs (stateDirText != null) { defaultText = stateDirText; }
+      );
 
       extraPackages = mkOption {
         type = types.listOf types.package;

@@ -25,6 +25,8 @@ derivation {
   ]
   ++ (if config == null then [ ] else [ "--config=${config}" ])
   ++ (if hermesVersion == null then [ ] else [ "--hermes-version=${hermesVersion}" ]);
+  # For whoever wants to see them; the program reads the file.
+  settings = config;
   preferLocalBuild = true;
   allowSubstitutes = false;
 }
