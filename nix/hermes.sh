@@ -1,3 +1,4 @@
+# shellcheck shell=sh
 # Give a hermes package's program a name by which other gateways know it.
 #
 # nixpkgs' wrapProgram moves bin/hermes to bin/.hermes-wrapped and calls that; for a Python script the kernel then shows
@@ -6,6 +7,7 @@
 #
 # Reads the directory of the package in $package; fills the one in $out.
 set -eu
+: "${package:?}" "${out:?}"
 mkdir -p "$out/bin"
 for program in "$package"/bin/*; do
   ln -s "$program" "$out/bin/"
