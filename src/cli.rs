@@ -283,6 +283,9 @@ pub struct RenderArgs {
     /// The systemd version they are for; newer directives are left out
     #[arg(long, value_name = "N", default_value_t = SYSTEMD_FLOOR)]
     pub systemd: u32,
+    /// The version of hermes that they are for: 0.16 and 0.17 need a line more
+    #[arg(long, value_name = "VERSION")]
+    pub hermes_version: Option<String>,
     /// The directory above bin/hermes-install in the units of the nix layout
     #[arg(long, value_name = "DIR")]
     pub prefix: Option<PathBuf>,

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::cli::SettingArgs;
 use crate::host::Host;
 use crate::layout::Scope;
+use crate::model::{Hardening, RestartPolicy};
 use crate::profile::ProfileName;
 
 /// Settings of one profile, or of all. What is absent is left to the layer below.
@@ -21,14 +22,22 @@ pub struct Settings {
     pub home: Option<PathBuf>,
     /// The account that the gateway runs as, in system scope.
     pub run_as: Option<String>,
+    /// Its group, when that is not the account's own.
+    pub group: Option<String>,
     /// Files with the gateway's environment.
     pub environment_files: Option<Vec<PathBuf>>,
+    /// Files that systemd hands to the gateway as credentials, by name (`LoadCredential=`).
+    pub credentials: Option<BTreeMap<String, PathBuf>>,
     /// Seconds of drain when the gateway is stopped.
     pub drain_timeout: Option<u32>,
     /// Whether the unit starts at boot.
     pub enable: Option<bool>,
     /// Whether install starts the unit.
     pub start: Option<bool>,
+    /// When a gateway that ended comes back.
+    pub restart: Option<RestartPolicy>,
+    /// How far the gateway is shut off from the host.
+    pub hardening: Option<Hardening>,
     /// Paths beside the hermes root that the gateway may write, in system scope.
     pub read_write_paths: Option<Vec<PathBuf>>,
     /// `MemoryHigh=`, as systemd writes it: `2G`, `50%`.
@@ -38,14 +47,18 @@ pub struct Settings {
 }
 
 /// The keys of [`Settings`]; a test compares the two.
-const KEYS: [&str; 10] = [
+const KEYS: [&str; 14] = [
     "hermes",
     "home",
     "run-as",
+    "group",
     "environment-files",
+    "credentials",
     "drain-timeout",
     "enable",
     "start",
+    "restart",
+    "hardening",
     "read-write-paths",
     "memory-high",
     "memory-max",
@@ -68,12 +81,16 @@ impl Settings {
             hermes: self.hermes.or_else(|| below.hermes.clone()),
             home: self.home.or_else(|| below.home.clone()),
             run_as: self.run_as.or_else(|| below.run_as.clone()),
+            group: self.group.or_else(|| below.group.clone()),
             environment_files: self
                 .environment_files
                 .or_else(|| below.environment_files.clone()),
+            credentials: self.credentials.or_else(|| below.credentials.clone()),
             drain_timeout: self.drain_timeout.or(below.drain_timeout),
             enable: self.enable.or(below.enable),
             start: self.start.or(below.start),
+            restart: self.restart.or(below.restart),
+            hardening: self.hardening.or(below.hardening),
             read_write_paths: self
                 .read_write_paths
                 .or_else(|| below.read_write_paths.clone()),
@@ -206,10 +223,14 @@ mod tests {
             hermes: Some("a".into()),
             home: Some("a".into()),
             run_as: Some("a".into()),
+            group: Some("a".into()),
             environment_files: Some(vec![]),
+            credentials: Some(BTreeMap::new()),
             drain_timeout: Some(1),
             enable: Some(true),
             start: Some(true),
+            restart: Some(RestartPolicy::Never),
+            hardening: Some(Hardening::Relaxed),
             read_write_paths: Some(vec![]),
             memory_high: Some("a".into()),
             memory_max: Some("a".into()),

@@ -140,6 +140,13 @@ fn nix_launcher(prefix: Option<&Path>) -> String {
     prefix.join("bin/hermes-install").display().to_string()
 }
 
+/// Whether `ProtectHome=yes` hides this path (systemd.exec(5)).
+pub fn hidden_by_protect_home(path: &Path) -> bool {
+    ["/home", "/root", "/run/user"]
+        .iter()
+        .any(|top| path.starts_with(top))
+}
+
 /// Where a hermes executable is looked for when no setting names one, in this order: the checkout that upstream's
 /// installer makes, its link, then the usual places of a system-wide one.
 pub fn hermes_search(root: &Path, user_home: &Path) -> Vec<PathBuf> {

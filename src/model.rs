@@ -1,5 +1,6 @@
 //! What a template may see, validated: after this no value can break a unit. Pure.
 
+use std::collections::BTreeMap;
 use std::path::{Component, Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -83,6 +84,15 @@ pub struct Instance {
     /// Files with the gateway's environment.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub environment_files: Vec<PathBuf>,
+    /// Files that systemd hands to the gateway as credentials, by name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub credentials: BTreeMap<String, PathBuf>,
+    /// When a gateway that ended comes back.
+    #[serde(default, skip_serializing_if = "RestartPolicy::is_default")]
+    pub restart: RestartPolicy,
+    /// How far the gateway is shut off from the host.
+    #[serde(default, skip_serializing_if = "Hardening::is_default")]
+    pub hardening: Hardening,
     /// Seconds the gateway may take to finish its turns when it is stopped, as the user set it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub drain_timeout: Option<u32>,
@@ -104,6 +114,43 @@ pub struct Instance {
     /// See `memory_high`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub memory_max: Option<String>,
+}
+
+/// When a gateway that ended comes back. No value brings back a gateway that was stopped or replaced, and a planned
+/// restart (exit status 75) comes back under each.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RestartPolicy {
+    /// After every crash, as the template unit says.
+    #[default]
+    OnFailure,
+    /// After a crash, but not when it was killed (SIGKILL, and so the OOM killer, too).
+    UnlessKilled,
+    /// Never by itself.
+    Never,
+}
+
+impl RestartPolicy {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// How far the gateway and its tools are shut off from the host.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Hardening {
+    /// As the template unit says.
+    #[default]
+    Strict,
+    /// Tools may use devices, containers and programs that gain rights, such as sudo; files stay protected.
+    Relaxed,
+}
+
+impl Hardening {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// An account and its group, by name.
@@ -157,6 +204,17 @@ pub enum Invalid {
         /// Its value.
         path: PathBuf,
     },
+    /// A name that systemd takes for no credential.
+    #[error(
+        "profile `{profile}`: credential `{name}`: give a name of letters, digits and `._-` that starts with a letter \
+         or digit"
+    )]
+    Credential {
+        /// The profile it belongs to.
+        profile: ProfileName,
+        /// The name.
+        name: String,
+    },
     /// A systemd older than the floor.
     #[error(
         "systemd {0} is older than {SYSTEMD_FLOOR}, the oldest that these units are made for; \
@@ -183,6 +241,9 @@ impl Instance {
             hermes: None,
             account: (scope == Scope::System).then(Account::default),
             environment_files: Vec::new(),
+            credentials: BTreeMap::new(),
+            restart: RestartPolicy::default(),
+            hardening: Hardening::default(),
             drain_timeout: None,
             gateway_drain: 0,
             hermes_version: None,
@@ -203,6 +264,17 @@ impl Instance {
         }
         for file in &self.environment_files {
             path("environment-file", file)?;
+        }
+        for (name, file) in &self.credentials {
+            let plain = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+            let starts = name.starts_with(|c: char| c.is_ascii_alphanumeric());
+            if !starts || !name.chars().all(plain) {
+                return Err(Invalid::Credential {
+                    profile: self.profile.clone(),
+                    name: name.clone(),
+                });
+            }
+            path("credentials", file)?;
         }
         for dir in &self.read_write_paths {
             path("read-write-paths", dir)?;

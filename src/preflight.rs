@@ -12,7 +12,7 @@ use crate::account::Account;
 use crate::config::Settings;
 use crate::gateway::{self, Version};
 use crate::host::Host;
-use crate::layout::{ACCOUNT, SYSTEM_ROOT, Scope, hermes_search};
+use crate::layout::{ACCOUNT, SYSTEM_ROOT, Scope, hermes_search, hidden_by_protect_home};
 use crate::model::{self, Instance};
 use crate::profile::{ProfileName, discover, root_for};
 use crate::report::Report;
@@ -71,12 +71,17 @@ pub fn check(
         ));
         check_version(version, &hermes, report)?;
     }
-    for file in settings.environment_files.iter().flatten() {
+    let environment = settings.environment_files.iter().flatten();
+    let credentials = settings.credentials.iter().flat_map(|c| c.values());
+    let needed = environment
+        .map(|file| ("environment file", file, "--environment-file"))
+        .chain(credentials.map(|file| ("credential", file, "credentials")));
+    for (what, file, setting) in needed {
         // systemd itself reads them, as root or as the user whose manager it is: as we are.
         if let Err(e) = fs::File::open(host.at(file)) {
             refuse!(
-                "environment file `{}` cannot be read: {e}; the gateway would not start without it; create it, or \
-                 leave out `--environment-file`",
+                "{what} `{}` cannot be read: {e}; the gateway would not start without it; create it, or leave out \
+                 `{setting}`",
                 file.display()
             );
         }
@@ -84,12 +89,13 @@ pub fn check(
     let account_changed = settings
         .run_as
         .as_deref()
-        .is_some_and(|name| name != ACCOUNT);
+        .is_some_and(|name| name != ACCOUNT)
+        || settings.group.is_some();
     let mut instance = Instance::plain(profile.clone(), host.scope);
     if host.scope == Scope::System && account_changed {
         instance.account = Some(model::Account {
             user: account.name.clone(),
-            group: account.group.clone(),
+            group: settings.group.as_ref().unwrap_or(&account.group).clone(),
         });
     }
     if root != host.default_root() {
@@ -103,6 +109,9 @@ pub fn check(
         instance.hermes = Some(hermes.clone());
     }
     instance.environment_files = settings.environment_files.clone().unwrap_or_default();
+    instance.credentials = settings.credentials.clone().unwrap_or_default();
+    instance.restart = settings.restart.unwrap_or_default();
+    instance.hardening = settings.hardening.unwrap_or_default();
     instance.drain_timeout = settings.drain_timeout;
     instance.gateway_drain =
         gateway::drain_setting(&host.at(&home)).unwrap_or_else(|| gateway::default_drain(version));
@@ -414,13 +423,8 @@ fn interpreter(host: &Host, hermes: &Path) -> PathBuf {
 
 /// Whether `ProtectHome=yes` would hide this path.
 fn is_private(host: &Host, path: &Path) -> bool {
-    let hidden = |p: &Path| {
-        ["/home", "/root", "/run/user"]
-            .iter()
-            .any(|top| p.starts_with(top))
-    };
     let real = fs::canonicalize(host.at(path)).unwrap_or_default();
-    hidden(path) || hidden(&real)
+    hidden_by_protect_home(path) || hidden_by_protect_home(&real)
 }
 
 /// The manager answers; in user scope lingering is on, or is switched on now. Returns whether we switched it on.

@@ -3,6 +3,7 @@
 //! Undefined values are errors, and a value that a template prints without naming a grammar is escaped as
 //! [`crate::escape::word`].
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use minijinja::{AutoEscape, Environment, ErrorKind, UndefinedBehavior, Value, context};
@@ -11,7 +12,9 @@ use serde::Serialize;
 
 use crate::escape;
 use crate::layout::{ACCOUNT, DROP_IN, SYSTEM_ROOT, Scope, TARGET, TEMPLATE};
-use crate::model::{Account, Instance, Invalid, Model, Shield, exits_zero_on_restart};
+use crate::model::{
+    Account, Hardening, Instance, Invalid, Model, RestartPolicy, Shield, exits_zero_on_restart,
+};
 use crate::profile::ProfileName;
 use crate::tree::{Entry, Tree};
 
@@ -138,6 +141,9 @@ struct DropIn {
     root: Option<String>,
     hermes: Option<String>,
     environment_files: Vec<String>,
+    credentials: BTreeMap<String, String>,
+    restart: RestartPolicy,
+    hardening: Hardening,
     drain_timeout: Option<u32>,
     stop_timeout: Option<u32>,
     exits_zero_on_restart: bool,
@@ -172,7 +178,9 @@ impl DropIn {
             .account
             .clone()
             .filter(|a| *a != Account::default());
-        let root = instance.root.as_deref().map(text);
+        let default_root = (scope == Scope::System).then_some(Path::new(SYSTEM_ROOT));
+        let root = instance.root.as_deref();
+        let root = root.filter(|r| Some(*r) != default_root).map(text);
         let mut read_write_paths = Vec::new();
         if scope == Scope::System {
             // The template unit lets its own root be written; another root needs the same.
@@ -187,6 +195,11 @@ impl DropIn {
             root,
             hermes: instance.hermes.as_deref().map(text),
             environment_files: instance.environment_files.iter().map(|p| text(p)).collect(),
+            credentials: (instance.credentials.iter())
+                .map(|(name, file)| (name.clone(), text(file)))
+                .collect(),
+            restart: instance.restart,
+            hardening: instance.hardening,
             drain_timeout: instance.drain_timeout,
             stop_timeout: stop_timeout(
                 instance

@@ -8,7 +8,7 @@ use super::DONE;
 use crate::apply::Writer;
 use crate::cli::RenderArgs;
 use crate::config::{Config, Settings};
-use crate::layout::Scope;
+use crate::layout::{Scope, hidden_by_protect_home};
 use crate::model::{Account, Instance, Model};
 use crate::profile::ProfileName;
 use crate::render::render as render_model;
@@ -38,7 +38,10 @@ pub fn render(args: &RenderArgs) -> Result<u8> {
     for scope in scopes {
         let instances = profiles
             .iter()
-            .map(|p| instance(p, scope, config.settings(p, &flags)))
+            .map(|p| Instance {
+                hermes_version: args.hermes_version.clone(),
+                ..instance(p, scope, config.settings(p, &flags))
+            })
             .collect();
         tree.extend(render_model(&Model {
             layout: args.layout,
@@ -60,21 +63,28 @@ pub fn render(args: &RenderArgs) -> Result<u8> {
 
 /// Settings as they are, without a host to look at.
 fn instance(profile: &ProfileName, scope: Scope, settings: Settings) -> Instance {
-    let account = settings.run_as.map(|user| Account {
-        group: user.clone(),
-        user,
-    });
     let plain = Instance::plain(profile.clone(), scope);
+    let account = plain.account.clone().map(|usual| {
+        let user = settings.run_as.unwrap_or(usual.user);
+        let group = settings.group.unwrap_or_else(|| user.clone());
+        Account { user, group }
+    });
+    let read_write_paths = settings.read_write_paths.unwrap_or_default();
+    let home_access = (settings.home.iter())
+        .chain(&settings.hermes)
+        .chain(&read_write_paths)
+        .any(|path| hidden_by_protect_home(path));
     Instance {
         root: settings.home,
         hermes: settings.hermes,
-        account: match scope {
-            Scope::System => account.or(plain.account.clone()),
-            Scope::User => None,
-        },
+        account,
         environment_files: settings.environment_files.unwrap_or_default(),
+        credentials: settings.credentials.unwrap_or_default(),
+        restart: settings.restart.unwrap_or_default(),
+        hardening: settings.hardening.unwrap_or_default(),
         drain_timeout: settings.drain_timeout,
-        read_write_paths: settings.read_write_paths.unwrap_or_default(),
+        home_access,
+        read_write_paths,
         memory_high: settings.memory_high,
         memory_max: settings.memory_max,
         ..plain

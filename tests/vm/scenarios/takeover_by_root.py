@@ -2,7 +2,7 @@
 
 from check import check, contains, equal
 from gateway import Profile, own
-from installer import install
+from installer import TREE, install
 from systemd import Unit
 from takeover import replace
 
@@ -25,9 +25,10 @@ def run() -> None:
     unit.until_active_state("failed")
     equal("exit status beside root's lock", unit.show()["ExecMainStatus"], "78")
     contains("the journal", unit.journal(), "gateway.lock` belongs to `root`", f"chown hermes {coder.home}/gateway.lock")
-    refused = install(coder, "--drain-timeout", "9")
-    contains("what install says to it", refused.err, "gateway.lock` belongs to `root`", "chown hermes")
-    equal("install ends with", refused.code, 1)
+    if not TREE.exists():
+        refused = install(coder, "--drain-timeout", "9")
+        contains("what install says to it", refused.err, "gateway.lock` belongs to `root`", "chown hermes")
+        equal("install ends with", refused.code, 1)
     # The way out, as printed, and for what else root left.
     own(coder.home, "hermes")
     unit.systemctl("start")

@@ -1,0 +1,82 @@
+# Home Manager: the same options and the same rendered units, in the manager of one person. Home Manager has no drop-ins
+# for units of others, so what it adds is a file beside the rendered ones.
+{
+  config,
+  lib,
+  pkgs,
+  ...
+}:
+let
+  cfg = config.services.hermes-gateway;
+  options = import ./options.nix { inherit lib pkgs; };
+  rules = import ./settings.nix;
+
+  hermes =
+    if cfg.hermesPackage != null then
+      "${pkgs.callPackage ./hermes.nix { } cfg.hermesPackage}/bin/hermes"
+    else
+      cfg.hermesExecutable;
+  profiles = rules.enabled cfg;
+
+  units = import ./units.nix {
+    scope = "user";
+    inherit (pkgs.stdenv.hostPlatform) system;
+    hermes-install = cfg.package;
+    # The host's systemd is not known here; newer ones read what the oldest does.
+    systemd = 252;
+    config = pkgs.writeText "hermes-gateway.toml" (rules.toml hermes profiles);
+    hermesVersion = if cfg.hermesPackage == null then null else lib.getVersion cfg.hermesPackage;
+  };
+
+  rendered = name: { source = "${units}/lib/systemd/user/${name}"; };
+  template = rendered "hermes-gateway@.service";
+in
+{
+  options.services.hermes-gateway = options.service {
+    scope = "user";
+    stateDir = "${config.home.homeDirectory}/.hermes";
+    stateDirText = lib.literalExpression ''"''${config.home.homeDirectory}/.hermes"'';
+  };
+
+  config = lib.mkIf cfg.enable {
+    assertions = rules.assertions {
+      inherit cfg;
+      system = false;
+    };
+
+    home.packages = [ cfg.package ];
+
+    xdg.configFile = lib.mapAttrs' (name: lib.nameValuePair "systemd/user/${name}") (
+      {
+        "hermes-gateway@.service" = template;
+        "hermes-gateway.target" = rendered "hermes-gateway.target";
+      }
+      // lib.concatMapAttrs (
+        name: profile:
+        let
+          unit = "hermes-gateway@${name}.service";
+          path = lib.makeBinPath (cfg.extraPackages ++ [ pkgs.gitMinimal ]);
+          environment = profile.environment // {
+            PATH = "${path}:%h/.nix-profile/bin:/etc/profiles/per-user/%u/bin:/run/current-system/sw/bin:/usr/local/bin:/usr/bin:/bin";
+          };
+        in
+        {
+          "${unit}.d/50-hermes-install.conf" = rendered "${unit}.d/50-hermes-install.conf";
+          "${unit}.d/60-home-manager.conf".text =
+            lib.generators.toINI
+              {
+                listsAsDuplicateKeys = true;
+                mkKeyValue = lib.generators.mkKeyValueDefault { } "=";
+              }
+              {
+                Service = profile.extraServiceConfig // {
+                  Environment = lib.mapAttrsToList (key: value: builtins.toJSON "${key}=${value}") environment;
+                };
+              };
+          "default.target.wants/${unit}" = template;
+          "hermes-gateway.target.wants/${unit}" = template;
+        }
+      ) profiles
+    );
+  };
+}

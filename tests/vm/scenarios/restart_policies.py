@@ -1,0 +1,85 @@
+"""Settings of a profile: when a gateway comes back, how far it is shut off, and credentials that it is handed."""
+
+import os
+import signal
+import time
+from pathlib import Path
+
+from check import check, equal
+from gateway import Profile, fresh_account
+from installer import install
+from systemd import Unit
+
+SECONDS = 120
+# Longer than a restart delay.
+PAUSE = 20
+
+CONFIGURATION = """
+[profiles.never]
+restart = "never"
+hardening = "relaxed"
+credentials = { token = "/etc/token" }
+
+[profiles.unless-killed]
+restart = "unless-killed"
+"""
+
+
+def confinement(pid: int) -> tuple[str, int]:
+    """no_new_privs, and how many filters of system calls a process has more than PID 1 (proc_pid_status(5))."""
+
+    def fields(pid: int) -> dict[str, str]:
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+        return {name: value.strip() for name, value in (line.split(":", 1) for line in lines)}
+
+    mine, first = fields(pid), fields(1)
+    return mine["NoNewPrivs"], int(mine["Seccomp_filters"]) - int(first["Seccomp_filters"])
+
+
+def stays_down(unit: Unit, number: int) -> None:
+    os.kill(unit.pid, number)
+    unit.until_active_state("failed")
+    time.sleep(PAUSE)
+    equal(f"{unit.name} after signal {number}", (unit.states[0], unit.restarts), ("failed", 0))
+    unit.systemctl("start")
+
+
+def comes_back(profile: Profile, unit: Unit, how: str) -> None:
+    pid = unit.pid
+    if how == "reload":
+        unit.systemctl("reload")
+    else:
+        os.kill(pid, signal.SIGSEGV)
+    profile.until_up(after=pid, seconds=90)
+    check(f"{unit.name} comes back after {how}", unit.pid not in (0, pid), unit.pid)
+
+
+def run() -> None:
+    settings = Path("/etc/hermes-install/config.toml")
+    settings.parent.mkdir()
+    settings.write_text(CONFIGURATION)
+    token = Path("/etc/token")
+    token.write_text("secret")
+    token.chmod(0o600)
+    fresh_account()
+    never, unless_killed = (Profile(name).make() for name in ("never", "unless-killed"))
+    for profile in (never, unless_killed):
+        equal(f"install of {profile.name} ends with", install(profile).code, 0)
+
+    unit = Unit(never.unit)
+    environment = Path(f"/proc/{unit.pid}/environ").read_bytes().split(b"\0")
+    directory = next(e.split(b"=", 1)[1].decode() for e in environment if e.startswith(b"CREDENTIALS_DIRECTORY="))
+    equal("the credential", Path(directory, "token").read_text(), "secret")
+    equal("no_new_privs and system call filters, relaxed", confinement(unit.pid), ("0", 0))
+    equal("what stays", [unit.show()[p] for p in ("ProtectSystem", "ProtectHome")], ["strict", "yes"])
+    stays_down(unit, signal.SIGSEGV)
+    never.until_up()
+    comes_back(never, unit, "reload")
+
+    unit = Unit(unless_killed.unit)
+    found = confinement(unit.pid)
+    check("no_new_privs and system call filters, strict", found[0] == "1" and found[1] > 0, found)
+    stays_down(unit, signal.SIGKILL)
+    unless_killed.until_up()
+    comes_back(unless_killed, unit, "a crash")
+    comes_back(unless_killed, unit, "reload")
