@@ -1,8 +1,8 @@
 """A stand-in for hermes: the gateway's files, signals and exit statuses, and nothing else.
 
 It speaks the protocol of hermes-agent 0.19: `gateway.lock` (flock), `gateway.pid`, `gateway_state.json` and
-`.gateway-takeover.json` (gateway/status.py), SIGINT for a planned stop, SIGTERM for one that nobody planned unless the takeover
-names us, SIGUSR1 for a planned restart (gateway/run.py).
+`.gateway-takeover.json` (gateway/status.py), SIGINT for a planned stop, SIGTERM for one that nobody planned unless the
+takeover names us, SIGUSR1 for a planned restart (gateway/run.py).
 """
 
 import fcntl

@@ -12,6 +12,7 @@ from lib import roots  # noqa: E402
 
 SUITE = "trixie"
 PACKAGES = ["nix-bin", "ca-certificates"]
+MOUNTS = ["src", "program", "nixpkgs", "home-manager"]
 CONFIGURATION = """experimental-features = nix-command flakes
 sandbox = false
 build-users-group =
@@ -29,10 +30,10 @@ def root(cache: Path) -> Path:
         roots.run("mmdebstrap", "--quiet", "--variant=apt", "--mode=root", include, SUITE, str(place))
         (place / "etc/nix").mkdir(exist_ok=True)
         (place / "etc/nix/nix.conf").write_text(CONFIGURATION)
-        for name in ("src", "program", "nixpkgs", "home-manager"):
+        for name in MOUNTS:
             (place / name).mkdir()
 
-    return roots.cached(cache, "root-nix", [SUITE, *PACKAGES, CONFIGURATION, Path(__file__).read_text()], build)
+    return roots.cached(cache, "root-nix", [SUITE, *PACKAGES, CONFIGURATION, *MOUNTS], build)
 
 
 class Failed(Exception):
@@ -45,9 +46,8 @@ class Nix:
     def __init__(self, view: roots.Overlay, program: Path, trees: dict[str, Path]) -> None:
         self.top = view.merged
         self.mounts = {"/program": program, **trees}
-        files = subprocess.run(
-            ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], cwd=TOP, capture_output=True, check=True
-        ).stdout
+        listed = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+        files = subprocess.run(listed, cwd=TOP, capture_output=True, check=True).stdout
         tar = ["tar", "--create", "--null", "--files-from=-", "--ignore-failed-read", "--warning=no-failed-read"]
         packed = subprocess.run(tar, cwd=TOP, input=files, capture_output=True, check=True).stdout
         subprocess.run(["tar", "--extract", f"--directory={self.top}/src", "--no-same-owner"], input=packed, check=True)

@@ -1,4 +1,4 @@
-"""The files of a NixOS that matter to the gateways, as its own build links them (nixos/lib/systemd-lib.nix, generateUnits)."""
+"""The files of a NixOS that matter to the gateways, as its own build links them (generateUnits of systemd-lib.nix)."""
 
 import shutil
 from pathlib import Path
