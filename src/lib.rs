@@ -9,12 +9,14 @@
 //! ```
 //!
 //! Pure: [`escape`], [`profile`], [`layout`], [`model`], [`render`], [`tree`], [`receipt`], [`plan`], [`unitfile`],
-//! [`runner`], [`lint`]. Reading: [`account`], [`host`], [`config`], [`observe`], [`process`], [`gateway`], [`realm`],
-//! [`unit`], [`census`], [`claim`], [`facts`], [`inherit`], [`migrate`], [`preflight`], [`desired`], [`watch`]. With
-//! effects: [`apply`] writes files, [`systemctl`] spawns programs, [`report`] prints; [`change`], [`removal`] and
-//! [`mend`] put them in order, the first after a [`handover`] where a profile has an old owner. [`launch`] and [`stop`]
-//! are what a unit runs, and stand apart from all that; a handover and a mend borrow the stop.
+//! [`runner`], [`lint`]. Reading: [`access`], [`account`], [`host`], [`config`], [`observe`], [`process`],
+//! [`gateway`], [`realm`], [`unit`], [`census`], [`claim`], [`facts`], [`remedy`], [`inherit`], [`migrate`],
+//! [`preflight`], [`desired`], [`watch`]. With effects: [`apply`] writes files, [`systemctl`] spawns programs,
+//! [`report`] prints; [`change`], [`removal`] and [`mend`] put them in order, the first after a [`handover`] where a
+//! profile has an old owner. [`launch`] and [`stop`] are what a unit runs, and stand apart from all that; a handover
+//! and a mend borrow the stop.
 
+pub mod access;
 pub mod account;
 pub mod apply;
 pub mod census;
@@ -43,6 +45,7 @@ pub mod process;
 pub mod profile;
 pub mod realm;
 pub mod receipt;
+pub mod remedy;
 pub mod removal;
 pub mod render;
 pub mod report;

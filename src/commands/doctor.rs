@@ -14,6 +14,7 @@ use crate::lint::{self, Finding, Severity, rules};
 use crate::mend::{self, Mender};
 use crate::preflight::refuse;
 use crate::profile::ProfileName;
+use crate::remedy;
 use crate::report::{self, Report};
 
 /// Look, and mend where that was asked for.
@@ -139,12 +140,12 @@ fn fix(args: &DoctorArgs, host: &Host, facts: &Facts, findings: &[Finding]) -> R
         quiet: false,
         json: args.json,
     };
-    let plan = mend::plan(host, findings);
+    let plan = remedy::plan(host, findings);
     for remedy in &plan.remedies {
-        report.step(format!("plan  {}", mend::describe(remedy)));
+        report.step(format!("plan  {}", remedy::describe(remedy)));
     }
     for remedy in &plan.barred {
-        report.warn(format!("only root can: {}", mend::describe(remedy)));
+        report.warn(format!("only root can: {}", remedy::describe(remedy)));
     }
     let mut failed = Vec::new();
     if !plan.remedies.is_empty() {

@@ -2,7 +2,8 @@
 
 use super::Severity::{Error, Note, Warning};
 use super::{Findings, Rule, edit, gateways, install};
-use crate::facts::{Facts, Obstacle, Reach};
+use crate::access::{Obstacle, Reach};
+use crate::facts::Facts;
 use crate::unit::{Origin, Unit};
 
 pub(super) const RULES: &[Rule] = &[

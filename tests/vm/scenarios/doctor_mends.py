@@ -1,4 +1,4 @@
-"""`doctor --fix` mends what is not a duplicate: permissions, owners, stale files, lingering; and leaves what is owned."""
+"""`doctor --fix` mends permissions, owners of files, stale files and lingering, and leaves a live gateway's files."""
 
 import json
 import os
@@ -79,7 +79,8 @@ def run() -> None:
     check("without one they are a finding", "stale-files" in rules(report), rules(report))
     code, report = doctor("--fix", "--yes")
     check("and --fix takes them away", "stale-files" not in rules(report), rules(report))
-    equal("what is left of them", [p.name for p in mine.home.glob(".gateway-*")] + [p.name for p in mine.home.glob("gateway.pid")], [])
+    left = [*mine.home.glob(".gateway-*"), *mine.home.glob("gateway.pid")]
+    equal("what is left of them", left, [])
     check("what a link led to is still there", Path("/etc/passwd").exists())
     backups = sorted(Path("/var/lib/hermes-install/backup").glob("doctor-*"))
     kept = [p.name for p in backups[-1].rglob("*") if p.is_symlink() or p.is_file()]
