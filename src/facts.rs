@@ -127,10 +127,14 @@ impl Facts {
         })
     }
 
+    /// The name under which `homes` has a home.
+    pub fn known_as<'a>(&'a self, home: &'a Path) -> &'a Path {
+        self.aliases.get(home).map_or(home, PathBuf::as_path)
+    }
+
     /// The home of a unit's first gateway, if it says which.
     pub fn home_of(&self, unit: &Unit) -> Option<&HomeFacts> {
-        let home = unit.home()?;
-        let home = self.aliases.get(home).map_or(home, PathBuf::as_path);
+        let home = self.known_as(unit.home()?);
         self.homes.iter().find(|h| h.home == home)
     }
 }

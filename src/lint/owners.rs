@@ -1,10 +1,12 @@
 //! Rules about who has a profile.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use super::Severity::{Error, Note, Warning};
 use super::{Findings, Remedy, Rule, UnitName, edit, gateways, install};
 use crate::facts::Facts;
+use crate::gateway::Home;
 use crate::launch::{name, stop_command};
 use crate::unit::{Origin, Unit};
 
@@ -88,17 +90,15 @@ fn preference(unit: &Unit) -> (u8, bool) {
 }
 
 fn duplicates(facts: &Facts, findings: &mut Findings) {
-    for known in &facts.homes {
-        let home = known.home.as_path();
-        let mut units: Vec<&Unit> = gateways(facts)
-            .map(|(unit, _)| unit)
-            .filter(|unit| unit.how().is_some())
-            .filter(|unit| {
-                unit.runners.iter().any(|r| {
-                    r.home.as_deref() == Some(home) || is_same(facts, r.home.as_deref(), home)
-                })
-            })
-            .collect();
+    let mut of_home: BTreeMap<&Path, Vec<&Unit>> = BTreeMap::new();
+    for (unit, _) in gateways(facts).filter(|(unit, _)| unit.how().is_some()) {
+        let homes = unit.runners.iter().filter_map(|r| r.home.as_deref());
+        let homes: BTreeSet<&Path> = homes.map(|home| facts.known_as(home)).collect();
+        for home in homes {
+            of_home.entry(home).or_default().push(unit);
+        }
+    }
+    for (home, mut units) in of_home {
         units.sort_by_key(|unit| preference(unit));
         let Some((keep, others)) = units.split_first() else {
             continue;
@@ -135,7 +135,8 @@ fn duplicates(facts: &Facts, findings: &mut Findings) {
 /// A gateway of a home that units have, which runs in none of them.
 fn stray(facts: &Facts, home: &Path, units: &[&Unit], findings: &mut Findings) {
     for gateway in &facts.census.gateways {
-        let is_here = matches!(&gateway.home, crate::gateway::Home::Known(h) if is_same(facts, Some(h), home));
+        let is_here =
+            matches!(&gateway.home, Home::Known(theirs) if facts.known_as(theirs) == home);
         let unit = gateway
             .process
             .unit()
@@ -157,13 +158,6 @@ fn stray(facts: &Facts, home: &Path, units: &[&Unit], findings: &mut Findings) {
                 .home(home);
         }
     }
-}
-
-/// Whether a home is the same as one of the known ones, by the names under which units and gateways have it.
-fn is_same(facts: &Facts, theirs: Option<&Path>, home: &Path) -> bool {
-    theirs.is_some_and(|theirs| {
-        theirs == home || facts.aliases.get(theirs).is_some_and(|h| h == home)
-    })
 }
 
 fn follows_active(facts: &Facts, findings: &mut Findings) {
