@@ -13,7 +13,7 @@ from gateway import CONFIG, Profile, fresh_account
 from installer import broken_hermes, difference, hermes_install, install, snapshot, status
 from systemd import Unit
 
-HERMES = ["0.19.0", "0.15.2", "0.13.0"]
+HERMES = ["0.19.0", "0.15.2"]
 SECONDS = 120
 
 

@@ -11,7 +11,8 @@ from check import check, contains, equal, measured
 from installer import Run, broken_hermes, difference, hermes_install, snapshot
 from systemd import Unit
 
-HERMES = ["0.19.0", "0.18.2", "0.17.0", "0.16.0", "0.15.2", "0.13.0"]
+# One of each kind of unit that upstream made; `--hermes` takes the others.
+HERMES = ["0.19.0", "0.16.0", "0.15.2"]
 SECONDS = 180
 DATA = "home/alice/.hermes"
 
