@@ -275,7 +275,8 @@ impl Change<'_> {
         let _ = manager.verb("reset-failed", &units);
         let verb = if is_active { "restart" } else { "start" };
         self.report.step(format!("{verb}ing `{unit}`"));
-        manager.verb(verb, &units)?;
+        // A main process that ends at once may or may not fail the start itself (Type=exec); what it said tells more.
+        let refused = manager.verb(verb, &units).err();
         let mut told = 0;
         let begin = Instant::now();
         let end = watch(&manager, unit, home, |elapsed| {
@@ -295,6 +296,9 @@ impl Change<'_> {
                 Ok(Some((pid, begin + after)))
             }
             Started::Failed { why, invocation } => {
+                if let Some(refused) = refused.filter(|_| invocation.is_empty()) {
+                    return Err(refused);
+                }
                 let lines = manager.journal(unit, &invocation, 15);
                 let journal: String = lines.iter().map(|l| format!("\n  | {l}")).collect();
                 bail!("`{unit}` {why}; its last journal lines:{journal}")
