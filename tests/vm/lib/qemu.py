@@ -7,15 +7,19 @@ without udev and initrd boots in about 15 s.
 
 import os
 import shutil
+import struct
 import subprocess
 import tempfile
 from pathlib import Path
 
-from . import container, roots
+from . import roots
 from .case import Case
 
 # How much longer than in a container a scenario may wait.
 PATIENCE = 10
+
+# Seconds after which a boot that hangs is ended; the longest scenario takes six minutes on a busy machine.
+ENDED = 1200
 
 # Units that find or wait for hardware, and that no scenario needs.
 MASKED = [
@@ -32,10 +36,15 @@ MASKED = [
     "sys-kernel-debug.mount",
     "sys-kernel-tracing.mount",
     "systemd-binfmt.service",
+    "systemd-modules-load.service",
 ]
 
+# Namespaces of a disk come up in any order (Linux 6.12), so the root is named by its partition, the others by label.
+SIGNATURE = 0x68657221
+START = 2048
+
 KERNEL_ARGUMENTS = (
-    "root=/dev/nvme0n1 rw console=ttyS0 quiet panic=-1 mitigations=off audit=0 nowatchdog tsc=reliable"
+    f"root=PARTUUID={SIGNATURE:08x}-01 rootwait rw console=ttyS0 quiet panic=-1 mitigations=off audit=0 nowatchdog tsc=reliable"
     " clocksource=tsc random.trust_cpu=on net.ifnames=0 systemd.show_status=0"
 )
 
@@ -47,9 +56,9 @@ Before=vmcheck.service
 [Service]
 Type=oneshot
 RemainAfterExit=yes
-ExecStart=mount -o ro /dev/nvme0n2 /vmcheck
-ExecStart=mount -o ro /dev/nvme0n3 /opt/hermes
-ExecStart=mount /dev/nvme0n4 /vmcheck-out
+ExecStart=mount -o ro LABEL=harness /vmcheck
+ExecStart=mount -o ro LABEL=environment /opt/hermes
+ExecStart=mount LABEL=found /vmcheck-out
 """
 
 
@@ -67,8 +76,8 @@ def run(case: Case) -> int:
         work = Path(scratch)
         system, harness, found = work / "system.img", work / "harness.img", work / "found.img"
         roots.run("cp", "--sparse=always", "--reflink=auto", str(_system(case.cache, case.suite)), str(system))
-        _filesystem(harness, case.harness, 64)
-        _filesystem(found, case.out, 256)
+        _filesystem(harness, case.harness, 64, "harness")
+        _filesystem(found, case.out, 256, "found")
         disks = [system, harness, _environment(case.cache, case.suite, case.hermes), found]
         for boot in range(1, case.scenario.boots + 1):
             _boot(case, disks, boot)
@@ -97,7 +106,7 @@ def _boot(case: Case, disks: list[Path], boot: int) -> None:
     ]
     try:
         done = subprocess.run(
-            command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=container.PATIENCE * PATIENCE
+            command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=ENDED
         )
     except subprocess.TimeoutExpired:
         return
@@ -127,9 +136,14 @@ def _system(cache: Path, suite: str) -> Path:
             (units / "vmcheck-disks.service").write_text(DISKS)
             (units / "vmcheck.service.requires").mkdir()
             (units / "vmcheck.service.requires/vmcheck-disks.service").symlink_to("../vmcheck-disks.service")
-            _filesystem(place, view.merged, 3072)
+            _filesystem(place, view.merged, 3072, "system", START * 512)
+        # A master boot record with one partition and the signature that names it.
+        entry = struct.pack("<BBBBBBBBII", 0, 0, 0, 0, 0x83, 0, 0, 0, START, (3072 << 11) - START)
+        with place.open("r+b") as image:
+            image.seek(440)
+            image.write(struct.pack("<IH", SIGNATURE, 0) + entry + bytes(48) + b"\x55\xaa")
 
-    return roots.cached(cache, f"system-{suite}", [str(root), DISKS], build)
+    return roots.cached(cache, f"system-{suite}", [str(root), DISKS, str(SIGNATURE)], build)
 
 
 def _environment(cache: Path, suite: str, version: str) -> Path:
@@ -140,13 +154,15 @@ def _environment(cache: Path, suite: str, version: str) -> Path:
         tree = place.with_name("tree")
         tree.mkdir()
         shutil.copytree(environment, tree / version, symlinks=True)
-        _filesystem(place, tree, 1024)
+        _filesystem(place, tree, 1024, "environment")
 
-    return roots.cached(cache, f"disk-{version}-{suite}", [str(environment)], build)
+    return roots.cached(cache, f"disk-{version}-{suite}", [str(environment), "environment"], build)
 
 
-def _filesystem(image: Path, tree: Path, megabytes: int) -> None:
-    """An ext4 file system of this size with a tree in it."""
+def _filesystem(image: Path, tree: Path, megabytes: int, label: str, offset: int = 0) -> None:
+    """An ext4 file system with this label and a tree in it, in an image of this size."""
     with image.open("wb") as file:
         os.truncate(file.fileno(), megabytes << 20)
-    roots.run("mke2fs", "-q", "-t", "ext4", "-E", "root_owner=0:0", "-d", str(tree), str(image))
+    options = f"root_owner=0:0,offset={offset}"
+    blocks = f"{((megabytes << 20) - offset) >> 10}k"
+    roots.run("mke2fs", "-q", "-t", "ext4", "-L", label, "-E", options, "-d", str(tree), str(image), blocks)
