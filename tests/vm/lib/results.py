@@ -1,7 +1,6 @@
 """What the scenarios found: a line while they run, results.json and a Markdown table at the end."""
 
 import json
-import sys
 from collections import Counter
 from dataclasses import asdict, dataclass, field
 from datetime import date
@@ -75,7 +74,7 @@ class Record:
             file.write(json.dumps(asdict(result)) + "\n")
 
 
-def write(out: Path, results: list[Result], seconds: float) -> None:
+def write(out: Path, results: list[Result]) -> None:
     """results.json, table.md and, when cells of the matrix were played, matrix.md."""
     results = sorted(results, key=lambda r: r.name)
     (out / "results.json").write_text(json.dumps([asdict(r) for r in results], indent=2) + "\n")
@@ -86,7 +85,7 @@ def write(out: Path, results: list[Result], seconds: float) -> None:
     (out / "table.md").write_text("\n".join(lines) + "\n")
     cells = [r for r in results if "@" in r.scenario]
     if cells:
-        (out / "matrix.md").write_text(_matrix(cells, seconds))
+        (out / "matrix.md").write_text(_matrix(cells))
 
 
 INTRODUCTION = """# The takeover matrix
@@ -98,16 +97,18 @@ a unit, which is enabled and not running. [tests/vm/README.md](../tests/vm/READM
 """
 
 
-def _matrix(cells: list[Result], seconds: float) -> str:
+def _matrix(cells: list[Result]) -> str:
     """The verdicts counted, then a table for each suite: events and who ran at first downwards, gateways across."""
-    command = " ".join([Path(sys.argv[0]).name, *sys.argv[1:]])
-    lines = [INTRODUCTION, f"Made by `{command}` on {date.today()}: {len(cells)} cells, {seconds / 60:.0f} minutes.", ""]
+    suites = sorted({r.suite for r in cells})
+    command = " ".join(["tests/vm/run --set matrix", *(f"--suite {suite}" for suite in suites)])
+    hours = sum(r.seconds for r in cells) / 3600
+    lines = [INTRODUCTION, f"`{command}`, {date.today()}: {len(cells)} cells, {hours:.0f} hours if one had been played after the other.", ""]
     for policy, firsts in FIRSTS.items():
         words = Counter(_verdict(r) for r in cells if r.scenario.split("@")[1] in firsts)
         if words:
             lines.append(f"* {policy}: " + ", ".join(f"{number} {word}" for word, number in words.most_common()))
     versions = sorted({r.hermes for r in cells}, key=lambda v: [int(n) for n in v.split(".")])
-    for suite in sorted({r.suite for r in cells}):
+    for suite in suites:
         lines += ["", f"## {suite}", "", f"| event | first | {' | '.join(versions)} |", "|---|---|" + "---|" * len(versions)]
         found = {(r.scenario, r.hermes): _word(r) for r in cells if r.suite == suite}
         for name in sorted({name for name, _ in found}, key=_order):
