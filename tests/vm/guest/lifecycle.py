@@ -108,6 +108,20 @@ def change_version(
     )
 
 
+def up_and_down(manager: Manager) -> list[Profile]:
+    """The version before, the new one and the one before again, under two gateways, one of them busy, and a stopped one."""
+    first_install(manager, manager.versions.before)
+    default, coder, idle = Profile("default").make(), Profile("coder").make(), Profile("idle").make()
+    coder.make_busy(8642)
+    for profile in (default, coder, idle):
+        set_up(profile)
+    Unit(idle.unit).systemctl("stop")
+    coder.keep_busy()
+    change_version(manager, manager.versions.new, up=[default, coder], down=[idle])
+    change_version(manager, manager.versions.before, up=[default, coder], down=[idle])
+    return [default, coder, idle]
+
+
 def removed(profiles: list[Profile]) -> None:
     """After a removal: everything stopped as planned, nothing failed, data and configuration there."""
     for p in profiles:

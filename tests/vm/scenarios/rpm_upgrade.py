@@ -2,10 +2,8 @@
 
 import lifecycle
 from check import check, equal
-from gateway import Profile
 from installer import difference
 from package import Dnf
-from systemd import Unit
 
 PACKAGES = ["rpm"]
 SECONDS = 150
@@ -14,20 +12,11 @@ SECONDS = 150
 def run() -> None:
     dnf = Dnf()
     dnf.set_up()
-    lifecycle.first_install(dnf, dnf.versions.before)
-    default, coder, idle = Profile("default").make(), Profile("coder").make(), Profile("idle").make()
-    coder.make_busy(8642)
-    for profile in (default, coder, idle):
-        lifecycle.set_up(profile)
-    Unit(idle.unit).systemctl("stop")
-    coder.keep_busy()
-
-    lifecycle.change_version(dnf, dnf.versions.new, up=[default, coder], down=[idle])
-    lifecycle.change_version(dnf, dnf.versions.before, up=[default, coder], down=[idle])
+    profiles = lifecycle.up_and_down(dnf)
 
     before = lifecycle.configuration()
     dnf.remove()
-    lifecycle.removed([default, coder, idle])
+    lifecycle.removed(profiles)
     gone = difference(before, lifecycle.configuration())
     equal("configuration beside enablement that changed", [d for d in gone if ".target.wants" not in d], [])
     check("a removal disables all instances, as it does on rpm distributions", len(gone) >= 3, gone)
@@ -35,5 +24,5 @@ def run() -> None:
     # An rpm distribution starts nothing by itself, and what was configured is still there.
     dnf.install(dnf.versions.new)
     equal("instances that are not at rest", lifecycle.instances(), [])
-    for profile in (default, coder, idle):
+    for profile in profiles:
         lifecycle.set_up(profile)
