@@ -341,7 +341,7 @@ pub fn version(account: &Account, hermes: &Path) -> Result<Version> {
         nix::unistd::chown(&scratch, Some(account.uid.into()), Some(account.gid.into()))?;
         let scratch = scratch.to_string_lossy();
         let env = [("HERMES_HOME", &*scratch), ("HOME", &*scratch)];
-        let argv = ["timeout", "60", &*hermes.to_string_lossy(), "--version"].map(str::to_owned);
+        let argv = ["timeout", "300", &*hermes.to_string_lossy(), "--version"].map(str::to_owned);
         let argv: Vec<&OsStr> = argv.iter().map(OsStr::new).collect();
         anyhow::Ok(systemctl::run_as(account, &env, &argv)?)
     })();
