@@ -6,6 +6,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::layout::{Layout, SYSTEMD_FLOOR, Scope};
 use crate::profile::ProfileName;
+use crate::report::Report;
 
 /// Run Hermes gateways under systemd, safely: one gateway per profile, restarted when it crashes, left alone when it
 /// was stopped or replaced.
@@ -91,6 +92,16 @@ pub struct OutputArgs {
     /// Report as JSON on standard output
     #[arg(long)]
     pub json: bool,
+}
+
+impl OutputArgs {
+    /// How this run talks.
+    pub fn report(&self) -> Report {
+        Report {
+            quiet: self.quiet,
+            json: self.json,
+        }
+    }
 }
 
 /// Settings of the profiles to install.

@@ -21,10 +21,7 @@ pub fn install(args: &InstallArgs) -> Result<u8> {
 
 /// Install, or adopt, which may stop gateways that were started by hand.
 pub(super) fn run(args: &InstallArgs, adopts: bool) -> Result<u8> {
-    let report = Report {
-        quiet: args.output.quiet,
-        json: args.output.json,
-    };
+    let report = args.output.report();
     let host = Host::new(args.scope.scope(), args.scope.root.as_deref())?;
     if adopts && !host.is_live() {
         refuse!("nothing runs in an image, so there is nothing to adopt; leave out `--root`");

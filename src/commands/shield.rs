@@ -23,10 +23,7 @@ use crate::unit::{Origin, Unit};
 
 /// Put shields up, or take them away.
 pub fn shield(args: &ShieldArgs) -> Result<u8> {
-    let report = Report {
-        quiet: args.output.quiet,
-        json: args.output.json,
-    };
+    let report = args.output.report();
     let host = Host::new(args.scope.scope(), args.scope.root.as_deref())?;
     let _lock = Lock::take(&host.lock_directory())?;
     let receipt = read_receipt(&host)?;

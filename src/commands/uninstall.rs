@@ -17,10 +17,7 @@ use crate::report::{self, Report};
 
 /// Remove some profiles' units, or everything.
 pub fn uninstall(args: &UninstallArgs) -> Result<u8> {
-    let report = Report {
-        quiet: args.output.quiet,
-        json: args.output.json,
-    };
+    let report = args.output.report();
     let host = Host::new(args.scope.scope(), args.scope.root.as_deref())?;
     let _lock = Lock::take(&host.lock_directory())?;
     let receipt = read_receipt(&host)?;

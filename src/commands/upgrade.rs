@@ -11,14 +11,11 @@ use crate::host::Host;
 use crate::observe::{Actual, look, observe};
 use crate::plan::plan;
 use crate::preflight::{refuse, systemd_level};
-use crate::report::{self, Report};
+use crate::report;
 
 /// Bring a host up to this version.
 pub fn upgrade(args: &UpgradeArgs) -> Result<u8> {
-    let report = Report {
-        quiet: args.output.quiet,
-        json: args.output.json,
-    };
+    let report = args.output.report();
     let host = Host::new(args.scope.scope(), args.scope.root.as_deref())?;
     let _lock = Lock::take(&host.lock_directory())?;
     let receipt = read_receipt(&host)?;
