@@ -45,12 +45,12 @@ def first_install(manager: Manager, version: str) -> None:
 
 def set_up(profile: Profile) -> None:
     """A profile is set up with the package's units used in place: the drop-in and the links are all that comes."""
-    before = snapshot("var/lib/hermes", "var/lib/hermes-install")
+    before = snapshot("var")
     begin = time.monotonic()
     done = hermes_install("--profile", profile.name, "--hermes", HERMES)
     measured(f"seconds until {profile.name} runs", round(time.monotonic() - begin, 1))
     equal(f"hermes-install for {profile.name} ends with", done.code, 0)
-    came = [d.split(":")[0] for d in difference(before, snapshot("var/lib/hermes", "var/lib/hermes-install"))]
+    came = [d.split(":")[0] for d in difference(before, snapshot("var"))]
     strange = [p for p in came if ".target.wants" not in p and f"{profile.unit}.d" not in p]
     equal("what else was written", strange, [])
     runs(profile)
@@ -139,8 +139,12 @@ def failed_units() -> list[str]:
 
 
 def configuration() -> dict[str, str]:
-    """The host without what the package and its manager own, and without the data of gateways."""
-    return snapshot("usr", "var/lib/hermes/", "var/lib/dpkg", "var/lib/apt", "var/lib/rpm", "var/lib/dnf")
+    """The host without what the package and its manager own, and without the data of gateways.
+
+    Of /var only what is ours: a distribution's services write there all the time.
+    """
+    seen = snapshot("usr", "var/lib/hermes/")
+    return {path: kind for path, kind in seen.items() if not path.startswith("/var/") or path.startswith("/var/lib/hermes")}
 
 
 def instances() -> list[str]:

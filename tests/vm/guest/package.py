@@ -2,12 +2,14 @@
 
 import os
 import re
+import shutil
 import subprocess
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
 
-from installer import Run
+from check import measured
+from installer import Run, shell
 
 NAME = "hermes-gateway"
 
@@ -106,12 +108,10 @@ class Apt(Manager):
         return sorted(path for path in listed if not Path(path).is_dir() or Path(path).is_symlink())
 
 
-class Dnf(Manager):
-    """dnf and rpm; on Debian, with a seed package that stands for what an rpm distribution has."""
+class Rpm(Manager):
+    """What dnf and zypper have in common."""
 
     REPOSITORY = Path("/vmcheck/packages/rpm")
-    SEED = Path(__file__).parent / "seed"
-    LIBRARIES = Path("/usr/lib/x86_64-linux-gnu")
 
     @property
     def versions(self) -> Versions:
@@ -121,40 +121,17 @@ class Dnf(Manager):
         return Versions(before, new)
 
     def set_up(self) -> None:
-        Path("/etc/yum.repos.d").mkdir(exist_ok=True)
+        if self.run("rpm", "-q", "--whatprovides", "systemd", check=False).code != 0:
+            print("a seed package stands for the distribution: this shows scriptlets, files and transactions, not Fedora")
+            self.run(str(Path(__file__).parent / "seed/install"))
+        release = Path("/etc/os-release").read_text()
+        system = re.search(r'^PRETTY_NAME="?([^"\n]*)', release, re.M)[1]
+        selinux = shell("getenforce").strip() if shutil.which("getenforce") else "absent"
+        by = shell("rpm", "-q", "--whatprovides", "systemd").strip()
+        measured("system", f"{system}, Linux {os.uname().release}, systemd of {by}, SELinux {selinux}")
+        self.REPOSITORIES.mkdir(parents=True, exist_ok=True)
         repository = f"[hermes]\nname=hermes\nbaseurl=file://{self.REPOSITORY}\ngpgcheck=0\n"
-        Path("/etc/yum.repos.d/hermes.repo").write_text(repository)
-        # Where dnf keeps it; Debian's rpm has another place, in the home of whoever calls it.
-        Path("/etc/rpm").mkdir(exist_ok=True)
-        Path("/etc/rpm/macros").write_text("%_dbpath /var/lib/rpm\n")
-        self._seed()
-
-    def _seed(self) -> None:
-        """Declare what is there: systemd, the shell, the versions of glibc's symbols; bring what is not."""
-        print("a seed package stands for the distribution: this shows scriptlets, files and transactions, not Fedora")
-        names = ("libc.so.6", "libgcc_s.so.1", "libm.so.6", "ld-linux-x86-64.so.2")
-        libraries = [self.LIBRARIES / name for name in names]
-        elfdeps = ("/usr/lib/rpm/elfdeps", "--provides")
-        provided = subprocess.run([*elfdeps, *libraries], check=True, capture_output=True, text=True).stdout
-        spec = Path("/tmp/seed.spec")
-        lines = [f"Provides: {name}" for name in sorted({"rtld(GNU_HASH)", *provided.splitlines()})]
-        spec.write_text((self.SEED / "seed.spec").read_text().replace("%{provided}", "\n".join(lines)))
-        systemd = re.search(r"systemd (\d+)", self.run("systemctl", "--version").out)
-        define = (f"systemd_version {systemd[1]}", f"helper {self.SEED}/systemd-update-helper", "_topdir /tmp/seed")
-        self.run("rpmbuild", "-bb", "--quiet", *(f"--define={d}" for d in define), str(spec))
-        self.run("rpm", "--install", *map(str, Path("/tmp/seed/RPMS").rglob("*.rpm")))
-
-    def dnf(self, *args: str, check: bool = True) -> Run:
-        """dnf, which asks nothing."""
-        return self.run("dnf", "-y", "--releasever=1", "--setopt=plugins=0", *args, check=check)
-
-    def install(self, version: str, *, check: bool = True) -> Run:
-        now = self.installed()
-        verb = "install" if now is None else "upgrade" if version == self.versions.new else "downgrade"
-        return self.dnf(verb, f"{NAME}-{version}", check=check)
-
-    def remove(self) -> Run:
-        return self.dnf("remove", NAME)
+        (self.REPOSITORIES / "hermes.repo").write_text(repository)
 
     def purge(self) -> Run:
         return self.remove()
@@ -166,3 +143,46 @@ class Dnf(Manager):
     def files(self) -> list[str]:
         listed = self.run("rpm", "-ql", NAME).out.splitlines()
         return sorted(path for path in listed if not Path(path).is_dir() or Path(path).is_symlink())
+
+
+class Dnf(Rpm):
+    """dnf 4 or 5."""
+
+    REPOSITORIES = Path("/etc/yum.repos.d")
+    # There is no network, so the distribution's own repositories are left alone.
+    OPTIONS = ("-y", "--repo=hermes", "--releasever=1", "--setopt=plugins=0")
+
+    def dnf(self, *args: str, check: bool = True) -> Run:
+        """dnf, which asks nothing."""
+        return self.run("dnf", *self.OPTIONS, *args, check=check)
+
+    def install(self, version: str, *, check: bool = True) -> Run:
+        now = self.installed()
+        verb = "install" if now is None else "upgrade" if version == self.versions.new else "downgrade"
+        return self.dnf(verb, f"{NAME}-{version}", check=check)
+
+    def remove(self) -> Run:
+        return self.dnf("remove", NAME)
+
+
+class Zypper(Rpm):
+    """zypper, which openSUSE has."""
+
+    # Not where the distribution's own are, which would need a network.
+    REPOSITORIES = Path("/etc/vmcheck-repositories")
+
+    def zypper(self, *args: str) -> Run:
+        """zypper, which asks nothing."""
+        options = ("--non-interactive", "--no-gpg-checks", f"--reposd-dir={self.REPOSITORIES}")
+        return self.run("zypper", *options, *args)
+
+    def install(self, version: str) -> Run:
+        return self.zypper("install", "--oldpackage", "--no-recommends", f"{NAME}={version}")
+
+    def remove(self) -> Run:
+        return self.zypper("remove", NAME)
+
+
+def rpm_manager() -> Rpm:
+    """The one that the distribution has."""
+    return Dnf() if shutil.which("dnf") else Zypper()

@@ -9,7 +9,10 @@ from .scenario import Scenario
 
 @dataclass(frozen=True)
 class Case:
-    """What a backend needs to play it. `harness` holds the guest's files and the program; results go below `results`."""
+    """What a backend needs to play it. `harness` holds the guest's files and the program; results go below `results`.
+
+    Of a cloud image that the run was given, `suite` is the name.
+    """
 
     scenario: Scenario
     suite: str
@@ -18,6 +21,7 @@ class Case:
     cache: Path
     harness: Path
     results: Path
+    image: Path | None = None
 
     @property
     def name(self) -> str:

@@ -49,7 +49,7 @@ def _boot(case: Case, view: roots.Overlay, boot: int) -> None:
         *("systemd-nspawn", "--quiet", f"--directory={view.merged}", f"--machine={machine}"),
         *("--hostname=vmguest", "--boot", "--register=no", "--keep-unit", "--private-network"),
         *("--capability=all", "--system-call-filter=bpf", "--link-journal=no", "--resolv-conf=off"),
-        *("--timezone=off", "--console=pipe", f"--setenv=VMCHECK_BOOT={boot}"),
+        *("--timezone=off", "--console=pipe"),
         f"--bind-ro={case.harness}:/vmcheck",
         f"--bind={case.out}:/vmcheck-out",
         f"--bind-ro={environment}:/opt/hermes/{case.hermes}",

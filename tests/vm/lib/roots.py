@@ -35,6 +35,7 @@ PACKAGES = [
     "systemd",
     "systemd-sysv",
     "util-linux",
+    "zypper",
 ]
 
 # A login without a password or a terminal, so that a scenario can be a user with a real session.
@@ -44,17 +45,27 @@ session required pam_unix.so
 session required pam_systemd.so
 """
 
+# Who the scenarios are when they are not root.
+USER = "alice"
+
 UNIT = """[Unit]
 Description=One scenario
 After=multi-user.target
+# In a virtual machine.
+Wants=vmcheck-disks.service
 SuccessAction=exit
 FailureAction=exit
 [Service]
 Type=exec
-ExecStart=/usr/bin/python3 -B /vmcheck/guest/main.py
+ExecStart=%PYTHON% -B /vmcheck/guest/main.py
 StandardOutput=file:/vmcheck-out/log
 StandardError=inherit
 """
+
+
+def unit(python: str = "/usr/bin/python3") -> str:
+    """The unit of a scenario; root and this Python run it."""
+    return UNIT.replace("%PYTHON%", python)
 
 
 def default_cache() -> Path:
@@ -69,30 +80,30 @@ def root(cache: Path, suite: str) -> Path:
     """A Debian root with systemd as its init."""
 
     def build(place: Path) -> None:
-        hooks = [
-            'rm -rf "$1"/var/lib/apt/lists/* "$1"/var/cache/apt/* "$1"/etc/resolv.conf',
-            ': > "$1"/etc/machine-id',
-        ]
-        run(
-            "mmdebstrap",
-            "--quiet",
-            "--variant=apt",
-            "--mode=root",
-            f"--include={','.join(PACKAGES)}",
-            *(f"--customize-hook={hook}" for hook in hooks),
-            suite,
-            str(place),
-        )
+        bootstrap(place, suite, PACKAGES)
         (place / "etc/pam.d/vmcheck").write_text(PAM)
-        (place / "etc/systemd/system/vmcheck.service").write_text(UNIT)
+        (place / "etc/systemd/system/vmcheck.service").write_text(unit())
         wants = place / "etc/systemd/system/multi-user.target.wants"
         wants.mkdir(exist_ok=True)
         (wants / "vmcheck.service").symlink_to("../vmcheck.service")
         for name in ("vmcheck", "vmcheck-out", "opt/hermes"):
             (place / name).mkdir()
-        run("chroot", str(place), "useradd", "--create-home", "--shell=/bin/bash", "alice")
+        run("chroot", str(place), "useradd", "--create-home", "--shell=/bin/bash", USER)
 
     return cached(cache, f"root-{suite}", [suite, *PACKAGES, PAM, UNIT, Path(__file__).read_text()], build)
+
+
+def bootstrap(place: Path, suite: str, packages: list[str]) -> None:
+    """Install a Debian with these packages into a directory."""
+    hooks = [
+        'rm -rf "$1"/var/lib/apt/lists/* "$1"/var/cache/apt/* "$1"/etc/resolv.conf',
+        ': > "$1"/etc/machine-id',
+    ]
+    run(
+        *("mmdebstrap", "--quiet", "--variant=apt", "--mode=root", f"--include={','.join(packages)}"),
+        *(f"--customize-hook={hook}" for hook in hooks),
+        *(suite, str(place)),
+    )
 
 
 def environment(cache: Path, suite: str, version: str) -> Path:
@@ -173,6 +184,9 @@ def overlay(lower: Path) -> Iterator[Overlay]:
 
 def run(*command: str, env: dict[str, str] | None = None) -> None:
     """Run a program; show what it said when it fails."""
-    done = subprocess.run(command, env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    try:
+        done = subprocess.run(command, env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    except FileNotFoundError as e:
+        raise RuntimeError(f"{command[0]} is not installed; .ci/run at the top of the tree names Debian's packages") from e
     if done.returncode != 0:
         raise RuntimeError(f"{' '.join(command)} failed ({done.returncode}):\n{done.stdout}{done.stderr}")

@@ -3,7 +3,7 @@
 from check import equal
 from gateway import Profile
 from lifecycle import first_install, link_hermes, runs, set_up
-from package import Dnf
+from package import rpm_manager
 from systemd import Unit, systemctl
 
 PACKAGES = ["rpm"]
@@ -11,10 +11,10 @@ SECONDS = 60
 
 
 def run() -> None:
-    dnf = Dnf()
-    dnf.set_up()
-    first_install(dnf, dnf.versions.new)
-    equal("what differs from the package", dnf.run("rpm", "--verify", "hermes-gateway").out, "")
+    manager = rpm_manager()
+    manager.set_up()
+    first_install(manager, manager.versions.new)
+    equal("what differs from the package", manager.run("rpm", "--verify", "hermes-gateway").out, "")
     set_up(Profile("default").make())
 
     link_hermes()

@@ -7,8 +7,8 @@ import lifecycle
 import wait
 from check import check, equal
 from gateway import Profile
-from installer import install
-from package import NAME, Dnf
+from installer import install, shell
+from package import NAME, Rpm, rpm_manager
 from systemd import Unit
 
 PACKAGES = ["rpm"]
@@ -16,13 +16,15 @@ SECONDS = 80
 
 
 def run() -> None:
-    dnf = Dnf()
-    dnf.set_up()
-    lifecycle.first_install(dnf, dnf.versions.new)
+    manager = rpm_manager()
+    manager.set_up()
+    lifecycle.first_install(manager, manager.versions.new)
     default, idle = Profile("default").make(), Profile("idle").make()
     mine = Profile("coder", user="alice", root="/home/alice/.hermes").make()
     lifecycle.set_up(default)
     equal("installing one that is not started ends with", install(idle, "--no-start").code, 0)
+    # As root, as a system without polkit lets nobody do it for themselves.
+    shell("loginctl", "enable-linger", "alice")
     equal("installing as alice ends with", install(mine, user="alice").code, 0)
     theirs = Unit(mine.unit, user="alice")
     units = [Unit(default.unit), Unit(idle.unit), theirs]
@@ -41,10 +43,10 @@ def run() -> None:
         ("PREUN", 1, "before an upgrade takes the old files"),
         ("POSTUN", 0, "after a removal"),
     ]:
-        scriptlet(dnf, tag, count)
+        scriptlet(manager, tag, count)
         equal(f"what changes {when}", (state(), pwd.getpwnam("hermes")), (before, account))
 
-    scriptlet(dnf, "POSTUN", 1)
+    scriptlet(manager, "POSTUN", 1)
     equal("what changes at once after an upgrade", state(), before)
     for verb in ("system-restart", "user-restart"):
         subprocess.run(["/usr/lib/systemd/systemd-update-helper", verb], check=True)
@@ -54,7 +56,7 @@ def run() -> None:
     equal("gateways on it", idle.gateways(), [])
     equal("starts of the others", [Unit(default.unit).starts(), theirs.starts()], [2, 2])
 
-    scriptlet(dnf, "PREUN", 0)
+    scriptlet(manager, "PREUN", 0)
     equal("gateways of the system's manager after the scriptlet of a removal", default.gateways(), [])
     wait.until("the gateway of alice to end", lambda: not mine.gateways())
     equal("who is enabled", [enabled for _, enabled in state()], ["disabled"] * 3)
@@ -62,7 +64,7 @@ def run() -> None:
     check("nothing failed", not lifecycle.failed_units(), lifecycle.failed_units())
 
 
-def scriptlet(dnf: Dnf, tag: str, count: int) -> None:
+def scriptlet(manager: Rpm, tag: str, count: int) -> None:
     """Run one as rpm does: by /bin/sh, with the number of versions that will be installed."""
-    text = dnf.run("rpm", "-q", "--qf", f"%{{{tag}}}", NAME).out
-    equal(f"%{tag} {count} ends with", dnf.run("/bin/sh", "-c", text, tag, str(count)).code, 0)
+    text = manager.run("rpm", "-q", "--qf", f"%{{{tag}}}", NAME).out
+    equal(f"%{tag} {count} ends with", manager.run("/bin/sh", "-c", text, tag, str(count)).code, 0)
