@@ -317,10 +317,15 @@ pub fn describe(profile: &ProfileName, owner: &Owner) -> String {
 /// A process as a person would look for it.
 pub fn name(process: &Process) -> String {
     let mut out = format!("pid {} of `{}`", process.pid, account_name(process.uid));
-    match process.unit().filter(|u| u.is_service()) {
-        Some(unit) if unit.user.is_some() => out += &format!(" (user unit `{}`", unit.name),
-        Some(unit) => out += &format!(" (unit `{}`", unit.name),
-        None => match (process.container(), process.terminal()) {
+    match process.unit() {
+        Some(unit) if unit.is_service() && unit.user.is_some() => {
+            out += &format!(" (user unit `{}`", unit.name);
+        }
+        Some(unit) if unit.is_service() => out += &format!(" (unit `{}`", unit.name),
+        Some(unit) if unit.name.ends_with(".service") => {
+            out += &format!(" (a job of `{}`", unit.name);
+        }
+        _ => match (process.container(), process.terminal()) {
             (Some(container), _) => out += &format!(" (in container `{container}`"),
             (None, Some(terminal)) => out += &format!(" (on {terminal}"),
             (None, None) => out += " (no terminal",

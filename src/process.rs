@@ -149,6 +149,11 @@ fn container_of(cgroup: &str) -> Option<String> {
     })
 }
 
+/// Services of other people's jobs, as distributions name them; those of ssh have an instance for each connection.
+const STARTERS: [&str; 8] = [
+    "anacron", "atd", "cron", "crond", "cronie", "fcron", "ssh", "sshd",
+];
+
 /// A unit that a process runs in.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct UnitRef {
@@ -177,9 +182,12 @@ impl UnitRef {
         })
     }
 
-    /// Whether it is a service, which somebody's systemd would have to stop, and not a login session's scope.
+    /// Whether it is a service, which somebody's systemd would have to stop for its processes to end: not a login
+    /// session's scope, and not one of those that start other people's jobs and leave them running
+    /// (`KillMode=process`, systemd.kill(5)).
     pub fn is_service(&self) -> bool {
-        self.name.ends_with(".service")
+        let name = self.name.strip_suffix(".service");
+        name.is_some_and(|name| !STARTERS.contains(&name.split('@').next().unwrap_or(name)))
     }
 }
 
@@ -248,6 +256,21 @@ mod tests {
         let me = Process::read(std::process::id() as i32).expect("we run");
         assert!(!me.argv.is_empty());
         assert!(me.age() < Duration::from_secs(3600));
+    }
+
+    #[test]
+    fn a_job_is_not_the_service_that_started_it() {
+        let is_service = |path| UnitRef::from_cgroup(path).is_some_and(|unit| unit.is_service());
+        assert!(is_service("/system.slice/bot.service"));
+        assert!(is_service("/system.slice/sshd-bot.service"));
+        assert!(is_service(
+            "/system.slice/system-hermes.slice/hermes@ssh.service"
+        ));
+        assert!(!is_service("/system.slice/cron.service"));
+        assert!(!is_service(
+            "/system.slice/system-sshd.slice/sshd@1-10.0.0.1:22.service"
+        ));
+        assert!(!is_service("/user.slice/user-1000.slice/session-3.scope"));
     }
 
     #[test]

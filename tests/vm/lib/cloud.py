@@ -34,6 +34,8 @@ def run(case: Case) -> int:
         return [
             # What RHEL 10 wants is newer than the processors that are fast to emulate.
             *("-cpu", "max", "-m", "2048"),
+            # Boot loaders of distributions may ask for a screen.
+            *("-vga", "std"),
             # With the option not to reboot: end at once when there is nothing that boots.
             *("-boot", "reboot-timeout=1000"),
             *machine.drive("image", file.absolute(), f"{BUS},bootindex=0", f"format={kind},snapshot=on"),

@@ -6,6 +6,7 @@ from lifecycle import first_install, link_hermes, runs, set_up
 from package import rpm_manager
 from systemd import Unit, systemctl
 
+BACKENDS = ["container", "cloud"]
 PACKAGES = ["rpm"]
 SECONDS = 60
 

@@ -5,7 +5,6 @@ from check import check, equal
 from installer import difference
 from package import rpm_manager
 
-BACKENDS = ["container", "cloud"]
 PACKAGES = ["rpm"]
 SECONDS = 150
 
