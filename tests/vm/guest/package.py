@@ -129,6 +129,9 @@ class Rpm(Manager):
         selinux = shell("getenforce").strip() if shutil.which("getenforce") else "absent"
         by = shell("rpm", "-q", "--whatprovides", "systemd").strip()
         measured("system", f"{system}, Linux {os.uname().release}, systemd of {by}, SELinux {selinux}")
+        # Nobody has signed packages of tests, and rpm 6 may insist (Fedora's from 6.0.1-5 on).
+        Path("/etc/rpm").mkdir(exist_ok=True)
+        Path("/etc/rpm/macros.vmcheck").write_text("%_pkgverify_level digest\n")
         self.REPOSITORIES.mkdir(parents=True, exist_ok=True)
         repository = f"[hermes]\nname=hermes\nbaseurl=file://{self.REPOSITORY}\ngpgcheck=0\n"
         (self.REPOSITORIES / "hermes.repo").write_text(repository)
