@@ -14,8 +14,9 @@ def prepare(cell: Cell) -> None:
 
 
 def event(cell: Cell) -> Expect:
+    # A launcher that refuses at once makes the start fail, or ends just after it.
     if cell.by_hand:
-        cell.unit.systemctl("start")
+        cell.unit.systemctl("start", check=False)
         return Expect("hand", starts=1)
-    cell.other.systemctl("start")
+    cell.other.systemctl("start", check=False)
     return Expect("unit", other_starts=1)
