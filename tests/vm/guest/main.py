@@ -22,6 +22,7 @@ def main() -> int:
     # Every boot before this one has left a code.
     boot = len(list(check.OUT.glob("code.*"))) + 1
     os.environ["VMCHECK_BOOT"] = str(boot)
+    os.environ["VMCHECK_BACKEND"] = case["backend"]
     os.environ["VMCHECK_PATIENCE"] = str(case["patience"])
     spec = importlib.util.spec_from_file_location("scenario", HERE.parent / case["file"])
     try:

@@ -144,8 +144,10 @@ class Rpm(Manager):
         return done.out if done.code == 0 else None
 
     def files(self) -> list[str]:
-        listed = self.run("rpm", "-ql", NAME).out.splitlines()
-        return sorted(path for path in listed if not Path(path).is_dir() or Path(path).is_symlink())
+        # Without documentation, where a distribution's images leave that out (openSUSE's).
+        listed = self.run("rpm", "-q", "--qf", "[%{FILESTATES:fstate}\t%{FILENAMES}\n]", NAME).out.splitlines()
+        paths = [path for state, path in (line.split("\t") for line in listed) if state == "normal"]
+        return sorted(path for path in paths if not Path(path).is_dir() or Path(path).is_symlink())
 
 
 class Dnf(Rpm):
@@ -176,7 +178,8 @@ class Zypper(Rpm):
 
     def zypper(self, *args: str) -> Run:
         """zypper, which asks nothing."""
-        options = ("--non-interactive", "--no-gpg-checks", f"--reposd-dir={self.REPOSITORIES}")
+        # A service of the distribution would bring its repositories back.
+        options = ("--non-interactive", "--no-gpg-checks", "--no-refresh", f"--reposd-dir={self.REPOSITORIES}")
         return self.run("zypper", *options, *args)
 
     def install(self, version: str) -> Run:

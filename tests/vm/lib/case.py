@@ -43,6 +43,7 @@ class Case:
             "hermes": self.hermes,
             "boots": self.scenario.boots,
             "patience": patience,
+            "backend": self.backend,
         }
         (self.out / "case.json").write_text(json.dumps(told))
 
@@ -50,5 +51,5 @@ class Case:
         """How the guest's part of this boot ended; 0 is good."""
         try:
             return int((self.out / f"code.{boot}").read_text())
-        except FileNotFoundError:
+        except (FileNotFoundError, ValueError):
             return 1

@@ -43,10 +43,11 @@ def run(case: Case) -> int:
         ]
 
     code = machine.run(case, portable.environment(case.cache, case.hermes), BUS, arguments, ENDED)
-    if not (case.out / "log").exists():
+    log = case.out / "log"
+    if not log.exists() or not log.stat().st_size:
         raise RuntimeError(
-            f"{file} did not start the scenario: it has to boot by BIOS from a virtio disk and to have cloud-init, ext4 and"
-            f" iso9660; what it said is in {case.out}/console.1"
+            f"{file} did not start the scenario: it has to boot by BIOS from a virtio disk, to have cloud-init, ext4 and"
+            f" iso9660, and not to reboot first; what it said is in {case.out}/console.1"
         )
     return code
 

@@ -50,5 +50,6 @@ def debian(cache: Path, suite: str) -> Path:
         disk.partitioned(raw, tree, 3072, "cloud", code, (tree / "boot/core.img").read_bytes())
         roots.run("qemu-img", "convert", "-f", "raw", "-O", "qcow2", str(raw), str(place))
 
-    inputs = [suite, *PACKAGES, GRUB, *MODULES, *(path.read_text() for path in sorted(SEED.iterdir()))]
+    sources = [Path(__file__), Path(disk.__file__), *sorted(SEED.iterdir())]
+    inputs = [suite, *(path.read_text() for path in sources)]
     return roots.cached(cache, f"cloud-{suite}", inputs, build)

@@ -19,7 +19,8 @@ PATIENCE = 10
 BEGINS = "the scenario begins"
 BEGUN = 900
 
-# SELinux, where it is on, takes the files of these disks for programs and logs; elsewhere mount drops the option.
+# SELinux, where it is on, takes the files of these disks for programs and logs; elsewhere mount drops the option. It
+# may let systemd append to a log and not create it.
 DISKS = f"""[Unit]
 Description=The disks of the case
 DefaultDependencies=no
@@ -31,6 +32,7 @@ ExecStart=mkdir -p /vmcheck /vmcheck-out /opt/hermes
 ExecStart=mount -o ro,context=system_u:object_r:bin_t:s0 LABEL=harness /vmcheck
 ExecStart=mount -o context=system_u:object_r:bin_t:s0 LABEL=environment /opt/hermes
 ExecStart=mount -o context=system_u:object_r:var_log_t:s0 LABEL=found /vmcheck-out
+ExecStart=touch /vmcheck-out/log
 ExecStart=-sh -c 'echo {BEGINS} >/dev/ttyS0'
 """
 
@@ -62,7 +64,7 @@ def run(case: Case, environment: Path, bus: str, arguments: Callable[[Path], lis
             _boot(command, case.out / f"console.{boot}", seconds)
             # A file system that the guest did not unmount is mended before it is read.
             subprocess.run(["e2fsck", "-p", str(found)], capture_output=True)
-            roots.run("debugfs", "-R", f"rdump / {case.out}", str(found))
+            roots.run("debugfs", "-R", f'rdump / "{case.out}"', str(found))
             if case.code(boot) != 0:
                 break
     return case.code(boot)
@@ -83,10 +85,13 @@ def _boot(command: list[str], console: Path, seconds: int) -> None:
             except subprocess.TimeoutExpired:
                 if BEGINS not in console.read_text(errors="replace"):
                     raise
-                qemu.wait(seconds)
+                qemu.wait(max(0, seconds - BEGUN))
         except subprocess.TimeoutExpired:
             qemu.kill()
             return
+        except BaseException:
+            qemu.kill()
+            raise
         if qemu.returncode != 0:
             said.seek(0)
             raise RuntimeError(f"qemu ended with {qemu.returncode}: {said.read()}")

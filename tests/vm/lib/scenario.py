@@ -27,7 +27,7 @@ class Scenario:
     path: Path
     summary: str
     hermes: list[str]
-    # Those that can show it; all of them, but the container unless asked otherwise, when there are none.
+    # Those that can show it; when there are none, the container and, if asked for, qemu.
     backends: list[str]
     boots: int
     seconds: int

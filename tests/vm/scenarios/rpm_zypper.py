@@ -3,6 +3,7 @@
 import lifecycle
 from package import Zypper
 
+BACKENDS = ["container"]
 PACKAGES = ["rpm"]
 SECONDS = 120
 
