@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::layout::{Layout, SYSTEMD_FLOOR, Scope};
+use crate::output::Report;
 use crate::profile::ProfileName;
-use crate::report::Report;
 
 /// Run Hermes gateways under systemd, safely: one gateway per profile, restarted when it crashes, left alone when it
 /// was stopped or replaced.

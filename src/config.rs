@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 use crate::cli::SettingArgs;
 use crate::host::Host;
 use crate::layout::Scope;
-use crate::model::{Hardening, RestartPolicy};
 use crate::profile::ProfileName;
+use crate::render::model::{Hardening, RestartPolicy};
 
 /// Settings of one profile, or of all. What is absent is left to the layer below.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]

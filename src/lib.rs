@@ -16,46 +16,21 @@
 //! profile has an old owner. [`launch`] and [`stop`] are what a unit runs, and stand apart from all that; a handover
 //! and a mend borrow the stop.
 
-pub mod access;
-pub mod account;
-pub mod apply;
-pub mod census;
-pub mod change;
-pub mod claim;
 pub mod cli;
 pub mod commands;
 pub mod config;
-pub mod desired;
-pub mod escape;
-pub mod facts;
+pub mod deploy;
+pub mod doctor;
 pub mod gateway;
-pub mod handover;
 pub mod host;
-pub mod inherit;
-pub mod launch;
+pub mod launcher;
 pub mod layout;
-pub mod lint;
-pub mod mend;
-pub mod migrate;
-pub mod model;
-pub mod observe;
-pub mod plan;
+pub mod output;
 pub mod preflight;
-pub mod process;
 pub mod profile;
-pub mod realm;
-pub mod receipt;
-pub mod remedy;
-pub mod removal;
 pub mod render;
-pub mod report;
-pub mod runner;
-pub mod stop;
-pub mod systemctl;
-pub mod tree;
-pub mod unit;
-pub mod unitfile;
-pub mod watch;
+pub mod takeover;
+pub mod units;
 
 use clap::Parser as _;
 
@@ -81,14 +56,14 @@ pub fn run() -> u8 {
         Some(Command::Upgrade(args)) => commands::upgrade::upgrade(&args),
         Some(Command::Uninstall(args)) => commands::uninstall::uninstall(&args),
         Some(Command::Render(args)) => commands::render::render(&args),
-        Some(Command::Exec(args)) => Ok(commands::unit::exec(args)),
-        Some(Command::PlannedStop(args)) => commands::unit::planned_stop(&args),
-        Some(Command::PlannedRestart) => commands::unit::planned_restart(),
-        Some(Command::PostStop(args)) => commands::unit::post_stop(&args),
+        Some(Command::Exec(args)) => Ok(commands::unit_hooks::exec(args)),
+        Some(Command::PlannedStop(args)) => commands::unit_hooks::planned_stop(&args),
+        Some(Command::PlannedRestart) => commands::unit_hooks::planned_restart(),
+        Some(Command::PostStop(args)) => commands::unit_hooks::post_stop(&args),
         Some(Command::Generate(args)) => commands::generate::generate(&args.what),
     };
     result.unwrap_or_else(|e| {
-        report::error(format_args!("{e:#}"));
+        output::error(format_args!("{e:#}"));
         if e.is::<preflight::Refused>() {
             DIFFERS
         } else {

@@ -152,7 +152,9 @@ fn a_profile_s_findings_can_be_had_alone() {
 
 #[test]
 fn every_rule_is_explained_and_an_unknown_one_refused_with_the_list() {
-    let ids: Vec<&str> = hermes_install::lint::rules().map(|r| r.id).collect();
+    let ids: Vec<&str> = hermes_install::doctor::rules::rules()
+        .map(|r| r.id)
+        .collect();
     for id in &ids {
         let output = program()
             .args(["doctor", "--explain", id])

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
-use hermes_install::launch::find_hermes;
+use hermes_install::launcher::exec::find_hermes;
 
 use crate::tool::{program, told};
 

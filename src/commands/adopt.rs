@@ -5,9 +5,9 @@ use anyhow::Result;
 use super::prepare::Prepared;
 use crate::cli::AdoptArgs;
 use crate::gateway;
-use crate::launch::name;
+use crate::launcher::exec::name;
+use crate::output::{self, Report};
 use crate::preflight::refuse;
-use crate::report::{self, Report};
 
 /// Bring gateways under our units.
 pub fn adopt(args: &AdoptArgs) -> Result<u8> {
@@ -36,7 +36,7 @@ pub(super) fn confirm(ready: &Prepared, yes: bool, report: &Report) -> Result<bo
     }
     let what = stops.join(" and ");
     let question = format!("stop {what} as planned, and run it under systemd from now on?");
-    match yes.then_some(true).or_else(|| report::ask(&question)) {
+    match yes.then_some(true).or_else(|| output::ask(&question)) {
         Some(true) => Ok(true),
         Some(false) => refuse!("nothing was changed"),
         None => refuse!("this would stop {what}; say so with `--yes`"),

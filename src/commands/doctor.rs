@@ -6,32 +6,32 @@ use std::path::Path;
 use anyhow::{Result, bail};
 
 use super::{DIFFERS, DONE};
-use crate::apply::Lock;
 use crate::cli::DoctorArgs;
-use crate::facts::Facts;
+use crate::deploy::writer::Lock;
+use crate::doctor::facts::Facts;
+use crate::doctor::fix::{self, Mender};
+use crate::doctor::fix_plan;
+use crate::doctor::rules::{self, Finding, Severity, rules};
 use crate::host::Host;
-use crate::lint::{self, Finding, Severity, rules};
-use crate::mend::{self, Mender};
+use crate::output::{self, Report};
 use crate::preflight::refuse;
 use crate::profile::ProfileName;
-use crate::remedy;
-use crate::report::{self, Report};
 
 /// Look, and mend where that was asked for.
 pub fn doctor(args: &DoctorArgs) -> Result<u8> {
     if let Some(id) = &args.explain {
         return explain(id);
     }
-    let host = Host::observer(mend::scope(), args.root.as_deref())?;
+    let host = Host::observer(fix::scope(), args.root.as_deref())?;
     let facts = Facts::read(&host)?;
     let findings = chosen(&facts, &args.profiles);
     if args.fix {
         return fix(args, &host, &facts, &findings);
     }
     if args.json {
-        report::json(&json(&facts, &findings));
+        output::json(&json(&facts, &findings));
     } else {
-        report::print(text(&facts, &findings));
+        output::print(text(&facts, &findings));
     }
     Ok(code(&findings))
 }
@@ -45,7 +45,7 @@ fn chosen(facts: &Facts, profiles: &[ProfileName]) -> Vec<Finding> {
             false => named && home.ends_with(profile.as_str()),
         }
     };
-    let mut findings = lint::check(facts);
+    let mut findings = rules::check(facts);
     findings.retain(|f| match &f.home {
         Some(home) if !profiles.is_empty() => profiles.iter().any(|p| is_of(home, p)),
         _ => true,
@@ -66,7 +66,7 @@ fn explain(id: &str) -> Result<u8> {
         let ids: Vec<&str> = rules().map(|r| r.id).collect();
         bail!("there is no rule `{id}`; there are {}", ids.join(", "));
     };
-    report::print(format_args!(
+    output::print(format_args!(
         "{} ({})\n\n{}\n\nmend    {}\nsource  {}\n",
         rule.id,
         rule.severity.name(),
@@ -140,17 +140,17 @@ fn fix(args: &DoctorArgs, host: &Host, facts: &Facts, findings: &[Finding]) -> R
         quiet: false,
         json: args.json,
     };
-    let plan = remedy::plan(host, findings);
+    let plan = fix_plan::plan(host, findings);
     for remedy in &plan.remedies {
-        report.step(format!("plan  {}", remedy::describe(remedy)));
+        report.step(format!("plan  {}", fix_plan::describe(remedy)));
     }
     for remedy in &plan.barred {
-        report.warn(format!("only root can: {}", remedy::describe(remedy)));
+        report.warn(format!("only root can: {}", fix_plan::describe(remedy)));
     }
     let mut failed = Vec::new();
     if !plan.remedies.is_empty() {
         if !args.yes {
-            match report::ask("do this?") {
+            match output::ask("do this?") {
                 Some(true) => {}
                 Some(false) => refuse!("nothing was changed"),
                 None => refuse!("nothing was changed; say `--yes` to have this done"),
@@ -166,9 +166,9 @@ fn fix(args: &DoctorArgs, host: &Host, facts: &Facts, findings: &[Finding]) -> R
         let mut value = json(&facts, &left);
         value["plan"] = serde_json::json!(plan.remedies);
         value["failed"] = serde_json::json!(failed);
-        report::json(&value);
+        output::json(&value);
     } else {
-        report::print(text(&facts, &left));
+        output::print(text(&facts, &left));
     }
     if failed.is_empty() {
         return Ok(code(&left));

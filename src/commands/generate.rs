@@ -5,7 +5,7 @@ use clap::CommandFactory as _;
 
 use super::DONE;
 use crate::cli::{Cli, Generate, Shell};
-use crate::report;
+use crate::output;
 
 /// Print one of them.
 pub fn generate(what: &Generate) -> Result<u8> {
@@ -24,7 +24,7 @@ pub fn generate(what: &Generate) -> Result<u8> {
             clap_complete::generate(shell, &mut command, name, &mut out);
         }
     }
-    report::bytes(&out);
+    output::bytes(&out);
     Ok(DONE)
 }
 

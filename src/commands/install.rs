@@ -5,14 +5,14 @@ use serde::Serialize;
 
 use super::prepare::prepare;
 use super::{DIFFERS, DONE};
-use crate::apply::Lock;
-use crate::change::{Change, Outcome, carry_out};
 use crate::cli::{InstallArgs, PlanArgs};
+use crate::deploy::transaction::{Change, Outcome, carry_out};
+use crate::deploy::writer::Lock;
 use crate::host::Host;
 use crate::layout::Scope;
+use crate::output::{self, Report};
 use crate::preflight::{self, Checked, refuse};
 use crate::profile::ProfileName;
-use crate::report::{self, Report};
 
 /// Install profiles.
 pub fn install(args: &InstallArgs) -> Result<u8> {
@@ -30,7 +30,7 @@ pub(super) fn run(args: &InstallArgs, adopts: bool) -> Result<u8> {
     let ready = prepare(host, args, adopts, &report)?;
     let conflicts = ready.plan.conflicts();
     if !conflicts.is_empty() {
-        report::print(ready.plan.to_diff());
+        output::print(ready.plan.to_diff());
         refuse!(
             "nothing was changed, because of files that are not as we would leave them:\n  {}",
             conflicts.join("\n  ")
@@ -77,13 +77,13 @@ pub fn show(args: &PlanArgs) -> Result<u8> {
         .flat_map(|h| h.units.iter().map(|u| u.name.as_str()))
         .collect();
     if install.output.json {
-        report::json(&serde_json::json!({ "changes": ready.plan.changes, "stops": stops }));
+        output::json(&serde_json::json!({ "changes": ready.plan.changes, "stops": stops }));
     } else if args.diff {
-        report::print(ready.plan.to_diff());
+        output::print(ready.plan.to_diff());
     } else {
-        report::print(ready.plan.to_text());
+        output::print(ready.plan.to_text());
         for unit in stops.iter().filter(|_| ready.host.is_live()) {
-            report::print(format_args!("then stop  {unit}, as planned\n"));
+            output::print(format_args!("then stop  {unit}, as planned\n"));
         }
         let units: Vec<String> = ready
             .checked
@@ -92,9 +92,9 @@ pub fn show(args: &PlanArgs) -> Result<u8> {
             .map(|c| c.instance.profile.unit())
             .collect();
         match (ready.plan.is_empty(), units.is_empty()) {
-            (true, _) => report::print("no file would change\n"),
+            (true, _) => output::print("no file would change\n"),
             (false, true) => {}
-            (false, false) => report::print(format_args!("then run   {}\n", units.join(" "))),
+            (false, false) => output::print(format_args!("then run   {}\n", units.join(" "))),
         }
     }
     let conflicts = ready.plan.conflicts();
@@ -140,7 +140,7 @@ fn summary(host: &Host, checked: &[Checked], outcome: &Outcome, report: &Report)
         if let Some(backup) = &outcome.backup {
             said["backup"] = format!("/{backup}").into();
         }
-        report::json(&said);
+        output::json(&said);
         return Ok(DONE);
     }
     if report.quiet {
@@ -165,13 +165,13 @@ fn summary(host: &Host, checked: &[Checked], outcome: &Outcome, report: &Report)
             "does not start at boot"
         };
         if !host.is_live() {
-            report::print(format_args!(
+            output::print(format_args!(
                 "profile `{profile}` is in the image and {at_boot}\n"
             ));
             continue;
         }
         let now = if c.start { "runs" } else { "is installed" };
-        report::print(format_args!(
+        output::print(format_args!(
             "profile `{profile}` {now} as `{unit}` and {at_boot}\n  \
              state  hermes-install status{user}\n  \
              log    journalctl{user} -u {unit} -f\n  \

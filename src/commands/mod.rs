@@ -9,7 +9,7 @@ pub mod render;
 pub mod shield;
 pub mod status;
 pub mod uninstall;
-pub mod unit;
+pub mod unit_hooks;
 pub mod upgrade;
 
 /// Done, or already as wanted.

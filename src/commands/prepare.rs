@@ -2,21 +2,21 @@
 
 use anyhow::{Result, bail};
 
-use crate::census::Census;
-use crate::change::read_receipt;
 use crate::cli::InstallArgs;
 use crate::config::{Config, Settings};
-use crate::desired::{desired, links};
-use crate::handover::Handover;
+use crate::deploy::desired::{desired, links};
+use crate::deploy::plan::{Plan, plan};
+use crate::deploy::receipt::{Contents, Receipt};
+use crate::deploy::transaction::read_receipt;
 use crate::host::Host;
-use crate::inherit::inherit;
-use crate::migrate::{Allow, Typed, migrate};
-use crate::observe::{Actual, look, observe};
-use crate::plan::{Plan, plan};
+use crate::host::rootfs::{Actual, look, observe};
+use crate::output::Report;
 use crate::preflight::{self, Checked};
 use crate::profile::{ProfileName, discover};
-use crate::receipt::{Contents, Receipt};
-use crate::report::Report;
+use crate::takeover::detect::inherit;
+use crate::takeover::handover::Handover;
+use crate::takeover::migrate::{Allow, Typed, migrate};
+use crate::units::inventory::Census;
 
 /// Everything known before anything is changed.
 pub(super) struct Prepared {
@@ -151,7 +151,7 @@ fn wanted(host: &Host, args: &InstallArgs, config: &Config) -> Result<Vec<Profil
     }
     for (at, profile) in profiles.iter().enumerate() {
         if profiles[..at].contains(profile) {
-            bail!(crate::model::Invalid::Twice(profile.clone()));
+            bail!(crate::render::model::Invalid::Twice(profile.clone()));
         }
     }
     Ok(profiles)

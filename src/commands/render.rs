@@ -5,15 +5,15 @@ use std::path::Path;
 use anyhow::{Context as _, Result};
 
 use super::DONE;
-use crate::apply::Writer;
 use crate::cli::RenderArgs;
 use crate::config::{Config, Settings};
+use crate::deploy::writer::Writer;
 use crate::layout::{Scope, hidden_by_protect_home};
-use crate::model::{Account, Instance, Model};
+use crate::output;
 use crate::profile::ProfileName;
+use crate::render::model::{Account, Instance, Model};
 use crate::render::render as render_model;
-use crate::report;
-use crate::tree::{Entry, Tree};
+use crate::render::tree::{Entry, Tree};
 
 /// Render to a directory or to standard output.
 pub fn render(args: &RenderArgs) -> Result<u8> {
@@ -56,7 +56,7 @@ pub fn render(args: &RenderArgs) -> Result<u8> {
     }
     match &args.output {
         Some(directory) => write(directory, &tree)?,
-        None => report::bytes(text(&tree).as_bytes()),
+        None => output::bytes(text(&tree).as_bytes()),
     }
     Ok(DONE)
 }

@@ -3,23 +3,23 @@
 use anyhow::Result;
 
 use super::DONE;
-use crate::apply::Lock;
-use crate::census::Census;
-use crate::change::{Change, Outcome, active, carry_out, read_receipt};
 use crate::cli::ShieldArgs;
 use crate::config::Settings;
-use crate::desired::{desired, links};
+use crate::deploy::desired::{desired, links};
+use crate::deploy::plan::plan;
+use crate::deploy::receipt::{Contents, Receipt};
+use crate::deploy::transaction::{Change, Outcome, active, carry_out, read_receipt};
+use crate::deploy::writer::Lock;
 use crate::gateway;
 use crate::host::Host;
-use crate::inherit;
-use crate::model::Shield;
-use crate::observe::{Actual, look, observe};
-use crate::plan::plan;
+use crate::host::rootfs::{Actual, look, observe};
+use crate::output::{self, Report};
 use crate::preflight::{self, refuse, systemd_level};
 use crate::profile::ProfileName;
-use crate::receipt::{Contents, Receipt};
-use crate::report::{self, Report};
-use crate::unit::{Origin, Unit};
+use crate::render::model::Shield;
+use crate::takeover::detect;
+use crate::units::inventory::Census;
+use crate::units::unit::{Origin, Unit};
 
 /// Put shields up, or take them away.
 pub fn shield(args: &ShieldArgs) -> Result<u8> {
@@ -54,7 +54,7 @@ fn put_up(args: &ShieldArgs, host: &Host, receipt: Receipt, report: &Report) -> 
     let plan = plan(&tree, &receipt, &observed, owner, args.force);
     let conflicts = plan.conflicts();
     if !conflicts.is_empty() {
-        report::print(plan.to_diff());
+        output::print(plan.to_diff());
         refuse!(
             "nothing was changed, because of files that are not as we would leave them:\n  {}",
             conflicts.join("\n  ")
@@ -66,7 +66,7 @@ fn put_up(args: &ShieldArgs, host: &Host, receipt: Receipt, report: &Report) -> 
     };
     let restart = running.is_empty() || args.yes || {
         let units: Vec<&str> = running.iter().map(|(unit, _)| unit.as_str()).collect();
-        report::ask(&format!(
+        output::ask(&format!(
             "restart {} now, as planned, so that its gateway runs under the shield?",
             units.join(", ")
         )) == Some(true)
@@ -101,7 +101,7 @@ fn only(contents: &Contents, host: &Host, names: &[String]) -> Vec<(String, std:
 
 fn summary(host: &Host, names: &[String], later: &[String], outcome: &Outcome, report: &Report) {
     if report.json {
-        report::json(&serde_json::json!({
+        output::json(&serde_json::json!({
             "files_changed": outcome.files,
             "units": names,
             "restarted": outcome.started,
@@ -213,7 +213,7 @@ fn of_unit(host: &Host, unit: &Unit, report: &Report) -> Result<Shield> {
             home.display()
         );
     };
-    let Some(root) = inherit::root_of(&profile, home) else {
+    let Some(root) = detect::root_of(&profile, home) else {
         refuse!(
             "{title} cannot be shielded: `{}` has no hermes root above it",
             home.display()
@@ -223,7 +223,7 @@ fn of_unit(host: &Host, unit: &Unit, report: &Report) -> Result<Shield> {
         refuse!("{title} cannot be shielded: the account of its `User=` does not exist");
     };
     let settings = Settings {
-        hermes: inherit::executable(unit),
+        hermes: detect::executable(unit),
         ..Settings::default()
     };
     let hermes = preflight::hermes(host, &settings, account, &root)?;
@@ -272,7 +272,7 @@ fn remove(args: &ShieldArgs, host: &Host, receipt: Receipt, report: &Report) -> 
     contents.shields.retain(|s| !is_meant(s));
     let removed = super::uninstall::reduce(host, report, receipt, contents, &[])?;
     if report.json {
-        report::json(&serde_json::json!({ "files_removed": removed, "units": going }));
+        output::json(&serde_json::json!({ "files_removed": removed, "units": going }));
     } else {
         report.done(format!(
             "the shield of {} is gone; gateways run on, under their units' own rules",

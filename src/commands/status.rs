@@ -6,21 +6,21 @@ use anyhow::Result;
 use serde::Serialize;
 
 use super::{DIFFERS, DONE};
-use crate::census::Census;
-use crate::change::read_receipt;
-use crate::claim::{Claim, unit_claims};
 use crate::cli::StatusArgs;
+use crate::deploy::readiness::ending;
+use crate::deploy::receipt::Receipt;
+use crate::deploy::transaction::read_receipt;
 use crate::gateway;
 use crate::host::Host;
-use crate::launch::account_name;
+use crate::host::process::{Process, spoken};
+use crate::host::rootfs::{Actual, difference, look};
+use crate::host::systemctl::Properties;
+use crate::launcher::exec::account_name;
 use crate::layout::Scope;
-use crate::observe::{Actual, difference, look};
-use crate::process::{Process, spoken};
+use crate::output;
 use crate::profile::{ProfileName, discover};
-use crate::receipt::Receipt;
-use crate::report;
-use crate::systemctl::Properties;
-use crate::watch::ending;
+use crate::takeover::other_owner::{Claim, unit_claims};
+use crate::units::inventory::Census;
 
 /// One profile in one scope.
 #[derive(Debug, Serialize)]
@@ -136,10 +136,10 @@ pub fn status(args: &StatusArgs) -> Result<u8> {
             && (!r.installed || !host.is_live() || matches!(r.state, "running" | "stopped"))
     });
     if args.json {
-        report::json(&serde_json::json!({ "profiles": rows, "elsewhere": elsewhere }));
+        output::json(&serde_json::json!({ "profiles": rows, "elsewhere": elsewhere }));
     } else {
-        report::print(text(&host, &rows));
-        report::print(elsewhere_text(&elsewhere));
+        output::print(text(&host, &rows));
+        output::print(elsewhere_text(&elsewhere));
     }
     Ok(if is_as_wanted { DONE } else { DIFFERS })
 }
@@ -289,7 +289,7 @@ fn owner_row(process: &Process) -> OwnerRow {
         pid: process.pid,
         unit: process
             .unit()
-            .filter(crate::process::UnitRef::is_service)
+            .filter(crate::host::process::UnitRef::is_service)
             .map(|u| u.name),
         terminal: process.terminal(),
         user: account_name(process.uid),
@@ -300,7 +300,7 @@ fn owner_row(process: &Process) -> OwnerRow {
 
 /// Enabled means linked into some target; systemctl says `enabled` for that, and knows nothing of an image.
 fn is_enabled(host: &Host, profile: &ProfileName) -> bool {
-    crate::desired::links(host, profile)
+    crate::deploy::desired::links(host, profile)
         .iter()
         .any(|link| matches!(look(&host.root, link), Ok(Actual::Present(..))))
 }
@@ -346,7 +346,7 @@ fn hint(
             |p| {
                 format!(
                     "to give it back to the unit: `{}`, then `{typed} start {unit}`",
-                    crate::launch::stop_command(p)
+                    crate::launcher::exec::stop_command(p)
                 )
             },
         )),

@@ -3,17 +3,17 @@
 use anyhow::{Result, bail};
 
 use super::DONE;
-use crate::apply::Lock;
-use crate::change::{Change, read_receipt};
 use crate::cli::UninstallArgs;
-use crate::desired::{desired, links};
+use crate::deploy::desired::{desired, links};
+use crate::deploy::plan::plan;
+use crate::deploy::receipt::{Contents, Receipt};
+use crate::deploy::removal::take_down;
+use crate::deploy::transaction::{Change, read_receipt};
+use crate::deploy::writer::Lock;
 use crate::host::Host;
-use crate::observe::{Actual, look, observe};
-use crate::plan::plan;
+use crate::host::rootfs::{Actual, look, observe};
+use crate::output::{self, Report};
 use crate::preflight::{refuse, systemd_level};
-use crate::receipt::{Contents, Receipt};
-use crate::removal::take_down;
-use crate::report::{self, Report};
 
 /// Remove some profiles' units, or everything.
 pub fn uninstall(args: &UninstallArgs) -> Result<u8> {
@@ -61,7 +61,7 @@ pub fn uninstall(args: &UninstallArgs) -> Result<u8> {
         units => units.join(", "),
     };
     if args.profiles.is_empty() && !args.yes {
-        match report::ask(&format!("stop and remove {what}?")) {
+        match output::ask(&format!("stop and remove {what}?")) {
             Some(true) => {}
             Some(false) => refuse!("nothing was changed"),
             None => refuse!(
@@ -78,7 +78,7 @@ pub fn uninstall(args: &UninstallArgs) -> Result<u8> {
     };
     let removed = reduce(&host, &report, receipt, contents, &stop)?;
     if report.json {
-        report::json(&serde_json::json!({ "files_removed": removed, "units": stop }));
+        output::json(&serde_json::json!({ "files_removed": removed, "units": stop }));
     } else {
         report.done(format!(
             "removed {what}; profiles and their data are untouched"

@@ -3,15 +3,15 @@
 use anyhow::Result;
 
 use super::DONE;
-use crate::apply::Lock;
-use crate::change::{Change, active, carry_out, read_receipt};
 use crate::cli::UpgradeArgs;
-use crate::desired::{desired, links};
+use crate::deploy::desired::{desired, links};
+use crate::deploy::plan::plan;
+use crate::deploy::transaction::{Change, active, carry_out, read_receipt};
+use crate::deploy::writer::Lock;
 use crate::host::Host;
-use crate::observe::{Actual, look, observe};
-use crate::plan::plan;
+use crate::host::rootfs::{Actual, look, observe};
+use crate::output;
 use crate::preflight::{refuse, systemd_level};
-use crate::report;
 
 /// Bring a host up to this version.
 pub fn upgrade(args: &UpgradeArgs) -> Result<u8> {
@@ -42,7 +42,7 @@ pub fn upgrade(args: &UpgradeArgs) -> Result<u8> {
     );
     let conflicts = plan.conflicts();
     if !args.output.quiet && !args.output.json {
-        report::print(plan.to_diff());
+        output::print(plan.to_diff());
     }
     if !conflicts.is_empty() {
         refuse!(
@@ -57,7 +57,7 @@ pub fn upgrade(args: &UpgradeArgs) -> Result<u8> {
     };
     if !plan.is_empty() && !up.is_empty() && !args.yes {
         let names: Vec<&str> = up.iter().map(|(unit, _)| unit.as_str()).collect();
-        if report::ask(&format!(
+        if output::ask(&format!(
             "apply this and restart {} where its unit changed?",
             names.join(", ")
         )) == Some(false)
@@ -76,7 +76,7 @@ pub fn upgrade(args: &UpgradeArgs) -> Result<u8> {
         up,
     })?;
     if report.json {
-        report::json(
+        output::json(
             &serde_json::json!({ "files_changed": outcome.files, "restarted": outcome.started }),
         );
     } else if outcome.files == 0 {

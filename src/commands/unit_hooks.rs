@@ -1,0 +1,78 @@
+//! What the units run: `exec`, `planned-stop`, `planned-restart`, `post-stop`.
+
+use anyhow::{Context as _, Result};
+
+use super::{DIFFERS, DONE};
+use crate::cli::{ExecArgs, HelperArgs};
+use crate::gateway::stop::{self, Force, Stopped};
+use crate::gateway::{default_drain, drain_setting};
+use crate::host::process::Process;
+use crate::launcher::exec::{Launch, environment_root, launch};
+use crate::output;
+
+/// Become the gateway, or refuse with 69 or 78.
+pub fn exec(args: ExecArgs) -> u8 {
+    let refusal = launch(
+        &Launch {
+            profile: args.profile,
+            root: args.home,
+            hermes: args.hermes,
+        },
+        |text| output::line(text),
+    );
+    output::line(&refusal);
+    refusal.code()
+}
+
+/// `ExecStop=`. systemd runs it after a gateway that ended by itself too; then there is no main process.
+pub fn planned_stop(args: &HelperArgs) -> Result<u8> {
+    let Some(process) = main_pid().and_then(Process::read) else {
+        return Ok(DONE);
+    };
+    let pid = process.pid;
+    let (root, _) = environment_root(None)?;
+    let home = args.profile.home(&root);
+    let told = std::env::var("HERMES_RESTART_DRAIN_TIMEOUT")
+        .ok()
+        .and_then(|v| v.parse().ok());
+    // The longest of what may hold; an idle gateway ends at once in any case.
+    let drain = [drain_setting(&home), told].into_iter().flatten().max();
+    let drain = drain.unwrap_or_else(|| default_drain(None));
+    match stop::planned_stop(&process, &home, drain, Force::Deaf, |_| ()) {
+        Stopped::Ended(why) => {
+            output::line(format!("ended the gateway, pid {pid}, with SIGHUP: {why}"));
+        }
+        Stopped::Remains(why) => output::line(format!(
+            "the gateway, pid {pid}, does not end ({why}); systemd kills it"
+        )),
+        Stopped::Exited => {}
+    }
+    Ok(DONE)
+}
+
+/// `ExecReload=`.
+pub fn planned_restart() -> Result<u8> {
+    let pid = main_pid()
+        .context("MAINPID is not set; this is for a unit's ExecReload=, use `systemctl reload`")?;
+    stop::planned_restart(pid).with_context(|| format!("pid {pid} cannot be asked to restart"))?;
+    Ok(DONE)
+}
+
+/// `ExecStopPost=` for gateways 0.16 and 0.17: a failure here makes `Restart=on-failure` start the unit again.
+pub fn post_stop(args: &HelperArgs) -> Result<u8> {
+    let (root, _) = environment_root(None)?;
+    let get = |name: &str| std::env::var(name).unwrap_or_default();
+    let home = args.profile.home(&root);
+    if stop::asks_for_start(&home, &get("SERVICE_RESULT"), &get("EXIT_STATUS")) {
+        output::line(
+            "the gateway ended for a restart and nobody has the profile; asking systemd to start it again",
+        );
+        return Ok(DIFFERS);
+    }
+    Ok(DONE)
+}
+
+/// The main process, from the environment that systemd gives to Exec lines (systemd.exec(5), MAINPID).
+fn main_pid() -> Option<i32> {
+    std::env::var("MAINPID").ok()?.parse().ok()
+}

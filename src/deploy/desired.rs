@@ -1,0 +1,88 @@
+//! The tree that a host should have: units of the host layout, or only drop-ins beside a package's; enablement and
+//! masks as links; the launcher. Reads our own executable and the host's layout, nothing else.
+
+use std::fs;
+
+use anyhow::{Context as _, Result};
+
+use crate::deploy::receipt::Contents;
+use crate::host::Host;
+use crate::layout::{Layout, PACKAGED_LAUNCHER, TARGET, TEMPLATE};
+use crate::profile::ProfileName;
+use crate::render::model::{Account, Model};
+use crate::render::render;
+use crate::render::tree::{Entry, Tree};
+
+/// Everything that these contents need, with the profiles in `enabled` starting at boot. Without contents: nothing.
+pub fn desired(
+    host: &Host,
+    systemd: u32,
+    contents: &Contents,
+    enabled: impl Fn(&ProfileName) -> bool,
+) -> Result<Tree> {
+    if contents.is_empty() {
+        return Ok(Tree::new());
+    }
+    let instances = &contents.instances;
+    let is_packaged = host.is_packaged();
+    let model = Model {
+        layout: Layout::Host,
+        scope: host.scope,
+        systemd,
+        prefix: None,
+        shared_units: !is_packaged && !instances.is_empty(),
+        launcher: is_packaged.then(|| PACKAGED_LAUNCHER.to_owned()),
+        instances: instances.clone(),
+        shields: contents.shields.clone(),
+    };
+    let needs_account = instances
+        .iter()
+        .any(|i| i.account == Some(Account::default()));
+    let mut tree: Tree = render(&model)?
+        .into_iter()
+        // Accounts are declared only where some gateway uses the default one.
+        .filter(|(path, _)| {
+            needs_account || !(path.contains("sysusers.d/") || path.contains("tmpfiles.d/"))
+        })
+        .map(|(path, entry)| (host.relative(&path), entry))
+        .collect();
+    if !is_packaged {
+        let own =
+            fs::read("/proc/self/exe").context("this program cannot read its own executable")?;
+        let launcher = Entry::File {
+            bytes: own,
+            mode: 0o755,
+        };
+        tree.insert(host.launcher(), launcher);
+    }
+    for mask in &contents.masks {
+        let target = "/dev/null".to_owned();
+        tree.insert(mask.clone(), Entry::Link { target });
+    }
+    for instance in instances.iter().filter(|i| enabled(&i.profile)) {
+        for path in links(host, &instance.profile) {
+            tree.insert(
+                path,
+                Entry::Link {
+                    target: unit_file(host),
+                },
+            );
+        }
+    }
+    Ok(tree)
+}
+
+/// What `systemctl enable` makes for an instance: a link in the wants of each target of `WantedBy=`.
+pub fn links(host: &Host, profile: &ProfileName) -> [String; 2] {
+    [host.scope.boot_target(), TARGET]
+        .map(|target| format!("{}/{target}.wants/{}", host.units(), profile.unit()))
+}
+
+/// The template unit's file as the links name it.
+fn unit_file(host: &Host) -> String {
+    let directory = match host.is_packaged() {
+        true => host.packaged_units().to_owned(),
+        false => host.units(),
+    };
+    format!("/{directory}/{TEMPLATE}")
+}

@@ -1,0 +1,119 @@
+//! Whether a started gateway is really up: its own state file says so, under the same main process for a while.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+
+use crate::gateway::{Command, State};
+use crate::host::process::Process;
+use crate::host::systemctl::{Manager, Properties};
+
+/// How long it has to stay up. A gateway that loses its lock or its port dies within a second of `running`.
+const STEADY: Duration = Duration::from_secs(3);
+/// How long a start may take: 0.6 to 10 s were seen, two minutes in an emulated machine on a busy host.
+const PATIENCE: Duration = Duration::from_secs(300);
+
+/// The end of a start.
+#[derive(Debug)]
+pub enum Started {
+    /// Up, with this main process, after this time.
+    Up {
+        /// Its process ID.
+        pid: i32,
+        /// Time until it said so.
+        after: Duration,
+    },
+    /// Not up; why, as the middle of a sentence, and the start it belongs to.
+    Failed {
+        /// Why.
+        why: String,
+        /// systemd's ID of the failed start, for the journal.
+        invocation: String,
+    },
+}
+
+/// Watch a unit that was just started until its gateway is up or has failed.
+pub fn watch(
+    manager: &Manager,
+    unit: &str,
+    home: &Path,
+    mut tick: impl FnMut(Duration),
+) -> Result<Started> {
+    let begin = Instant::now();
+    let mut up: Option<(i32, Instant)> = None;
+    let mut invocation = String::new();
+    loop {
+        let state = manager.show_one(unit)?;
+        let get = |key: &str| state.get(key).map_or("", String::as_str);
+        // The ID changes when systemd restarts the unit; the first start is the one that failed.
+        if invocation.is_empty() {
+            get("InvocationID").clone_into(&mut invocation);
+        }
+        if let Some(why) = failure(&state) {
+            return Ok(Started::Failed { why, invocation });
+        }
+        let pid: i32 = get("MainPID").parse().unwrap_or_default();
+        let is_up = State::read(home).is_some_and(|s| s.pid == pid && s.is_up());
+        match up {
+            Some((same, since)) if is_up && same == pid => {
+                if since.elapsed() >= STEADY {
+                    return Ok(recognised(pid, since - begin, invocation));
+                }
+            }
+            _ => up = is_up.then(|| (pid, Instant::now())),
+        }
+        if begin.elapsed() > PATIENCE {
+            return Ok(Started::Failed {
+                why: format!("did not say that it runs within {} s", PATIENCE.as_secs()),
+                invocation,
+            });
+        }
+        tick(begin.elapsed());
+        std::thread::sleep(Duration::from_millis(100));
+    }
+}
+
+/// A wrapper can hide the gateway from its peers: then it runs, and a second one would start beside it.
+fn recognised(pid: i32, after: Duration, invocation: String) -> Started {
+    let argv = Process::read(pid).map(|p| p.argv).unwrap_or_default();
+    let is_known =
+        Command::parse(&argv).is_some() && !argv.iter().any(|a| a.ends_with(".hermes-wrapped"));
+    if is_known {
+        return Started::Up { pid, after };
+    }
+    Started::Failed {
+        why: format!(
+            "runs as `{}`, which other gateways do not know for a gateway, so they would start beside it; name a hermes \
+             that is no wrapper with `--hermes PATH`",
+            argv.join(" ")
+        ),
+        invocation,
+    }
+}
+
+/// Why a unit's start failed, if it did.
+fn failure(state: &Properties) -> Option<String> {
+    let get = |key: &str| state.get(key).map_or("", String::as_str);
+    let restarts: u32 = get("NRestarts").parse().unwrap_or_default();
+    let is_over =
+        matches!(get("ActiveState"), "failed" | "inactive") || get("SubState") == "auto-restart";
+    if !is_over && restarts == 0 {
+        return None;
+    }
+    Some(format!("ended: {}", ending(state)))
+}
+
+/// How a unit's main process ended, in words.
+pub fn ending(state: &Properties) -> String {
+    let get = |key: &str| state.get(key).map_or("", String::as_str);
+    let status = get("ExecMainStatus");
+    match (get("ExecMainCode"), status) {
+        // CLD_EXITED, CLD_KILLED, CLD_DUMPED of waitid(2).
+        ("1", "69") => "exit status 69, another gateway owns the profile".to_owned(),
+        ("1", "78") => "exit status 78, its configuration cannot be used".to_owned(),
+        ("1", _) => format!("exit status {status}"),
+        ("2" | "3", _) => format!("signal {status}"),
+        _ => get("Result").to_owned(),
+    }
+}

@@ -1,0 +1,179 @@
+//! What we last wrote: path to digest, mode and owner, and the settings it was rendered from. Versioned JSON.
+//!
+//! It is written twice around a change: first with what is about to be written as `pending`, last without. A run that
+//! was killed between leaves a receipt that still knows every file as ours, old or new.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result, bail};
+use serde::{Deserialize, Serialize};
+
+use crate::render::model::{Instance, Shield};
+use crate::render::tree::Stamp;
+
+/// The version that this program writes; it reads this and every older one.
+const VERSION: u32 = 2;
+
+/// See the module.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Receipt {
+    version: u32,
+    /// User ID that owns every file we wrote.
+    pub owner: u32,
+    /// Files as they were when a run last ended.
+    #[serde(default)]
+    pub files: BTreeMap<String, Stamp>,
+    /// Files that a run was about to write; empty unless it was cut short.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub pending: BTreeMap<String, Stamp>,
+    /// Directories that we made, to be removed when they are empty.
+    #[serde(default)]
+    pub directories: BTreeSet<String>,
+    /// The profiles and their settings.
+    #[serde(default)]
+    pub instances: Vec<Instance>,
+    /// Units of others that a drop-in of ours shields; since version 2.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub shields: Vec<Shield>,
+    /// Units of others that we masked, as the paths of the masks; since version 2.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub masks: BTreeSet<String>,
+    /// Whether it was we who enabled lingering for this user.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub linger: bool,
+}
+
+/// What a host has of ours, beside files: all that a tree is rendered from.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Contents {
+    /// The profiles that our units run.
+    pub instances: Vec<Instance>,
+    /// Units of others that a drop-in of ours shields.
+    pub shields: Vec<Shield>,
+    /// Units of others that are masked, as the paths of the masks.
+    pub masks: BTreeSet<String>,
+}
+
+impl Contents {
+    /// Whether there is nothing at all.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// The units that are or have something of ours, each with its profile home.
+    pub fn units(&self, default_root: &Path) -> Vec<(String, PathBuf)> {
+        let own = self.instances.iter().map(|i| {
+            let root = i.root.as_deref().unwrap_or(default_root);
+            (i.profile.unit(), i.profile.home(root))
+        });
+        let shielded = self
+            .shields
+            .iter()
+            .map(|s| (s.unit.clone(), s.profile.home(&s.root)));
+        own.chain(shielded).collect()
+    }
+}
+
+impl Receipt {
+    /// A receipt of nothing.
+    pub fn empty(owner: u32) -> Self {
+        Self {
+            version: VERSION,
+            owner,
+            files: BTreeMap::new(),
+            pending: BTreeMap::new(),
+            directories: BTreeSet::new(),
+            instances: Vec::new(),
+            shields: Vec::new(),
+            masks: BTreeSet::new(),
+            linger: false,
+        }
+    }
+
+    /// Read a receipt; `name` is for the error.
+    pub fn parse(bytes: &[u8], name: &str) -> Result<Self> {
+        #[derive(Deserialize)]
+        struct Head {
+            version: u32,
+        }
+        let way_out = || {
+            format!(
+                "receipt `{name}` cannot be read; it says what was installed, so nothing is changed without it: \
+                 restore it from a backup, or move it away and install with `--force`"
+            )
+        };
+        let head: Head = serde_json::from_slice(bytes).with_context(way_out)?;
+        if head.version > VERSION {
+            bail!(
+                "receipt `{name}` is of version {} and this hermes-install reads up to {VERSION}; use the newer one \
+                 that wrote it",
+                head.version
+            );
+        }
+        let receipt: Self = serde_json::from_slice(bytes).with_context(way_out)?;
+        Ok(Self {
+            version: VERSION,
+            ..receipt
+        })
+    }
+
+    /// As it is written.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut bytes = serde_json::to_vec_pretty(self).unwrap_or_default();
+        bytes.push(b'\n');
+        bytes
+    }
+
+    /// What it says is installed.
+    pub fn contents(&self) -> Contents {
+        Contents {
+            instances: self.instances.clone(),
+            shields: self.shields.clone(),
+            masks: self.masks.clone(),
+        }
+    }
+
+    /// Every state of a file that is ours.
+    pub fn stamps<'a>(&'a self, path: &str) -> impl Iterator<Item = &'a Stamp> {
+        self.files
+            .get(path)
+            .into_iter()
+            .chain(self.pending.get(path))
+    }
+
+    /// Every path that is or may be ours.
+    pub fn paths(&self) -> BTreeSet<&String> {
+        self.files.keys().chain(self.pending.keys()).collect()
+    }
+
+    /// Whether it records nothing at all.
+    pub fn is_empty(&self) -> bool {
+        self.files.is_empty() && self.pending.is_empty() && self.contents().is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_newer_receipt_is_refused_and_named() {
+        let error =
+            Receipt::parse(br#"{"version": 3, "shape": "unknown"}"#, "/r.json").expect_err("newer");
+        assert!(
+            error.to_string().contains("`/r.json` is of version 3"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn what_is_written_is_read() {
+        let receipt = Receipt::empty(7);
+        assert_eq!(
+            Receipt::parse(&receipt.to_bytes(), "r").expect("reads"),
+            receipt
+        );
+    }
+}

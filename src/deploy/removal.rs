@@ -1,0 +1,89 @@
+//! One run that takes things away: stop, remove, reload, and the receipt last. Unlike a change it goes on after errors and
+//! undoes nothing: what is gone was not wanted.
+
+use anyhow::Result;
+
+use crate::deploy::plan::Action;
+use crate::deploy::transaction::{Change, file, past};
+use crate::deploy::writer::{Writer, remove_empty};
+use crate::host::systemctl;
+use crate::preflight::Refused;
+
+/// Remove what is no longer wanted, go on after errors, and report them all.
+pub fn take_down(change: Change, stop: &[String]) -> Result<usize> {
+    let host = change.host;
+    let manager = host.manager();
+    let mut errors: Vec<anyhow::Error> = Vec::new();
+    if host.is_live() && !stop.is_empty() {
+        for unit in stop {
+            change.report.step(format!("stopping `{unit}`"));
+            errors.extend(manager.verb("stop", std::slice::from_ref(unit)).err());
+        }
+    }
+    let mut writer = Writer::new(&host.root);
+    errors.extend(writer.sweep(change.old.pending.keys()).err());
+    let mut receipt = change.final_receipt();
+    receipt.directories.clone_from(&change.old.directories);
+    let mut removed = 0;
+    for file in change.plan.changed() {
+        let result = match &file.after {
+            Some(entry) => writer.put(&file.path, entry),
+            None => writer.remove(&file.path),
+        };
+        match result {
+            Ok(()) => {
+                removed += 1;
+                change
+                    .report
+                    .step(format!("{} /{}", past(&file.action), file.path));
+            }
+            Err(e) => {
+                // Still ours: the next run tries again.
+                if let Some(entry) = &file.before {
+                    receipt.files.insert(file.path.clone(), entry.stamp());
+                }
+                errors.push(e);
+            }
+        }
+    }
+    for left in change
+        .plan
+        .changes
+        .iter()
+        .filter(|c| c.action == Action::Leave)
+    {
+        change.report.warn(format!(
+            "`/{}` was changed after it was installed and stays; remove it by hand if nobody needs it",
+            left.path
+        ));
+    }
+    if host.is_live() {
+        errors.extend(manager.daemon_reload().err());
+        for unit in stop {
+            // Not loaded any more is as good as reset.
+            let _ = manager.verb("reset-failed", std::slice::from_ref(unit));
+        }
+    }
+    if receipt.is_empty() {
+        if change.old.linger {
+            if host.is_live() {
+                errors.extend(systemctl::set_linger(&host.own.name, false).err());
+            }
+            change.report.step("lingering is off again");
+        }
+        errors.extend(writer.remove(&host.receipt()).err());
+        errors.extend(remove_empty(&host.root, &receipt.directories).err());
+    } else {
+        errors.extend(writer.put(&host.receipt(), &file(&receipt)).err());
+        errors.extend(remove_empty(&host.root, &receipt.directories).err());
+    }
+    if errors.is_empty() {
+        return Ok(removed);
+    }
+    let list: Vec<String> = errors.iter().map(|e| format!("  {e:#}")).collect();
+    Err(Refused(format!(
+        "not everything could be removed; run it again after mending this:\n{}",
+        list.join("\n")
+    ))
+    .into())
+}

@@ -1,0 +1,363 @@
+//! One run that changes a host: write, reload, stop, start, verify, and the receipt last; or everything back as it was.
+//! install, upgrade and shield differ only in the tree they want and the units they touch.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use anyhow::{Result, bail};
+
+use crate::deploy::plan::{Action, Plan};
+use crate::deploy::readiness::{Started, watch};
+use crate::deploy::receipt::{Contents, Receipt};
+use crate::deploy::writer::{Writer, remove_empty};
+use crate::host::Host;
+use crate::host::rootfs::{Actual, look, missing_directories};
+use crate::host::systemctl::{self, Manager};
+use crate::layout::TEMPLATE;
+use crate::output::Report;
+use crate::preflight::Refused;
+use crate::render::tree::Entry;
+use crate::takeover::handover::Handover;
+
+/// A change about to be carried out.
+pub struct Change<'a> {
+    /// Where.
+    pub host: &'a Host,
+    /// How to talk.
+    pub report: &'a Report,
+    /// What was recorded before.
+    pub old: Receipt,
+    /// The files.
+    pub plan: Plan,
+    /// What remains recorded.
+    pub contents: Contents,
+    /// Whether we are responsible for lingering, now included.
+    pub linger: bool,
+    /// Old owners that leave before the units start.
+    pub handovers: Vec<Handover>,
+    /// Units that shall run at the end, each with its profile home; restarted if what they are made of changes.
+    pub up: Vec<(String, PathBuf)>,
+}
+
+/// What a change did.
+#[derive(Debug, Default)]
+pub struct Outcome {
+    /// Paths written or removed.
+    pub files: usize,
+    /// Units that were started or restarted, with the main process of each.
+    pub started: BTreeMap<String, i32>,
+    /// For units that took a profile over: seconds that the old owner's stop took, and seconds without a gateway.
+    pub handed_over: BTreeMap<String, (f64, f64)>,
+    /// Where files of others were moved to, relative to the root.
+    pub backup: Option<String>,
+}
+
+/// The receipt of a host; an empty one when there is none.
+pub fn read_receipt(host: &Host) -> Result<Receipt> {
+    let path = host.receipt();
+    match look(&host.root, &path)? {
+        Actual::Missing => Ok(Receipt::empty(nix::unistd::geteuid().as_raw())),
+        Actual::Present(Entry::File { bytes, .. }, _) => {
+            Receipt::parse(&bytes, &format!("/{path}"))
+        }
+        _ => bail!("receipt `/{path}` is not a file; move it away and install with `--force`"),
+    }
+}
+
+/// Those of these units that run.
+pub fn active(host: &Host, units: Vec<(String, PathBuf)>) -> Result<Vec<(String, PathBuf)>> {
+    let names: Vec<String> = units.iter().map(|(unit, _)| unit.clone()).collect();
+    let states = host.manager().show(&names)?;
+    let is_active = |unit: &String| {
+        states
+            .iter()
+            .find(|s| s.get("Id") == Some(unit))
+            .and_then(|s| s.get("ActiveState"))
+            .is_some_and(|s| s == "active")
+    };
+    Ok(units
+        .into_iter()
+        .filter(|(unit, _)| is_active(unit))
+        .collect())
+}
+
+/// Carry out a change, or put everything back.
+pub fn carry_out(change: Change) -> Result<Outcome> {
+    let mut writer = Writer::new(&change.host.root);
+    let mut activity = Activity::default();
+    match change.run(&mut writer, &mut activity) {
+        Ok(outcome) => Ok(outcome),
+        Err(cause) => {
+            change.report.step("putting everything back as it was");
+            let mut errors = writer.undo();
+            errors.extend(change.restore(&activity));
+            let mut notes = Vec::new();
+            for handover in &change.handovers[..activity.handovers] {
+                let (failed, told) = handover.back();
+                errors.extend(failed);
+                notes.extend(told);
+            }
+            let left: Vec<String> = errors.iter().map(|e| format!("{e:#}")).collect();
+            let end = match (left.as_slice(), notes.is_empty()) {
+                ([], true) => "everything is as it was before".to_owned(),
+                ([], false) => "every file is as it was before".to_owned(),
+                (list, _) => format!("not everything could be put back: {}", list.join("; ")),
+            };
+            notes.insert(0, format!("{cause:#}\n{end}"));
+            Err(Refused(notes.join("\n")).into())
+        }
+    }
+}
+
+/// Which units ran before, and which of them were touched.
+#[derive(Default)]
+struct Activity {
+    was_active: BTreeMap<String, bool>,
+    is_reloaded: bool,
+    touched: Vec<String>,
+    /// How many handovers were begun.
+    handovers: usize,
+}
+
+impl Change<'_> {
+    fn manager(&self) -> Manager {
+        self.host.manager()
+    }
+
+    fn run(&self, writer: &mut Writer, activity: &mut Activity) -> Result<Outcome> {
+        let mut outcome = Outcome::default();
+        writer.sweep(self.old.pending.keys())?;
+        let mut receipt = self.final_receipt();
+        let is_settled = self.plan.is_empty() && self.old.pending.is_empty();
+        receipt.directories = if is_settled {
+            self.old.directories.clone()
+        } else {
+            self.announce(writer)?
+        };
+        let backup = self.host.state(&format!("backup/{}", seconds_now()));
+        writer.apply(&self.plan, &backup)?;
+        for change in self.plan.changed() {
+            self.report
+                .step(format!("{} /{}", past(&change.action), change.path));
+        }
+        outcome.files = self.plan.changed().count();
+        let is_moved = self.plan.changed().any(|c| c.action == Action::Retire);
+        outcome.backup = is_moved.then_some(backup);
+        if self.host.is_live() {
+            self.make_account()?;
+            if !is_settled {
+                activity.is_reloaded = true;
+                self.manager().daemon_reload()?;
+            }
+            let mut gone = Vec::new();
+            for handover in &self.handovers {
+                activity.handovers += 1;
+                gone.push((&handover.home, handover.go(self.report)?));
+            }
+            for (unit, home) in &self.up {
+                let Some((pid, at)) = self.bring_up(unit, home, activity)? else {
+                    continue;
+                };
+                outcome.started.insert(unit.clone(), pid);
+                if let Some((_, gone)) = gone.iter().find(|(other, _)| *other == home) {
+                    let without = at.duration_since(gone.at).as_secs_f64();
+                    self.report.done(format!(
+                        "`{unit}` has taken the profile over: {:.1} s to stop the old gateway, {without:.1} s without one",
+                        gone.took.as_secs_f64()
+                    ));
+                    let rounded = |seconds: f64| (seconds * 1000.0).round() / 1000.0;
+                    let seconds = (rounded(gone.took.as_secs_f64()), rounded(without));
+                    outcome.handed_over.insert(unit.clone(), seconds);
+                }
+            }
+        }
+        if receipt != self.old {
+            writer.put(&self.host.receipt(), &file(&receipt))?;
+        }
+        // Last, as nothing puts directories back.
+        if let Err(e) = remove_empty(&self.host.root, &receipt.directories) {
+            self.report.warn(format!("{e:#}"));
+        }
+        Ok(outcome)
+    }
+
+    /// Record what is about to be written, so that a run killed half-way leaves nothing that is nobody's.
+    fn announce(&self, writer: &mut Writer) -> Result<std::collections::BTreeSet<String>> {
+        let mut receipt = self.old.clone();
+        for change in self.plan.changed() {
+            if let Some(after) = &change.after {
+                receipt.pending.insert(change.path.clone(), after.stamp());
+            }
+        }
+        let mut paths: Vec<String> = self.plan.changed().map(|c| c.path.clone()).collect();
+        paths.push(self.host.receipt());
+        receipt
+            .directories
+            .extend(missing_directories(&self.host.root, &paths)?);
+        receipt.linger = self.linger;
+        let directories = receipt.directories.clone();
+        writer.put(&self.host.receipt(), &file(&receipt))?;
+        Ok(directories)
+    }
+
+    /// The receipt once everything is done.
+    pub(crate) fn final_receipt(&self) -> Receipt {
+        let mut receipt = Receipt::empty(nix::unistd::geteuid().as_raw());
+        let Contents {
+            instances,
+            shields,
+            masks,
+        } = self.contents.clone();
+        receipt.instances = instances;
+        receipt.instances.sort_by(|a, b| a.profile.cmp(&b.profile));
+        receipt.shields = shields;
+        receipt.masks = masks;
+        receipt.linger = self.linger;
+        receipt.files = self
+            .plan
+            .changes
+            .iter()
+            .filter_map(|c| Some((c.path.clone(), c.after.as_ref()?.stamp())))
+            .collect();
+        receipt
+    }
+
+    /// The account and root of system-wide gateways, where the tree has the files that declare them.
+    fn make_account(&self) -> Result<()> {
+        let declared = |name: &str| {
+            let found = self
+                .plan
+                .changes
+                .iter()
+                .find(|c| c.after.is_some() && c.path.contains(name));
+            found.map(|c| self.host.at(Path::new(&c.path)))
+        };
+        let is_there = Path::new(crate::layout::SYSTEM_ROOT).exists();
+        if let (Some(sysusers), Some(tmpfiles), false) =
+            (declared("sysusers.d/"), declared("tmpfiles.d/"), is_there)
+        {
+            systemctl::sysusers(&sysusers)?;
+            systemctl::tmpfiles(&tmpfiles)?;
+            self.report.done(format!(
+                "account `{}` and its `{}` are there",
+                crate::layout::ACCOUNT,
+                crate::layout::SYSTEM_ROOT
+            ));
+        }
+        Ok(())
+    }
+
+    /// Start a unit, or restart it when what it is made of changed; then watch it: its main process, and when it was
+    /// up. `None`: it ran already, unchanged.
+    fn bring_up(
+        &self,
+        unit: &str,
+        home: &Path,
+        activity: &mut Activity,
+    ) -> Result<Option<(i32, Instant)>> {
+        let manager = self.manager();
+        let before = manager.show_one(unit)?;
+        let is_active = before.get("ActiveState").is_some_and(|s| s == "active");
+        activity.was_active.insert(unit.to_owned(), is_active);
+        let is_instance = unit.starts_with(TEMPLATE.trim_end_matches(".service"));
+        let concerns = |path: &String| {
+            (is_instance && path.ends_with(TEMPLATE)) || path.contains(&format!("/{unit}.d/"))
+        };
+        let is_changed = self.plan.changed().map(|c| &c.path).any(concerns)
+            || self.old.pending.keys().any(concerns);
+        if is_active && !is_changed {
+            return Ok(None);
+        }
+        activity.touched.push(unit.to_owned());
+        let units = [unit.to_owned()];
+        // A unit that failed before would report its old restarts.
+        let _ = manager.verb("reset-failed", &units);
+        let verb = if is_active { "restart" } else { "start" };
+        self.report.step(format!("{verb}ing `{unit}`"));
+        // A main process that ends at once may or may not fail the start itself (Type=exec); what it said tells more.
+        let refused = manager.verb(verb, &units).err();
+        let mut told = 0;
+        let begin = Instant::now();
+        let end = watch(&manager, unit, home, |elapsed| {
+            if elapsed.as_secs() >= told + 10 {
+                told = elapsed.as_secs();
+                self.report.step(format!(
+                    "`{unit}`: waiting for the gateway to say that it runs ({told} s)"
+                ));
+            }
+        })?;
+        match end {
+            Started::Up { pid, after } => {
+                self.report.done(format!(
+                    "`{unit}` runs: pid {pid}, up after {:.1} s",
+                    after.as_secs_f64()
+                ));
+                Ok(Some((pid, begin + after)))
+            }
+            Started::Failed { why, invocation } => {
+                if let Some(refused) = refused.filter(|_| invocation.is_empty()) {
+                    return Err(refused);
+                }
+                let lines = manager.journal(unit, &invocation, 15);
+                let journal: String = lines.iter().map(|l| format!("\n  | {l}")).collect();
+                bail!("`{unit}` {why}; its last journal lines:{journal}")
+            }
+        }
+    }
+
+    /// After the files are back: the manager reads them, and every touched unit runs or rests as before.
+    fn restore(&self, activity: &Activity) -> Vec<anyhow::Error> {
+        let mut errors = Vec::new();
+        if self.linger && !self.old.linger {
+            errors.extend(systemctl::set_linger(&self.host.own.name, false).err());
+        }
+        if !activity.is_reloaded && activity.touched.is_empty() {
+            return errors;
+        }
+        let manager = self.manager();
+        let touched = |active: bool| -> Vec<String> {
+            let was = |unit: &&String| activity.was_active.get(*unit) == Some(&active);
+            activity.touched.iter().filter(was).cloned().collect()
+        };
+        let (restart, stop) = (touched(true), touched(false));
+        let mut attempt = |result: Result<()>| errors.extend(result.err());
+        if !stop.is_empty() {
+            // Stopped by the definition that started it, then forgotten.
+            attempt(manager.verb("stop", &stop));
+            let _ = manager.verb("reset-failed", &stop);
+        }
+        attempt(manager.daemon_reload());
+        if !restart.is_empty() {
+            let _ = manager.verb("reset-failed", &restart);
+            attempt(manager.verb("restart", &restart));
+        }
+        errors
+    }
+}
+
+/// The receipt as a file.
+pub(crate) fn file(receipt: &Receipt) -> Entry {
+    Entry::File {
+        bytes: receipt.to_bytes(),
+        mode: 0o644,
+    }
+}
+
+/// What was done, as the start of a sentence.
+pub(crate) fn past(action: &Action) -> &'static str {
+    match action {
+        Action::Create => "wrote",
+        Action::Update => "updated",
+        Action::Remove => "removed",
+        Action::Overwrite => "replaced (backup kept)",
+        Action::Retire => "retired (backup kept)",
+        Action::Keep | Action::Leave | Action::Conflict { .. } => "left",
+    }
+}
+
+fn seconds_now() -> u64 {
+    std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .map_or(0, |d| d.as_secs())
+}

@@ -1,0 +1,273 @@
+//! Rules about who has a profile.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use super::Severity::{Error, Note, Warning};
+use super::{Findings, Remedy, Rule, UnitName, edit, gateways, install};
+use crate::doctor::facts::Facts;
+use crate::gateway::Home;
+use crate::launcher::exec::{name, stop_command};
+use crate::units::unit::{Origin, Unit};
+
+pub(super) const RULES: &[Rule] = &[
+    Rule {
+        id: "duplicate-owners",
+        severity: Error,
+        about: "More than one unit, or a unit and a process, run or would run the gateway of one profile: by other names, \
+                in other managers, of other users. Whoever starts second is refused for ever or takes the profile, and \
+                two at a time destroy its data.",
+        fix: "keep one; `doctor --fix` keeps our system unit, else our user unit, else upstream's system unit, else \
+              upstream's user unit, else the first other one, and disables the rest after a planned stop",
+        source: "hermes-agent #32951, #21915",
+        check: duplicates,
+    },
+    Rule {
+        id: "follows-active-profile",
+        severity: Warning,
+        about: "`gateway run` without `--profile` runs whichever profile is active when it starts: `hermes profile use` \
+                moves the unit to another profile at its next start, beside that profile's own unit.",
+        fix: "name the profile: `--profile default`",
+        source: "hermes_cli/main.py of 0.13.0 to 0.19.0",
+        check: follows_active,
+    },
+    Rule {
+        id: "multiplexed-profile",
+        severity: Error,
+        about: "The root's gateway serves all profiles (`gateway.multiplex_profiles`), and a profile has a unit of its own, \
+                which refuses to start while the other runs.",
+        fix: "keep either multiplexing or the profile's unit",
+        source: "hermes_cli/gateway.py of 0.17.0 to 0.19.0",
+        check: multiplexed,
+    },
+    Rule {
+        id: "unknown-home",
+        severity: Note,
+        about: "The unit runs a gateway and does not say of which profile home, so nobody can tell whether it has one that \
+                another unit has.",
+        fix: "name HERMES_HOME and `--profile` in the unit",
+        source: "observed",
+        check: unknown_home,
+    },
+    Rule {
+        id: "hidden-gateway",
+        severity: Error,
+        about: "Other gateways do not know this one for a gateway: by its name in the process list, or because the unit \
+                hides processes from each other. They remove its lock and start beside it.",
+        fix: "start an executable called `hermes`, and hide no processes",
+        source: "gateway/status.py of 0.13.0 to 0.19.0; systemd.exec(5), ProtectProc=, PrivatePIDs=",
+        check: hidden,
+    },
+    Rule {
+        id: "legacy-name",
+        severity: Warning,
+        about: "`hermes gateway install` stops, disables and deletes a gateway's unit of this name without asking.",
+        fix: "use another name",
+        source: "hermes_cli/gateway.py of 0.19.0, legacy cleanup",
+        check: legacy_name,
+    },
+    Rule {
+        id: "silent-manager",
+        severity: Note,
+        about: "A manager did not answer: its units were judged by their files, and what runs there is not known.",
+        fix: "see why it does not answer",
+        source: "observed",
+        check: silent,
+    },
+];
+
+/// The order in which one of several owners is kept; the first wins, and one that runs before one that does not.
+fn preference(unit: &Unit) -> (u8, bool) {
+    let rank = match (unit.origin, unit.is_user()) {
+        (Origin::Ours, false) => 0,
+        (Origin::Ours, true) => 1,
+        (Origin::Upstream, false) => 2,
+        (Origin::Upstream, true) => 3,
+        (Origin::Other, false) => 4,
+        (Origin::Other, true) => 5,
+    };
+    (rank, unit.activity().is_none())
+}
+
+fn duplicates(facts: &Facts, findings: &mut Findings) {
+    let mut of_home: BTreeMap<&Path, Vec<&Unit>> = BTreeMap::new();
+    for (unit, _) in gateways(facts).filter(|(unit, _)| unit.how().is_some()) {
+        let homes = unit.runners.iter().filter_map(|r| r.home.as_deref());
+        let homes: BTreeSet<&Path> = homes.map(|home| facts.known_as(home)).collect();
+        for home in homes {
+            of_home.entry(home).or_default().push(unit);
+        }
+    }
+    for (home, mut units) in of_home {
+        units.sort_by_key(|unit| preference(unit));
+        let Some((keep, others)) = units.split_first() else {
+            continue;
+        };
+        if !others.is_empty() {
+            let list: Vec<String> = units
+                .iter()
+                .map(|u| format!("{} ({})", u.title(), u.how().unwrap_or_default()))
+                .collect();
+            let what = format!(
+                "`{}` has {} owners: {}",
+                home.display(),
+                units.len(),
+                list.join(", ")
+            );
+            let stop: Vec<UnitName> = others.iter().map(|u| UnitName::of(u)).collect();
+            let way_out: Vec<String> = stop
+                .iter()
+                .map(|u| format!("{} disable --now {}", u.manager.typed(), u.name))
+                .collect();
+            let finding = findings.add(what, way_out.join(" && "));
+            finding
+                .at_unit(others[0])
+                .home(home)
+                .remedy(Remedy::KeepOne {
+                    keep: UnitName::of(keep),
+                    stop,
+                });
+        }
+        stray(facts, home, &units, findings);
+    }
+}
+
+/// A gateway of a home that units have, which runs in none of them.
+fn stray(facts: &Facts, home: &Path, units: &[&Unit], findings: &mut Findings) {
+    for gateway in &facts.census.gateways {
+        let is_here =
+            matches!(&gateway.home, Home::Known(theirs) if facts.known_as(theirs) == home);
+        let unit = gateway
+            .process
+            .unit()
+            .filter(crate::host::process::UnitRef::is_service);
+        let is_of = |known: &&Unit| {
+            let user = known.is_user().then_some(known.manager_account.uid);
+            unit.as_ref()
+                .is_some_and(|u| u.name == known.name && u.user == user)
+        };
+        if is_here && !units.iter().any(is_of) {
+            let what = format!(
+                "{} runs the gateway of `{}`, which {} would run as well",
+                name(&gateway.process),
+                home.display(),
+                units[0].title()
+            );
+            findings
+                .add(what, stop_command(&gateway.process))
+                .home(home);
+        }
+    }
+}
+
+fn follows_active(facts: &Facts, findings: &mut Findings) {
+    for (unit, _) in gateways(facts) {
+        if !unit.runners.iter().any(|r| r.follows_active) {
+            continue;
+        }
+        let line = unit.directives.last("Service", "ExecStart");
+        let active = facts.home_of(unit).and_then(|h| h.active.as_deref());
+        let named = active.filter(|a| *a != "default");
+        let what = match named {
+            Some(active) => format!(
+                "{} names no profile, and runs `{active}` because that is the active one",
+                unit.title()
+            ),
+            None => format!(
+                "{} names no profile: `hermes profile use` would move it to another",
+                unit.title()
+            ),
+        };
+        let finding = findings.add(what, install(unit));
+        finding.unit(unit);
+        if let Some(line) = line {
+            finding.at(unit, line);
+        }
+        if named.is_none() {
+            finding.at_most(Note);
+        }
+    }
+}
+
+fn multiplexed(facts: &Facts, findings: &mut Findings) {
+    for (unit, _) in gateways(facts) {
+        let Some(home) = facts.home_of(unit).filter(|h| h.is_multiplexed) else {
+            continue;
+        };
+        let is_named = home.home.parent().is_some_and(|p| p.ends_with("profiles"));
+        if is_named && unit.how().is_some() {
+            let what = format!(
+                "{} runs a profile that the gateway of its root serves already (`gateway.multiplex_profiles`)",
+                unit.title()
+            );
+            let way_out = format!("{} disable --now {}", unit.manager.typed(), unit.name);
+            findings.add(what, way_out).unit(unit).at_unit(unit);
+        }
+    }
+}
+
+fn unknown_home(facts: &Facts, findings: &mut Findings) {
+    for (unit, _) in gateways(facts) {
+        if unit.runners.iter().any(|r| r.home.is_none()) {
+            let what = format!(
+                "{} runs a gateway and does not say of which profile",
+                unit.title()
+            );
+            let finding = findings.add(what, edit(unit));
+            finding.unit(unit);
+            if let Some(line) = unit.directives.last("Service", "ExecStart") {
+                finding.at(unit, line);
+            }
+        }
+    }
+}
+
+fn hidden(facts: &Facts, findings: &mut Findings) {
+    for (unit, known) in gateways(facts) {
+        for program in &known.programs {
+            if program.path.ends_with(".hermes-wrapped") {
+                let what = format!("{} starts `{}`", unit.title(), program.path.display());
+                findings
+                    .add(what, edit(unit))
+                    .unit(unit)
+                    .at(unit, &program.from);
+            }
+        }
+        for (key, values) in [
+            ("ProtectProc", &["invisible", "noaccess"][..]),
+            ("PrivatePIDs", &["yes", "true", "on", "1"][..]),
+        ] {
+            let line = unit.directives.last("Service", key);
+            if let Some(line) = line.filter(|d| values.contains(&d.value.as_str())) {
+                let what = format!(
+                    "{} cannot see the gateways of others, nor they its own",
+                    unit.title()
+                );
+                findings
+                    .add(what, edit(unit))
+                    .unit(unit)
+                    .at(unit, line)
+                    .at_most(Warning);
+            }
+        }
+    }
+}
+
+fn legacy_name(facts: &Facts, findings: &mut Findings) {
+    for (unit, _) in gateways(facts).filter(|(unit, _)| unit.name == "hermes.service") {
+        let what = format!(
+            "{} has a name that `hermes gateway install` deletes",
+            unit.title()
+        );
+        findings.add(what, install(unit)).unit(unit).at_unit(unit);
+    }
+}
+
+fn silent(facts: &Facts, findings: &mut Findings) {
+    for manager in &facts.census.silent {
+        findings.add(
+            format!("a manager did not answer: {manager}"),
+            "loginctl list-users".to_owned(),
+        );
+    }
+}

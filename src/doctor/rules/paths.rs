@@ -1,0 +1,250 @@
+//! Rules about what a unit needs of the file system.
+
+use super::Severity::{Error, Note, Warning};
+use super::{Findings, Rule, edit, gateways, install};
+use crate::doctor::facts::Facts;
+use crate::host::access::{Obstacle, Reach};
+use crate::units::unit::{Origin, Unit};
+
+pub(super) const RULES: &[Rule] = &[
+    Rule {
+        id: "program-gone",
+        severity: Error,
+        about: "The program that the unit starts, or the interpreter of its virtual environment, does not exist: the unit \
+                fails with 203/EXEC, and with Restart=always for ever. Upgrades of Python and moved checkouts do that.",
+        fix: "make the environment anew, or name the hermes that exists",
+        source: "systemd.exec(5), 203/EXEC",
+        check: program_gone,
+    },
+    Rule {
+        id: "directory-gone",
+        severity: Error,
+        about: "WorkingDirectory= does not exist: the unit fails with 200/CHDIR before its gateway starts.",
+        fix: "create it, or name one that exists",
+        source: "systemd.exec(5), WorkingDirectory=",
+        check: directory_gone,
+    },
+    Rule {
+        id: "not-reachable",
+        severity: Error,
+        about: "The account of User= may not go to the program or the working directory of the unit.",
+        fix: "keep the program where that account can run it, such as an environment under /opt",
+        source: "systemd.exec(5), User=",
+        check: not_reachable,
+    },
+    Rule {
+        id: "account-gone",
+        severity: Error,
+        about: "User= names an account that does not exist: the unit fails with 217/USER.",
+        fix: "create the account, or name another",
+        source: "systemd.exec(5), User=",
+        check: account_gone,
+    },
+    Rule {
+        id: "unescaped-specifier",
+        severity: Error,
+        about: "A `%` in a path begins a specifier, and `${NAME}` a variable: systemd reads another path than the one that \
+                is meant, without a word.",
+        fix: "write `%%` for `%`, and `$$` for `$` on Exec lines",
+        source: "systemd.unit(5), SPECIFIERS; systemd.service(5), COMMAND LINES",
+        check: unescaped,
+    },
+    Rule {
+        id: "code-in-home",
+        severity: Warning,
+        about: "A system unit starts a program under /home, /root or /run/user. SELinux forbids that in enforcing mode \
+                (203/EXEC), and whoever may write there decides what the service runs.",
+        fix: "install hermes-agent outside of homes, such as an environment under /opt",
+        source: "systemd.exec(5), ProtectHome=; init_t may not execute user_home_t",
+        check: code_in_home,
+    },
+];
+
+fn program_gone(facts: &Facts, findings: &mut Findings) {
+    for (unit, known) in gateways(facts) {
+        for program in known
+            .programs
+            .iter()
+            .filter(|p| p.obstacle == Some(Obstacle::Missing))
+        {
+            let what = format!(
+                "{} starts `{}`, which does not exist",
+                unit.title(),
+                program.path.display()
+            );
+            let way_out = match unit.origin {
+                Origin::Ours => "hermes-install --profile NAME --hermes PATH".to_owned(),
+                Origin::Upstream => install(unit),
+                Origin::Other => edit(unit),
+            };
+            findings
+                .add(what, way_out)
+                .unit(unit)
+                .at(unit, &program.from);
+        }
+    }
+}
+
+fn directory_gone(facts: &Facts, findings: &mut Findings) {
+    for (unit, known) in gateways(facts) {
+        let Some(reach) = &known.directory else {
+            continue;
+        };
+        if reach.obstacle == Some(Obstacle::Missing) && !reach.from.value.starts_with('-') {
+            let what = format!(
+                "{} works in `{}`, which does not exist",
+                unit.title(),
+                reach.path.display()
+            );
+            findings
+                .add(what, edit(unit))
+                .unit(unit)
+                .at(unit, &reach.from);
+        }
+    }
+}
+
+fn not_reachable(facts: &Facts, findings: &mut Findings) {
+    for (unit, known) in gateways(facts) {
+        let account = unit.account.as_ref().map_or("", |a| a.name.as_str());
+        let mut report = |reach: &Reach| {
+            if let Some(Obstacle::Denied(way)) = &reach.obstacle {
+                let what = format!(
+                    "{} needs `{}`, and `{account}` is stopped at `{}`",
+                    unit.title(),
+                    reach.path.display(),
+                    way.display()
+                );
+                let way_out = format!(
+                    "sudo -u {account} test -x {} && echo ok",
+                    reach.path.display()
+                );
+                findings.add(what, way_out).unit(unit).at(unit, &reach.from);
+            }
+        };
+        known.programs.iter().for_each(&mut report);
+        known.directory.iter().for_each(&mut report);
+    }
+}
+
+fn account_gone(facts: &Facts, findings: &mut Findings) {
+    for unit in facts
+        .census
+        .units
+        .iter()
+        .filter(|u| u.account.is_none() && !u.is_masked)
+    {
+        let dynamic = unit.directives.value("Service", "DynamicUser");
+        let line = unit.directives.last("Service", "User");
+        let Some(line) =
+            line.filter(|_| !dynamic.is_some_and(|d| matches!(d, "yes" | "true" | "on" | "1")))
+        else {
+            continue;
+        };
+        let what = format!(
+            "{} runs as `{}`, and there is no such account",
+            unit.title(),
+            line.value
+        );
+        findings.add(what, edit(unit)).unit(unit).at(unit, line);
+    }
+}
+
+/// Variables that systemd itself sets for a service (systemd.exec(5), ENVIRONMENT VARIABLES IN SPAWNED PROCESSES).
+const SET: [&str; 15] = [
+    "MAINPID",
+    "PATH",
+    "HOME",
+    "USER",
+    "LOGNAME",
+    "SHELL",
+    "LANG",
+    "INVOCATION_ID",
+    "XDG_RUNTIME_DIR",
+    "RUNTIME_DIRECTORY",
+    "STATE_DIRECTORY",
+    "CACHE_DIRECTORY",
+    "LOGS_DIRECTORY",
+    "CONFIGURATION_DIRECTORY",
+    "CREDENTIALS_DIRECTORY",
+];
+
+fn unescaped(facts: &Facts, findings: &mut Findings) {
+    for (unit, known) in gateways(facts) {
+        for (line, word, is_literal, is_expanded) in &known.percent {
+            let expanded = unit.expand(word);
+            // What stays as it is names no specifier, and systemd refuses the line.
+            let is_unknown = expanded.replace("%%", "%").contains('%') && !word.contains("%%");
+            if (*is_literal && !is_expanded) || (is_unknown && word.starts_with('/')) {
+                let what = format!(
+                    "{} means `{word}`, and systemd reads `{expanded}`; write `%%` for `%`",
+                    unit.title()
+                );
+                findings.add(what, edit(unit)).unit(unit).at(unit, line);
+            }
+        }
+        variables(unit, findings);
+    }
+}
+
+fn variables(unit: &Unit, findings: &mut Findings) {
+    let environment = unit.directives.environment(|v| unit.expand(v));
+    let is_set = |name: &str| environment.contains_key(name) || SET.contains(&name);
+    // A file or the manager may set any.
+    let has_more = ["EnvironmentFile", "PassEnvironment"]
+        .iter()
+        .any(|key| !unit.directives.list("Service", key).is_empty());
+    for line in unit.directives.list("Service", "ExecStart") {
+        let text = line.value.replace("$$", "");
+        let names = text
+            .split("${")
+            .skip(1)
+            .filter_map(|rest| rest.split_once('}'))
+            .map(|(name, _)| name);
+        let plain = |name: &&str| name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+        for name in names
+            .filter(plain)
+            .filter(|name| !is_set(name) && !has_more)
+        {
+            let what = format!(
+                "`${{{name}}}` in ExecStart of {} is not set, and systemd drops it",
+                unit.title()
+            );
+            findings
+                .add(what, edit(unit))
+                .unit(unit)
+                .at(unit, line)
+                .at_most(Warning);
+        }
+    }
+}
+
+fn code_in_home(facts: &Facts, findings: &mut Findings) {
+    let is_home = |path: &std::path::Path| {
+        ["/home", "/root", "/run/user"]
+            .iter()
+            .any(|top| path.starts_with(top))
+    };
+    for (unit, known) in gateways(facts).filter(|(unit, _)| !unit.is_user()) {
+        let program = known
+            .programs
+            .iter()
+            .find(|p| is_home(&p.path) || is_home(&p.real));
+        if let Some(program) = program.filter(|p| p.obstacle != Some(Obstacle::Missing)) {
+            let what = format!(
+                "{} starts `{}`, which is in a home",
+                unit.title(),
+                program.path.display()
+            );
+            let finding = findings.add(
+                what,
+                "python3 -m venv /opt/hermes && /opt/hermes/bin/pip install hermes-agent"
+                    .to_owned(),
+            );
+            finding.unit(unit).at(unit, &program.from);
+            if !facts.is_selinux_enforcing {
+                finding.at_most(Note);
+            }
+        }
+    }
+}

@@ -1,0 +1,255 @@
+//! Rules about how things stand: loaded texts, lingering, files that a dead gateway left.
+
+use super::Severity::{Error, Note, Warning};
+use super::{Findings, Remedy, Rule, UnitName, gateways};
+use crate::doctor::facts::{Facts, HomeFacts, MARKER_LIFE, MARKERS};
+use crate::gateway::{LOCK, PID};
+use crate::launcher::exec::account_name;
+
+pub(super) const RULES: &[Rule] = &[
+    Rule {
+        id: "not-reloaded",
+        severity: Warning,
+        about: "The unit's files changed and its manager has not read them: it runs by the old text until the next reload \
+                or boot, and then by another.",
+        fix: "daemon-reload",
+        source: "systemctl(1), daemon-reload; NeedDaemonReload",
+        check: not_reloaded,
+    },
+    Rule {
+        id: "drifted",
+        severity: Warning,
+        about: "A file that hermes-install wrote was edited or removed: upgrades stop at it, and what it promised may no \
+                longer hold.",
+        fix: "move the edit into a drop-in of your own, then `upgrade --force`, which keeps a backup",
+        source: "the receipt of hermes-install",
+        check: drifted,
+    },
+    Rule {
+        id: "masked",
+        severity: Note,
+        about: "The unit is masked: nothing can start it.",
+        fix: "unmask it if it may run again",
+        source: "systemctl(1), mask",
+        check: masked,
+    },
+    Rule {
+        id: "linger-off",
+        severity: Warning,
+        about: "Lingering is off: the user's manager, and the gateway with it, ends at logout and does not start at boot.",
+        fix: "enable lingering, or use a system unit",
+        source: "loginctl(1), enable-linger",
+        check: linger_off,
+    },
+    Rule {
+        id: "stale-files",
+        severity: Note,
+        about: "Files of a gateway that is gone: a PID file after a kill, a marker that nobody took away. A reused PID can \
+                make them look alive; gateways of 0.15 end at a planned-stop marker that names another.",
+        fix: "remove them while no gateway runs",
+        source: "gateway/status.py; hermes-agent #34597",
+        check: stale,
+    },
+    Rule {
+        id: "foreign-files",
+        severity: Error,
+        about: "Files in the profile home belong to another account, root's most often, after a `sudo hermes …`. A lock file \
+                that the gateway cannot open ends every start with a traceback.",
+        fix: "give them to the account that the home belongs to",
+        source: "PermissionError on gateway.lock in 0.13.0 to 0.19.0",
+        check: foreign,
+    },
+];
+
+fn not_reloaded(facts: &Facts, findings: &mut Findings) {
+    for unit in facts.census.units.iter().filter(|u| u.is_stale()) {
+        let what = format!(
+            "the files of {} changed and its manager has not read them",
+            unit.title()
+        );
+        let way_out = format!("{} daemon-reload", unit.manager.typed());
+        findings
+            .add(what, way_out)
+            .unit(unit)
+            .at_unit(unit)
+            .remedy(Remedy::Reload {
+                unit: UnitName::of(unit),
+            });
+    }
+}
+
+fn drifted(facts: &Facts, findings: &mut Findings) {
+    for (_, what, way_out) in &facts.drift {
+        findings.add(what.clone(), way_out.clone());
+    }
+}
+
+fn masked(facts: &Facts, findings: &mut Findings) {
+    for unit in facts.census.units.iter().filter(|u| u.is_masked) {
+        let way_out = format!("{} unmask {}", unit.manager.typed(), unit.name);
+        findings
+            .add(format!("{} is masked", unit.title()), way_out)
+            .unit(unit);
+    }
+}
+
+fn linger_off(facts: &Facts, findings: &mut Findings) {
+    for (unit, _) in gateways(facts).filter(|(unit, _)| unit.is_user()) {
+        let name = &unit.manager_account.name;
+        if unit.how().is_some() && !facts.lingering.contains(name) {
+            let what = format!(
+                "{} ends when `{name}` logs out, and does not start at boot",
+                unit.title()
+            );
+            let finding = findings.add(what, format!("loginctl enable-linger {name}"));
+            finding.unit(unit).remedy(Remedy::Linger {
+                account: name.clone(),
+            });
+        }
+    }
+}
+
+fn stale(facts: &Facts, findings: &mut Findings) {
+    for known in facts.homes.iter().filter(|h| h.is_owned == Some(false)) {
+        let is_marker = |name: &str| MARKERS.contains(&name);
+        let left = known.stale.iter().filter(|(path, age)| {
+            let name = path
+                .file_name()
+                .and_then(|n| n.to_str())
+                .unwrap_or_default();
+            name == PID || (is_marker(name) && *age > MARKER_LIFE)
+        });
+        let paths: Vec<_> = left.map(|(path, _)| path.clone()).collect();
+        if paths.is_empty() {
+            continue;
+        }
+        let list: Vec<String> = paths.iter().map(|p| format!("`{}`", p.display())).collect();
+        let what = format!("{} of a gateway that is gone", list.join(" and "));
+        let has_marker = paths.iter().any(|p| !p.ends_with(PID));
+        let command: Vec<String> = paths.iter().map(|p| p.display().to_string()).collect();
+        let finding = findings.add(what, format!("rm {}", command.join(" ")));
+        finding.home(&known.home).remedy(Remedy::Remove {
+            home: known.home.clone(),
+            paths,
+        });
+        if has_marker {
+            finding.severity = Warning;
+        }
+    }
+}
+
+fn foreign(facts: &Facts, findings: &mut Findings) {
+    for known in &facts.homes {
+        // A home that belongs to root is root's own business; a shared one has writable files of many.
+        let barred = known
+            .foreign
+            .iter()
+            .filter(|(_, _, is_writable)| !is_writable);
+        let paths: Vec<_> = barred.map(|(path, _, _)| path.clone()).collect();
+        let Some((_, by, _)) = known
+            .foreign
+            .iter()
+            .find(|(_, _, is_writable)| !is_writable)
+        else {
+            continue;
+        };
+        if known.uid == 0 {
+            continue;
+        }
+        let list: Vec<String> = paths
+            .iter()
+            .take(5)
+            .map(|p| format!("`{}`", p.display()))
+            .collect();
+        let more = match paths.len() {
+            0..=5 => String::new(),
+            n => format!(" and {} more", n - 5),
+        };
+        let to = account_name(known.uid);
+        let what = format!(
+            "{}{more} in a home of `{to}` belong to `{}`",
+            list.join(", "),
+            account_name(*by)
+        );
+        let finding = findings.add(what, format!("chown -R {to} {}", known.home.display()));
+        finding.home(&known.home);
+        if !is_in_the_way(known) {
+            finding.at_most(Warning);
+        }
+        finding.remedy(Remedy::Owner {
+            home: known.home.clone(),
+            paths,
+            uid: known.uid,
+        });
+    }
+}
+
+/// A lock that the gateway cannot open keeps it from starting.
+fn is_in_the_way(home: &HomeFacts) -> bool {
+    let locks = [LOCK, crate::launcher::exec::LOCK];
+    home.foreign
+        .iter()
+        .any(|(path, _, is_writable)| !is_writable && locks.iter().any(|l| path.ends_with(l)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::doctor::rules::check;
+
+    fn facts(home: HomeFacts) -> Facts {
+        Facts {
+            homes: vec![HomeFacts {
+                home: "/srv/h".into(),
+                uid: 1000,
+                ..home
+            }],
+            ..Facts::default()
+        }
+    }
+
+    #[test]
+    fn what_a_live_gateway_has_is_stale_only_when_nobody_is_known_to_own_the_profile() {
+        let with = |is_owned| {
+            let stale = vec![("/srv/h/gateway.pid".into(), 5)];
+            check(&facts(HomeFacts {
+                is_owned,
+                stale,
+                ..HomeFacts::default()
+            }))
+        };
+        assert_eq!(with(Some(true)).len(), 0);
+        assert_eq!(with(None).len(), 0, "what cannot be told is left alone");
+        let found = with(Some(false));
+        assert_eq!((found.len(), found[0].severity), (1, Note));
+        assert!(matches!(&found[0].remedy, Some(Remedy::Remove { paths, .. }) if paths.len() == 1));
+    }
+
+    #[test]
+    fn a_marker_is_stale_after_its_time() {
+        let with = |age| {
+            let stale = vec![("/srv/h/.gateway-planned-stop.json".into(), age)];
+            check(&facts(HomeFacts {
+                is_owned: Some(false),
+                stale,
+                ..HomeFacts::default()
+            }))
+        };
+        assert_eq!(with(MARKER_LIFE).len(), 0);
+        assert_eq!(with(MARKER_LIFE + 1)[0].severity, Warning);
+    }
+
+    #[test]
+    fn a_lock_of_root_s_is_an_error_and_other_files_a_warning() {
+        let with = |name: &str, is_writable| {
+            let foreign = vec![(name.into(), 0, is_writable)];
+            check(&facts(HomeFacts {
+                foreign,
+                ..HomeFacts::default()
+            }))
+        };
+        assert_eq!(with("/srv/h/gateway.lock", false)[0].severity, Error);
+        assert_eq!(with("/srv/h/logs", false)[0].severity, Warning);
+        assert_eq!(with("/srv/h/gateway.lock", true).len(), 0);
+    }
+}

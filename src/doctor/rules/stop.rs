@@ -1,0 +1,147 @@
+//! Rules about stopping: what kills, and what does not wait.
+
+use super::Severity::{Error, Note, Warning};
+use super::{Findings, Rule, edit, gateways};
+use crate::doctor::facts::Facts;
+use crate::gateway::default_drain;
+use crate::units::unit_file::{command, seconds};
+
+pub(super) const RULES: &[Rule] = &[
+    Rule {
+        id: "kills-on-stop",
+        severity: Error,
+        about: "An Exec line kills instead of stopping: by name, then gateways of other profiles and users die too; with \
+                SIGKILL, then running turns and writes are lost; or it removes the files by which gateways know each \
+                other, and then two run.",
+        fix: "leave stopping to systemd: KillSignal=, KillMode=, TimeoutStopSec=",
+        source: "systemd.service(5), ExecStop=; systemd.kill(5)",
+        check: kills,
+    },
+    Rule {
+        id: "stop-timeout",
+        severity: Warning,
+        about: "TimeoutStopSec= is shorter than the gateway's drain and the 30 s that it takes to close down: systemd \
+                kills it in the middle of a turn.",
+        fix: "TimeoutStopSec= of the drain and 30 s",
+        source: "shutdown_forensics.py of hermes-agent 0.13.0 to 0.19.0; systemd.service(5)",
+        check: stop_timeout,
+    },
+    Rule {
+        id: "kill-mode",
+        severity: Warning,
+        about: "KillMode=process or none leaves what the gateway started running after a stop, and with none the gateway \
+                itself: the next start meets it.",
+        fix: "KillMode=mixed",
+        source: "systemd.kill(5), KillMode=",
+        check: kill_mode,
+    },
+];
+
+fn kills(facts: &Facts, findings: &mut Findings) {
+    const LINES: [&str; 6] = [
+        "ExecStartPre",
+        "ExecStartPost",
+        "ExecStop",
+        "ExecStopPost",
+        "ExecReload",
+        "ExecCondition",
+    ];
+    for (unit, _) in gateways(facts) {
+        for key in LINES {
+            for line in unit.directives.list("Service", key) {
+                let words: Vec<String> = command(&line.value)
+                    .iter()
+                    .flat_map(|w| {
+                        w.split([' ', ';', '&', '|'])
+                            .map(str::to_owned)
+                            .collect::<Vec<_>>()
+                    })
+                    .collect();
+                let base = |word: &String| word.rsplit('/').next().unwrap_or(word).to_owned();
+                let names: Vec<String> = words.iter().map(base).collect();
+                let has = |name: &str| names.iter().any(|n| n == name);
+                let by_name = has("pkill") || has("killall") || has("fuser") || has("skill");
+                let hard = [
+                    "-9",
+                    "-KILL",
+                    "-SIGKILL",
+                    "KILL",
+                    "SIGKILL",
+                    "--signal=KILL",
+                    "--signal=SIGKILL",
+                ];
+                let is_hard = (has("kill") || has("systemctl")) && hard.iter().any(|h| has(h));
+                let removes = (has("rm") || has("unlink")) && line.value.contains("gateway");
+                // Upstream's own, since 0.18: within the unit's control group, where nothing else should be left.
+                let is_cleanup = has("gateway.cgroup_cleanup");
+                let what = if by_name {
+                    "kills by name, gateways of others too"
+                } else if is_hard {
+                    "kills with SIGKILL instead of stopping"
+                } else if removes {
+                    "removes the files by which gateways know each other"
+                } else if is_cleanup {
+                    "kills what is left in its control group"
+                } else {
+                    continue;
+                };
+                let finding = findings.add(format!("{key} of {} {what}", unit.title()), edit(unit));
+                finding.unit(unit).at(unit, line);
+                if is_cleanup {
+                    finding.at_most(Note);
+                } else if is_hard && !by_name {
+                    finding.at_most(Warning);
+                }
+            }
+        }
+    }
+}
+
+/// systemd's own timeout, where nothing sets another (systemd-system.conf(5)).
+const DEFAULT: f64 = 90.0;
+/// What a gateway takes to close down after its drain.
+const CLEANUP: f64 = 30.0;
+
+fn stop_timeout(facts: &Facts, findings: &mut Findings) {
+    for (unit, known) in gateways(facts) {
+        let line = ["TimeoutStopSec", "TimeoutSec"].map(|key| unit.directives.last("Service", key));
+        let line = line.into_iter().flatten().last();
+        let timeout = line.map_or(Some(DEFAULT), |d| seconds(&d.value));
+        let environment = unit.directives.environment(|v| unit.expand(v));
+        let told = environment
+            .get("HERMES_RESTART_DRAIN_TIMEOUT")
+            .and_then(|(value, _)| value.parse::<f64>().ok());
+        let of_version = known.version.map(|v| default_drain(Some(v)));
+        let drain = facts.home_of(unit).and_then(|h| h.drain).map(f64::from);
+        let drain = drain.or(told).or(of_version.map(f64::from));
+        let (Some(timeout), Some(drain)) = (timeout, drain) else {
+            continue;
+        };
+        if timeout == 0.0 || timeout >= drain + CLEANUP {
+            continue;
+        }
+        let what = format!(
+            "{} is killed {timeout} s after its stop, and its gateway may drain for {drain} s and needs {CLEANUP} s more",
+            unit.title()
+        );
+        let finding = findings.add(
+            what,
+            format!("{}, TimeoutStopSec={}", edit(unit), drain + CLEANUP),
+        );
+        finding.unit(unit).at_unit(unit);
+        if let Some(line) = line {
+            finding.at(unit, line);
+        }
+    }
+}
+
+fn kill_mode(facts: &Facts, findings: &mut Findings) {
+    for (unit, _) in gateways(facts) {
+        if let Some(line) = unit.directives.last("Service", "KillMode") {
+            if matches!(line.value.as_str(), "process" | "none") {
+                let what = format!("a stop of {} leaves processes behind", unit.title());
+                findings.add(what, edit(unit)).unit(unit).at(unit, line);
+            }
+        }
+    }
+}

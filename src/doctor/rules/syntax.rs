@@ -1,0 +1,254 @@
+//! Rules about what a unit says: secrets, unknown directives, targets that do not exist.
+
+use std::sync::LazyLock;
+
+use super::Severity::{Error, Note, Warning};
+use super::{Findings, Remedy, Rule, edit, gateways};
+use crate::doctor::facts::Facts;
+
+pub(super) const RULES: &[Rule] = &[
+    Rule {
+        id: "secret-in-unit",
+        severity: Error,
+        about: "A secret stands in Environment=. Everybody on the host can read it, from the file and by `systemctl show`.",
+        fix: "move it to the profile's .env, or to a file of mode 0600 that EnvironmentFile= names",
+        source: "systemd.exec(5), Environment=",
+        check: secret,
+    },
+    Rule {
+        id: "readable-secrets",
+        severity: Error,
+        about: "Everybody on the host can read a file with the gateway's secrets.",
+        fix: "take the permission away",
+        source: "hermes-agent keeps tokens in .env and auth.json",
+        check: readable,
+    },
+    Rule {
+        id: "network-online-in-user-unit",
+        severity: Note,
+        about: "A user manager has no network-online.target: the unit starts without waiting for the network. Gateways of \
+                0.14 and later retry; older ones end when no platform can be reached.",
+        fix: "leave the target out",
+        source: "systemd.special(7); user units of 0.13.0 to 0.19.0",
+        check: network_online,
+    },
+    Rule {
+        id: "unknown-directive",
+        severity: Warning,
+        about: "systemd ignores a directive that it does not know, with a line in the journal: a slip of the pen, a directive \
+                in the wrong section, or one of a newer systemd than this host has.",
+        fix: "correct or remove it",
+        source: "systemd.unit(5), systemd.service(5), systemd.exec(5)",
+        check: unknown_directive,
+    },
+    Rule {
+        id: "bad-value",
+        severity: Warning,
+        about: "systemd ignores a value that it cannot read, and the unit runs with the default instead.",
+        fix: "correct it",
+        source: "systemd.service(5)",
+        check: bad_value,
+    },
+];
+
+/// Whether a variable holds a secret, by its name and the look of its value.
+pub(super) fn is_secret(name: &str, value: &str) -> bool {
+    let name = name.to_uppercase();
+    let words: Vec<&str> = name.split('_').collect();
+    let is_named = words.iter().any(|w| {
+        matches!(
+            *w,
+            "TOKEN" | "SECRET" | "PASSWORD" | "PASSWD" | "APIKEY" | "CREDENTIALS"
+        )
+    }) || words.last() == Some(&"KEY");
+    // A path to a secret, or a switch, is none.
+    let is_plain = value.is_empty() || value.starts_with(['/', '%']) || value.len() < 6;
+    is_named && !is_plain
+}
+
+fn secret(facts: &Facts, findings: &mut Findings) {
+    for (unit, _) in gateways(facts) {
+        for (name, (value, line)) in unit.directives.environment(str::to_owned) {
+            if is_secret(&name, &value) {
+                let what = format!(
+                    "`{name}` in Environment= of {} can be read by everybody",
+                    unit.title()
+                );
+                findings.add(what, edit(unit)).unit(unit).at(unit, line);
+            }
+        }
+    }
+}
+
+fn readable(facts: &Facts, findings: &mut Findings) {
+    for known in &facts.homes {
+        for (path, mode) in &known.exposed {
+            let what = format!(
+                "`{}` (mode {mode:04o}) can be read by everybody",
+                path.display()
+            );
+            let finding = findings.add(what, format!("chmod o-rwx {}", path.display()));
+            finding.home(&known.home).remedy(Remedy::Mode {
+                path: path.clone(),
+                mode: mode & !0o007,
+            });
+        }
+    }
+    for (unit, known) in gateways(facts) {
+        for path in &known.exposed {
+            let what = format!(
+                "`{}`, the environment of {}, can be read by everybody",
+                path.display(),
+                unit.title()
+            );
+            // It may hold nothing secret, such as a proxy.
+            findings
+                .add(what, format!("chmod o-rwx {}", path.display()))
+                .unit(unit)
+                .at_most(Note);
+        }
+    }
+}
+
+fn network_online(facts: &Facts, findings: &mut Findings) {
+    for (unit, _) in gateways(facts).filter(|(unit, _)| unit.is_user()) {
+        let lines = ["After", "Wants", "Requires"].map(|key| unit.directives.list("Unit", key));
+        let mut lines = lines.into_iter().flatten();
+        let is_named = |value: &str| {
+            value
+                .split_whitespace()
+                .any(|t| t == "network-online.target")
+        };
+        if let Some(line) = lines.find(|d| is_named(&d.value)) {
+            let what = format!(
+                "{} waits for network-online.target, which a user manager does not have",
+                unit.title()
+            );
+            findings.add(what, edit(unit)).unit(unit).at(unit, line);
+        }
+    }
+}
+
+/// Section, name and first version of every directive.
+static KNOWN: LazyLock<std::collections::HashMap<(&str, &str), u32>> = LazyLock::new(|| {
+    include_str!("directives.txt")
+        .lines()
+        .filter(|line| !line.starts_with('#'))
+        .filter_map(|line| {
+            let mut words = line.split(' ');
+            let key = (words.next()?, words.next()?);
+            Some((key, words.next().and_then(|v| v.parse().ok()).unwrap_or(0)))
+        })
+        .collect()
+});
+
+fn unknown_directive(facts: &Facts, findings: &mut Findings) {
+    for (unit, _) in gateways(facts) {
+        let own = |d: &&crate::units::unit_file::Directive| {
+            !d.key.is_empty() && !d.key.starts_with("X-") && !d.section.starts_with("X-")
+        };
+        for line in unit.directives.iter().filter(own) {
+            let since = KNOWN.get(&(line.section.as_str(), line.key.as_str()));
+            let elsewhere = || {
+                ["Unit", "Service", "Install"]
+                    .into_iter()
+                    .find(|s| KNOWN.contains_key(&(*s, line.key.as_str())))
+            };
+            let what = match (since, facts.systemd) {
+                (Some(version), Some(level)) if *version > level => format!(
+                    "{} of {} is for systemd {version}, and this is {level}: it is ignored",
+                    line.key,
+                    unit.title()
+                ),
+                (Some(_), _) => continue,
+                (None, _) => match elsewhere() {
+                    Some(section) => format!(
+                        "{} of {} belongs into [{section}]: it is ignored",
+                        line.key,
+                        unit.title()
+                    ),
+                    None => format!(
+                        "systemd does not know {} of {}: it is ignored",
+                        line.key,
+                        unit.title()
+                    ),
+                },
+            };
+            let finding = findings.add(what, edit(unit));
+            finding.unit(unit).at(unit, line);
+            if since.is_some() {
+                finding.at_most(Note);
+            }
+        }
+    }
+}
+
+fn bad_value(facts: &Facts, findings: &mut Findings) {
+    const RESTART: [&str; 7] = [
+        "no",
+        "always",
+        "on-success",
+        "on-failure",
+        "on-abnormal",
+        "on-watchdog",
+        "on-abort",
+    ];
+    const TIMES: [&str; 5] = [
+        "RestartSec",
+        "TimeoutStopSec",
+        "TimeoutStartSec",
+        "TimeoutSec",
+        "RestartMaxDelaySec",
+    ];
+    for (unit, _) in gateways(facts) {
+        for line in unit.directives.list("Service", "Restart") {
+            if !RESTART.contains(&line.value.as_str()) {
+                let what = format!(
+                    "`{}` of {} is no restart policy: it is ignored",
+                    line.key,
+                    unit.title()
+                );
+                findings.add(what, edit(unit)).unit(unit).at(unit, line);
+            }
+        }
+        for key in TIMES {
+            for line in unit.directives.list("Service", key) {
+                if crate::units::unit_file::seconds(&line.value).is_none() {
+                    let what = format!(
+                        "`{}` of {} is no time span: it is ignored",
+                        line.key,
+                        unit.title()
+                    );
+                    findings.add(what, edit(unit)).unit(unit).at(unit, line);
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_are_known_by_their_names() {
+        assert!(is_secret("TELEGRAM_BOT_TOKEN", "123456:abcdef"));
+        assert!(is_secret("OPENAI_API_KEY", "sk-123456"));
+        for (name, value) in [
+            ("HERMES_HOME", "/srv/h"),
+            ("SSH_KEY", "/home/a/.ssh/id"),
+            ("TOKEN_LIMIT_SOFT", "9"),
+            ("API_KEY", ""),
+            ("KEYBOARD", "us-german"),
+        ] {
+            assert!(!is_secret(name, value), "{name}");
+        }
+    }
+
+    #[test]
+    fn every_directive_of_ours_is_known() {
+        assert_eq!(KNOWN.get(&("Service", "RestartSteps")), Some(&254));
+        assert_eq!(KNOWN.get(&("Service", "Restart")), Some(&0));
+        assert!(KNOWN.len() > 350);
+    }
+}

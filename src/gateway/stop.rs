@@ -1,0 +1,169 @@
+//! The unit's helpers beside the launcher: a planned stop that always ends well, a planned restart, and the answer
+//! whether a clean exit was one.
+//!
+//! A busy gateway closes its databases on a stop and then hangs in the interpreter's exit for ever (seen in 0.13.0,
+//! 0.15.2 and 0.19.0). systemd's own end of that is SIGKILL after the stop timeout and a failed unit. SIGHUP is the
+//! kinder end: the gateway has no handler for it, so it dies at once, and systemd counts it as a clean exit
+//! (systemd.service(5), SuccessExitStatus=). How far a stop goes is its caller's choice.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use crate::gateway::{self, Hold, State};
+use crate::host::process::Process;
+
+/// How long a gateway may show no sign of having heard the signal before it counts as hung. Its handler runs in the
+/// event loop within milliseconds; a loop blocked by slow storage was seen to need some seconds.
+const DEAF: Duration = Duration::from_secs(20);
+/// How long a gateway that says it has stopped may take to exit: 5 s of adapter teardown were seen before, none after.
+const LINGER: Duration = Duration::from_secs(5);
+/// Added to the drain setting for closing adapters and databases.
+const TEARDOWN: u64 = 20;
+
+/// How long another gateway may take until it says that it runs; 0.6 to 10 s were seen.
+const ARRIVAL: Duration = Duration::from_secs(60);
+/// How long it has to say so: 0.17.0 says it before it crashes.
+const STEADY: Duration = Duration::from_secs(5);
+
+/// How far a stop may go with a gateway that does not end by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Force {
+    /// End one that has had its time, without SIGKILL: it has finished and closed its databases, or its drain is over,
+    /// when it interrupts its turns itself and may then wait for a client's open request for ever (0.13.0, 0.15.2).
+    Overdue,
+    /// End one that does not hear, too.
+    Deaf,
+    /// Whatever it takes.
+    Kill,
+}
+
+/// How a planned stop went.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Stopped {
+    /// It ended by itself.
+    Exited,
+    /// It had finished its work, or could not hear, and was ended.
+    Ended(&'static str),
+    /// It is still there: why it would have to be ended, as the middle of a sentence.
+    Remains(&'static str),
+}
+
+/// Stop a gateway as planned: SIGINT, its drain, and an end by signal for one that does not end by itself.
+///
+/// SIGINT and not upstream's marker file with SIGTERM. Measured with 0.13.0 to 0.19.0, started in a terminal and with
+/// SIGINT and SIGHUP ignored as under nohup(1): both end it with 0 after the same time. The marker has to be written
+/// into somebody's profile, has to be readable by them, has to be followed by the signal before the gateway polls for
+/// it, and one that is left behind makes the next gateway of 0.15.0 to 0.15.2 exit 1.
+///
+/// `drain` is in seconds. Returns within about `drain` + 20 s + [`LINGER`]. `tick` is told the time that has passed.
+pub fn planned_stop(
+    process: &Process,
+    home: &Path,
+    drain: u32,
+    force: Force,
+    mut tick: impl FnMut(Duration),
+) -> Stopped {
+    let pid = process.pid;
+    let before = State::read(home).map(|s| s.gateway_state);
+    let begin = Instant::now();
+    if is_alive(process) {
+        let _ = kill(Pid::from_raw(pid), Signal::SIGINT);
+    }
+    let mut finished_since = None;
+    while is_alive(process) {
+        let state = State::read(home).filter(|s| s.pid == pid);
+        // It has heard us once it says so: `draining`, then `stopped`.
+        let heard = state
+            .as_ref()
+            .is_some_and(|s| Some(&s.gateway_state) != before.as_ref() || !s.is_up());
+        let finished = state.is_some_and(|s| s.has_ended());
+        if finished && finished_since.is_none() {
+            finished_since = Some(Instant::now());
+        }
+        let (why, needs) = if finished_since.is_some_and(|t| t.elapsed() > LINGER) {
+            ("it had finished and hung in its exit", Force::Overdue)
+        } else if !heard && begin.elapsed() > DEAF {
+            ("it did not hear the signal", Force::Deaf)
+        } else if begin.elapsed() > Duration::from_secs(u64::from(drain) + TEARDOWN) {
+            ("its drain was over", Force::Overdue)
+        } else {
+            tick(begin.elapsed());
+            std::thread::sleep(Duration::from_millis(50));
+            continue;
+        };
+        if force >= needs && end(process, force) {
+            return Stopped::Ended(why);
+        }
+        return Stopped::Remains(why);
+    }
+    Stopped::Exited
+}
+
+/// End a process by signal; whether it is gone. No gateway has a handler for SIGHUP or SIGALRM, and nohup(1) lets it
+/// ignore the first one only. SIGTERM does nothing: its handler stays, in an interpreter that runs no handler any more
+/// (0.18.2, 0.19.0).
+fn end(process: &Process, force: Force) -> bool {
+    let last = (force == Force::Kill).then_some(Signal::SIGKILL);
+    for signal in [Signal::SIGHUP, Signal::SIGALRM].into_iter().chain(last) {
+        let _ = kill(Pid::from_raw(process.pid), signal);
+        // A stopped process takes signals when it goes on.
+        let _ = kill(Pid::from_raw(process.pid), Signal::SIGCONT);
+        let deadline = Instant::now() + Duration::from_secs(2);
+        while Instant::now() < deadline {
+            if !is_alive(process) {
+                return true;
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+    false
+}
+
+/// Whether this very process still runs; its ID alone may be another's by now.
+fn is_alive(process: &Process) -> bool {
+    Process::read(process.pid).is_some_and(|p| p.start == process.start)
+}
+
+/// Ask the main process to drain and restart: exit status 75 (0 in 0.16 and 0.17).
+pub fn planned_restart(pid: i32) -> nix::Result<()> {
+    kill(Pid::from_raw(pid), Signal::SIGUSR1)
+}
+
+/// Whether the clean exit that systemd reports asks for another start.
+///
+/// A planned restart does, which only the state file of 0.16 and 0.17 tells from a takeover. So does a takeover that
+/// failed: `hermes gateway restart` of 0.17.0 stops the gateway and then crashes itself (ModuleNotFoundError,
+/// cron.scheduler_provider). In a takeover another gateway may have written its own state by now; the record must be
+/// that of a gateway that is gone, and nobody else may have the profile. Waits while a takeover is under way.
+pub fn asks_for_start(home: &Path, service_result: &str, exit_status: &str) -> bool {
+    if service_result != "success" || exit_status != "0" {
+        return false;
+    }
+    let state = State::read(home);
+    let mut asks = state
+        .is_some_and(|s| s.restart_requested && s.has_ended() && Process::read(s.pid).is_none());
+    let begin = Instant::now();
+    let mut up_since = None;
+    while begin.elapsed() < ARRIVAL {
+        let owner = match gateway::owner(home) {
+            Ok(Some(owner)) => owner,
+            Ok(None) => return asks,
+            Err(_) => return false,
+        };
+        let pid = owner.process.map(|p| p.pid);
+        if State::read(home).is_some_and(|s| s.is_up() && Some(s.pid) == pid) {
+            if up_since.get_or_insert_with(Instant::now).elapsed() > STEADY {
+                return false;
+            }
+        } else {
+            up_since = None;
+        }
+        // The stop that it asked for is no reason to stay down, if it never arrives.
+        asks |= owner.hold != Hold::MayTake;
+        std::thread::sleep(Duration::from_millis(200));
+    }
+    false
+}

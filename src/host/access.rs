@@ -1,0 +1,130 @@
+//! What an account can do with a path: go there, execute it; and what everybody can read. Reads only.
+
+use std::fs;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+
+use crate::host::Host;
+use crate::host::account::Account;
+use crate::units::unit_file::Directive;
+
+/// Whether an account can use a path.
+#[derive(Debug, Clone)]
+pub struct Reach {
+    /// The path as the unit names it.
+    pub path: PathBuf,
+    /// The directive that names it.
+    pub from: Directive,
+    /// Where it leads.
+    pub real: PathBuf,
+    /// What is in the way.
+    pub obstacle: Option<Obstacle>,
+}
+
+/// Why a path cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Obstacle {
+    /// It is not there, or a link to it leads nowhere.
+    Missing,
+    /// The account may not go through this directory, or not execute this file.
+    Denied(PathBuf),
+}
+
+/// What an account may do, by mode bits; where they deny and the host runs, the kernel has the last word.
+pub struct Access<'a> {
+    /// Where.
+    pub host: &'a Host,
+    /// Who.
+    pub account: &'a Account,
+    groups: Vec<u32>,
+}
+
+impl<'a> Access<'a> {
+    /// Of an account, with all its groups.
+    pub fn new(host: &'a Host, account: &'a Account) -> Self {
+        let name = std::ffi::CString::new(account.name.as_str()).unwrap_or_default();
+        let more = match host.is_live() {
+            true => nix::unistd::getgrouplist(&name, account.gid.into()).unwrap_or_default(),
+            false => Vec::new(),
+        };
+        let mut groups = vec![account.gid];
+        groups.extend(more.into_iter().map(|g| g.as_raw()));
+        Self {
+            host,
+            account,
+            groups,
+        }
+    }
+
+    /// Whether it can run a program or work in a directory; `from` is the directive that wants that.
+    pub fn reach(&self, path: &Path, from: &Directive) -> Reach {
+        let place = self.host.real(path);
+        let real = Path::new("/").join(place.strip_prefix(&self.host.root).unwrap_or(&place));
+        Reach {
+            obstacle: self.obstacle(path, &real),
+            path: path.to_owned(),
+            from: from.clone(),
+            real,
+        }
+    }
+
+    fn obstacle(&self, path: &Path, real: &Path) -> Option<Obstacle> {
+        let above = path.ancestors().skip(1).chain(real.ancestors().skip(1));
+        let mut ways: Vec<&Path> = above.chain([real]).collect();
+        ways.sort_by_key(|p| p.components().count());
+        for way in ways {
+            match fs::metadata(self.host.real(way)) {
+                Ok(meta) if self.may_execute(&meta) => {}
+                Ok(meta) if meta.is_file() || !self.kernel_allows(way) => {
+                    return Some(Obstacle::Denied(way.to_owned()));
+                }
+                Ok(_) => {}
+                Err(e) if e.kind() == std::io::ErrorKind::PermissionDenied => return None,
+                Err(_) => return Some(Obstacle::Missing),
+            }
+        }
+        None
+    }
+
+    /// Search a directory, execute a file.
+    fn may_execute(&self, meta: &fs::Metadata) -> bool {
+        let mode = meta.permissions().mode();
+        if self.account.uid == 0 {
+            return meta.is_dir() || mode & 0o111 != 0;
+        }
+        let bit = if meta.uid() == self.account.uid {
+            0o100
+        } else if self.groups.contains(&meta.gid()) {
+            0o010
+        } else {
+            0o001
+        };
+        mode & bit != 0
+    }
+
+    /// test(1) as the account: access lists count there.
+    fn kernel_allows(&self, path: &Path) -> bool {
+        let argv = ["test".as_ref(), "-x".as_ref(), path.as_os_str()];
+        self.host.is_live()
+            && nix::unistd::geteuid().is_root()
+            && crate::host::systemctl::run_as(self.account, &[], &argv)
+                .is_ok_and(|o| o.status.success())
+    }
+
+    /// The interpreter that a script names.
+    pub fn interpreter(&self, program: &Path) -> Option<PathBuf> {
+        let text = crate::units::load_path::script(&self.host.root, program)?;
+        let line = text.lines().next()?.strip_prefix("#!")?;
+        let path = PathBuf::from(line.split_whitespace().next()?);
+        path.is_absolute().then_some(path)
+    }
+}
+
+/// Whether anybody may read a file: its mode and that of every directory above.
+pub fn is_exposed(host: &Host, path: &Path) -> bool {
+    let others = |path: &Path, bit: u32| {
+        fs::metadata(host.real(path)).is_ok_and(|m| m.permissions().mode() & bit != 0)
+    };
+    let is_file = fs::metadata(host.real(path)).is_ok_and(|m| m.is_file());
+    is_file && others(path, 0o004) && path.ancestors().skip(1).all(|above| others(above, 0o001))
+}

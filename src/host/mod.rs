@@ -1,0 +1,160 @@
+//! Where this program works: `/` or an image, in one scope, for one account. Paths of ours are relative to its root,
+//! so that an image is treated as the running host is.
+
+pub mod access;
+pub mod account;
+pub mod process;
+pub mod rootfs;
+pub mod systemctl;
+
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Result, bail};
+
+use crate::host::account::Account;
+use crate::host::systemctl::Manager;
+use crate::layout::{Layout, PACKAGED_LAUNCHER, SYSTEM_ROOT, Scope, TEMPLATE, host_launcher};
+
+/// See the module.
+#[derive(Debug, Clone)]
+pub struct Host {
+    /// `/`, or the directory of an image.
+    pub root: PathBuf,
+    /// Which manager.
+    pub scope: Scope,
+    /// The account that runs this program, as the image knows it.
+    pub own: Account,
+}
+
+impl Host {
+    /// The host, or the image at `root`, in this scope, to be changed.
+    pub fn new(scope: Scope, root: Option<&Path>) -> Result<Self> {
+        let host = Self::observer(scope, root)?;
+        if host.is_live() && scope == Scope::System && host.own.uid != 0 {
+            bail!(
+                "the system's manager is root's to change and this runs as `{}`; run it with sudo, or use `--user` \
+                 for your own manager",
+                host.own.name
+            );
+        }
+        Ok(host)
+    }
+
+    /// The host, or the image at `root`, in this scope, to be looked at.
+    pub fn observer(scope: Scope, root: Option<&Path>) -> Result<Self> {
+        let mut own = Account::own()?;
+        let root = match root {
+            None => PathBuf::from("/"),
+            Some(dir) if dir.is_dir() => std::fs::canonicalize(dir)?,
+            Some(dir) => bail!(
+                "`--root {}` is not a directory; name the top of a system image",
+                dir.display()
+            ),
+        };
+        if root != Path::new("/") {
+            own = Account::find(&own.name, &root)?.unwrap_or(own);
+        }
+        Ok(Self { root, scope, own })
+    }
+
+    /// Whether it runs: then its managers can be asked.
+    pub fn is_live(&self) -> bool {
+        self.root == Path::new("/")
+    }
+
+    /// The manager of this host.
+    pub fn manager(&self) -> Manager {
+        Manager::of(self.scope)
+    }
+
+    /// A path of the host, where this program finds it.
+    pub fn at(&self, path: &Path) -> PathBuf {
+        self.root.join(path.strip_prefix("/").unwrap_or(path))
+    }
+
+    /// The same, its links followed as the root sees them.
+    pub fn real(&self, path: &Path) -> PathBuf {
+        crate::units::load_path::place(&self.root, path).unwrap_or_else(|| self.at(path))
+    }
+
+    /// Whether two paths of the host are one directory.
+    pub fn same(&self, a: &Path, b: &Path) -> bool {
+        let identity = |path: &Path| {
+            std::fs::metadata(self.real(path))
+                .ok()
+                .map(|m| (m.dev(), m.ino()))
+        };
+        a == b || identity(a).is_some_and(|id| identity(b) == Some(id))
+    }
+
+    /// What relative paths of the host layout are relative to: the root, or the user's home directory.
+    fn base(&self) -> &str {
+        match self.scope {
+            Scope::System => "",
+            Scope::User => self.own.home.to_str().unwrap_or_default().trim_matches('/'),
+        }
+    }
+
+    /// A path of the host layout as a path relative to the root.
+    pub fn relative(&self, path: &str) -> String {
+        match self.base() {
+            "" => path.to_owned(),
+            base => format!("{base}/{path}"),
+        }
+    }
+
+    /// The receipt, relative to the root.
+    pub fn receipt(&self) -> String {
+        self.state("receipt.json")
+    }
+
+    /// A file of this program's own state, relative to the root.
+    pub fn state(&self, name: &str) -> String {
+        match self.scope {
+            Scope::System => format!("var/lib/hermes-install/{name}"),
+            Scope::User => self.relative(&format!(".local/state/hermes-install/{name}")),
+        }
+    }
+
+    /// The directory that is locked while a run changes something: one that exists and stays.
+    pub fn lock_directory(&self) -> PathBuf {
+        match self.scope {
+            Scope::System => self.at(Path::new("/var/lib")),
+            Scope::User => self.at(&self.own.home),
+        }
+    }
+
+    /// Whether a package owns launcher and template units here: then they are used in place.
+    pub fn is_packaged(&self) -> bool {
+        self.at(Path::new(PACKAGED_LAUNCHER)).exists()
+            && self
+                .root
+                .join(self.packaged_units())
+                .join(TEMPLATE)
+                .exists()
+    }
+
+    /// Where a package keeps the units, relative to the root.
+    pub fn packaged_units(&self) -> &'static str {
+        Layout::Deb.places(self.scope, None).units
+    }
+
+    /// Where this program keeps the units, relative to the root.
+    pub fn units(&self) -> String {
+        self.relative(Layout::Host.places(self.scope, None).units)
+    }
+
+    /// Where this program keeps the launcher, relative to the root.
+    pub fn launcher(&self) -> String {
+        self.relative(host_launcher(self.scope))
+    }
+
+    /// The hermes root that the template unit names.
+    pub fn default_root(&self) -> PathBuf {
+        match self.scope {
+            Scope::System => PathBuf::from(SYSTEM_ROOT),
+            Scope::User => self.own.home.join(".hermes"),
+        }
+    }
+}

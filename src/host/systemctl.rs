@@ -1,0 +1,256 @@
+//! The one spawner of programs: systemctl, loginctl, journalctl, systemd-sysusers, systemd-tmpfiles, and commands as
+//! another account. Everything else here asks through these functions.
+
+use std::collections::BTreeMap;
+use std::ffi::OsStr;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+use anyhow::{Context as _, Result, bail};
+
+use crate::host::account::Account;
+use crate::layout::Scope;
+
+/// A systemd manager: PID 1's, our own user's, or another user's when we are root.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Manager {
+    /// PID 1's.
+    System,
+    /// Our own.
+    User,
+    /// Another user's, by name; needs root.
+    UserOf(String),
+}
+
+/// A unit's properties as `systemctl show` prints them.
+pub type Properties = BTreeMap<String, String>;
+
+/// What we ask about a service.
+const SERVICE: &str = "Id,Names,LoadState,ActiveState,SubState,Result,MainPID,NRestarts,ExecMainCode,ExecMainStatus,\
+                       UnitFileState,InvocationID,NeedDaemonReload,FragmentPath,DropInPaths,User,Environment,ExecStart";
+
+impl Manager {
+    /// The manager of a scope, for ourselves.
+    pub fn of(scope: Scope) -> Self {
+        match scope {
+            Scope::System => Self::System,
+            Scope::User => Self::User,
+        }
+    }
+
+    fn command(&self) -> Command {
+        let mut command = plain("systemctl");
+        match self {
+            Self::System => command.arg("--system"),
+            Self::User => user_session(&mut command).arg("--user"),
+            Self::UserOf(name) => command.args(["--user", "-M", &format!("{name}@")]),
+        };
+        command
+    }
+
+    fn run<S: AsRef<OsStr>>(&self, args: &[S]) -> Result<String> {
+        let mut command = self.command();
+        command.args(args);
+        output(&mut command)
+    }
+
+    /// What the manager says of itself; fails when it cannot be reached.
+    pub fn reach(&self) -> Result<String> {
+        self.run(&["show", "--property=Version", "--value"])
+    }
+
+    /// Properties of units, one call for all.
+    pub fn show(&self, units: &[String]) -> Result<Vec<Properties>> {
+        if units.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut args = vec![
+            "show".to_owned(),
+            format!("--property={SERVICE}"),
+            "--".to_owned(),
+        ];
+        args.extend_from_slice(units);
+        let text = self.run(&args)?;
+        let block = |block: &str| {
+            block
+                .lines()
+                .filter_map(|line| line.split_once('='))
+                .map(|(k, v)| (k.to_owned(), v.to_owned()))
+                .collect()
+        };
+        Ok(text
+            .split("\n\n")
+            .filter(|b| !b.trim().is_empty())
+            .map(block)
+            .collect())
+    }
+
+    /// Properties of one unit.
+    pub fn show_one(&self, unit: &str) -> Result<Properties> {
+        let mut all = self.show(&[unit.to_owned()])?;
+        all.pop()
+            .with_context(|| format!("systemctl says nothing about `{unit}`"))
+    }
+
+    /// Read unit files again.
+    pub fn daemon_reload(&self) -> Result<()> {
+        self.run(&["daemon-reload"]).map(drop)
+    }
+
+    /// Start, stop, restart, reset-failed: a verb on units, waiting for its end.
+    pub fn verb(&self, verb: &str, units: &[String]) -> Result<()> {
+        let mut args = vec![verb.to_owned(), "--".to_owned()];
+        args.extend_from_slice(units);
+        self.run(&args).map(drop)
+    }
+
+    /// The last journal lines of one start of a unit.
+    pub fn journal(&self, unit: &str, invocation: &str, lines: usize) -> Vec<String> {
+        let mut command = plain("journalctl");
+        let field = match self {
+            Self::System => "_SYSTEMD_UNIT",
+            Self::User | Self::UserOf(_) => "_SYSTEMD_USER_UNIT",
+        };
+        command.args(["--no-pager", "--output=cat", &format!("--lines={lines}")]);
+        if invocation.is_empty() {
+            command.arg(format!("{field}={unit}"));
+        } else {
+            // What the service wrote, and what its manager wrote about this start of it.
+            command.arg(format!("_SYSTEMD_INVOCATION_ID={invocation}"));
+            command.arg("+").arg(match self {
+                Self::System => format!("INVOCATION_ID={invocation}"),
+                Self::User | Self::UserOf(_) => format!("USER_INVOCATION_ID={invocation}"),
+            });
+        }
+        output(&mut command)
+            .unwrap_or_default()
+            .lines()
+            .map(str::to_owned)
+            .collect()
+    }
+
+    /// systemctl with the options that reach this manager, as a person types it.
+    pub fn typed(&self) -> String {
+        match self {
+            Self::System => "systemctl".to_owned(),
+            Self::User => "systemctl --user".to_owned(),
+            Self::UserOf(name) => format!("systemctl --user -M {name}@"),
+        }
+    }
+}
+
+/// The version of systemd on this host.
+pub fn systemd_version() -> Result<u32> {
+    let text = output(plain("systemctl").arg("--version"))?;
+    text.split_whitespace()
+        .nth(1)
+        .and_then(|word| word.parse().ok())
+        .with_context(|| format!("`systemctl --version` printed {text:?}, which names no version"))
+}
+
+/// Have logind start this user's manager at boot and keep it after logout, or not.
+pub fn set_linger(user: &str, on: bool) -> Result<()> {
+    let verb = if on {
+        "enable-linger"
+    } else {
+        "disable-linger"
+    };
+    let mut command = plain("loginctl");
+    command.args(["--no-ask-password", verb, user]);
+    output(&mut command).map(drop)
+}
+
+/// Create the accounts of one sysusers.d file.
+pub fn sysusers(file: &Path) -> Result<()> {
+    output(plain("systemd-sysusers").arg(file)).map(drop)
+}
+
+/// Create the directories of one tmpfiles.d file.
+pub fn tmpfiles(file: &Path) -> Result<()> {
+    output(plain("systemd-tmpfiles").arg("--create").arg(file)).map(drop)
+}
+
+/// Run a program as an account, with that account's environment and nothing else of ours; from root, or as ourselves.
+pub fn run_as(account: &Account, env: &[(&str, &str)], argv: &[&OsStr]) -> std::io::Result<Output> {
+    let mut command = if nix::unistd::geteuid().as_raw() == account.uid {
+        Command::new(argv[0])
+    } else {
+        let mut command = Command::new("setpriv");
+        command.args([
+            format!("--reuid={}", account.uid),
+            format!("--regid={}", account.gid),
+            if account.exists {
+                "--init-groups"
+            } else {
+                "--clear-groups"
+            }
+            .to_owned(),
+            "--".to_owned(),
+        ]);
+        command.arg(argv[0]);
+        command
+    };
+    command
+        .args(&argv[1..])
+        .env_clear()
+        .env(
+            "PATH",
+            "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+        )
+        .env("HOME", &account.home)
+        .env("USER", &account.name)
+        .env("LOGNAME", &account.name)
+        .env("LC_ALL", "C.UTF-8")
+        .envs(env.iter().copied())
+        .current_dir("/")
+        .stdin(Stdio::null())
+        .output()
+}
+
+fn plain(program: &str) -> Command {
+    let mut command = Command::new(program);
+    command
+        .env("LC_ALL", "C.UTF-8")
+        .env("SYSTEMD_COLORS", "0")
+        .env("SYSTEMD_PAGER", "")
+        .stdin(Stdio::null());
+    command
+}
+
+/// `su` and `sudo` leave out what a login would set; systemctl finds the user's bus by it.
+fn user_session(command: &mut Command) -> &mut Command {
+    if std::env::var_os("XDG_RUNTIME_DIR").is_none() {
+        command.env(
+            "XDG_RUNTIME_DIR",
+            format!("/run/user/{}", nix::unistd::geteuid()),
+        );
+    }
+    command
+}
+
+/// Its standard output, or an error with what it said.
+fn output(command: &mut Command) -> Result<String> {
+    let shown = || {
+        let mut words = vec![command_name(command)];
+        words.extend(command.get_args().map(|a| a.to_string_lossy().into_owned()));
+        words.join(" ")
+    };
+    let shown = shown();
+    let out = command
+        .output()
+        .with_context(|| format!("`{shown}` could not be run"))?;
+    if !out.status.success() {
+        let said = String::from_utf8_lossy(&out.stderr);
+        let said: Vec<&str> = said
+            .lines()
+            .map(str::trim)
+            .filter(|l| !l.is_empty())
+            .collect();
+        bail!("`{shown}` failed ({}): {}", out.status, said.join("; "));
+    }
+    Ok(String::from_utf8_lossy(&out.stdout).trim_end().to_owned())
+}
+
+fn command_name(command: &Command) -> String {
+    command.get_program().to_string_lossy().into_owned()
+}

@@ -1,0 +1,3 @@
+//! TODO launcher.
+
+pub mod exec;

@@ -1,0 +1,338 @@
+//! Model to tree. Pure: the bytes depend on the model alone, not on date, host, version or our own path.
+//!
+//! Undefined values are errors, and a value that a template prints without naming a grammar is escaped as
+//! [`crate::render::escape::word`].
+
+pub mod escape;
+pub mod model;
+pub mod tree;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use minijinja::{AutoEscape, Environment, ErrorKind, UndefinedBehavior, Value, context};
+
+use serde::Serialize;
+
+use crate::layout::{ACCOUNT, DROP_IN, SYSTEM_ROOT, Scope, TARGET, TEMPLATE};
+use crate::profile::ProfileName;
+use crate::render::model::{
+    Account, Hardening, Instance, Invalid, Model, RestartPolicy, Shield, exits_zero_on_restart,
+};
+use crate::render::tree::{Entry, Tree};
+
+/// Why a model was not rendered.
+#[derive(Debug, thiserror::Error)]
+pub enum RenderError {
+    /// The model breaks a rule.
+    #[error(transparent)]
+    Invalid(#[from] Invalid),
+    /// A template is wrong; a defect of ours.
+    #[error("a built-in template failed: {0:#}")]
+    Template(#[from] minijinja::Error),
+}
+
+/// The templates, by the names they include each other with.
+const TEMPLATES: [(&str, &str); 9] = [
+    ("_contract.j2", include_str!("../../templates/_contract.j2")),
+    ("_settings.j2", include_str!("../../templates/_settings.j2")),
+    (
+        "system/hermes-gateway@.service.j2",
+        include_str!("../../templates/system/hermes-gateway@.service.j2"),
+    ),
+    (
+        "user/hermes-gateway@.service.j2",
+        include_str!("../../templates/user/hermes-gateway@.service.j2"),
+    ),
+    (
+        "hermes-gateway.target.j2",
+        include_str!("../../templates/hermes-gateway.target.j2"),
+    ),
+    (
+        "50-hermes-install.conf.j2",
+        include_str!("../../templates/50-hermes-install.conf.j2"),
+    ),
+    (
+        "50-hermes-install-shield.conf.j2",
+        include_str!("../../templates/50-hermes-install-shield.conf.j2"),
+    ),
+    (
+        "system/sysusers.conf.j2",
+        include_str!("../../templates/system/sysusers.conf.j2"),
+    ),
+    (
+        "system/tmpfiles.conf.j2",
+        include_str!("../../templates/system/tmpfiles.conf.j2"),
+    ),
+];
+
+/// Every file that the model asks for.
+pub fn render(model: &Model) -> Result<Tree, RenderError> {
+    model.validate()?;
+    let mut env = environment()?;
+    let places = model.layout.places(model.scope, model.prefix.as_deref());
+    let launcher = model.launcher.clone().unwrap_or(places.launcher);
+    // The layout's own `%h` is meant as a specifier; a prefix was validated to need no escaping.
+    env.add_global("launcher", Value::from_safe_string(launcher));
+    env.add_global("systemd", model.systemd);
+    env.add_global("instance", Value::from_safe_string("%i".to_owned()));
+    env.add_global("shields", false);
+    let mut tree = Tree::new();
+
+    if model.shared_units {
+        let shared = context! {
+            account => ACCOUNT,
+            root => SYSTEM_ROOT,
+            boot_target => model.scope.boot_target(),
+        };
+        let mut add = |path: String, template: &str| -> Result<(), RenderError> {
+            let text = env.get_template(template)?.render(&shared)?;
+            tree.insert(path, Entry::text(text));
+            Ok(())
+        };
+        add(
+            format!("{}/{TEMPLATE}", places.units),
+            &format!("{}/hermes-gateway@.service.j2", model.scope.name()),
+        )?;
+        add(
+            format!("{}/{TARGET}", places.units),
+            "hermes-gateway.target.j2",
+        )?;
+        if let Some(path) = places.sysusers {
+            add(path.to_owned(), "system/sysusers.conf.j2")?;
+        }
+        if let Some(path) = places.tmpfiles {
+            add(path.to_owned(), "system/tmpfiles.conf.j2")?;
+        }
+    }
+
+    let drop_in = env.get_template("50-hermes-install.conf.j2")?;
+    for instance in &model.instances {
+        let settings = DropIn::new(instance, model.scope);
+        if settings != DropIn::plain(&instance.profile) {
+            let path = format!("{}/{}.d/{DROP_IN}", places.units, instance.profile.unit());
+            tree.insert(path, Entry::text(drop_in.render(&settings)?));
+        }
+    }
+
+    let drop_in = env.get_template("50-hermes-install-shield.conf.j2")?;
+    for shield in &model.shields {
+        let settings = context! {
+            unit => shield.unit,
+            instance => shield.profile.as_str(),
+            shields => true,
+            ..Value::from_serialize(DropIn::of_shield(shield))
+        };
+        let path = format!("{}/{}", places.units, shield.drop_in());
+        tree.insert(path, Entry::text(drop_in.render(&settings)?));
+    }
+    Ok(tree)
+}
+
+/// Where systemd's own stop timeout has to be longer than the contract's 210 s: the drain and 30 s to close down
+/// (`shutdown_forensics.py` of hermes-agent asks for drain + 30).
+fn stop_timeout(drain: u32) -> Option<u32> {
+    (drain > 180).then(|| drain.saturating_add(30))
+}
+
+/// What a drop-in has to say: only what differs from the template unit.
+#[derive(Default, PartialEq, Serialize)]
+struct DropIn {
+    profile: String,
+    user: Option<String>,
+    group: Option<String>,
+    root: Option<String>,
+    hermes: Option<String>,
+    environment_files: Vec<String>,
+    credentials: BTreeMap<String, String>,
+    restart: RestartPolicy,
+    hardening: Hardening,
+    drain_timeout: Option<u32>,
+    stop_timeout: Option<u32>,
+    exits_zero_on_restart: bool,
+    home_access: bool,
+    read_write_paths: Vec<String>,
+    memory_high: Option<String>,
+    memory_max: Option<String>,
+}
+
+impl DropIn {
+    /// Nothing to say of this profile.
+    fn plain(profile: &ProfileName) -> Self {
+        Self {
+            profile: profile.to_string(),
+            ..Self::default()
+        }
+    }
+
+    fn of_shield(shield: &Shield) -> Self {
+        Self {
+            root: Some(shield.root.display().to_string()),
+            hermes: Some(shield.hermes.display().to_string()),
+            stop_timeout: stop_timeout(shield.gateway_drain),
+            exits_zero_on_restart: exits_zero_on_restart(shield.hermes_version.as_deref()),
+            ..Self::plain(&shield.profile)
+        }
+    }
+
+    fn new(instance: &Instance, scope: Scope) -> Self {
+        let text = |path: &Path| path.display().to_string();
+        let account = instance
+            .account
+            .clone()
+            .filter(|a| *a != Account::default());
+        let default_root = (scope == Scope::System).then_some(Path::new(SYSTEM_ROOT));
+        let root = instance.root.as_deref();
+        let root = root.filter(|r| Some(*r) != default_root).map(text);
+        let mut read_write_paths = Vec::new();
+        if scope == Scope::System {
+            // The template unit lets its own root be written; another root needs the same.
+            read_write_paths.extend(root.clone());
+            read_write_paths.extend(instance.read_write_paths.iter().map(|p| text(p)));
+        }
+        let (user, group) = account.map(|a| (a.user, a.group)).unzip();
+        Self {
+            profile: instance.profile.to_string(),
+            user,
+            group,
+            root,
+            hermes: instance.hermes.as_deref().map(text),
+            environment_files: instance.environment_files.iter().map(|p| text(p)).collect(),
+            credentials: (instance.credentials.iter())
+                .map(|(name, file)| (name.clone(), text(file)))
+                .collect(),
+            restart: instance.restart,
+            hardening: instance.hardening,
+            drain_timeout: instance.drain_timeout,
+            stop_timeout: stop_timeout(
+                instance
+                    .drain_timeout
+                    .unwrap_or_default()
+                    .max(instance.gateway_drain),
+            ),
+            exits_zero_on_restart: exits_zero_on_restart(instance.hermes_version.as_deref()),
+            home_access: scope == Scope::System && instance.home_access,
+            read_write_paths,
+            memory_high: instance.memory_high.clone(),
+            memory_max: instance.memory_max.clone(),
+        }
+    }
+}
+
+fn environment() -> Result<Environment<'static>, minijinja::Error> {
+    let mut env = Environment::new();
+    env.set_undefined_behavior(UndefinedBehavior::Strict);
+    env.set_keep_trailing_newline(true);
+    env.set_auto_escape_callback(|_| AutoEscape::Custom("systemd"));
+    env.set_formatter(|out, state, value| {
+        if value.is_undefined() {
+            return Err(ErrorKind::UndefinedError.into());
+        }
+        if value.is_safe() || value.is_number() {
+            write!(out, "{value}")?;
+        } else if let (AutoEscape::Custom(_), Some(text)) = (state.auto_escape(), value.as_str()) {
+            out.write_str(&escape::word(text))?;
+        } else {
+            return Err(minijinja::Error::new(
+                ErrorKind::BadEscape,
+                format!("a template prints {value:?}, which is neither text nor number"),
+            ));
+        }
+        Ok(())
+    });
+    for (name, filter) in [
+        ("line", escape::line as fn(&str) -> String),
+        ("word", escape::word),
+        ("exec", escape::exec),
+        ("path", escape::path),
+        ("glob", escape::glob),
+    ] {
+        env.add_filter(name, move |value: &str| {
+            Value::from_safe_string(filter(value))
+        });
+    }
+    for (name, source) in TEMPLATES {
+        env.add_template(name, source)?;
+    }
+    Ok(env)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn print(template: &str, value: Value) -> Result<String, minijinja::Error> {
+        environment()
+            .expect("the built-in templates parse")
+            .render_str(template, context! { value })
+    }
+
+    #[test]
+    fn a_value_is_escaped_when_the_template_says_nothing() {
+        let out = print("X={{ value }}", Value::from("a %n \"b\"")).expect("renders");
+        assert_eq!(out, "X=\"a %%n \\\"b\\\"\"");
+    }
+
+    #[test]
+    fn an_undefined_value_is_an_error() {
+        assert!(print("X={{ nothing }}", Value::from("")).is_err());
+        assert!(print("X={{ value.nothing }}", Value::from("")).is_err());
+        assert!(print("X={{ value }}", Value::from(())).is_err());
+    }
+
+    #[test]
+    fn a_shield_empties_every_list_before_it_fills_it_and_leaves_the_type_alone() {
+        let tree = render(&Model {
+            layout: crate::layout::Layout::Host,
+            scope: Scope::System,
+            systemd: 252,
+            prefix: None,
+            shared_units: false,
+            launcher: Some("/usr/bin/hermes-install".to_owned()),
+            instances: Vec::new(),
+            shields: vec![Shield {
+                unit: "hermes-gateway-coder.service".to_owned(),
+                profile: "coder".parse().expect("a name"),
+                root: "/srv/a b".into(),
+                hermes: "/opt/h$/bin/hermes".into(),
+                gateway_drain: 300,
+                hermes_version: Some("0.16.0".to_owned()),
+            }],
+        })
+        .expect("renders");
+        let path =
+            "etc/systemd/system/hermes-gateway-coder.service.d/50-hermes-install-shield.conf";
+        assert_eq!(tree.keys().collect::<Vec<_>>(), [path]);
+        let text = tree[path].as_text().expect("text");
+        let lines: Vec<&str> = text.lines().collect();
+        let at = |line: &str| lines.iter().position(|l| *l == line);
+        for (empty, full) in [
+            (
+                "ExecStart=",
+                "ExecStart=/usr/bin/hermes-install exec --profile coder",
+            ),
+            (
+                "ExecStop=",
+                "ExecStop=-/usr/bin/hermes-install planned-stop --profile coder",
+            ),
+            (
+                "RestartPreventExitStatus=",
+                "RestartPreventExitStatus=2 69 78",
+            ),
+            ("TimeoutStopSec=210", "TimeoutStopSec=330"),
+        ] {
+            assert!(
+                at(empty).is_some() && at(empty) < at(full),
+                "{full}\n{text}"
+            );
+        }
+        for line in [
+            r#"Environment="HERMES_HOME=/srv/a b""#,
+            r#"Environment="HERMES_INSTALL_HERMES=/opt/h$/bin/hermes""#,
+            "ExecStopPost=/usr/bin/hermes-install post-stop --profile coder",
+        ] {
+            assert!(at(line).is_some(), "{line}\n{text}");
+        }
+        assert!(!text.contains("Type="), "{text}");
+    }
+}

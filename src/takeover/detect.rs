@@ -1,0 +1,238 @@
+//! What the old owner of a profile tells of the settings that its successor needs: account, hermes root, executable, and
+//! the variables that it was given. Reads only; what was set on purpose stays.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+
+use crate::config::Settings;
+use crate::gateway::{self, Home};
+use crate::host::Host;
+use crate::host::account::Account;
+use crate::launcher::exec::{HERMES_VARIABLE, account_name, name};
+use crate::layout::{ACCOUNT, Scope};
+use crate::output::Report;
+use crate::preflight::refuse;
+use crate::profile::ProfileName;
+use crate::takeover::migrate::Allow;
+use crate::units::inventory::{Census, same};
+use crate::units::unit::Unit;
+use crate::units::unit_file::command;
+
+/// Somebody who has a profile of this name.
+struct Candidate {
+    who: String,
+    account: String,
+    root: PathBuf,
+    hermes: Option<PathBuf>,
+    /// Names of the variables that it was given beside those of every login.
+    variables: BTreeSet<String>,
+}
+
+/// Complete the settings of a profile by what its owner tells.
+pub fn inherit(
+    host: &Host,
+    census: &Census,
+    profile: &ProfileName,
+    mut settings: Settings,
+    allow: Allow,
+    report: &Report,
+) -> Result<Settings> {
+    let mut found = candidates(host, census, profile, allow);
+    found.retain(|c| {
+        let is_root = |root: &PathBuf| same(&host.at(root), &host.at(&c.root));
+        settings.home.as_ref().is_none_or(is_root)
+            && settings.run_as.as_ref().is_none_or(|a| *a == c.account)
+    });
+    let is_usual = |c: &Candidate| same(&host.at(&c.root), &host.at(&host.default_root()));
+    if found.iter().any(is_usual) {
+        found.retain(is_usual);
+    }
+    let Some(first) = found.first() else {
+        return Ok(settings);
+    };
+    let is_other = |c: &&Candidate| {
+        c.account != first.account || !same(&host.at(&c.root), &host.at(&first.root))
+    };
+    if let Some(other) = found.iter().find(is_other) {
+        refuse!(
+            "there is more than one profile `{profile}`: {} works on `{}`, {} on `{}`; say which with `--run-as` and \
+             `--home`",
+            first.who,
+            first.root.display(),
+            other.who,
+            other.root.display()
+        );
+    }
+    let is_told = settings.home.is_none() && !is_usual(first);
+    if settings.home.is_none() && !is_usual(first) {
+        settings.home = Some(first.root.clone());
+    }
+    if host.scope == Scope::System && settings.run_as.is_none() && first.account != ACCOUNT {
+        settings.run_as = Some(first.account.clone());
+    }
+    if settings.hermes.is_none() {
+        settings.hermes = found.iter().find_map(|c| c.hermes.clone());
+        settings.hermes = settings.hermes.filter(|path| host.at(path).exists());
+    }
+    if is_told {
+        report.step(format!(
+            "profile `{profile}` is that of {}: root `{}`, account `{}`",
+            first.who,
+            first.root.display(),
+            first.account
+        ));
+    }
+    let home = profile.home(&first.root);
+    let mut variables: BTreeSet<String> = found.into_iter().flat_map(|c| c.variables).collect();
+    for file in [home.join(".env")]
+        .iter()
+        .chain(settings.environment_files.iter().flatten())
+    {
+        for known in variable_names(&fs::read_to_string(host.at(file)).unwrap_or_default()) {
+            variables.remove(&known);
+        }
+    }
+    if !variables.is_empty() {
+        let list: Vec<&str> = variables.iter().map(String::as_str).collect();
+        report.warn(format!(
+            "the gateway was given {} in its environment, and our unit does not have that; put it into `{}`, or give \
+             `--environment-file`",
+            list.join(", "),
+            home.join(".env").display()
+        ));
+    }
+    Ok(settings)
+}
+
+fn candidates(host: &Host, census: &Census, profile: &ProfileName, allow: Allow) -> Vec<Candidate> {
+    let is_ours = |account: &Account| host.scope == Scope::System || account.uid == host.own.uid;
+    let units = census
+        .units
+        .iter()
+        .filter(|unit| allow.units && unit.how().is_some() && unit.name != profile.unit())
+        .filter_map(|unit| {
+            let account = unit.account.as_ref().filter(|a| is_ours(a))?;
+            let home = unit.runners.iter().find_map(|r| r.home.as_deref())?;
+            Some(Candidate {
+                who: unit.title(),
+                account: account.name.clone(),
+                root: root_of(profile, home)?,
+                hermes: executable(unit),
+                variables: unit
+                    .directives
+                    .environment(str::to_owned)
+                    .into_keys()
+                    .filter(|name| is_setting(name))
+                    .collect(),
+            })
+        });
+    let gateways = census.gateways.iter().filter_map(|gateway| {
+        let process = &gateway.process;
+        let unit = process.unit();
+        let is_own = unit.is_some_and(|unit| unit.name == profile.unit());
+        let is_meant = allow.by_hand && !is_own && process.container().is_none();
+        let is_reachable = host.scope == Scope::System || process.uid == host.own.uid;
+        let Home::Known(home) = &gateway.home else {
+            return None;
+        };
+        if !is_meant || !is_reachable {
+            return None;
+        }
+        Some(Candidate {
+            who: name(process),
+            account: account_name(process.uid),
+            root: root_of(profile, home)?,
+            hermes: gateway::executable(&process.argv),
+            variables: process
+                .environ()
+                .ok()?
+                .names()
+                .filter(|n| is_setting(n))
+                .collect(),
+        })
+    });
+    units.chain(gateways).collect()
+}
+
+/// The hermes executable of what a unit starts, or has our launcher start.
+pub fn executable(unit: &Unit) -> Option<PathBuf> {
+    let lines = unit.directives.list("Service", "ExecStart");
+    let started = lines.iter().find_map(|line| {
+        let argv: Vec<String> = command(&line.value)
+            .iter()
+            .map(|w| unit.expand(w))
+            .collect();
+        gateway::executable(&argv)
+    });
+    started.or_else(|| {
+        let environment = unit.directives.environment(|v| unit.expand(v));
+        environment
+            .get(HERMES_VARIABLE)
+            .map(|(path, _)| PathBuf::from(path))
+    })
+}
+
+/// The hermes root of a profile home, if it is one of that profile.
+pub fn root_of(profile: &ProfileName, home: &Path) -> Option<PathBuf> {
+    let above = home.parent().filter(|p| p.ends_with("profiles"));
+    let root = match above {
+        Some(profiles) => profiles.parent()?,
+        None => home,
+    };
+    (profile.home(root) == home).then(|| root.to_owned())
+}
+
+/// Whether a variable by this name means something to a gateway, and is neither every login's nor our own units'.
+fn is_setting(name: &str) -> bool {
+    let ours = ["HERMES_HOME", "HERMES_GATEWAY_MAX_STARTS", HERMES_VARIABLE];
+    let is_hermes = name.starts_with("HERMES_") && !ours.contains(&name);
+    let ends = ["_TOKEN", "_KEY", "_SECRET", "_PASSWORD", "_BASE_URL"];
+    is_hermes || ends.iter().any(|end| name.ends_with(end))
+}
+
+/// The names that a file of `NAME=VALUE` lines sets.
+fn variable_names(text: &str) -> impl Iterator<Item = String> + '_ {
+    text.lines().filter_map(|line| {
+        let line = line.trim_start();
+        let (name, _) = line
+            .strip_prefix("export ")
+            .unwrap_or(line)
+            .split_once('=')?;
+        Some(name.trim().to_owned())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_home_belongs_to_the_profile_that_it_is_named_for() {
+        let root = |profile: &str, home: &str| {
+            root_of(&profile.parse().expect("a name"), Path::new(home))
+                .map(|root| root.display().to_string())
+        };
+        assert_eq!(root("default", "/srv/h").as_deref(), Some("/srv/h"));
+        assert_eq!(
+            root("coder", "/srv/h/profiles/coder").as_deref(),
+            Some("/srv/h")
+        );
+        assert_eq!(root("coder", "/srv/h"), None);
+        assert_eq!(root("default", "/srv/h/profiles/coder"), None);
+    }
+
+    #[test]
+    fn only_variables_that_a_gateway_reads_are_missed() {
+        for name in ["TELEGRAM_BOT_TOKEN", "OPENAI_API_KEY", "HERMES_MODEL"] {
+            assert!(is_setting(name), "{name}");
+        }
+        for name in ["HERMES_HOME", "PATH", "VIRTUAL_ENV", "LOGNAME"] {
+            assert!(!is_setting(name), "{name}");
+        }
+        let names: Vec<String> = variable_names("# A=1\nexport B_TOKEN=x\nC = y\n").collect();
+        assert_eq!(names, ["# A", "B_TOKEN", "C"]);
+    }
+}

@@ -1,0 +1,214 @@
+//! A profile's old owner on its way out: asked to stop as planned, given its drain, never killed unless that was asked
+//! for. If the run fails, its units run again; a gateway that a person started cannot go back to its terminal, and is
+//! described instead.
+//!
+//! The files of its units are taken away by the plan. A unit whose file is gone, or masked, goes on running after a
+//! reload, with no restart policy (seen on systemd 252 and 257): its gateway can be asked to stop like any other, and a
+//! unit that was about to restart does not. With the file back and another reload everything is as it was.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, bail};
+
+use crate::deploy::readiness::{Started, watch};
+use crate::gateway;
+use crate::gateway::stop::{Force, Stopped, planned_stop};
+use crate::host::process::{Process, UnitRef, typed};
+use crate::host::systemctl::Manager;
+use crate::launcher::exec::{account_name, name};
+use crate::output::Report;
+
+/// See the module.
+#[derive(Debug, Clone)]
+pub struct Handover {
+    /// The profile home.
+    pub home: PathBuf,
+    /// A gateway that somebody started by hand.
+    pub by_hand: Option<ByHand>,
+    /// Units of others that run the profile, or would.
+    pub units: Vec<Old>,
+    /// Seconds that the gateway may drain for.
+    pub drain: u32,
+    /// How far the stop may go.
+    pub force: Force,
+}
+
+/// A gateway that runs outside every unit that could bring it back.
+#[derive(Debug, Clone)]
+pub struct ByHand {
+    /// Its process.
+    pub process: Process,
+    /// What it takes to start it again, for a person: account, directory, terminal and command line.
+    pub again: String,
+}
+
+/// Somebody else's unit.
+#[derive(Debug, Clone)]
+pub struct Old {
+    /// The manager that runs it.
+    pub manager: Manager,
+    /// The user whose manager that is; `None` for the system's.
+    pub user: Option<u32>,
+    /// Its name.
+    pub name: String,
+    /// Whether it ran, or was about to.
+    pub was_active: bool,
+}
+
+/// An owner that is gone.
+#[derive(Debug, Clone, Copy)]
+pub struct Gone {
+    /// Since when nobody has the profile.
+    pub at: Instant,
+    /// How long the stop took.
+    pub took: Duration,
+}
+
+impl ByHand {
+    /// Read from the process while it runs.
+    pub fn new(process: Process) -> Self {
+        let directory = std::fs::read_link(format!("/proc/{}/cwd", process.pid));
+        let directory = directory.map_or_else(|_| "/".into(), |d| d.display().to_string());
+        let terminal = process
+            .terminal()
+            .map_or_else(|| "without a terminal".into(), |t| format!("on {t}"));
+        Self {
+            again: format!(
+                "as `{}`, {terminal}: `cd {} && {}`",
+                account_name(process.uid),
+                typed(&[directory]),
+                typed(&process.argv)
+            ),
+            process,
+        }
+    }
+}
+
+impl Old {
+    fn runs(&self, unit: &UnitRef) -> bool {
+        unit.name == self.name && unit.user == self.user
+    }
+}
+
+impl Handover {
+    /// Have the old owner leave, once its units' files are gone.
+    pub fn go(&self, report: &Report) -> Result<Gone> {
+        self.reload()?;
+        let begin = Instant::now();
+        let mut at = begin;
+        // Two units that take the profile from each other are one after the other.
+        for _ in 0..=self.units.len() {
+            let owner = gateway::owner(&self.home)
+                .with_context(|| format!("`{}` cannot be examined", self.home.display()))?;
+            let Some(process) = owner.and_then(|o| o.process).filter(|p| self.knows(p)) else {
+                break;
+            };
+            self.stop(&process, report)?;
+            at = Instant::now();
+        }
+        for unit in &self.units {
+            // One that is not loaded any more is as good as stopped.
+            let names = [unit.name.clone()];
+            let stopped = unit.manager.verb("stop", &names);
+            let state = unit.manager.show_one(&unit.name)?;
+            let state = state.get("ActiveState").map_or("", String::as_str);
+            if !matches!(state, "inactive" | "failed") {
+                stopped?;
+                bail!("`{}` is still {state} after its stop", unit.name);
+            }
+            let _ = unit.manager.verb("reset-failed", &names);
+        }
+        if let Some(owner) = gateway::owner(&self.home)? {
+            let who = owner
+                .process
+                .map_or_else(|| "another process".into(), |p| name(&p));
+            bail!(
+                "{who} {} by now: something that is neither the old gateway nor its unit starts it, such as a loop in a \
+                 script or a container; stop that first",
+                owner.how
+            );
+        }
+        Ok(Gone {
+            at,
+            took: at - begin,
+        })
+    }
+
+    /// Whether it is the gateway that was shown before, or runs in one of the units.
+    fn knows(&self, process: &Process) -> bool {
+        let by_hand = self.by_hand.as_ref().map(|known| &known.process);
+        let unit = process.unit();
+        by_hand.is_some_and(|known| known.pid == process.pid && known.start == process.start)
+            || unit.is_some_and(|unit| self.units.iter().any(|old| old.runs(&unit)))
+    }
+
+    fn stop(&self, process: &Process, report: &Report) -> Result<()> {
+        let pid = process.pid;
+        report.step(format!(
+            "stopping {} as planned, after its running turns",
+            name(process)
+        ));
+        let mut told = 0;
+        let end = planned_stop(process, &self.home, self.drain, self.force, |elapsed| {
+            if elapsed.as_secs() >= told + 10 {
+                told = elapsed.as_secs();
+                report.step(format!(
+                    "waiting for pid {pid} to finish its turns ({told} s)"
+                ));
+            }
+        });
+        match end {
+            Stopped::Exited => Ok(()),
+            Stopped::Ended(why) => {
+                report.step(format!("ended pid {pid} by signal: {why}"));
+                Ok(())
+            }
+            Stopped::Remains(why) => bail!(
+                "pid {pid} was asked to stop and is still there: {why}; it may yet end by itself, `--force` kills it"
+            ),
+        }
+    }
+
+    /// Bring back what can be, once the files are back; what went wrong, and what a person has to know.
+    pub fn back(&self) -> (Vec<anyhow::Error>, Vec<String>) {
+        let mut errors: Vec<anyhow::Error> = self.reload().err().into_iter().collect();
+        for unit in self.units.iter().filter(|u| u.was_active) {
+            errors.extend(unit.start(&self.home).err());
+        }
+        let is_gone = |known: &&ByHand| {
+            Process::read(known.process.pid).is_none_or(|p| p.start != known.process.start)
+        };
+        let note = self.by_hand.as_ref().filter(is_gone).map(|known| {
+            format!(
+                "nobody runs `{}` now: its gateway was started by hand and has ended; it ran {}",
+                self.home.display(),
+                known.again
+            )
+        });
+        (errors, note.into_iter().collect())
+    }
+
+    fn reload(&self) -> Result<()> {
+        let mut done: Vec<&Manager> = Vec::new();
+        for unit in &self.units {
+            if !done.contains(&&unit.manager) {
+                unit.manager.daemon_reload()?;
+                done.push(&unit.manager);
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Old {
+    /// Start it, and see it up.
+    fn start(&self, home: &Path) -> Result<()> {
+        self.manager
+            .verb("start", std::slice::from_ref(&self.name))?;
+        match watch(&self.manager, &self.name, home, |_| ())? {
+            Started::Up { .. } => Ok(()),
+            Started::Failed { why, .. } => bail!("`{}`, started again, {why}", self.name),
+        }
+    }
+}

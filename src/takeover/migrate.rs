@@ -1,0 +1,316 @@
+//! Which old owners of a profile leave for our unit: from the census to a [`Handover`] and the files that go, or a
+//! refusal with the command line that would do it. Reads only.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+
+use crate::gateway::stop::Force;
+use crate::gateway::{self, Hold};
+use crate::host::Host;
+use crate::host::process::{self, Process, UnitRef};
+use crate::host::systemctl::Manager;
+use crate::preflight::{Checked, refuse};
+use crate::takeover::handover::{ByHand, Handover, Old};
+use crate::takeover::other_owner;
+use crate::units::inventory::{Census, same};
+use crate::units::load_path::{Realm, realms};
+use crate::units::unit::{Origin, Unit};
+
+/// The command line of this run, for one that says more.
+#[derive(Debug)]
+pub struct Typed {
+    /// The command, if one was named.
+    pub verb: Option<String>,
+    /// The other words.
+    pub words: Vec<String>,
+}
+
+/// Which owners may be asked to leave.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Allow {
+    /// A gateway that somebody started by hand.
+    pub by_hand: bool,
+    /// Units.
+    pub units: bool,
+    /// A gateway that does not end may be killed.
+    pub kill: bool,
+}
+
+/// What goes for one profile.
+#[derive(Debug)]
+pub struct Migration {
+    /// Who leaves.
+    pub handover: Handover,
+    /// Files and links that are moved to the backup, relative to the root.
+    pub files: Vec<String>,
+    /// Masks over files that are a package's, relative to the root.
+    pub masks: BTreeSet<String>,
+    /// Names of the units that leave.
+    pub units: Vec<String>,
+}
+
+/// Those that have a profile home, or would.
+#[derive(Default)]
+struct Owners<'a> {
+    units: Vec<&'a Unit>,
+    by_hand: Option<Process>,
+    /// Seconds of drain that the live one was started with.
+    drain: Option<u32>,
+    /// Somebody has it who cannot be asked now: it is not seen from here, runs in a container, or is on its way only.
+    is_out_of_reach: bool,
+}
+
+/// Everybody else leaves this profile, or it is refused. `None` when there is nobody.
+pub fn migrate(
+    host: &Host,
+    census: &Census,
+    checked: &Checked,
+    allow: Allow,
+    typed: &Typed,
+) -> Result<Option<Migration>> {
+    let (profile, home) = (&checked.instance.profile, &checked.home);
+    if !host.is_live() && host.own.uid != 0 {
+        return Ok(None);
+    }
+    let unclear = || {
+        format!(
+            "whether another gateway runs on `{}` cannot be told; nothing is changed until it can",
+            home.display()
+        )
+    };
+    let claims = other_owner::claims(host, census, profile, home).with_context(unclear)?;
+    let owners = owners(host, census, checked).with_context(unclear)?;
+    if claims.is_empty() && owners.units.is_empty() {
+        return Ok(None);
+    }
+    let is_allowed = !owners.is_out_of_reach
+        && (allow.units || owners.units.is_empty())
+        && (allow.by_hand || owners.by_hand.is_none());
+    if !is_allowed {
+        let list: Vec<String> = claims
+            .iter()
+            .map(|c| format!("  {}\n    resolve it with: {}", c.who, c.way_out))
+            .collect();
+        let instead = match owners.is_out_of_reach {
+            true => String::new(),
+            false => format!(
+                "; or let this stop it as planned and take its place: `{}`",
+                with_flags(typed, &owners, allow)
+            ),
+        };
+        refuse!(
+            "profile `{profile}` has another owner already; two gateways on one profile destroy its data:\n{}\n  \
+             then run this again{instead}",
+            list.join("\n")
+        );
+    }
+    if host.is_live() && !checked.start {
+        refuse!(
+            "profile `{profile}` would be taken from its owner and run by nobody; leave out `--no-start`"
+        );
+    }
+    let mut migration = Migration {
+        handover: Handover {
+            home: home.clone(),
+            by_hand: owners.by_hand.map(ByHand::new),
+            units: Vec::new(),
+            drain: owners
+                .drain
+                .unwrap_or_default()
+                .max(checked.instance.gateway_drain),
+            force: match allow.kill {
+                true => Force::Kill,
+                false => Force::Overdue,
+            },
+        },
+        files: Vec::new(),
+        masks: BTreeSet::new(),
+        units: Vec::new(),
+    };
+    let realms = realms(host);
+    for unit in owners.units {
+        let Some(realm) = realms.iter().find(|r| r.manager == unit.manager) else {
+            continue;
+        };
+        migration.add(host, realm, unit, home)?;
+    }
+    Ok(Some(migration))
+}
+
+/// The command line that would do it: with `adopt` for a gateway that was started by hand, `--migrate` for units.
+fn with_flags(typed: &Typed, owners: &Owners, allow: Allow) -> String {
+    let mut words = vec!["hermes-install".to_owned()];
+    match owners.by_hand.is_some() && !allow.by_hand {
+        true => words.push("adopt".to_owned()),
+        false => words.extend(typed.verb.clone()),
+    }
+    words.extend(typed.words.iter().cloned());
+    if !owners.units.is_empty() && !allow.units {
+        words.push("--migrate".to_owned());
+    }
+    process::typed(&words)
+}
+
+fn owners<'a>(host: &'a Host, census: &'a Census, checked: &'a Checked) -> Result<Owners<'a>> {
+    let (profile, home) = (&checked.instance.profile, &checked.home);
+    let is_own = |unit: &&Unit| unit.manager == host.manager() && unit.name == profile.unit();
+    let mut owners = Owners {
+        units: census
+            .units_of(host, home)
+            .filter(|u| !is_own(u) && u.how().is_some())
+            .collect(),
+        ..Owners::default()
+    };
+    if !host.is_live() || !home.exists() {
+        return Ok(owners);
+    }
+    let Some(owner) = gateway::owner(home)? else {
+        return Ok(owners);
+    };
+    let Some(process) = owner.process.filter(|p| p.container().is_none()) else {
+        owners.is_out_of_reach = true;
+        return Ok(owners);
+    };
+    owners.drain = process.environ().ok().and_then(|environment| {
+        let seconds = environment.get("HERMES_RESTART_DRAIN_TIMEOUT")?;
+        seconds.parse().ok()
+    });
+    // A process in the control group of cron or sshd is not that service's gateway; its main process would be.
+    let unit = process.unit().and_then(|unit| {
+        let found = census.units.iter().find(|u| is_that(u, &unit))?;
+        let pid = found.property("MainPID").and_then(|pid| pid.parse().ok());
+        let is_theirs = pid == Some(process.pid) || owners.units.iter().any(|u| is_that(u, &unit));
+        is_theirs.then_some(found)
+    });
+    match unit {
+        Some(unit) if is_own(&unit) => {}
+        Some(unit) if owners.units.iter().any(|u| std::ptr::eq(*u, unit)) => {}
+        Some(unit) => owners.units.push(unit),
+        None if owner.hold == Hold::Has => owners.by_hand = Some(process),
+        // It can be asked once it has arrived.
+        None => owners.is_out_of_reach = true,
+    }
+    Ok(owners)
+}
+
+fn is_that(unit: &Unit, named: &UnitRef) -> bool {
+    let user = unit.is_user().then_some(unit.manager_account.uid);
+    unit.name == named.name && user == named.user
+}
+
+impl Migration {
+    fn add(&mut self, host: &Host, realm: &Realm, unit: &Unit, home: &Path) -> Result<()> {
+        let traces = realm.traces(&unit.name);
+        if let Some((why, way_out)) = obstacle(host, realm, unit, home, &traces) {
+            refuse!("{} cannot be migrated: {why}; {way_out}", unit.title());
+        }
+        let (movable, packaged): (Vec<&PathBuf>, Vec<&PathBuf>) =
+            traces.iter().partition(|path| is_movable(realm, path));
+        self.files.extend(movable.iter().map(|path| relative(path)));
+        if !packaged.is_empty() {
+            let directory = match realm.is_system {
+                true => PathBuf::from("/etc/systemd/system"),
+                false => realm.account.home.join(".config/systemd/user"),
+            };
+            self.masks.insert(relative(&directory.join(&unit.name)));
+        }
+        self.units.push(unit.name.clone());
+        self.handover.units.push(Old {
+            manager: unit.manager.clone(),
+            user: (!realm.is_system).then_some(realm.account.uid),
+            name: unit.name.clone(),
+            was_active: unit.activity().is_some_and(|state| state != "deactivating"),
+        });
+        Ok(())
+    }
+}
+
+/// Why a unit has to be dealt with by hand, and how.
+fn obstacle(
+    host: &Host,
+    realm: &Realm,
+    unit: &Unit,
+    home: &Path,
+    traces: &[PathBuf],
+) -> Option<(String, String)> {
+    let disable = format!(
+        "stop it with `{} disable --now {}`",
+        unit.manager.typed(),
+        unit.name
+    );
+    let is_of_home = |theirs: &Path| same(&host.at(theirs), &host.at(home));
+    let homes: Vec<Option<&Path>> = unit.runners.iter().map(|r| r.home.as_deref()).collect();
+    if realm.is_system && host.own.uid != 0 {
+        return Some((
+            "the system's units are root's".to_owned(),
+            "run this as root with `--system` and `--run-as`".to_owned(),
+        ));
+    }
+    if unit.origin == Origin::Ours {
+        let user = match realm.is_system {
+            true => String::new(),
+            false => format!(" --user` as `{}", realm.account.name),
+        };
+        return Some((
+            "hermes-install itself put it there".to_owned(),
+            format!("take it back with `hermes-install uninstall{user}`, naming its profile"),
+        ));
+    }
+    if unit.name.contains('@') {
+        return Some((
+            "its file is a template, which other units use".to_owned(),
+            disable,
+        ));
+    }
+    if !homes.is_empty() && !homes.iter().all(|theirs| theirs.is_some_and(is_of_home)) {
+        return Some((
+            "it does not say clearly that it runs this profile and nothing else".to_owned(),
+            disable,
+        ));
+    }
+    let strange = |path: &&PathBuf| {
+        let real = realm.real(path.parent().unwrap_or(path));
+        let text = path.to_string_lossy();
+        let is_inside = realm.is_system || !is_movable(realm, path) || {
+            let home = realm.real(&realm.account.home);
+            real.starts_with(home) || real.starts_with("/run/user")
+        };
+        real.starts_with("/nix") || text.contains("/generator") || !is_inside
+    };
+    if let Some(path) = traces.iter().find(strange) {
+        return Some((
+            format!(
+                "`{}` is generated or lies outside its manager's directories",
+                path.display()
+            ),
+            format!("take it away where it comes from, or {disable}"),
+        ));
+    }
+    let is_foreign = !realm.is_system && realm.manager != Manager::User;
+    if is_foreign && traces.iter().any(|path| !is_movable(realm, path)) {
+        return Some((
+            "a package brings it for every user".to_owned(),
+            format!(
+                "as `{}`: `systemctl --user mask --now {}`",
+                realm.account.name, unit.name
+            ),
+        ));
+    }
+    None
+}
+
+/// Whether a path is an admin's or a user's to move, and not a package's.
+fn is_movable(realm: &Realm, path: &Path) -> bool {
+    if realm.is_system {
+        return path.starts_with("/etc/systemd") || path.starts_with("/run/systemd");
+    }
+    path.starts_with(&realm.account.home)
+        || path.starts_with(format!("/run/user/{}", realm.account.uid))
+}
+
+fn relative(path: &Path) -> String {
+    let text = path.to_string_lossy();
+    text.trim_start_matches('/').to_owned()
+}

@@ -1,0 +1,6 @@
+//! TODO takeover.
+
+pub mod detect;
+pub mod handover;
+pub mod migrate;
+pub mod other_owner;

@@ -1,0 +1,86 @@
+//! Somebody else's hold on a profile home, as a sentence with its way out. Reads only. What cannot be told counts.
+
+use std::path::Path;
+
+use anyhow::Result;
+
+use crate::gateway;
+use crate::host::Host;
+use crate::launcher::exec::{self, name};
+use crate::layout::Scope;
+use crate::profile::ProfileName;
+use crate::units::inventory::Census;
+use crate::units::unit::Unit;
+
+/// Somebody else's hold on a profile.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Claim {
+    /// Who it is, as the start of a sentence.
+    pub who: String,
+    /// The command that resolves it.
+    pub way_out: String,
+}
+
+/// Every claim on this profile home but that of the unit we are about to install.
+pub fn claims(
+    host: &Host,
+    census: &Census,
+    profile: &ProfileName,
+    home: &Path,
+) -> Result<Vec<Claim>> {
+    let mut claims = unit_claims(host, census, profile, home);
+    if host.is_live() {
+        claims.extend(process_claim(host, profile, home)?);
+    }
+    Ok(claims)
+}
+
+/// The claims of units: those that run, and those that something would start.
+pub fn unit_claims(host: &Host, census: &Census, profile: &ProfileName, home: &Path) -> Vec<Claim> {
+    let is_own = |unit: &Unit| unit.manager == host.manager() && unit.name == profile.unit();
+    census
+        .units_of(host, home)
+        .filter(|unit| !is_own(unit))
+        .filter_map(|unit| {
+            let how = unit.how()?;
+            Some(Claim {
+                who: format!(
+                    "{} ({how}) runs the gateway of `{}`",
+                    unit.title(),
+                    home.display()
+                ),
+                way_out: format!("{} disable --now {}", unit.manager.typed(), unit.name),
+            })
+        })
+        .collect()
+}
+
+fn process_claim(host: &Host, profile: &ProfileName, home: &Path) -> Result<Option<Claim>> {
+    if !home.exists() {
+        return Ok(None);
+    }
+    let Some(owner) = gateway::owner(home)? else {
+        return Ok(None);
+    };
+    let Some(process) = owner.process else {
+        return Ok(Some(Claim {
+            who: format!(
+                "a process that cannot be seen from here holds `{}`",
+                home.join(gateway::LOCK).display()
+            ),
+            way_out: "find it with `fuser -v` on that file, in containers too, and stop it"
+                .to_owned(),
+        }));
+    };
+    let is_own = process.unit().is_some_and(|unit| {
+        let manager = match host.scope {
+            Scope::System => None,
+            Scope::User => Some(host.own.uid),
+        };
+        unit.name == profile.unit() && unit.user == manager
+    });
+    Ok((!is_own).then(|| Claim {
+        who: format!("{} {}", name(&process), owner.how),
+        way_out: exec::stop_command(&process),
+    }))
+}

@@ -1,0 +1,261 @@
+//! One unit of one manager, read for the gateway that it runs: its files, what they say, and what its manager says.
+//! Reads only.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use crate::host::Host;
+use crate::host::account::Account;
+use crate::host::systemctl::{Manager, Properties};
+use crate::units::exec_line::{Context, Runner, find};
+use crate::units::load_path::{Files, Listing, Realm, active_profile, script, text};
+use crate::units::unit_file::{Directives, Specifiers, command, words};
+
+/// Who wrote a unit, by its name and what it runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Origin {
+    /// An instance of our template.
+    Ours,
+    /// hermes itself: `hermes gateway install`.
+    Upstream,
+    /// Somebody.
+    Other,
+}
+
+/// One unit of one manager.
+#[derive(Debug, Clone)]
+pub struct Unit {
+    /// Its manager.
+    pub manager: Manager,
+    /// The account that the manager runs as.
+    pub manager_account: Account,
+    /// Its name.
+    pub name: String,
+    /// Who wrote it.
+    pub origin: Origin,
+    /// Its files.
+    pub files: Files,
+    /// What they say.
+    pub directives: Directives,
+    /// The account that it runs as; `None` when there is no such account.
+    pub account: Option<Account>,
+    /// The gateways that it runs, or will after its manager has read changed files.
+    pub runners: Vec<Runner>,
+    /// Whether something starts it: a link in a target's wants, or a timer.
+    pub is_wanted: bool,
+    /// Whether it is masked.
+    pub is_masked: bool,
+    /// What its manager says of it; `None` when the manager was not asked.
+    pub loaded: Option<Properties>,
+}
+
+impl Unit {
+    /// Read a unit of a realm; `state` is what its manager says of it.
+    pub fn read(
+        host: &Host,
+        realm: &Realm,
+        listing: &Listing,
+        name: &str,
+        state: Option<&Properties>,
+    ) -> Self {
+        let files = state
+            .and_then(loaded_files)
+            .unwrap_or_else(|| listing.files(name));
+        let mut directives = Directives::default();
+        for path in files.fragment.iter().chain(&files.drop_ins) {
+            directives.read(path, &realm.text(path).unwrap_or_default());
+        }
+        let fragment = files.fragment.as_deref();
+        let is_masked = state.is_some_and(|s| s.get("LoadState").is_some_and(|l| l == "masked"))
+            || fragment.is_some_and(|f| realm.real(f) == Path::new("/dev/null"));
+        let mut unit = Self {
+            manager: realm.manager.clone(),
+            manager_account: realm.account.clone(),
+            name: name.to_owned(),
+            origin: Origin::Other,
+            files,
+            account: None,
+            runners: Vec::new(),
+            is_wanted: listing.wanted.contains(name),
+            is_masked,
+            loaded: state.cloned(),
+            directives,
+        };
+        unit.account = match realm.is_system {
+            true => {
+                let user = unit.directives.value("Service", "User").unwrap_or("root");
+                find_account(host, &unit.expand(user))
+            }
+            false => Some(realm.account.clone()),
+        };
+        if !is_masked {
+            unit.runners = unit.runners_of_files(host);
+            // What runs now may be another text than the files hold.
+            if unit.is_stale() {
+                for runner in unit.runners_as_loaded(host) {
+                    if !unit.runners.contains(&runner) {
+                        unit.runners.push(runner);
+                    }
+                }
+            }
+        }
+        unit.origin = unit.find_origin();
+        unit
+    }
+
+    fn runners_of_files(&self, host: &Host) -> Vec<Runner> {
+        let mut environment: BTreeMap<String, String> = self
+            .directives
+            .environment(|v| self.expand(v))
+            .into_iter()
+            .map(|(name, (value, _))| (name, value))
+            .collect();
+        for file in self.directives.list("Service", "EnvironmentFile") {
+            let path = self.expand(file.value.trim_start_matches('-'));
+            let text = text(&host.root, Path::new(&path)).unwrap_or_default();
+            for line in text
+                .lines()
+                .filter(|l| !l.trim_start().starts_with(['#', ';']))
+            {
+                if let Some((name, value)) = line.split_once('=') {
+                    let value = words(value).join(" ");
+                    environment.insert(name.trim().to_owned(), value);
+                }
+            }
+        }
+        let lines = self.directives.list("Service", "ExecStart");
+        let lines = lines.iter().map(|line| -> Vec<String> {
+            command(&line.value)
+                .iter()
+                .map(|w| self.expand(w))
+                .collect()
+        });
+        self.find_runners(host, lines, &environment)
+    }
+
+    fn runners_as_loaded(&self, host: &Host) -> Vec<Runner> {
+        let get = |key: &str| self.property(key).unwrap_or_default();
+        let environment = words(get("Environment"))
+            .iter()
+            .filter_map(|word| word.split_once('='))
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .collect();
+        // `{ path=… ; argv[]=A B C ; ignore_errors=…`, the words joined.
+        let argv = get("ExecStart").split_once("argv[]=").map(|(_, rest)| rest);
+        let line = argv.and_then(|rest| rest.split(" ; ").next());
+        let lines = line.map(|l| l.split_whitespace().map(str::to_owned).collect());
+        self.find_runners(host, lines.into_iter(), &environment)
+    }
+
+    fn find_runners(
+        &self,
+        host: &Host,
+        lines: impl Iterator<Item = Vec<String>>,
+        environment: &BTreeMap<String, String>,
+    ) -> Vec<Runner> {
+        // An account that does not exist, or is made for each run, has no home of its own.
+        let home = self.account.as_ref().map(|a| a.home.clone());
+        let context = Context {
+            environment: environment.clone(),
+            user_home: home.unwrap_or_else(|| PathBuf::from("/")),
+            script: &|path| script(&host.root, path),
+            active: &|root| active_profile(&host.root, root),
+        };
+        lines.filter_map(|argv| find(&argv, &context)).collect()
+    }
+
+    /// A value of this unit with its specifiers expanded.
+    pub fn expand(&self, text: &str) -> String {
+        let account = &self.manager_account;
+        Specifiers {
+            unit: &self.name,
+            account: (&account.name, account.uid, &account.home),
+            is_user: self.is_user(),
+        }
+        .expand(text)
+    }
+
+    /// The home of its first gateway, if it says which.
+    pub fn home(&self) -> Option<&Path> {
+        self.runners.iter().find_map(|r| r.home.as_deref())
+    }
+
+    /// Whether a user manager runs it.
+    pub fn is_user(&self) -> bool {
+        self.manager != Manager::System
+    }
+
+    /// What its manager says, where it was asked and said something.
+    pub fn property(&self, name: &str) -> Option<&str> {
+        let value = self.loaded.as_ref()?.get(name)?;
+        (!value.is_empty()).then_some(value.as_str())
+    }
+
+    /// Whether its manager works with an older text than the files hold.
+    pub fn is_stale(&self) -> bool {
+        self.property("NeedDaemonReload") == Some("yes")
+    }
+
+    /// `active`, `activating`, … when it runs now or is about to.
+    pub fn activity(&self) -> Option<&str> {
+        self.property("ActiveState")
+            .filter(|s| matches!(*s, "active" | "activating" | "reloading" | "deactivating"))
+    }
+
+    /// How it runs or would run its gateway, as a word; `None` when nothing starts it.
+    pub fn how(&self) -> Option<&str> {
+        self.activity()
+            .or((self.is_wanted && !self.is_masked).then_some("enabled"))
+    }
+
+    /// What it is, as the start of a sentence.
+    pub fn title(&self) -> String {
+        match self.is_user() {
+            false => format!("system unit `{}`", self.name),
+            true => format!(
+                "user unit of `{}` `{}`",
+                self.manager_account.name, self.name
+            ),
+        }
+    }
+
+    /// Whether its name is one of a gateway's, whatever it runs.
+    pub fn is_named_so(&self) -> bool {
+        self.name.starts_with("hermes-gateway") || matches!(&*self.name, "hermes.service")
+    }
+
+    fn find_origin(&self) -> Origin {
+        if self.name.starts_with("hermes-gateway@") {
+            return Origin::Ours;
+        }
+        let stem = self.name.trim_end_matches(".service");
+        let is_named = stem == "hermes-gateway" || stem.starts_with("hermes-gateway-");
+        let description = self
+            .directives
+            .value("Unit", "Description")
+            .unwrap_or_default();
+        match is_named || description.starts_with("Hermes Agent Gateway") {
+            true => Origin::Upstream,
+            false => Origin::Other,
+        }
+    }
+}
+
+/// An account of a unit: by name or by number.
+fn find_account(host: &Host, user: &str) -> Option<Account> {
+    match user {
+        "root" | "0" => Some(Account::root()),
+        name => Account::find(name, &host.root).ok().flatten(),
+    }
+}
+
+/// The files of a unit as its manager loaded them.
+fn loaded_files(state: &Properties) -> Option<Files> {
+    let fragment = state.get("FragmentPath").filter(|path| !path.is_empty())?;
+    let drop_ins = state.get("DropInPaths").map_or("", String::as_str);
+    Some(Files {
+        fragment: Some(PathBuf::from(fragment)),
+        drop_ins: words(drop_ins).iter().map(PathBuf::from).collect(),
+    })
+}
