@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::layout::{Layout, SYSTEMD_FLOOR, Scope};
-use crate::output::Report;
+use crate::output::Output;
 use crate::profile::ProfileName;
 
 /// Run Hermes gateways under systemd, safely: one gateway per profile, restarted when it crashes, left alone when it
@@ -18,18 +18,18 @@ use crate::profile::ProfileName;
     after_help = "Exit status: 0 done or already so; 1 refused, failed and rolled back, or something differs; \
                   2 usage or trouble.\nStart with: hermes-install --profile default"
 )]
-pub struct Cli {
+pub(crate) struct Cli {
     /// What to do; without a command, install.
     #[command(subcommand)]
-    pub command: Option<Command>,
+    pub(crate) command: Option<Command>,
     /// Install.
     #[command(flatten)]
-    pub install: InstallArgs,
+    pub(crate) install: InstallArgs,
 }
 
 /// The commands beside install.
 #[derive(Debug, Subcommand)]
-pub enum Command {
+pub(crate) enum Command {
     /// Show what install would change, and change nothing
     Plan(PlanArgs),
     /// Bring a gateway that somebody started by hand under its profile's unit: stop it as planned, start the unit, verify
@@ -60,21 +60,21 @@ pub enum Command {
 
 /// Which manager is meant.
 #[derive(Debug, Clone, Args)]
-pub struct ScopeArgs {
+pub(crate) struct ScopeArgs {
     /// The system's manager: starts at boot, needs root (default as root)
     #[arg(long, conflicts_with = "user")]
-    pub system: bool,
+    pub(crate) system: bool,
     /// Your own manager (default otherwise)
     #[arg(long)]
-    pub user: bool,
+    pub(crate) user: bool,
     /// Work on a system image in DIR; nothing that runs is asked or changed
     #[arg(long, value_name = "DIR")]
-    pub root: Option<PathBuf>,
+    pub(crate) root: Option<PathBuf>,
 }
 
 impl ScopeArgs {
     /// The scope that was asked for, or the default for this account.
-    pub fn scope(&self) -> Scope {
+    pub(crate) fn scope(&self) -> Scope {
         if self.user || (!self.system && !nix::unistd::geteuid().is_root()) {
             Scope::User
         } else {
@@ -85,19 +85,19 @@ impl ScopeArgs {
 
 /// How much is said, and how.
 #[derive(Debug, Clone, Args)]
-pub struct OutputArgs {
+pub(crate) struct OutputArgs {
     /// Say nothing but errors
     #[arg(long, short)]
-    pub quiet: bool,
-    /// Report as JSON on standard output
+    pub(crate) quiet: bool,
+    /// Output as JSON on standard output
     #[arg(long)]
-    pub json: bool,
+    pub(crate) json: bool,
 }
 
 impl OutputArgs {
     /// How this run talks.
-    pub fn report(&self) -> Report {
-        Report {
+    pub(crate) fn printer(&self) -> Output {
+        Output {
             quiet: self.quiet,
             json: self.json,
         }
@@ -106,116 +106,116 @@ impl OutputArgs {
 
 /// Settings of the profiles to install.
 #[derive(Debug, Clone, Args)]
-pub struct SettingArgs {
+pub(crate) struct SettingArgs {
     /// Profile to run; give it again for more
     #[arg(long = "profile", short, value_name = "NAME")]
-    pub profiles: Vec<ProfileName>,
+    pub(crate) profiles: Vec<ProfileName>,
     /// The hermes executable; found in the usual places when left out
     #[arg(long, value_name = "PATH")]
-    pub hermes: Option<PathBuf>,
+    pub(crate) hermes: Option<PathBuf>,
     /// The hermes root, HERMES_HOME of the default profile [default: /var/lib/hermes, or ~/.hermes]
     #[arg(long, value_name = "DIR")]
-    pub home: Option<PathBuf>,
+    pub(crate) home: Option<PathBuf>,
     /// Account that the gateway runs as, in the system's manager [default: hermes]
     #[arg(long, value_name = "USER")]
-    pub run_as: Option<String>,
+    pub(crate) run_as: Option<String>,
     /// File with environment variables for the gateway; give it again for more
     #[arg(long = "environment-file", value_name = "PATH")]
-    pub environment_files: Vec<PathBuf>,
+    pub(crate) environment_files: Vec<PathBuf>,
     /// Seconds the gateway may take to finish its work when it is stopped
     #[arg(long, value_name = "SECONDS")]
-    pub drain_timeout: Option<u32>,
+    pub(crate) drain_timeout: Option<u32>,
     /// Read settings from FILE instead of the usual places
     #[arg(long, value_name = "FILE")]
-    pub config: Option<PathBuf>,
+    pub(crate) config: Option<PathBuf>,
 }
 
 /// Arguments of install.
 #[derive(Debug, Clone, Args)]
-pub struct InstallArgs {
+pub(crate) struct InstallArgs {
     #[command(flatten)]
     #[allow(missing_docs)]
-    pub settings: SettingArgs,
+    pub(crate) settings: SettingArgs,
     #[command(flatten)]
     #[allow(missing_docs)]
-    pub scope: ScopeArgs,
+    pub(crate) scope: ScopeArgs,
     /// Do not start the unit at boot
     #[arg(long)]
-    pub no_enable: bool,
+    pub(crate) no_enable: bool,
     /// Do not start the unit now
     #[arg(long)]
-    pub no_start: bool,
+    pub(crate) no_start: bool,
     /// Take the place of another unit that runs the profile: disable it, stop it as planned, move its files to a backup
     #[arg(long)]
-    pub migrate: bool,
+    pub(crate) migrate: bool,
     /// Replace files that somebody else wrote or edited, a backup is kept; kill an old gateway that does not end
     #[arg(long)]
-    pub force: bool,
+    pub(crate) force: bool,
     /// Answer yes to questions
     #[arg(long, short)]
-    pub yes: bool,
+    pub(crate) yes: bool,
     #[command(flatten)]
     #[allow(missing_docs)]
-    pub output: OutputArgs,
+    pub(crate) output: OutputArgs,
 }
 
 /// Arguments of plan.
 #[derive(Debug, Args)]
-pub struct PlanArgs {
+pub(crate) struct PlanArgs {
     #[command(flatten)]
     #[allow(missing_docs)]
-    pub install: InstallArgs,
+    pub(crate) install: InstallArgs,
     /// Show the changes as a unified diff
     #[arg(long, conflicts_with = "json")]
-    pub diff: bool,
+    pub(crate) diff: bool,
 }
 
 /// Arguments of adopt.
 #[derive(Debug, Args)]
-pub struct AdoptArgs {
+pub(crate) struct AdoptArgs {
     #[command(flatten)]
     #[allow(missing_docs)]
-    pub install: InstallArgs,
+    pub(crate) install: InstallArgs,
 }
 
 /// Arguments of shield.
 #[derive(Debug, Args)]
-pub struct ShieldArgs {
+pub(crate) struct ShieldArgs {
     /// Shield the unit that hermes made for this profile; give it again for more
     #[arg(long = "profile", short, value_name = "NAME")]
-    pub profiles: Vec<ProfileName>,
+    pub(crate) profiles: Vec<ProfileName>,
     /// Shield this unit, whatever its name; give it again for more
     #[arg(long = "unit", value_name = "UNIT")]
-    pub units: Vec<String>,
+    pub(crate) units: Vec<String>,
     /// Take the drop-in away again
     #[arg(long)]
-    pub remove: bool,
+    pub(crate) remove: bool,
     /// Replace a drop-in that somebody edited; a backup is kept
     #[arg(long, conflicts_with = "remove")]
-    pub force: bool,
+    pub(crate) force: bool,
     /// Restart units that run without asking
     #[arg(long, short)]
-    pub yes: bool,
+    pub(crate) yes: bool,
     #[command(flatten)]
     #[allow(missing_docs)]
-    pub scope: ScopeArgs,
+    pub(crate) scope: ScopeArgs,
     #[command(flatten)]
     #[allow(missing_docs)]
-    pub output: OutputArgs,
+    pub(crate) output: OutputArgs,
 }
 
 /// Arguments of status.
 #[derive(Debug, Args)]
-pub struct StatusArgs {
+pub(crate) struct StatusArgs {
     /// Show this profile only; give it again for more
     #[arg(long = "profile", short, value_name = "NAME")]
-    pub profiles: Vec<ProfileName>,
+    pub(crate) profiles: Vec<ProfileName>,
     #[command(flatten)]
     #[allow(missing_docs)]
-    pub scope: ScopeArgs,
-    /// Report as JSON
+    pub(crate) scope: ScopeArgs,
+    /// Output as JSON
     #[arg(long)]
-    pub json: bool,
+    pub(crate) json: bool,
 }
 
 /// Arguments of doctor.
@@ -224,120 +224,123 @@ pub struct StatusArgs {
     after_help = "Exit status: 0 nothing but notes, 1 errors or warnings (after --fix, those that are left), \
                         2 usage or trouble."
 )]
-pub struct DoctorArgs {
+pub(crate) struct DoctorArgs {
     /// Show findings about this profile only; give it again for more
     #[arg(long = "profile", short, value_name = "NAME")]
-    pub profiles: Vec<ProfileName>,
+    pub(crate) profiles: Vec<ProfileName>,
+    /// List the rules, and do nothing else
+    #[arg(long, exclusive = true)]
+    pub(crate) list: bool,
     /// Say what a rule is about, and do nothing else
     #[arg(long, value_name = "ID", exclusive = true)]
-    pub explain: Option<String>,
+    pub(crate) explain: Option<String>,
     /// Mend what can be mended: show a plan, ask, record what was before, and look again
     #[arg(long, conflicts_with = "root")]
-    pub fix: bool,
+    pub(crate) fix: bool,
     /// Do not ask
     #[arg(long, short, requires = "fix")]
-    pub yes: bool,
+    pub(crate) yes: bool,
     /// Look at a system image in DIR; its units are judged by their files
     #[arg(long, value_name = "DIR")]
-    pub root: Option<PathBuf>,
-    /// Report as JSON
+    pub(crate) root: Option<PathBuf>,
+    /// Output as JSON
     #[arg(long)]
-    pub json: bool,
+    pub(crate) json: bool,
 }
 
 /// Arguments of upgrade.
 #[derive(Debug, Args)]
-pub struct UpgradeArgs {
+pub(crate) struct UpgradeArgs {
     #[command(flatten)]
     #[allow(missing_docs)]
-    pub scope: ScopeArgs,
+    pub(crate) scope: ScopeArgs,
     /// Replace files that somebody else edited; a backup is kept
     #[arg(long)]
-    pub force: bool,
+    pub(crate) force: bool,
     /// Do not ask before gateways are restarted
     #[arg(long, short)]
-    pub yes: bool,
+    pub(crate) yes: bool,
     #[command(flatten)]
     #[allow(missing_docs)]
-    pub output: OutputArgs,
+    pub(crate) output: OutputArgs,
 }
 
 /// Arguments of uninstall.
 #[derive(Debug, Args)]
-pub struct UninstallArgs {
+pub(crate) struct UninstallArgs {
     /// Remove this profile's unit only; give it again for more
     #[arg(long = "profile", short, value_name = "NAME")]
-    pub profiles: Vec<ProfileName>,
+    pub(crate) profiles: Vec<ProfileName>,
     #[command(flatten)]
     #[allow(missing_docs)]
-    pub scope: ScopeArgs,
+    pub(crate) scope: ScopeArgs,
     /// Do not ask
     #[arg(long, short)]
-    pub yes: bool,
+    pub(crate) yes: bool,
     #[command(flatten)]
     #[allow(missing_docs)]
-    pub output: OutputArgs,
+    pub(crate) output: OutputArgs,
 }
 
 /// Arguments of render.
 #[derive(Debug, Args)]
-pub struct RenderArgs {
+pub(crate) struct RenderArgs {
     #[command(flatten)]
     #[allow(missing_docs)]
-    pub settings: SettingArgs,
+    pub(crate) settings: SettingArgs,
     /// Who will place the files
     #[arg(long, value_enum, default_value = "host")]
-    pub layout: Layout,
+    pub(crate) layout: Layout,
     /// Which manager they are for; both when left out
     #[arg(long, value_enum)]
-    pub scope: Option<Scope>,
+    pub(crate) scope: Option<Scope>,
     /// The systemd version they are for; newer directives are left out
     #[arg(long, value_name = "N", default_value_t = SYSTEMD_FLOOR)]
-    pub systemd: u32,
+    pub(crate) systemd: u32,
     /// The version of hermes that they are for: 0.16 and 0.17 need a line more
     #[arg(long, value_name = "VERSION")]
-    pub hermes_version: Option<String>,
+    pub(crate) hermes_version: Option<String>,
     /// The directory above bin/hermes-install in the units of the nix layout
     #[arg(long, value_name = "DIR")]
-    pub prefix: Option<PathBuf>,
+    pub(crate) prefix: Option<PathBuf>,
     /// Write the files under DIR instead of to standard output
     #[arg(long, short, value_name = "DIR")]
-    pub output: Option<PathBuf>,
+    pub(crate) output: Option<PathBuf>,
 }
 
 /// Arguments of exec.
 #[derive(Debug, Args)]
-pub struct ExecArgs {
+pub(crate) struct ExecArgs {
     /// Profile to run
     #[arg(long, short, value_name = "NAME")]
-    pub profile: ProfileName,
+    pub(crate) profile: ProfileName,
     /// The hermes root; HERMES_HOME, then ~/.hermes when left out
     #[arg(long, value_name = "DIR")]
-    pub home: Option<PathBuf>,
+    pub(crate) home: Option<PathBuf>,
     /// The hermes executable; found in the usual places when left out
     #[arg(long, value_name = "PATH")]
-    pub hermes: Option<PathBuf>,
+    pub(crate) hermes: Option<PathBuf>,
 }
 
 /// Arguments of the unit's helpers; the rest comes from systemd's environment.
 #[derive(Debug, Args)]
-pub struct HelperArgs {
+pub(crate) struct HelperArgs {
     /// Profile that the unit runs
     #[arg(long, value_name = "NAME")]
-    pub profile: ProfileName,
+    pub(crate) profile: ProfileName,
 }
 
 /// Arguments of generate.
 #[derive(Debug, Args)]
-pub struct GenerateArgs {
+pub(crate) struct GenerateArgs {
     #[command(subcommand)]
     #[allow(missing_docs)]
-    pub what: Generate,
+    pub(crate) what: Generate,
 }
 
 /// What can be generated.
 #[derive(Debug, Subcommand)]
-pub enum Generate {
+pub(crate) enum Generate {
     /// hermes-install(1) in roff
     Man,
     /// A completion script
@@ -351,7 +354,7 @@ pub enum Generate {
 /// Shells with completions.
 #[derive(Debug, Clone, Copy, ValueEnum)]
 #[allow(missing_docs)]
-pub enum Shell {
+pub(crate) enum Shell {
     Bash,
     Elvish,
     Fish,

@@ -15,35 +15,35 @@ use crate::render::model::{Hardening, RestartPolicy};
 /// Settings of one profile, or of all. What is absent is left to the layer below.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, rename_all = "kebab-case")]
-pub struct Settings {
+pub(crate) struct Settings {
     /// The hermes executable.
-    pub hermes: Option<PathBuf>,
+    pub(crate) hermes: Option<PathBuf>,
     /// The hermes root.
-    pub home: Option<PathBuf>,
+    pub(crate) home: Option<PathBuf>,
     /// The account that the gateway runs as, in system scope.
-    pub run_as: Option<String>,
+    pub(crate) run_as: Option<String>,
     /// Its group, when that is not the account's own.
-    pub group: Option<String>,
+    pub(crate) group: Option<String>,
     /// Files with the gateway's environment.
-    pub environment_files: Option<Vec<PathBuf>>,
+    pub(crate) environment_files: Option<Vec<PathBuf>>,
     /// Files that systemd hands to the gateway as credentials, by name (`LoadCredential=`).
-    pub credentials: Option<BTreeMap<String, PathBuf>>,
+    pub(crate) credentials: Option<BTreeMap<String, PathBuf>>,
     /// Seconds of drain when the gateway is stopped.
-    pub drain_timeout: Option<u32>,
+    pub(crate) drain_timeout: Option<u32>,
     /// Whether the unit starts at boot.
-    pub enable: Option<bool>,
+    pub(crate) enable: Option<bool>,
     /// Whether install starts the unit.
-    pub start: Option<bool>,
+    pub(crate) start: Option<bool>,
     /// When a gateway that ended comes back.
-    pub restart: Option<RestartPolicy>,
+    pub(crate) restart: Option<RestartPolicy>,
     /// How far the gateway is shut off from the host.
-    pub hardening: Option<Hardening>,
+    pub(crate) hardening: Option<Hardening>,
     /// Paths beside the hermes root that the gateway may write, in system scope.
-    pub read_write_paths: Option<Vec<PathBuf>>,
+    pub(crate) read_write_paths: Option<Vec<PathBuf>>,
     /// `MemoryHigh=`, as systemd writes it: `2G`, `50%`.
-    pub memory_high: Option<String>,
+    pub(crate) memory_high: Option<String>,
     /// `MemoryMax=`.
-    pub memory_max: Option<String>,
+    pub(crate) memory_max: Option<String>,
 }
 
 /// The keys of [`Settings`]; a test compares the two.
@@ -67,11 +67,11 @@ const KEYS: [&str; 14] = [
 /// One file, or all layers in one.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(default)]
-pub struct Config {
+pub(crate) struct Config {
     /// For every profile.
-    pub defaults: Settings,
+    pub(crate) defaults: Settings,
     /// For one.
-    pub profiles: BTreeMap<ProfileName, Settings>,
+    pub(crate) profiles: BTreeMap<ProfileName, Settings>,
 }
 
 impl Settings {
@@ -100,7 +100,7 @@ impl Settings {
     }
 
     /// What the command line says of every profile.
-    pub fn from_args(args: &SettingArgs) -> Result<Self> {
+    pub(crate) fn from_args(args: &SettingArgs) -> Result<Self> {
         let absolute = |path: &PathBuf| {
             std::path::absolute(path).with_context(|| format!("`{}` is not a path", path.display()))
         };
@@ -120,7 +120,7 @@ impl Settings {
 
 impl Config {
     /// The settings of one profile.
-    pub fn settings(&self, profile: &ProfileName, flags: &Settings) -> Settings {
+    pub(crate) fn settings(&self, profile: &ProfileName, flags: &Settings) -> Settings {
         let own = self.profiles.get(profile).cloned().unwrap_or_default();
         flags.clone().over(&own).over(&self.defaults)
     }
@@ -135,7 +135,7 @@ impl Config {
     }
 
     /// Read one file's text; `name` is for the error.
-    pub fn parse(text: &str, name: &str) -> Result<Self> {
+    pub(crate) fn parse(text: &str, name: &str) -> Result<Self> {
         let wrong = || format!("configuration `{name}`");
         let table: toml::Table = text.parse().with_context(wrong)?;
         for (key, value) in &table {
@@ -164,7 +164,7 @@ impl Config {
     }
 
     /// The file that was named, or every layer that exists.
-    pub fn load(file: Option<&Path>, host: &Host) -> Result<Self> {
+    pub(crate) fn load(file: Option<&Path>, host: &Host) -> Result<Self> {
         let read = |path: &Path| -> Result<Option<Self>> {
             match std::fs::read_to_string(path) {
                 Ok(text) => Self::parse(&text, &path.display().to_string()).map(Some),

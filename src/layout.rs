@@ -1,30 +1,30 @@
 //! Where rendered files go and which prefix they use. Data: no other module asks which layout it is.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
 /// The account that system-wide gateways run as unless told otherwise.
-pub const ACCOUNT: &str = "hermes";
+pub(crate) const ACCOUNT: &str = "hermes";
 /// The hermes root of system-wide gateways unless told otherwise.
-pub const SYSTEM_ROOT: &str = "/var/lib/hermes";
+pub(crate) const SYSTEM_ROOT: &str = "/var/lib/hermes";
 /// The oldest systemd that the units are made for.
-pub const SYSTEMD_FLOOR: u32 = 252;
+pub(crate) const SYSTEMD_FLOOR: u32 = 252;
 /// The file name of a per-profile drop-in.
-pub const DROP_IN: &str = "50-hermes-install.conf";
+pub(crate) const DROP_IN: &str = "50-hermes-install.conf";
 /// The file name of the drop-in that shields somebody else's unit.
-pub const SHIELD: &str = "50-hermes-install-shield.conf";
+pub(crate) const SHIELD: &str = "50-hermes-install-shield.conf";
 /// The template unit of both scopes.
-pub const TEMPLATE: &str = "hermes-gateway@.service";
+pub(crate) const TEMPLATE: &str = "hermes-gateway@.service";
 /// The group of all instances, in both scopes.
-pub const TARGET: &str = "hermes-gateway.target";
+pub(crate) const TARGET: &str = "hermes-gateway.target";
 
 /// Which manager runs the units.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, clap::ValueEnum,
 )]
 #[serde(rename_all = "lowercase")]
-pub enum Scope {
+pub(crate) enum Scope {
     /// PID 1's manager.
     System,
     /// A user's own manager.
@@ -33,7 +33,7 @@ pub enum Scope {
 
 impl Scope {
     /// The name that systemd and our output use.
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::System => "system",
             Self::User => "user",
@@ -41,7 +41,7 @@ impl Scope {
     }
 
     /// The target whose wants an enabled instance joins, beside [`TARGET`].
-    pub fn boot_target(self) -> &'static str {
+    pub(crate) fn boot_target(self) -> &'static str {
         match self {
             Self::System => "multi-user.target",
             Self::User => "default.target",
@@ -52,7 +52,7 @@ impl Scope {
 /// Who places the files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]
-pub enum Layout {
+pub(crate) enum Layout {
     /// This program, on a host without a package of it.
     Host,
     /// The Debian package.
@@ -66,19 +66,19 @@ pub enum Layout {
 /// The places of one layout in one scope. Relative paths are relative to the tree's base: `/` or a package's
 /// root, and the user's home directory for the host layout in user scope.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Places {
+pub(crate) struct Places {
     /// Unit files and their drop-ins.
-    pub units: &'static str,
+    pub(crate) units: &'static str,
     /// sysusers.d and tmpfiles.d, where the scope has them.
-    pub sysusers: Option<&'static str>,
+    pub(crate) sysusers: Option<&'static str>,
     /// See `sysusers`.
-    pub tmpfiles: Option<&'static str>,
+    pub(crate) tmpfiles: Option<&'static str>,
     /// The launcher as Exec lines name it; may start with the specifier `%h`.
-    pub launcher: String,
+    pub(crate) launcher: String,
 }
 
 /// Where the launcher sits, relative to the base, when this program installs itself.
-pub fn host_launcher(scope: Scope) -> &'static str {
+pub(crate) fn host_launcher(scope: Scope) -> &'static str {
     match scope {
         Scope::System => "usr/local/lib/hermes-install/hermes-install",
         Scope::User => ".local/lib/hermes-install/hermes-install",
@@ -86,15 +86,15 @@ pub fn host_launcher(scope: Scope) -> &'static str {
 }
 
 /// The launcher of a host where a package owns it.
-pub const PACKAGED_LAUNCHER: &str = "/usr/bin/hermes-install";
+pub(crate) const PACKAGED_LAUNCHER: &str = "/usr/bin/hermes-install";
 
 /// The prefix that the Nix layout uses when none is given: the system profile.
-pub const NIX_PREFIX: &str = "/run/current-system/sw";
+pub(crate) const NIX_PREFIX: &str = "/run/current-system/sw";
 
 impl Layout {
     /// The places of this layout. `prefix` replaces the directory that holds `bin/hermes-install` and matters to
     /// the Nix layout alone.
-    pub fn places(self, scope: Scope, prefix: Option<&Path>) -> Places {
+    pub(crate) fn places(self, scope: Scope, prefix: Option<&Path>) -> Places {
         let (units, sysusers, tmpfiles, launcher) = match (self, scope) {
             (Self::Host, Scope::System) => (
                 "etc/systemd/system",
@@ -141,22 +141,8 @@ fn nix_launcher(prefix: Option<&Path>) -> String {
 }
 
 /// Whether `ProtectHome=yes` hides this path (systemd.exec(5)).
-pub fn hidden_by_protect_home(path: &Path) -> bool {
+pub(crate) fn hidden_by_protect_home(path: &Path) -> bool {
     ["/home", "/root", "/run/user"]
         .iter()
         .any(|top| path.starts_with(top))
-}
-
-/// Where a hermes executable is looked for when no setting names one, in this order: the checkout that upstream's
-/// installer makes, its link, then the usual places of a system-wide one.
-pub fn hermes_search(root: &Path, user_home: &Path) -> Vec<PathBuf> {
-    let mut places = vec![
-        root.join("hermes-agent/venv/bin/hermes"),
-        user_home.join(".local/bin/hermes"),
-        PathBuf::from("/usr/local/bin/hermes"),
-        PathBuf::from("/usr/bin/hermes"),
-        PathBuf::from("/opt/hermes/bin/hermes"),
-    ];
-    places.dedup();
-    places
 }

@@ -4,33 +4,33 @@
 //! config.toml + flags ─┐
 //!                      ├─ Model (validated) ── render (pure) ──→ Tree (desired) ─┐
 //! layout (data) ───────┘                                                         │
-//! receipt (recorded) ────────────────────────────────────────────────────────────┼→ Plan (pure) → change → receipt'
-//! files, systemd, /proc ── observe, census, preflight (read only) → (actual) ────┘
+//! receipt (recorded) ────────────────────────────────────────────────────────────┼→ Plan (pure) → transaction → receipt'
+//! files, systemd, /proc ── observe, inventory, preflight (read only) → (actual) ────┘
 //! ```
 //!
-//! Pure: [`escape`], [`profile`], [`layout`], [`model`], [`render`], [`tree`], [`receipt`], [`plan`], [`unitfile`],
-//! [`runner`], [`lint`]. Reading: [`access`], [`account`], [`host`], [`config`], [`observe`], [`process`],
-//! [`gateway`], [`realm`], [`unit`], [`census`], [`claim`], [`facts`], [`remedy`], [`inherit`], [`migrate`],
-//! [`preflight`], [`desired`], [`watch`]. With effects: [`apply`] writes files, [`systemctl`] spawns programs,
-//! [`report`] prints; [`change`], [`removal`] and [`mend`] put them in order, the first after a [`handover`] where a
-//! profile has an old owner. [`launch`] and [`stop`] are what a unit runs, and stand apart from all that; a handover
-//! and a mend borrow the stop.
+//! Pure: `profile`, `layout`, `render`, `deploy::plan`, `deploy::receipt`, `units::unit_file`,
+//! `units::exec_line`, `doctor::rules`. Reading: `config`, `host`, `gateway`, `units`, `doctor::facts`,
+//! `preflight`, `takeover`. With effects: `deploy::writer` writes files, `host::systemctl` spawns programs,
+//! `output` prints; `deploy::transaction`, `deploy::removal` and `doctor::fix` put them in order, the first after a
+//! `takeover::handover` where a profile has an old owner. `launcher` and `gateway::stop` are what a unit runs, and
+//! stand apart from all that; a handover and a fix borrow the stop.
 
-pub mod cli;
-pub mod commands;
-pub mod config;
-pub mod deploy;
-pub mod doctor;
-pub mod gateway;
-pub mod host;
-pub mod launcher;
-pub mod layout;
-pub mod output;
-pub mod preflight;
-pub mod profile;
-pub mod render;
-pub mod takeover;
-pub mod units;
+mod cli;
+mod commands;
+mod config;
+mod deploy;
+mod doctor;
+mod error;
+mod gateway;
+mod host;
+mod launcher;
+mod layout;
+mod output;
+mod preflight;
+mod profile;
+mod render;
+mod takeover;
+mod units;
 
 use clap::Parser as _;
 
@@ -64,7 +64,7 @@ pub fn run() -> u8 {
     };
     result.unwrap_or_else(|e| {
         output::error(format_args!("{e:#}"));
-        if e.is::<preflight::Refused>() {
+        if e.is::<error::Refused>() {
             DIFFERS
         } else {
             TROUBLE

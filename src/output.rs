@@ -7,34 +7,34 @@ use anstyle::{AnsiColor, Style};
 
 /// How a run talks.
 #[derive(Debug, Clone, Copy)]
-pub struct Report {
+pub(crate) struct Output {
     /// Only errors.
-    pub quiet: bool,
+    pub(crate) quiet: bool,
     /// Results as JSON on standard output; progress goes on, on standard error.
-    pub json: bool,
+    pub(crate) json: bool,
 }
 
 const GOOD: Style = AnsiColor::Green.on_default();
 const BAD: Style = AnsiColor::Red.on_default().bold();
 const CARE: Style = AnsiColor::Yellow.on_default();
 
-impl Report {
+impl Output {
     /// A step that was done, or is being done.
-    pub fn step(&self, text: impl std::fmt::Display) {
+    pub(crate) fn step(&self, text: impl std::fmt::Display) {
         if !self.quiet {
             let _ = writeln!(anstream::stderr(), "{text}");
         }
     }
 
     /// The good end of a step.
-    pub fn done(&self, text: impl std::fmt::Display) {
+    pub(crate) fn done(&self, text: impl std::fmt::Display) {
         if !self.quiet {
             let _ = writeln!(anstream::stderr(), "{GOOD}ok{GOOD:#} {text}");
         }
     }
 
     /// Something to know that stops nothing.
-    pub fn warn(&self, text: impl std::fmt::Display) {
+    pub(crate) fn warn(&self, text: impl std::fmt::Display) {
         if !self.quiet {
             let _ = writeln!(anstream::stderr(), "{CARE}warning:{CARE:#} {text}");
         }
@@ -42,7 +42,7 @@ impl Report {
 }
 
 /// An error; said however quiet a run is.
-pub fn error(text: impl std::fmt::Display) {
+pub(crate) fn error(text: impl std::fmt::Display) {
     let _ = writeln!(
         anstream::stderr(),
         "hermes-install: {BAD}error:{BAD:#} {text}"
@@ -50,24 +50,24 @@ pub fn error(text: impl std::fmt::Display) {
 }
 
 /// A line of the launcher or of a unit's helper: the journal adds time and name.
-pub fn line(text: impl std::fmt::Display) {
+pub(crate) fn line(text: impl std::fmt::Display) {
     let _ = writeln!(anstream::stderr(), "hermes-install: {text}");
 }
 
 /// A result on standard output.
-pub fn print(text: impl std::fmt::Display) {
+pub(crate) fn print(text: impl std::fmt::Display) {
     bytes(text.to_string().as_bytes());
 }
 
 /// A result on standard output, as it is.
-pub fn bytes(bytes: &[u8]) {
+pub(crate) fn bytes(bytes: &[u8]) {
     let mut out = std::io::stdout().lock();
     // A closed pipe means that the reader has seen enough.
     let _ = out.write_all(bytes).and_then(|()| out.flush());
 }
 
 /// A value as JSON on standard output.
-pub fn json(value: &impl serde::Serialize) {
+pub(crate) fn json(value: &impl serde::Serialize) {
     print(format_args!(
         "{}\n",
         serde_json::to_string_pretty(value).unwrap_or_default()
@@ -75,7 +75,7 @@ pub fn json(value: &impl serde::Serialize) {
 }
 
 /// A yes-or-no question; `None` when nobody is there to answer.
-pub fn ask(question: &str) -> Option<bool> {
+pub(crate) fn ask(question: &str) -> Option<bool> {
     use std::io::IsTerminal as _;
     if !std::io::stdin().is_terminal() {
         return None;

@@ -12,14 +12,14 @@ use serde::{Deserialize, Serialize};
 /// A Hermes profile: `default`, or a name matching `[a-z0-9][a-z0-9_-]{0,63}`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct ProfileName(String);
+pub(crate) struct ProfileName(String);
 
 /// Names that hermes itself refuses (`_RESERVED_NAMES` in hermes_cli/profiles.py).
 const RESERVED: [&str; 5] = ["hermes", "test", "tmp", "root", "sudo"];
 
 /// Why a text is not a profile name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum BadProfileName {
+pub(crate) enum BadProfileName {
     /// It does not match hermes' pattern.
     #[error(
         "`{0}` is not a profile name: use `default`, or lower-case letters, digits, `-` and `_`, \
@@ -33,17 +33,17 @@ pub enum BadProfileName {
 
 impl ProfileName {
     /// The name as text.
-    pub fn as_str(&self) -> &str {
+    pub(crate) fn as_str(&self) -> &str {
         &self.0
     }
 
     /// Whether this is the profile that lives in the hermes root itself.
-    pub fn is_default(&self) -> bool {
+    pub(crate) fn is_default(&self) -> bool {
         self.0 == "default"
     }
 
     /// The profile home under a hermes root.
-    pub fn home(&self, root: &Path) -> PathBuf {
+    pub(crate) fn home(&self, root: &Path) -> PathBuf {
         if self.is_default() {
             root.to_owned()
         } else {
@@ -52,7 +52,7 @@ impl ProfileName {
     }
 
     /// The unit that runs this profile's gateway, in either scope.
-    pub fn unit(&self) -> String {
+    pub(crate) fn unit(&self) -> String {
         format!("hermes-gateway@{}.service", self.0)
     }
 }
@@ -100,7 +100,7 @@ impl fmt::Display for ProfileName {
 ///
 /// `~/.hermes` when HERMES_HOME is unset or inside it; `<x>` for `<x>/profiles/<name>`; else HERMES_HOME itself
 /// (`get_default_hermes_root`, hermes_constants.py of 0.19.0; the same since 0.13.0).
-pub fn root_for(hermes_home: Option<&Path>, user_home: &Path) -> PathBuf {
+pub(crate) fn root_for(hermes_home: Option<&Path>, user_home: &Path) -> PathBuf {
     let native = user_home.join(".hermes");
     match hermes_home {
         None => native,
@@ -115,7 +115,7 @@ pub fn root_for(hermes_home: Option<&Path>, user_home: &Path) -> PathBuf {
 }
 
 /// The profiles that exist under a hermes root: `default` when the root is there, then the named ones in order.
-pub fn discover(root: &Path) -> Vec<ProfileName> {
+pub(crate) fn discover(root: &Path) -> Vec<ProfileName> {
     let mut found = Vec::new();
     if root.is_dir() {
         found.push(ProfileName("default".into()));

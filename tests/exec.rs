@@ -9,8 +9,6 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
-use hermes_install::launcher::exec::find_hermes;
-
 use crate::tool::{program, told};
 
 /// Waits for a line on its standard input; with `hold` in its environment it takes upstream's lock first. It tells its
@@ -371,27 +369,6 @@ fn a_home_that_cannot_be_used_is_78_with_a_way_out() {
         text.starts_with("exit 78") && text.contains("not a directory"),
         "{text}"
     );
-}
-
-#[test]
-fn the_search_list_is_named_when_no_hermes_is_found() {
-    // The library, as the list that the program takes names places of this machine, which may have a hermes.
-    let bench = Bench::new();
-    let places = ["venv/bin/hermes", "usr/bin/hermes"].map(|place| bench.path(place));
-    let refusal = find_hermes(None, &places).unwrap_err();
-    assert_eq!(refusal.code(), 78);
-    let text = refusal.to_string();
-    for place in &places {
-        assert!(text.contains(place.to_str().unwrap()), "{text}");
-    }
-    assert!(text.contains("--hermes PATH"), "{text}");
-
-    let last = &places[1];
-    std::fs::create_dir_all(last.parent().unwrap()).unwrap();
-    std::fs::write(last, "").unwrap();
-    assert!(find_hermes(None, &places).is_err(), "not executable yet");
-    std::fs::set_permissions(last, std::fs::Permissions::from_mode(0o755)).unwrap();
-    assert_eq!(&find_hermes(None, &places).unwrap(), last);
 }
 
 #[test]

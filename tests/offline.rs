@@ -1,5 +1,6 @@
 //! install, upgrade and uninstall on an image: the whole pipeline without a manager.
 
+use sha2::Digest as _;
 use std::path::Path;
 use std::process::Output;
 
@@ -178,7 +179,7 @@ fn a_run_that_was_cut_short_is_repaired_by_the_next_with_other_settings() {
     let half = "[Service]\n# half of a change\n";
     std::fs::write(root.path().join(drop_in), half).unwrap();
     let mut value: serde_json::Value = serde_json::from_str(&old).unwrap();
-    let sum = hermes_install::render::tree::sha256(half.as_bytes());
+    let sum = format!("{:x}", sha2::Sha256::digest(half));
     value["pending"] = serde_json::json!({ drop_in: { "sha256": sum, "mode": "0644" } });
     std::fs::write(&receipt, value.to_string()).unwrap();
     let left = root.path().join("etc/systemd/system/hermes-gateway@coder.service.d/.50-hermes-install.conf.hermes-install-tmp");

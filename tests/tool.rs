@@ -6,14 +6,14 @@ use std::process::Output;
 use assert_cmd::Command;
 
 /// The built program, with nothing of the tester's environment that it would act on.
-pub fn program() -> Command {
+pub(crate) fn program() -> Command {
     let mut command = Command::new(assert_cmd::cargo::cargo_bin!("hermes-install"));
     command.env_remove("HERMES_HOME").env("NO_COLOR", "1");
     command
 }
 
 /// Exit status, standard output and standard error as one text.
-pub fn told(output: &Output) -> String {
+pub(crate) fn told(output: &Output) -> String {
     format!(
         "exit {}\n--- stdout\n{}--- stderr\n{}",
         output
@@ -26,7 +26,7 @@ pub fn told(output: &Output) -> String {
 }
 
 /// Every file and link below a directory: `path`, then its mode or target, then its text.
-pub fn tree(top: &Path) -> String {
+pub(crate) fn tree(top: &Path) -> String {
     fn walk(top: &Path, at: &Path, out: &mut Vec<String>) {
         let mut entries: Vec<_> = std::fs::read_dir(at)
             .unwrap()
@@ -55,7 +55,7 @@ pub fn tree(top: &Path) -> String {
 }
 
 /// Compare with a committed text; with BLESS=1 in the environment, write it instead.
-pub fn same_as_file(file: &Path, text: &str) {
+pub(crate) fn same_as_file(file: &Path, text: &str) {
     if std::env::var_os("BLESS").is_some() {
         std::fs::create_dir_all(file.parent().unwrap()).unwrap();
         std::fs::write(file, text).unwrap();

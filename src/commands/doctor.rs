@@ -12,15 +12,21 @@ use crate::doctor::facts::Facts;
 use crate::doctor::fix::{self, Mender};
 use crate::doctor::fix_plan;
 use crate::doctor::rules::{self, Finding, Severity, rules};
+use crate::error::refuse;
 use crate::host::Host;
-use crate::output::{self, Report};
-use crate::preflight::refuse;
+use crate::output::{self, Output};
 use crate::profile::ProfileName;
 
 /// Look, and mend where that was asked for.
-pub fn doctor(args: &DoctorArgs) -> Result<u8> {
+pub(crate) fn doctor(args: &DoctorArgs) -> Result<u8> {
     if let Some(id) = &args.explain {
         return explain(id);
+    }
+    if args.list {
+        for rule in rules() {
+            output::print(format_args!("{:24} {}\n", rule.id, rule.severity.name()));
+        }
+        return Ok(DONE);
     }
     let host = Host::observer(fix::scope(), args.root.as_deref())?;
     let facts = Facts::read(&host)?;
@@ -87,8 +93,8 @@ fn json(facts: &Facts, findings: &[Finding]) -> serde_json::Value {
         "errors": count(findings, Severity::Error),
         "warnings": count(findings, Severity::Warning),
         "notes": count(findings, Severity::Note),
-        "units": facts.census.units.len(),
-        "gateways": facts.census.gateways.len(),
+        "units": facts.inventory.units.len(),
+        "gateways": facts.inventory.gateways.len(),
     })
 }
 
@@ -118,8 +124,8 @@ fn text(facts: &Facts, findings: &[Finding]) -> String {
     };
     let looked = format!(
         "{} and {} looked at",
-        several(facts.census.units.len(), "unit"),
-        several(facts.census.gateways.len(), "running gateway")
+        several(facts.inventory.units.len(), "unit"),
+        several(facts.inventory.gateways.len(), "running gateway")
     );
     if findings.is_empty() {
         let _ = writeln!(out, "nothing is wrong; {looked}");
@@ -136,16 +142,16 @@ fn text(facts: &Facts, findings: &[Finding]) -> String {
 }
 
 fn fix(args: &DoctorArgs, host: &Host, facts: &Facts, findings: &[Finding]) -> Result<u8> {
-    let report = Report {
+    let output = Output {
         quiet: false,
         json: args.json,
     };
     let plan = fix_plan::plan(host, findings);
     for remedy in &plan.remedies {
-        report.step(format!("plan  {}", fix_plan::describe(remedy)));
+        output.step(format!("plan  {}", fix_plan::describe(remedy)));
     }
     for remedy in &plan.barred {
-        report.warn(format!("only root can: {}", fix_plan::describe(remedy)));
+        output.warn(format!("only root can: {}", fix_plan::describe(remedy)));
     }
     let mut failed = Vec::new();
     if !plan.remedies.is_empty() {
@@ -157,7 +163,7 @@ fn fix(args: &DoctorArgs, host: &Host, facts: &Facts, findings: &[Finding]) -> R
             }
         }
         let _lock = Lock::take(&host.lock_directory())?;
-        failed = Mender::new(host, facts, &report).mend(&plan.remedies);
+        failed = Mender::new(host, facts, &output).mend(&plan.remedies);
     }
     // What is true now, seen anew.
     let facts = Facts::read(host)?;

@@ -8,7 +8,7 @@ use crate::cli::{Cli, Generate, Shell};
 use crate::output;
 
 /// Print one of them.
-pub fn generate(what: &Generate) -> Result<u8> {
+pub(crate) fn generate(what: &Generate) -> Result<u8> {
     let mut command = Cli::command();
     let mut out = Vec::new();
     match what {

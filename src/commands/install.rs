@@ -6,28 +6,29 @@ use serde::Serialize;
 use super::prepare::prepare;
 use super::{DIFFERS, DONE};
 use crate::cli::{InstallArgs, PlanArgs};
-use crate::deploy::transaction::{Change, Outcome, carry_out};
+use crate::deploy::transaction::{Outcome, Transaction, commit};
 use crate::deploy::writer::Lock;
+use crate::error::refuse;
 use crate::host::Host;
 use crate::layout::Scope;
-use crate::output::{self, Report};
-use crate::preflight::{self, Checked, refuse};
+use crate::output::{self, Output};
+use crate::preflight::{self, Checked};
 use crate::profile::ProfileName;
 
 /// Install profiles.
-pub fn install(args: &InstallArgs) -> Result<u8> {
+pub(crate) fn install(args: &InstallArgs) -> Result<u8> {
     run(args, false)
 }
 
 /// Install, or adopt, which may stop gateways that were started by hand.
 pub(super) fn run(args: &InstallArgs, adopts: bool) -> Result<u8> {
-    let report = args.output.report();
+    let output = args.output.printer();
     let host = Host::new(args.scope.scope(), args.scope.root.as_deref())?;
     if adopts && !host.is_live() {
         refuse!("nothing runs in an image, so there is nothing to adopt; leave out `--root`");
     }
     let _lock = Lock::take(&host.lock_directory())?;
-    let ready = prepare(host, args, adopts, &report)?;
+    let ready = prepare(host, args, adopts, &output)?;
     let conflicts = ready.plan.conflicts();
     if !conflicts.is_empty() {
         output::print(ready.plan.to_diff());
@@ -36,12 +37,12 @@ pub(super) fn run(args: &InstallArgs, adopts: bool) -> Result<u8> {
             conflicts.join("\n  ")
         );
     }
-    if adopts && !super::adopt::confirm(&ready, args.yes, &report)? {
+    if adopts && !super::adopt::confirm(&ready, args.yes, &output)? {
         return Ok(DONE);
     }
     let mut linger = ready.receipt.linger;
     if ready.host.is_live() {
-        linger |= preflight::reach_manager(&ready.host, &report)?;
+        linger |= preflight::reach_manager(&ready.host, &output)?;
     }
     let up = ready
         .checked
@@ -49,9 +50,9 @@ pub(super) fn run(args: &InstallArgs, adopts: bool) -> Result<u8> {
         .filter(|c| c.start)
         .map(|c| (c.instance.profile.unit(), c.home.clone()))
         .collect();
-    let outcome = carry_out(Change {
+    let outcome = commit(Transaction {
         host: &ready.host,
-        report: &report,
+        output: &output,
         old: ready.receipt,
         plan: ready.plan,
         contents: ready.contents,
@@ -59,14 +60,14 @@ pub(super) fn run(args: &InstallArgs, adopts: bool) -> Result<u8> {
         handovers: ready.handovers,
         up,
     })?;
-    summary(&ready.host, &ready.checked, &outcome, &report)
+    summary(&ready.host, &ready.checked, &outcome, &output)
 }
 
 /// Show what install would do.
-pub fn show(args: &PlanArgs) -> Result<u8> {
+pub(crate) fn show(args: &PlanArgs) -> Result<u8> {
     let install = &args.install;
     let host = Host::new(install.scope.scope(), install.scope.root.as_deref())?;
-    let quiet = Report {
+    let quiet = Output {
         quiet: true,
         json: install.output.json,
     };
@@ -120,8 +121,8 @@ struct Installed<'a> {
     seconds_without_gateway: Option<f64>,
 }
 
-fn summary(host: &Host, checked: &[Checked], outcome: &Outcome, report: &Report) -> Result<u8> {
-    if report.json {
+fn summary(host: &Host, checked: &[Checked], outcome: &Outcome, output: &Output) -> Result<u8> {
+    if output.json {
         let installed = |c| -> Installed {
             let c: &Checked = c;
             let seconds = outcome.handed_over.get(&c.instance.profile.unit());
@@ -143,14 +144,14 @@ fn summary(host: &Host, checked: &[Checked], outcome: &Outcome, report: &Report)
         output::json(&said);
         return Ok(DONE);
     }
-    if report.quiet {
+    if output.quiet {
         return Ok(DONE);
     }
     if let Some(backup) = &outcome.backup {
-        report.done(format!("what was there before is in `/{backup}`"));
+        output.done(format!("what was there before is in `/{backup}`"));
     }
     if outcome.files == 0 && outcome.started.is_empty() {
-        report.done("everything is as it should be already; nothing was changed");
+        output.done("everything is as it should be already; nothing was changed");
     }
     let user = match host.scope {
         Scope::System => "",

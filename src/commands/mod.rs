@@ -1,20 +1,20 @@
 //! One short function per verb. Each returns its exit status.
 
-pub mod adopt;
-pub mod doctor;
-pub mod generate;
-pub mod install;
+pub(crate) mod adopt;
+pub(crate) mod doctor;
+pub(crate) mod generate;
+pub(crate) mod install;
 mod prepare;
-pub mod render;
-pub mod shield;
-pub mod status;
-pub mod uninstall;
-pub mod unit_hooks;
-pub mod upgrade;
+pub(crate) mod render;
+pub(crate) mod shield;
+pub(crate) mod status;
+pub(crate) mod uninstall;
+pub(crate) mod unit_hooks;
+pub(crate) mod upgrade;
 
 /// Done, or already as wanted.
-pub const DONE: u8 = 0;
+pub(crate) const DONE: u8 = 0;
 /// Something differs, or a person has to decide.
-pub const DIFFERS: u8 = 1;
+pub(crate) const DIFFERS: u8 = 1;
 /// Wrong usage, or trouble.
-pub const TROUBLE: u8 = 2;
+pub(crate) const TROUBLE: u8 = 2;

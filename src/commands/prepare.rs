@@ -6,26 +6,26 @@ use crate::cli::InstallArgs;
 use crate::config::{Config, Settings};
 use crate::deploy::desired::{desired, links};
 use crate::deploy::plan::{Plan, plan};
+use crate::deploy::receipt::read_receipt;
 use crate::deploy::receipt::{Contents, Receipt};
-use crate::deploy::transaction::read_receipt;
 use crate::host::Host;
 use crate::host::rootfs::{Actual, look, observe};
-use crate::output::Report;
+use crate::output::Output;
 use crate::preflight::{self, Checked};
 use crate::profile::{ProfileName, discover};
 use crate::takeover::detect::inherit;
 use crate::takeover::handover::Handover;
 use crate::takeover::migrate::{Allow, Typed, migrate};
-use crate::units::inventory::Census;
+use crate::units::inventory::Inventory;
 
 /// Everything known before anything is changed.
 pub(super) struct Prepared {
-    pub host: Host,
-    pub receipt: Receipt,
-    pub checked: Vec<Checked>,
-    pub plan: Plan,
-    pub contents: Contents,
-    pub handovers: Vec<Handover>,
+    pub(crate) host: Host,
+    pub(crate) receipt: Receipt,
+    pub(crate) checked: Vec<Checked>,
+    pub(crate) plan: Plan,
+    pub(crate) contents: Contents,
+    pub(crate) handovers: Vec<Handover>,
 }
 
 /// Look at everything and decide; nothing is changed.
@@ -33,7 +33,7 @@ pub(super) fn prepare(
     host: Host,
     args: &InstallArgs,
     adopts: bool,
-    report: &Report,
+    output: &Output,
 ) -> Result<Prepared> {
     let config = Config::load(args.settings.config.as_deref(), &host)?;
     let flags = Settings {
@@ -44,7 +44,7 @@ pub(super) fn prepare(
     let profiles = wanted(&host, args, &config)?;
     let receipt = read_receipt(&host)?;
     let systemd = preflight::systemd_level(&host)?;
-    let census = Census::take(&host);
+    let inventory = Inventory::read(&host);
     let allow = Allow {
         by_hand: adopts,
         units: args.migrate,
@@ -55,10 +55,10 @@ pub(super) fn prepare(
     for profile in &profiles {
         let mut settings = config.settings(profile, &flags);
         if allow.by_hand || allow.units {
-            settings = inherit(&host, &census, profile, settings, allow, report)?;
+            settings = inherit(&host, &inventory, profile, settings, allow, output)?;
         }
-        let profile = preflight::check(&host, profile, &settings, report)?;
-        migrations.extend(migrate(&host, &census, &profile, allow, &typed())?);
+        let profile = preflight::check(&host, profile, &settings, output)?;
+        migrations.extend(migrate(&host, &inventory, &profile, allow, &typed())?);
         checked.push(profile);
     }
 

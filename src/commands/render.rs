@@ -16,7 +16,7 @@ use crate::render::render as render_model;
 use crate::render::tree::{Entry, Tree};
 
 /// Render to a directory or to standard output.
-pub fn render(args: &RenderArgs) -> Result<u8> {
+pub(crate) fn render(args: &RenderArgs) -> Result<u8> {
     let config = match &args.settings.config {
         Some(file) => {
             let name = file.display().to_string();

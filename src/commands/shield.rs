@@ -7,39 +7,42 @@ use crate::cli::ShieldArgs;
 use crate::config::Settings;
 use crate::deploy::desired::{desired, links};
 use crate::deploy::plan::plan;
+use crate::deploy::receipt::read_receipt;
 use crate::deploy::receipt::{Contents, Receipt};
-use crate::deploy::transaction::{Change, Outcome, active, carry_out, read_receipt};
+use crate::deploy::transaction::{Outcome, Transaction, active, commit};
 use crate::deploy::writer::Lock;
-use crate::gateway;
+use crate::error::refuse;
+use crate::gateway::config::drain_setting;
+use crate::gateway::version::default_drain;
 use crate::host::Host;
 use crate::host::rootfs::{Actual, look, observe};
-use crate::output::{self, Report};
-use crate::preflight::{self, refuse, systemd_level};
+use crate::output::{self, Output};
+use crate::preflight::{self, systemd_level};
 use crate::profile::ProfileName;
 use crate::render::model::Shield;
 use crate::takeover::detect;
-use crate::units::inventory::Census;
+use crate::units::inventory::Inventory;
 use crate::units::unit::{Origin, Unit};
 
 /// Put shields up, or take them away.
-pub fn shield(args: &ShieldArgs) -> Result<u8> {
-    let report = args.output.report();
+pub(crate) fn shield(args: &ShieldArgs) -> Result<u8> {
+    let output = args.output.printer();
     let host = Host::new(args.scope.scope(), args.scope.root.as_deref())?;
     let _lock = Lock::take(&host.lock_directory())?;
     let receipt = read_receipt(&host)?;
     match args.remove {
-        true => remove(args, &host, receipt, &report),
-        false => put_up(args, &host, receipt, &report),
+        true => remove(args, &host, receipt, &output),
+        false => put_up(args, &host, receipt, &output),
     }
 }
 
-fn put_up(args: &ShieldArgs, host: &Host, receipt: Receipt, report: &Report) -> Result<u8> {
-    let census = Census::take(host);
-    let units = chosen(args, host, &census)?;
+fn put_up(args: &ShieldArgs, host: &Host, receipt: Receipt, output: &Output) -> Result<u8> {
+    let inventory = Inventory::read(host);
+    let units = chosen(args, host, &inventory)?;
     let mut contents = receipt.contents();
     let mut names = Vec::new();
     for unit in units {
-        let shield = of_unit(host, unit, report)?;
+        let shield = of_unit(host, unit, output)?;
         names.push(shield.unit.clone());
         contents.shields.retain(|s| s.unit != shield.unit);
         contents.shields.push(shield);
@@ -71,9 +74,9 @@ fn put_up(args: &ShieldArgs, host: &Host, receipt: Receipt, report: &Report) -> 
             units.join(", ")
         )) == Some(true)
     };
-    let outcome = carry_out(Change {
+    let outcome = commit(Transaction {
         host,
-        report,
+        output,
         linger: receipt.linger,
         old: receipt,
         plan,
@@ -88,7 +91,7 @@ fn put_up(args: &ShieldArgs, host: &Host, receipt: Receipt, report: &Report) -> 
         true => Vec::new(),
         false => running.into_iter().map(|(unit, _)| unit).collect(),
     };
-    summary(host, &names, &later, &outcome, report);
+    summary(host, &names, &later, &outcome, output);
     Ok(DONE)
 }
 
@@ -99,8 +102,8 @@ fn only(contents: &Contents, host: &Host, names: &[String]) -> Vec<(String, std:
     units
 }
 
-fn summary(host: &Host, names: &[String], later: &[String], outcome: &Outcome, report: &Report) {
-    if report.json {
+fn summary(host: &Host, names: &[String], later: &[String], outcome: &Outcome, output: &Output) {
+    if output.json {
         output::json(&serde_json::json!({
             "files_changed": outcome.files,
             "units": names,
@@ -110,25 +113,25 @@ fn summary(host: &Host, names: &[String], later: &[String], outcome: &Outcome, r
         return;
     }
     if outcome.files == 0 {
-        report.done(format!(
+        output.done(format!(
             "{} is shielded already; nothing was changed",
             names.join(", ")
         ));
         return;
     }
-    report.done(format!("{} is shielded", names.join(", ")));
+    output.done(format!("{} is shielded", names.join(", ")));
     for unit in later {
-        report.warn(format!(
+        output.warn(format!(
             "the gateway of `{unit}` was started without the shield, and runs under its rules for restarts only; the rest \
              begins with `{} restart {unit}`",
-            host.manager().typed()
+            host.manager().command_prefix()
         ));
     }
 }
 
 /// The units that are meant: as named, of these profiles, or all that hermes made.
-fn chosen<'a>(args: &ShieldArgs, host: &Host, census: &'a Census) -> Result<Vec<&'a Unit>> {
-    let own: Vec<&Unit> = census
+fn chosen<'a>(args: &ShieldArgs, host: &Host, inventory: &'a Inventory) -> Result<Vec<&'a Unit>> {
+    let own: Vec<&Unit> = inventory
         .units
         .iter()
         .filter(|u| u.manager == host.manager() && u.origin != Origin::Ours && !u.is_masked)
@@ -141,7 +144,7 @@ fn chosen<'a>(args: &ShieldArgs, host: &Host, census: &'a Census) -> Result<Vec<
             None => refuse!(
                 "`{name}` is no unit of the {} scope that runs a gateway and could be shielded; see `{} cat {name}`",
                 host.scope.name(),
-                host.manager().typed()
+                host.manager().command_prefix()
             ),
         }
     }
@@ -168,7 +171,7 @@ fn chosen<'a>(args: &ShieldArgs, host: &Host, census: &'a Census) -> Result<Vec<
     }
     if args.units.is_empty() && args.profiles.is_empty() {
         chosen = own;
-        chosen.retain(|u| u.origin == Origin::Upstream && !u.runners.is_empty());
+        chosen.retain(|u| u.origin == Origin::Upstream && !u.calls.is_empty());
         if chosen.is_empty() {
             refuse!(
                 "hermes has made no unit in the {} scope; name another's with `--unit UNIT`",
@@ -189,7 +192,7 @@ fn full(name: &str) -> String {
 
 /// The profile whose gateway a unit runs.
 fn profile_of(unit: &Unit) -> Option<ProfileName> {
-    let home = unit.runners.iter().find_map(|r| r.home.as_deref())?;
+    let home = unit.calls.iter().find_map(|r| r.home.as_deref())?;
     let is_named = home.parent().is_some_and(|p| p.ends_with("profiles"));
     match is_named {
         true => home.file_name()?.to_str()?.parse().ok(),
@@ -198,9 +201,9 @@ fn profile_of(unit: &Unit) -> Option<ProfileName> {
 }
 
 /// The shield that a unit needs.
-fn of_unit(host: &Host, unit: &Unit, report: &Report) -> Result<Shield> {
+fn of_unit(host: &Host, unit: &Unit, output: &Output) -> Result<Shield> {
     let title = unit.title();
-    let homes: Vec<_> = unit.runners.iter().map(|r| r.home.as_deref()).collect();
+    let homes: Vec<_> = unit.calls.iter().map(|r| r.home.as_deref()).collect();
     let [Some(home)] = homes.as_slice() else {
         refuse!(
             "{title} cannot be shielded: its `ExecStart=` does not say clearly which one profile it runs; \
@@ -223,7 +226,7 @@ fn of_unit(host: &Host, unit: &Unit, report: &Report) -> Result<Shield> {
         refuse!("{title} cannot be shielded: the account of its `User=` does not exist");
     };
     let settings = Settings {
-        hermes: detect::executable(unit),
+        hermes: detect::executable_of(unit),
         ..Settings::default()
     };
     let hermes = preflight::hermes(host, &settings, account, &root)?;
@@ -232,16 +235,15 @@ fn of_unit(host: &Host, unit: &Unit, report: &Report) -> Result<Shield> {
         false => None,
     };
     if let Some(version) = version {
-        report.step(format!(
+        output.step(format!(
             "{title} runs profile `{profile}` with hermes {version} at `{}`",
             hermes.display()
         ));
-        preflight::check_version(version, &hermes, report)?;
+        preflight::check_version(version, &hermes, output)?;
     }
     Ok(Shield {
         unit: unit.name.clone(),
-        gateway_drain: gateway::drain_setting(&host.at(home))
-            .unwrap_or_else(|| gateway::default_drain(version)),
+        gateway_drain: drain_setting(&host.at(home)).unwrap_or_else(|| default_drain(version)),
         hermes_version: version.map(|v| v.to_string()),
         profile,
         root,
@@ -249,7 +251,7 @@ fn of_unit(host: &Host, unit: &Unit, report: &Report) -> Result<Shield> {
     })
 }
 
-fn remove(args: &ShieldArgs, host: &Host, receipt: Receipt, report: &Report) -> Result<u8> {
+fn remove(args: &ShieldArgs, host: &Host, receipt: Receipt, output: &Output) -> Result<u8> {
     let names: Vec<String> = args.units.iter().map(|name| full(name)).collect();
     let is_meant = |shield: &Shield| {
         let all = names.is_empty() && args.profiles.is_empty();
@@ -263,18 +265,18 @@ fn remove(args: &ShieldArgs, host: &Host, receipt: Receipt, report: &Report) -> 
         .map(|s| s.unit.clone())
         .collect();
     if going.is_empty() {
-        report.done(format!(
+        output.done(format!(
             "no such unit is shielded in the {} scope; nothing was changed",
             host.scope.name()
         ));
         return Ok(DONE);
     }
     contents.shields.retain(|s| !is_meant(s));
-    let removed = super::uninstall::reduce(host, report, receipt, contents, &[])?;
-    if report.json {
+    let removed = super::uninstall::reduce(host, output, receipt, contents, &[])?;
+    if output.json {
         output::json(&serde_json::json!({ "files_removed": removed, "units": going }));
     } else {
-        report.done(format!(
+        output.done(format!(
             "the shield of {} is gone; gateways run on, under their units' own rules",
             going.join(", ")
         ));

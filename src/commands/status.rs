@@ -9,18 +9,19 @@ use super::{DIFFERS, DONE};
 use crate::cli::StatusArgs;
 use crate::deploy::readiness::ending;
 use crate::deploy::receipt::Receipt;
-use crate::deploy::transaction::read_receipt;
-use crate::gateway;
+use crate::deploy::receipt::read_receipt;
+use crate::gateway::owner::owner;
+use crate::gateway::state::State;
 use crate::host::Host;
-use crate::host::process::{Process, spoken};
+use crate::host::account::account_name;
+use crate::host::process::{Process, humanize};
 use crate::host::rootfs::{Actual, difference, look};
 use crate::host::systemctl::Properties;
-use crate::launcher::exec::account_name;
 use crate::layout::Scope;
 use crate::output;
 use crate::profile::{ProfileName, discover};
-use crate::takeover::other_owner::{Claim, unit_claims};
-use crate::units::inventory::Census;
+use crate::takeover::other_owner::{OtherOwner, owning_units};
+use crate::units::inventory::Inventory;
 
 /// One profile in one scope.
 #[derive(Debug, Serialize)]
@@ -47,7 +48,7 @@ struct Row {
     /// The way to more, or out.
     hint: Option<String>,
     /// Other units that run this profile, or would.
-    claims: Vec<Claim>,
+    claims: Vec<OtherOwner>,
     /// The unit of others that a shield of ours keeps safe.
     shield: Option<String>,
     /// What differs from what was installed.
@@ -77,7 +78,7 @@ struct OwnerRow {
 }
 
 /// Show the profiles.
-pub fn status(args: &StatusArgs) -> Result<u8> {
+pub(crate) fn status(args: &StatusArgs) -> Result<u8> {
     let host = Host::observer(args.scope.scope(), args.scope.root.as_deref())?;
     let receipt = read_receipt(&host)?;
     let mut profiles: Vec<(ProfileName, PathBuf)> = receipt
@@ -115,12 +116,12 @@ pub fn status(args: &StatusArgs) -> Result<u8> {
         Vec::new()
     };
     let shared = shared_drift(&host, &receipt);
-    let census = Census::take(&host);
+    let inventory = Inventory::read(&host);
     let rows: Vec<Row> = profiles
         .into_iter()
         .map(|(profile, root)| {
             let state = states.iter().find(|s| s.get("Id") == Some(&profile.unit()));
-            let claims = unit_claims(&host, &census, &profile, &profile.home(&root));
+            let claims = owning_units(&host, &inventory, &profile, &profile.home(&root));
             Row {
                 claims,
                 ..row(&host, &receipt, &profile, &root, state, &shared)
@@ -128,7 +129,7 @@ pub fn status(args: &StatusArgs) -> Result<u8> {
         })
         .collect();
     let elsewhere = match args.profiles.is_empty() {
-        true => elsewhere(&host, &census, &rows),
+        true => elsewhere(&host, &inventory, &rows),
         false => Vec::new(),
     };
     let is_as_wanted = rows.iter().all(|r| {
@@ -157,7 +158,7 @@ fn row(
     let get = |key: &str| state.and_then(|s| s.get(key)).cloned().unwrap_or_default();
     let main_pid: i32 = get("MainPID").parse().unwrap_or_default();
     let installed = receipt.instances.iter().any(|i| i.profile == *profile);
-    let (found, unknown) = match host.is_live().then(|| gateway::owner(&home)) {
+    let (found, unknown) = match host.is_live().then(|| owner(&home)) {
         Some(Ok(owner)) => (owner, None),
         Some(Err(e)) => (
             None,
@@ -170,9 +171,7 @@ fn row(
     let is_own = process.as_ref().is_some_and(|p| p.pid == main_pid);
     let label = match (found.is_some(), active.as_str()) {
         (true, _) if !is_own => "owned-elsewhere",
-        (true, _)
-            if gateway::State::read(&home).is_some_and(|s| s.pid == main_pid && s.is_up()) =>
-        {
+        (true, _) if State::read(&home).is_some_and(|s| s.pid == main_pid && s.is_up()) => {
             "running"
         }
         (true, _) => "starting",
@@ -206,7 +205,7 @@ fn row(
     if get("NeedDaemonReload") == "yes" {
         drift.push(format!(
             "`{unit}` changed on disk; {} daemon-reload",
-            host.manager().typed()
+            host.manager().command_prefix()
         ));
     }
     if !receipt.pending.is_empty() && installed {
@@ -244,20 +243,20 @@ fn row(
 }
 
 /// Units that run gateways of homes outside the rows.
-fn elsewhere(host: &Host, census: &Census, rows: &[Row]) -> Vec<Elsewhere> {
+fn elsewhere(host: &Host, inventory: &Inventory, rows: &[Row]) -> Vec<Elsewhere> {
     let is_in_a_row = |home: &Path| rows.iter().any(|r| host.same(&r.home, home));
     let mut found = Vec::new();
-    for unit in &census.units {
+    for unit in &inventory.units {
         let Some(how) = unit.how() else { continue };
-        for runner in &unit.runners {
+        for call in &unit.calls {
             // A home that is not told is a claim on every row.
-            let is_shown = runner.home.as_deref().map_or(!rows.is_empty(), is_in_a_row);
+            let is_shown = call.home.as_deref().map_or(!rows.is_empty(), is_in_a_row);
             if !is_shown {
                 found.push(Elsewhere {
                     unit: unit.name.clone(),
                     manager: unit.is_user().then(|| unit.manager_account.name.clone()),
                     how: how.to_owned(),
-                    home: runner.home.clone(),
+                    home: call.home.clone(),
                 });
             }
         }
@@ -328,7 +327,7 @@ fn hint(
     process: Option<&Process>,
     state: Option<&Properties>,
 ) -> Option<String> {
-    let typed = host.manager().typed();
+    let typed = host.manager().command_prefix();
     match label {
         "failed" | "restarting" => {
             let user = if host.scope == Scope::User {
@@ -346,7 +345,7 @@ fn hint(
             |p| {
                 format!(
                     "to give it back to the unit: `{}`, then `{typed} start {unit}`",
-                    crate::launcher::exec::stop_command(p)
+                    crate::host::process_text::stop_command(p)
                 )
             },
         )),
@@ -388,7 +387,7 @@ fn text(host: &Host, rows: &[Row]) -> String {
                 (None, Some(terminal)) => format!("on {terminal}"),
                 (None, None) => "no terminal".to_owned(),
             };
-            let age = spoken(std::time::Duration::from_secs(owner.age_seconds));
+            let age = humanize(std::time::Duration::from_secs(owner.age_seconds));
             out += &format!(
                 "  owner  pid {} of {}, {place}, for {age}: {}\n",
                 owner.pid, owner.user, owner.command
@@ -401,7 +400,7 @@ fn text(host: &Host, rows: &[Row]) -> String {
         if let Some(unit) = &row.shield {
             out += &format!("  shield {unit}, of others, under a drop-in of ours\n");
         }
-        let is_shielded = |claim: &&Claim| {
+        let is_shielded = |claim: &&OtherOwner| {
             let mut shield = row.shield.iter();
             shield.any(|unit| claim.who.contains(&format!("`{unit}`")))
         };

@@ -6,23 +6,25 @@ use super::DONE;
 use crate::cli::UninstallArgs;
 use crate::deploy::desired::{desired, links};
 use crate::deploy::plan::plan;
+use crate::deploy::receipt::read_receipt;
 use crate::deploy::receipt::{Contents, Receipt};
 use crate::deploy::removal::take_down;
-use crate::deploy::transaction::{Change, read_receipt};
+use crate::deploy::transaction::Transaction;
 use crate::deploy::writer::Lock;
+use crate::error::refuse;
 use crate::host::Host;
 use crate::host::rootfs::{Actual, look, observe};
-use crate::output::{self, Report};
-use crate::preflight::{refuse, systemd_level};
+use crate::output::{self, Output};
+use crate::preflight::systemd_level;
 
 /// Remove some profiles' units, or everything.
-pub fn uninstall(args: &UninstallArgs) -> Result<u8> {
-    let report = args.output.report();
+pub(crate) fn uninstall(args: &UninstallArgs) -> Result<u8> {
+    let output = args.output.printer();
     let host = Host::new(args.scope.scope(), args.scope.root.as_deref())?;
     let _lock = Lock::take(&host.lock_directory())?;
     let receipt = read_receipt(&host)?;
     if receipt.is_empty() {
-        report.done(format!(
+        output.done(format!(
             "nothing is installed in the {} scope; nothing was changed",
             host.scope.name()
         ));
@@ -76,11 +78,11 @@ pub fn uninstall(args: &UninstallArgs) -> Result<u8> {
             false => receipt.contents(),
         }
     };
-    let removed = reduce(&host, &report, receipt, contents, &stop)?;
-    if report.json {
+    let removed = reduce(&host, &output, receipt, contents, &stop)?;
+    if output.json {
         output::json(&serde_json::json!({ "files_removed": removed, "units": stop }));
     } else {
-        report.done(format!(
+        output.done(format!(
             "removed {what}; profiles and their data are untouched"
         ));
     }
@@ -90,7 +92,7 @@ pub fn uninstall(args: &UninstallArgs) -> Result<u8> {
 /// Leave only these contents of what is recorded; stop these units first. The number of files removed.
 pub(super) fn reduce(
     host: &Host,
-    report: &Report,
+    output: &Output,
     receipt: Receipt,
     contents: Contents,
     stop: &[String],
@@ -116,9 +118,9 @@ pub(super) fn reduce(
     let owner = nix::unistd::geteuid().as_raw();
     let plan = plan(&tree, &receipt, &observed, owner, false);
     let linger = receipt.linger && !contents.is_empty();
-    let change = Change {
+    let change = Transaction {
         host,
-        report,
+        output,
         old: receipt,
         plan,
         contents,

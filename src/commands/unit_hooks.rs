@@ -4,14 +4,15 @@ use anyhow::{Context as _, Result};
 
 use super::{DIFFERS, DONE};
 use crate::cli::{ExecArgs, HelperArgs};
+use crate::gateway::config::drain_setting;
 use crate::gateway::stop::{self, Force, Stopped};
-use crate::gateway::{default_drain, drain_setting};
+use crate::gateway::version::default_drain;
 use crate::host::process::Process;
 use crate::launcher::exec::{Launch, environment_root, launch};
 use crate::output;
 
 /// Become the gateway, or refuse with 69 or 78.
-pub fn exec(args: ExecArgs) -> u8 {
+pub(crate) fn exec(args: ExecArgs) -> u8 {
     let refusal = launch(
         &Launch {
             profile: args.profile,
@@ -25,7 +26,7 @@ pub fn exec(args: ExecArgs) -> u8 {
 }
 
 /// `ExecStop=`. systemd runs it after a gateway that ended by itself too; then there is no main process.
-pub fn planned_stop(args: &HelperArgs) -> Result<u8> {
+pub(crate) fn planned_stop(args: &HelperArgs) -> Result<u8> {
     let Some(process) = main_pid().and_then(Process::read) else {
         return Ok(DONE);
     };
@@ -51,7 +52,7 @@ pub fn planned_stop(args: &HelperArgs) -> Result<u8> {
 }
 
 /// `ExecReload=`.
-pub fn planned_restart() -> Result<u8> {
+pub(crate) fn planned_restart() -> Result<u8> {
     let pid = main_pid()
         .context("MAINPID is not set; this is for a unit's ExecReload=, use `systemctl reload`")?;
     stop::planned_restart(pid).with_context(|| format!("pid {pid} cannot be asked to restart"))?;
@@ -59,7 +60,7 @@ pub fn planned_restart() -> Result<u8> {
 }
 
 /// `ExecStopPost=` for gateways 0.16 and 0.17: a failure here makes `Restart=on-failure` start the unit again.
-pub fn post_stop(args: &HelperArgs) -> Result<u8> {
+pub(crate) fn post_stop(args: &HelperArgs) -> Result<u8> {
     let (root, _) = environment_root(None)?;
     let get = |name: &str| std::env::var(name).unwrap_or_default();
     let home = args.profile.home(&root);

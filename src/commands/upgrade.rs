@@ -6,16 +6,18 @@ use super::DONE;
 use crate::cli::UpgradeArgs;
 use crate::deploy::desired::{desired, links};
 use crate::deploy::plan::plan;
-use crate::deploy::transaction::{Change, active, carry_out, read_receipt};
+use crate::deploy::receipt::read_receipt;
+use crate::deploy::transaction::{Transaction, active, commit};
 use crate::deploy::writer::Lock;
+use crate::error::refuse;
 use crate::host::Host;
 use crate::host::rootfs::{Actual, look, observe};
 use crate::output;
-use crate::preflight::{refuse, systemd_level};
+use crate::preflight::systemd_level;
 
 /// Bring a host up to this version.
-pub fn upgrade(args: &UpgradeArgs) -> Result<u8> {
-    let report = args.output.report();
+pub(crate) fn upgrade(args: &UpgradeArgs) -> Result<u8> {
+    let output = args.output.printer();
     let host = Host::new(args.scope.scope(), args.scope.root.as_deref())?;
     let _lock = Lock::take(&host.lock_directory())?;
     let receipt = read_receipt(&host)?;
@@ -65,9 +67,9 @@ pub fn upgrade(args: &UpgradeArgs) -> Result<u8> {
             refuse!("nothing was changed");
         }
     }
-    let outcome = carry_out(Change {
+    let outcome = commit(Transaction {
         host: &host,
-        report: &report,
+        output: &output,
         linger: receipt.linger,
         contents: receipt.contents(),
         old: receipt,
@@ -75,14 +77,14 @@ pub fn upgrade(args: &UpgradeArgs) -> Result<u8> {
         handovers: Vec::new(),
         up,
     })?;
-    if report.json {
+    if output.json {
         output::json(
             &serde_json::json!({ "files_changed": outcome.files, "restarted": outcome.started }),
         );
     } else if outcome.files == 0 {
-        report.done("everything is of this version already; nothing was changed");
+        output.done("everything is of this version already; nothing was changed");
     } else {
-        report.done(format!(
+        output.done(format!(
             "{} files changed, {} gateways restarted",
             outcome.files,
             outcome.started.len()

@@ -14,7 +14,7 @@ use crate::render::render;
 use crate::render::tree::{Entry, Tree};
 
 /// Everything that these contents need, with the profiles in `enabled` starting at boot. Without contents: nothing.
-pub fn desired(
+pub(crate) fn desired(
     host: &Host,
     systemd: u32,
     contents: &Contents,
@@ -73,7 +73,7 @@ pub fn desired(
 }
 
 /// What `systemctl enable` makes for an instance: a link in the wants of each target of `WantedBy=`.
-pub fn links(host: &Host, profile: &ProfileName) -> [String; 2] {
+pub(crate) fn links(host: &Host, profile: &ProfileName) -> [String; 2] {
     [host.scope.boot_target(), TARGET]
         .map(|target| format!("{}/{target}.wants/{}", host.units(), profile.unit()))
 }

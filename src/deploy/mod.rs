@@ -1,9 +1,10 @@
-//! TODO deploy.
+//! From a model to files and running units: what is desired, the plan that leads there, the one writer, the
+//! transaction around it.
 
-pub mod desired;
-pub mod plan;
-pub mod readiness;
-pub mod receipt;
-pub mod removal;
-pub mod transaction;
-pub mod writer;
+pub(crate) mod desired;
+pub(crate) mod plan;
+pub(crate) mod readiness;
+pub(crate) mod receipt;
+pub(crate) mod removal;
+pub(crate) mod transaction;
+pub(crate) mod writer;

@@ -15,7 +15,7 @@ use crate::render::tree::{Entry, Tree};
 /// What happens to one path.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "action", rename_all = "lowercase")]
-pub enum Action {
+pub(crate) enum Action {
     /// It is not there and will be.
     Create,
     /// It is as we wrote it and will be as we want it.
@@ -41,7 +41,7 @@ pub enum Action {
 
 impl Action {
     /// Whether the file is written or removed.
-    pub fn changes(&self) -> bool {
+    pub(crate) fn changes(&self) -> bool {
         matches!(
             self,
             Self::Create | Self::Update | Self::Remove | Self::Overwrite | Self::Retire
@@ -64,29 +64,29 @@ impl Action {
 
 /// One path and what happens to it.
 #[derive(Debug, Clone, Serialize)]
-pub struct Change {
+pub(crate) struct Change {
     /// Path relative to the root.
-    pub path: String,
+    pub(crate) path: String,
     /// What happens.
     #[serde(flatten)]
-    pub action: Action,
+    pub(crate) action: Action,
     /// What is there.
     #[serde(skip)]
-    pub before: Option<Entry>,
+    pub(crate) before: Option<Entry>,
     /// What is wanted there.
     #[serde(skip)]
-    pub after: Option<Entry>,
+    pub(crate) after: Option<Entry>,
 }
 
 /// Everything that a run would change.
 #[derive(Debug, Clone, Default, Serialize)]
-pub struct Plan {
+pub(crate) struct Plan {
     /// One entry for every path, in order.
-    pub changes: Vec<Change>,
+    pub(crate) changes: Vec<Change>,
 }
 
 /// Compare. `owner` is the user ID that our files have.
-pub fn plan(
+pub(crate) fn plan(
     desired: &Tree,
     receipt: &Receipt,
     observed: &Observed,
@@ -189,7 +189,7 @@ fn unwanted(path: &str, receipt: &Receipt, actual: &Actual) -> Option<Action> {
 
 impl Plan {
     /// Move a file of somebody else's away, with a backup. What is recorded as ours is removed or left as ever.
-    pub fn retire(&mut self, path: String, entry: Entry) {
+    pub(crate) fn retire(&mut self, path: String, entry: Entry) {
         match self.changes.iter_mut().find(|c| c.path == path) {
             // Something of ours takes its place.
             Some(change) if matches!(change.action, Action::Conflict { .. }) => {
@@ -206,17 +206,17 @@ impl Plan {
     }
 
     /// Whether nothing would be written or removed.
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         !self.changes.iter().any(|c| c.action.changes())
     }
 
     /// The paths that would be written or removed.
-    pub fn changed(&self) -> impl Iterator<Item = &Change> {
+    pub(crate) fn changed(&self) -> impl Iterator<Item = &Change> {
         self.changes.iter().filter(|c| c.action.changes())
     }
 
     /// The conflicts, each as a sentence with its way out.
-    pub fn conflicts(&self) -> Vec<String> {
+    pub(crate) fn conflicts(&self) -> Vec<String> {
         self.changes
             .iter()
             .filter_map(|c| match &c.action {
@@ -229,7 +229,7 @@ impl Plan {
     }
 
     /// A line for every path that is not simply kept.
-    pub fn to_text(&self) -> String {
+    pub(crate) fn to_text(&self) -> String {
         let mut out = String::new();
         for change in &self.changes {
             if change.action != Action::Keep {
@@ -251,7 +251,7 @@ impl Plan {
     }
 
     /// A unified diff of every text that changes or is in conflict, and a line for the rest.
-    pub fn to_diff(&self) -> String {
+    pub(crate) fn to_diff(&self) -> String {
         let mut out = String::new();
         for change in &self.changes {
             if matches!(change.action, Action::Keep | Action::Leave) {

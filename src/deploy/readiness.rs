@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 
-use crate::gateway::{Command, State};
+use crate::gateway::command_line::Command;
+use crate::gateway::state::State;
 use crate::host::process::Process;
 use crate::host::systemctl::{Manager, Properties};
 
@@ -16,7 +17,7 @@ const PATIENCE: Duration = Duration::from_secs(300);
 
 /// The end of a start.
 #[derive(Debug)]
-pub enum Started {
+pub(crate) enum Started {
     /// Up, with this main process, after this time.
     Up {
         /// Its process ID.
@@ -34,7 +35,7 @@ pub enum Started {
 }
 
 /// Watch a unit that was just started until its gateway is up or has failed.
-pub fn watch(
+pub(crate) fn watch(
     manager: &Manager,
     unit: &str,
     home: &Path,
@@ -105,7 +106,7 @@ fn failure(state: &Properties) -> Option<String> {
 }
 
 /// How a unit's main process ended, in words.
-pub fn ending(state: &Properties) -> String {
+pub(crate) fn ending(state: &Properties) -> String {
     let get = |key: &str| state.get(key).map_or("", String::as_str);
     let status = get("ExecMainStatus");
     match (get("ExecMainCode"), status) {

@@ -9,7 +9,11 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result, bail};
 use serde::{Deserialize, Serialize};
 
+use crate::host::Host;
+use crate::host::rootfs::Actual;
+use crate::host::rootfs::look;
 use crate::render::model::{Instance, Shield};
+use crate::render::tree::Entry;
 use crate::render::tree::Stamp;
 
 /// The version that this program writes; it reads this and every older one.
@@ -18,52 +22,52 @@ const VERSION: u32 = 2;
 /// See the module.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Receipt {
+pub(crate) struct Receipt {
     version: u32,
     /// User ID that owns every file we wrote.
-    pub owner: u32,
+    pub(crate) owner: u32,
     /// Files as they were when a run last ended.
     #[serde(default)]
-    pub files: BTreeMap<String, Stamp>,
+    pub(crate) files: BTreeMap<String, Stamp>,
     /// Files that a run was about to write; empty unless it was cut short.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub pending: BTreeMap<String, Stamp>,
+    pub(crate) pending: BTreeMap<String, Stamp>,
     /// Directories that we made, to be removed when they are empty.
     #[serde(default)]
-    pub directories: BTreeSet<String>,
+    pub(crate) directories: BTreeSet<String>,
     /// The profiles and their settings.
     #[serde(default)]
-    pub instances: Vec<Instance>,
+    pub(crate) instances: Vec<Instance>,
     /// Units of others that a drop-in of ours shields; since version 2.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub shields: Vec<Shield>,
+    pub(crate) shields: Vec<Shield>,
     /// Units of others that we masked, as the paths of the masks; since version 2.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
-    pub masks: BTreeSet<String>,
+    pub(crate) masks: BTreeSet<String>,
     /// Whether it was we who enabled lingering for this user.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub linger: bool,
+    pub(crate) linger: bool,
 }
 
 /// What a host has of ours, beside files: all that a tree is rendered from.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Contents {
+pub(crate) struct Contents {
     /// The profiles that our units run.
-    pub instances: Vec<Instance>,
+    pub(crate) instances: Vec<Instance>,
     /// Units of others that a drop-in of ours shields.
-    pub shields: Vec<Shield>,
+    pub(crate) shields: Vec<Shield>,
     /// Units of others that are masked, as the paths of the masks.
-    pub masks: BTreeSet<String>,
+    pub(crate) masks: BTreeSet<String>,
 }
 
 impl Contents {
     /// Whether there is nothing at all.
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         *self == Self::default()
     }
 
     /// The units that are or have something of ours, each with its profile home.
-    pub fn units(&self, default_root: &Path) -> Vec<(String, PathBuf)> {
+    pub(crate) fn units(&self, default_root: &Path) -> Vec<(String, PathBuf)> {
         let own = self.instances.iter().map(|i| {
             let root = i.root.as_deref().unwrap_or(default_root);
             (i.profile.unit(), i.profile.home(root))
@@ -78,7 +82,7 @@ impl Contents {
 
 impl Receipt {
     /// A receipt of nothing.
-    pub fn empty(owner: u32) -> Self {
+    pub(crate) fn empty(owner: u32) -> Self {
         Self {
             version: VERSION,
             owner,
@@ -93,7 +97,7 @@ impl Receipt {
     }
 
     /// Read a receipt; `name` is for the error.
-    pub fn parse(bytes: &[u8], name: &str) -> Result<Self> {
+    pub(crate) fn parse(bytes: &[u8], name: &str) -> Result<Self> {
         #[derive(Deserialize)]
         struct Head {
             version: u32,
@@ -120,14 +124,14 @@ impl Receipt {
     }
 
     /// As it is written.
-    pub fn to_bytes(&self) -> Vec<u8> {
+    pub(crate) fn to_bytes(&self) -> Vec<u8> {
         let mut bytes = serde_json::to_vec_pretty(self).unwrap_or_default();
         bytes.push(b'\n');
         bytes
     }
 
     /// What it says is installed.
-    pub fn contents(&self) -> Contents {
+    pub(crate) fn contents(&self) -> Contents {
         Contents {
             instances: self.instances.clone(),
             shields: self.shields.clone(),
@@ -136,7 +140,7 @@ impl Receipt {
     }
 
     /// Every state of a file that is ours.
-    pub fn stamps<'a>(&'a self, path: &str) -> impl Iterator<Item = &'a Stamp> {
+    pub(crate) fn stamps<'a>(&'a self, path: &str) -> impl Iterator<Item = &'a Stamp> {
         self.files
             .get(path)
             .into_iter()
@@ -144,13 +148,25 @@ impl Receipt {
     }
 
     /// Every path that is or may be ours.
-    pub fn paths(&self) -> BTreeSet<&String> {
+    pub(crate) fn paths(&self) -> BTreeSet<&String> {
         self.files.keys().chain(self.pending.keys()).collect()
     }
 
     /// Whether it records nothing at all.
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.files.is_empty() && self.pending.is_empty() && self.contents().is_empty()
+    }
+}
+
+/// The receipt of a host; an empty one when there is none.
+pub(crate) fn read_receipt(host: &Host) -> Result<Receipt> {
+    let path = host.receipt();
+    match look(&host.root, &path)? {
+        Actual::Missing => Ok(Receipt::empty(nix::unistd::geteuid().as_raw())),
+        Actual::Present(Entry::File { bytes, .. }, _) => {
+            Receipt::parse(&bytes, &format!("/{path}"))
+        }
+        _ => bail!("receipt `/{path}` is not a file; move it away and install with `--force`"),
     }
 }
 

@@ -4,19 +4,19 @@
 use anyhow::Result;
 
 use crate::deploy::plan::Action;
-use crate::deploy::transaction::{Change, file, past};
+use crate::deploy::transaction::{Transaction, file, past};
 use crate::deploy::writer::{Writer, remove_empty};
+use crate::error::Refused;
 use crate::host::systemctl;
-use crate::preflight::Refused;
 
 /// Remove what is no longer wanted, go on after errors, and report them all.
-pub fn take_down(change: Change, stop: &[String]) -> Result<usize> {
+pub(crate) fn take_down(change: Transaction, stop: &[String]) -> Result<usize> {
     let host = change.host;
     let manager = host.manager();
     let mut errors: Vec<anyhow::Error> = Vec::new();
     if host.is_live() && !stop.is_empty() {
         for unit in stop {
-            change.report.step(format!("stopping `{unit}`"));
+            change.output.step(format!("stopping `{unit}`"));
             errors.extend(manager.verb("stop", std::slice::from_ref(unit)).err());
         }
     }
@@ -34,7 +34,7 @@ pub fn take_down(change: Change, stop: &[String]) -> Result<usize> {
             Ok(()) => {
                 removed += 1;
                 change
-                    .report
+                    .output
                     .step(format!("{} /{}", past(&file.action), file.path));
             }
             Err(e) => {
@@ -52,7 +52,7 @@ pub fn take_down(change: Change, stop: &[String]) -> Result<usize> {
         .iter()
         .filter(|c| c.action == Action::Leave)
     {
-        change.report.warn(format!(
+        change.output.warn(format!(
             "`/{}` was changed after it was installed and stays; remove it by hand if nobody needs it",
             left.path
         ));
@@ -69,7 +69,7 @@ pub fn take_down(change: Change, stop: &[String]) -> Result<usize> {
             if host.is_live() {
                 errors.extend(systemctl::set_linger(&host.own.name, false).err());
             }
-            change.report.step("lingering is off again");
+            change.output.step("lingering is off again");
         }
         errors.extend(writer.remove(&host.receipt()).err());
         errors.extend(remove_empty(&host.root, &receipt.directories).err());

@@ -11,62 +11,50 @@ use crate::deploy::plan::{Action, Plan};
 use crate::deploy::readiness::{Started, watch};
 use crate::deploy::receipt::{Contents, Receipt};
 use crate::deploy::writer::{Writer, remove_empty};
+use crate::error::Refused;
 use crate::host::Host;
-use crate::host::rootfs::{Actual, look, missing_directories};
+use crate::host::rootfs::missing_directories;
 use crate::host::systemctl::{self, Manager};
 use crate::layout::TEMPLATE;
-use crate::output::Report;
-use crate::preflight::Refused;
+use crate::output::Output;
 use crate::render::tree::Entry;
 use crate::takeover::handover::Handover;
 
 /// A change about to be carried out.
-pub struct Change<'a> {
+pub(crate) struct Transaction<'a> {
     /// Where.
-    pub host: &'a Host,
+    pub(crate) host: &'a Host,
     /// How to talk.
-    pub report: &'a Report,
+    pub(crate) output: &'a Output,
     /// What was recorded before.
-    pub old: Receipt,
+    pub(crate) old: Receipt,
     /// The files.
-    pub plan: Plan,
+    pub(crate) plan: Plan,
     /// What remains recorded.
-    pub contents: Contents,
+    pub(crate) contents: Contents,
     /// Whether we are responsible for lingering, now included.
-    pub linger: bool,
+    pub(crate) linger: bool,
     /// Old owners that leave before the units start.
-    pub handovers: Vec<Handover>,
+    pub(crate) handovers: Vec<Handover>,
     /// Units that shall run at the end, each with its profile home; restarted if what they are made of changes.
-    pub up: Vec<(String, PathBuf)>,
+    pub(crate) up: Vec<(String, PathBuf)>,
 }
 
 /// What a change did.
 #[derive(Debug, Default)]
-pub struct Outcome {
+pub(crate) struct Outcome {
     /// Paths written or removed.
-    pub files: usize,
+    pub(crate) files: usize,
     /// Units that were started or restarted, with the main process of each.
-    pub started: BTreeMap<String, i32>,
+    pub(crate) started: BTreeMap<String, i32>,
     /// For units that took a profile over: seconds that the old owner's stop took, and seconds without a gateway.
-    pub handed_over: BTreeMap<String, (f64, f64)>,
+    pub(crate) handed_over: BTreeMap<String, (f64, f64)>,
     /// Where files of others were moved to, relative to the root.
-    pub backup: Option<String>,
-}
-
-/// The receipt of a host; an empty one when there is none.
-pub fn read_receipt(host: &Host) -> Result<Receipt> {
-    let path = host.receipt();
-    match look(&host.root, &path)? {
-        Actual::Missing => Ok(Receipt::empty(nix::unistd::geteuid().as_raw())),
-        Actual::Present(Entry::File { bytes, .. }, _) => {
-            Receipt::parse(&bytes, &format!("/{path}"))
-        }
-        _ => bail!("receipt `/{path}` is not a file; move it away and install with `--force`"),
-    }
+    pub(crate) backup: Option<String>,
 }
 
 /// Those of these units that run.
-pub fn active(host: &Host, units: Vec<(String, PathBuf)>) -> Result<Vec<(String, PathBuf)>> {
+pub(crate) fn active(host: &Host, units: Vec<(String, PathBuf)>) -> Result<Vec<(String, PathBuf)>> {
     let names: Vec<String> = units.iter().map(|(unit, _)| unit.clone()).collect();
     let states = host.manager().show(&names)?;
     let is_active = |unit: &String| {
@@ -83,13 +71,13 @@ pub fn active(host: &Host, units: Vec<(String, PathBuf)>) -> Result<Vec<(String,
 }
 
 /// Carry out a change, or put everything back.
-pub fn carry_out(change: Change) -> Result<Outcome> {
+pub(crate) fn commit(change: Transaction) -> Result<Outcome> {
     let mut writer = Writer::new(&change.host.root);
     let mut activity = Activity::default();
     match change.run(&mut writer, &mut activity) {
         Ok(outcome) => Ok(outcome),
         Err(cause) => {
-            change.report.step("putting everything back as it was");
+            change.output.step("putting everything back as it was");
             let mut errors = writer.undo();
             errors.extend(change.restore(&activity));
             let mut notes = Vec::new();
@@ -120,7 +108,7 @@ struct Activity {
     handovers: usize,
 }
 
-impl Change<'_> {
+impl Transaction<'_> {
     fn manager(&self) -> Manager {
         self.host.manager()
     }
@@ -133,12 +121,12 @@ impl Change<'_> {
         receipt.directories = if is_settled {
             self.old.directories.clone()
         } else {
-            self.announce(writer)?
+            self.record_pending(writer)?
         };
         let backup = self.host.state(&format!("backup/{}", seconds_now()));
         writer.apply(&self.plan, &backup)?;
         for change in self.plan.changed() {
-            self.report
+            self.output
                 .step(format!("{} /{}", past(&change.action), change.path));
         }
         outcome.files = self.plan.changed().count();
@@ -153,7 +141,7 @@ impl Change<'_> {
             let mut gone = Vec::new();
             for handover in &self.handovers {
                 activity.handovers += 1;
-                gone.push((&handover.home, handover.go(self.report)?));
+                gone.push((&handover.home, handover.go(self.output)?));
             }
             for (unit, home) in &self.up {
                 let Some((pid, at)) = self.bring_up(unit, home, activity)? else {
@@ -162,7 +150,7 @@ impl Change<'_> {
                 outcome.started.insert(unit.clone(), pid);
                 if let Some((_, gone)) = gone.iter().find(|(other, _)| *other == home) {
                     let without = at.duration_since(gone.at).as_secs_f64();
-                    self.report.done(format!(
+                    self.output.done(format!(
                         "`{unit}` has taken the profile over: {:.1} s to stop the old gateway, {without:.1} s without one",
                         gone.took.as_secs_f64()
                     ));
@@ -177,13 +165,13 @@ impl Change<'_> {
         }
         // Last, as nothing puts directories back.
         if let Err(e) = remove_empty(&self.host.root, &receipt.directories) {
-            self.report.warn(format!("{e:#}"));
+            self.output.warn(format!("{e:#}"));
         }
         Ok(outcome)
     }
 
     /// Record what is about to be written, so that a run killed half-way leaves nothing that is nobody's.
-    fn announce(&self, writer: &mut Writer) -> Result<std::collections::BTreeSet<String>> {
+    fn record_pending(&self, writer: &mut Writer) -> Result<std::collections::BTreeSet<String>> {
         let mut receipt = self.old.clone();
         for change in self.plan.changed() {
             if let Some(after) = &change.after {
@@ -239,7 +227,7 @@ impl Change<'_> {
         {
             systemctl::sysusers(&sysusers)?;
             systemctl::tmpfiles(&tmpfiles)?;
-            self.report.done(format!(
+            self.output.done(format!(
                 "account `{}` and its `{}` are there",
                 crate::layout::ACCOUNT,
                 crate::layout::SYSTEM_ROOT
@@ -274,7 +262,7 @@ impl Change<'_> {
         // A unit that failed before would report its old restarts.
         let _ = manager.verb("reset-failed", &units);
         let verb = if is_active { "restart" } else { "start" };
-        self.report.step(format!("{verb}ing `{unit}`"));
+        self.output.step(format!("{verb}ing `{unit}`"));
         // A main process that ends at once may or may not fail the start itself (Type=exec); what it said tells more.
         let refused = manager.verb(verb, &units).err();
         let mut told = 0;
@@ -282,14 +270,14 @@ impl Change<'_> {
         let end = watch(&manager, unit, home, |elapsed| {
             if elapsed.as_secs() >= told + 10 {
                 told = elapsed.as_secs();
-                self.report.step(format!(
+                self.output.step(format!(
                     "`{unit}`: waiting for the gateway to say that it runs ({told} s)"
                 ));
             }
         })?;
         match end {
             Started::Up { pid, after } => {
-                self.report.done(format!(
+                self.output.done(format!(
                     "`{unit}` runs: pid {pid}, up after {:.1} s",
                     after.as_secs_f64()
                 ));

@@ -20,13 +20,13 @@ use crate::host::rootfs::{Actual, directory, look, missing_directories, resolve}
 use crate::render::tree::Entry;
 
 /// Holds the lock on a directory that exists in any case, so that locking leaves no file behind.
-pub struct Lock {
+pub(crate) struct Lock {
     _held: Flock<File>,
 }
 
 impl Lock {
     /// Take it, or say who might have it.
-    pub fn take(directory: &Path) -> Result<Self> {
+    pub(crate) fn take(directory: &Path) -> Result<Self> {
         let file = File::open(directory)
             .with_context(|| format!("`{}` cannot be opened", directory.display()))?;
         match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
@@ -41,7 +41,7 @@ impl Lock {
 }
 
 /// Writes under one root and remembers how it was.
-pub struct Writer {
+pub(crate) struct Writer {
     root: PathBuf,
     before: Vec<Before>,
     made: Vec<String>,
@@ -57,7 +57,7 @@ struct Before {
 
 impl Writer {
     /// A writer that has written nothing.
-    pub fn new(root: &Path) -> Self {
+    pub(crate) fn new(root: &Path) -> Self {
         Self {
             root: root.to_owned(),
             before: Vec::new(),
@@ -66,7 +66,7 @@ impl Writer {
     }
 
     /// Carry out the file changes of a plan. Backups go under `backup`, relative to the root.
-    pub fn apply(&mut self, plan: &Plan, backup: &str) -> Result<()> {
+    pub(crate) fn apply(&mut self, plan: &Plan, backup: &str) -> Result<()> {
         for change in plan.changed() {
             if matches!(change.action, Action::Overwrite | Action::Retire) {
                 if let Some(entry) = &change.before {
@@ -83,7 +83,7 @@ impl Writer {
     }
 
     /// Write one file or link.
-    pub fn put(&mut self, path: &str, entry: &Entry) -> Result<()> {
+    pub(crate) fn put(&mut self, path: &str, entry: &Entry) -> Result<()> {
         self.remember(path)?;
         for missing in missing_directories(&self.root, [&path.to_owned()])? {
             let full = directory(&self.root, &missing)?;
@@ -97,14 +97,14 @@ impl Writer {
     }
 
     /// Remove one file or link.
-    pub fn remove(&mut self, path: &str) -> Result<()> {
+    pub(crate) fn remove(&mut self, path: &str) -> Result<()> {
         self.remember(path)?;
         let full = resolve(&self.root, path)?;
         unlink(&full).with_context(|| format!("`{}` cannot be removed", full.display()))
     }
 
     /// Set the permission bits of a file; a link is not followed.
-    pub fn set_mode(&self, path: &Path, mode: u32) -> Result<()> {
+    pub(crate) fn set_mode(&self, path: &Path, mode: u32) -> Result<()> {
         let name = || format!("`{}` cannot be changed", path.display());
         let file = File::options()
             .read(true)
@@ -119,7 +119,7 @@ impl Writer {
     ///
     /// That account may write the directory: whatever it puts there meanwhile, only what is a file or directory of one
     /// name, in a directory of its own, is given to it.
-    pub fn give<'a>(
+    pub(crate) fn give<'a>(
         &self,
         directory: &Path,
         names: impl Iterator<Item = &'a std::ffi::OsStr>,
@@ -155,7 +155,7 @@ impl Writer {
     }
 
     /// Remove what a killed run may have left beside these paths.
-    pub fn sweep<'a>(&self, paths: impl IntoIterator<Item = &'a String>) -> Result<()> {
+    pub(crate) fn sweep<'a>(&self, paths: impl IntoIterator<Item = &'a String>) -> Result<()> {
         for path in paths {
             let full = resolve(&self.root, path)?;
             let temporary = temporary(&full);
@@ -166,7 +166,7 @@ impl Writer {
     }
 
     /// Put everything back, last change first; report what would not go back and go on.
-    pub fn undo(self) -> Vec<anyhow::Error> {
+    pub(crate) fn undo(self) -> Vec<anyhow::Error> {
         let mut errors = Vec::new();
         for before in self.before.iter().rev() {
             let path = &before.path;
@@ -198,7 +198,7 @@ impl Writer {
 }
 
 /// Remove these directories where they are empty, the deepest first.
-pub fn remove_empty(root: &Path, directories: &BTreeSet<String>) -> Result<()> {
+pub(crate) fn remove_empty(root: &Path, directories: &BTreeSet<String>) -> Result<()> {
     for directory in directories.iter().rev() {
         let full = resolve(root, directory)?;
         match fs::remove_dir(&full) {

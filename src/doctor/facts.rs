@@ -1,4 +1,4 @@
-//! What lint rules are told of a host, beside the census: whether paths can be used by the account that needs them,
+//! What lint rules are told of a host, beside the inventory: whether paths can be used by the account that needs them,
 //! and the files of each profile home. Reads only.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -9,92 +9,100 @@ use std::time::SystemTime;
 
 use anyhow::Result;
 
-use crate::deploy::transaction::read_receipt;
-use crate::gateway::{self, Version};
+use crate::deploy::receipt::read_receipt;
+use crate::gateway::command_line::Home;
+use crate::gateway::config::{drain_setting, is_multiplexed};
+use crate::gateway::owner::{PID, owner};
+use crate::gateway::version::Version;
 use crate::host::Host;
 use crate::host::access::{Access, Reach, is_exposed};
 use crate::host::rootfs::difference;
-use crate::layout::{Scope, hermes_search};
+use crate::host::search::hermes_search;
+use crate::layout::Scope;
 use crate::profile::root_for;
-use crate::units::inventory::Census;
+use crate::units::inventory::Inventory;
 use crate::units::unit::Unit;
 use crate::units::unit_file::{Directive, command, words};
 
 /// Everything that rules judge.
 #[derive(Debug, Default)]
-pub struct Facts {
+pub(crate) struct Facts {
     /// Units and gateways.
-    pub census: Census,
-    /// Of each unit of the census, in the same order.
-    pub units: Vec<UnitFacts>,
+    pub(crate) inventory: Inventory,
+    /// Of each unit of the inventory, in the same order.
+    pub(crate) units: Vec<UnitFacts>,
     /// Of each profile home that some unit or gateway names.
-    pub homes: Vec<HomeFacts>,
+    pub(crate) homes: Vec<HomeFacts>,
     /// Other names under which units and gateways have a home, to the name that it has in `homes`.
-    pub aliases: BTreeMap<PathBuf, PathBuf>,
+    pub(crate) aliases: BTreeMap<PathBuf, PathBuf>,
     /// The systemd version that reads the units, where that can be told.
-    pub systemd: Option<u32>,
+    pub(crate) systemd: Option<u32>,
     /// Whether SELinux decides what a system service may run.
-    pub is_selinux_enforcing: bool,
+    pub(crate) is_selinux_enforcing: bool,
     /// Accounts whose managers outlive their sessions.
-    pub lingering: BTreeSet<String>,
+    pub(crate) lingering: BTreeSet<String>,
     /// Files of ours that are not as we wrote them, each as a sentence, and the command that mends it.
-    pub drift: Vec<(PathBuf, String, String)>,
+    pub(crate) drift: Vec<(PathBuf, String, String)>,
 }
 
 /// What a unit needs of its host.
 #[derive(Debug, Default)]
-pub struct UnitFacts {
+pub(crate) struct UnitFacts {
     /// Programs that it starts, their interpreters, and the hermes of a launcher.
-    pub programs: Vec<Reach>,
+    pub(crate) programs: Vec<Reach>,
     /// Where it works.
-    pub directory: Option<Reach>,
+    pub(crate) directory: Option<Reach>,
     /// Words with a `%`: the directive, the word, whether it exists as written and as systemd reads it.
-    pub percent: Vec<(Directive, String, bool, bool)>,
+    pub(crate) percent: Vec<(Directive, String, bool, bool)>,
     /// The version of the hermes that it runs, where its environment shows it.
-    pub version: Option<Version>,
+    pub(crate) version: Option<Version>,
     /// Files with its environment that everybody may read.
-    pub exposed: Vec<PathBuf>,
+    pub(crate) exposed: Vec<PathBuf>,
 }
 
 /// A profile home and its files; all but its name is empty when it does not exist.
 #[derive(Debug, Default)]
-pub struct HomeFacts {
+pub(crate) struct HomeFacts {
     /// The home as units name it.
-    pub home: PathBuf,
+    pub(crate) home: PathBuf,
     /// The account that it belongs to.
-    pub uid: u32,
+    pub(crate) uid: u32,
     /// Whether a gateway has it now; `None` when that cannot be told, as in an image.
-    pub is_owned: Option<bool>,
+    pub(crate) is_owned: Option<bool>,
     /// Files that only a live gateway has: name, and age in seconds.
-    pub stale: Vec<(PathBuf, u64)>,
+    pub(crate) stale: Vec<(PathBuf, u64)>,
     /// Files of another account than the home's, and whether the home's can write them.
-    pub foreign: Vec<(PathBuf, u32, bool)>,
+    pub(crate) foreign: Vec<(PathBuf, u32, bool)>,
     /// Files with secrets that everybody may read, with their mode.
-    pub exposed: Vec<(PathBuf, u32)>,
+    pub(crate) exposed: Vec<(PathBuf, u32)>,
     /// The gateway's drain in seconds, where its configuration sets it.
-    pub drain: Option<u32>,
+    pub(crate) drain: Option<u32>,
     /// Whether the root's gateway serves all profiles.
-    pub is_multiplexed: bool,
+    pub(crate) is_multiplexed: bool,
     /// The active profile of its root.
-    pub active: Option<String>,
+    pub(crate) active: Option<String>,
 }
 
 /// How long upstream's markers are meant for the gateway that they name (`_TAKEOVER_MARKER_TTL_S`, gateway/status.py).
-pub const MARKER_LIFE: u64 = 60;
+pub(crate) const MARKER_LIFE: u64 = 60;
 
 /// Markers of a takeover and of a planned stop.
-pub const MARKERS: [&str; 2] = [".gateway-takeover.json", ".gateway-planned-stop.json"];
+pub(crate) const MARKERS: [&str; 2] = [".gateway-takeover.json", ".gateway-planned-stop.json"];
 
 impl Facts {
     /// Look at everything.
-    pub fn read(host: &Host) -> Result<Self> {
-        let census = Census::take(host);
-        let units = census.units.iter().map(|u| unit_facts(host, u)).collect();
+    pub(crate) fn read(host: &Host) -> Result<Self> {
+        let inventory = Inventory::read(host);
+        let units = inventory
+            .units
+            .iter()
+            .map(|u| unit_facts(host, u))
+            .collect();
         let mut homes: Vec<HomeFacts> = Vec::new();
-        let named = census.units.iter().flat_map(|u| &u.runners);
+        let named = inventory.units.iter().flat_map(|u| &u.calls);
         let named = named.filter_map(|r| r.home.clone());
-        let running = census.gateways.iter().filter_map(|g| match &g.home {
-            gateway::Home::Known(home) if g.process.container().is_none() => Some(home.clone()),
+        let running = inventory.gateways.iter().filter_map(|g| match &g.home {
+            Home::Known(home) if g.process.container().is_none() => Some(home.clone()),
             _ => None,
         });
         let mut aliases = BTreeMap::new();
@@ -114,7 +122,7 @@ impl Facts {
         let lingering = fs::read_dir(linger).into_iter().flatten().flatten();
         let enforce = fs::read_to_string("/sys/fs/selinux/enforce");
         Ok(Self {
-            census,
+            inventory,
             units,
             homes,
             aliases,
@@ -128,12 +136,12 @@ impl Facts {
     }
 
     /// The name under which `homes` has a home.
-    pub fn known_as<'a>(&'a self, home: &'a Path) -> &'a Path {
+    pub(crate) fn known_as<'a>(&'a self, home: &'a Path) -> &'a Path {
         self.aliases.get(home).map_or(home, PathBuf::as_path)
     }
 
     /// The home of a unit's first gateway, if it says which.
-    pub fn home_of(&self, unit: &Unit) -> Option<&HomeFacts> {
+    pub(crate) fn home_of(&self, unit: &Unit) -> Option<&HomeFacts> {
         let home = self.known_as(unit.home()?);
         self.homes.iter().find(|h| h.home == home)
     }
@@ -199,7 +207,7 @@ fn unit_facts(host: &Host, unit: &Unit) -> UnitFacts {
         facts.add_program(&account, line, Path::new(&program));
     }
     let environment = unit.directives.environment(|v| unit.expand(v));
-    if unit.runners.iter().any(|r| r.is_launcher) {
+    if unit.calls.iter().any(|r| r.is_launcher) {
         match environment.get(crate::launcher::exec::HERMES_VARIABLE) {
             Some((hermes, line)) => facts.add_program(&account, line, Path::new(hermes)),
             None => {
@@ -291,14 +299,14 @@ fn home_facts(host: &Host, home: &Path) -> HomeFacts {
         return facts;
     };
     facts.is_owned = match host.is_live() {
-        true => gateway::owner(&real).ok().map(|owner| owner.is_some()),
+        true => owner(&real).ok().map(|owner| owner.is_some()),
         false => None,
     };
     let age = |meta: &fs::Metadata| {
         let changed = meta.modified().unwrap_or(SystemTime::UNIX_EPOCH);
         changed.elapsed().map_or(0, |d| d.as_secs())
     };
-    let mut names: Vec<&str> = vec![gateway::PID];
+    let mut names: Vec<&str> = vec![PID];
     names.extend(MARKERS);
     let there = |name: &&str| {
         let path = home.join(name);
@@ -335,8 +343,8 @@ fn home_facts(host: &Host, home: &Path) -> HomeFacts {
         });
     facts.exposed = exposed.collect();
     let root = root_for(Some(home), Path::new("/nonexistent"));
-    facts.active = crate::units::load_path::active_profile(&host.root, &root);
-    facts.drain = gateway::drain_setting(&real);
-    facts.is_multiplexed = gateway::is_multiplexed(&host.real(&root));
+    facts.active = crate::gateway::config::active_profile(&host.root, &root);
+    facts.drain = drain_setting(&real);
+    facts.is_multiplexed = is_multiplexed(&host.real(&root));
     facts
 }

@@ -11,14 +11,17 @@ use crate::deploy::writer::{Writer, remove_empty};
 use crate::doctor::facts::Facts;
 use crate::doctor::fix_plan::describe;
 use crate::doctor::rules::{Remedy, UnitName};
+use crate::gateway::config::drain_setting;
+use crate::gateway::owner::owner;
+use crate::gateway::state::State;
 use crate::gateway::stop::{Force, Stopped, planned_stop};
-use crate::gateway::{self, State, default_drain};
+use crate::gateway::version::default_drain;
 use crate::host::Host;
 use crate::host::process::Process;
 use crate::host::rootfs::{Actual, look};
 use crate::host::systemctl;
 use crate::layout::Scope;
-use crate::output::Report;
+use crate::output::Output;
 use crate::render::tree::Entry;
 use crate::units::unit::Unit;
 
@@ -48,10 +51,10 @@ struct FileBefore {
 }
 
 /// A run that mends.
-pub struct Mender<'a> {
+pub(crate) struct Mender<'a> {
     host: &'a Host,
     facts: &'a Facts,
-    report: &'a Report,
+    output: &'a Output,
     writer: Writer,
     backup: String,
     before: Before,
@@ -59,11 +62,11 @@ pub struct Mender<'a> {
 
 impl<'a> Mender<'a> {
     /// One that has done nothing yet.
-    pub fn new(host: &'a Host, facts: &'a Facts, report: &'a Report) -> Self {
+    pub(crate) fn new(host: &'a Host, facts: &'a Facts, output: &'a Output) -> Self {
         Self {
             host,
             facts,
-            report,
+            output,
             writer: Writer::new(&host.root),
             backup: host.state(&format!("backup/doctor-{}", now())),
             before: Before::default(),
@@ -71,16 +74,16 @@ impl<'a> Mender<'a> {
     }
 
     /// Carry out every remedy and go on after one that fails; what failed, each as a sentence.
-    pub fn mend(mut self, remedies: &[Remedy]) -> Vec<String> {
+    pub(crate) fn mend(mut self, remedies: &[Remedy]) -> Vec<String> {
         let mut failed = Vec::new();
         for remedy in remedies {
             match self.one(remedy).and_then(|()| self.save()) {
-                Ok(()) => self.report.done(describe(remedy)),
+                Ok(()) => self.output.done(describe(remedy)),
                 Err(e) => failed.push(format!("{}: {e:#}", describe(remedy))),
             }
         }
         let place = Path::new("/").join(&self.backup);
-        self.report.step(format!(
+        self.output.step(format!(
             "what was before is recorded in `{}`",
             place.display()
         ));
@@ -148,7 +151,7 @@ impl<'a> Mender<'a> {
         for path in paths {
             self.copy(path)?;
             // Asked again for each: a gateway may have started since.
-            if let Some(owner) = gateway::owner(home)? {
+            if let Some(owner) = owner(home)? {
                 bail!("somebody {} by now", owner.how);
             }
             let relative = path.strip_prefix("/").unwrap_or(path);
@@ -158,7 +161,7 @@ impl<'a> Mender<'a> {
     }
 
     fn unit(&self, name: &UnitName) -> Result<&'a Unit> {
-        let units = &self.facts.census.units;
+        let units = &self.facts.inventory.units;
         let found = units.iter().find(|u| UnitName::of(u) == *name);
         found.with_context(|| format!("`{}` is not there any more", name.name))
     }
@@ -183,7 +186,7 @@ impl<'a> Mender<'a> {
             .stop_all(stop, &home)
             .and_then(|()| self.see_up(keep, &home, &stopped));
         if end.is_err() {
-            self.report.step("putting the units back as they were");
+            self.output.step("putting the units back as they were");
             for before in &stopped {
                 let names = [before.unit.name.clone()];
                 if before.unit_file_state.starts_with("enabled") {
@@ -238,7 +241,7 @@ impl<'a> Mender<'a> {
 
     fn stop(&self, name: &UnitName, home: &Path) -> Result<()> {
         let names = [name.name.clone()];
-        self.report.step(format!(
+        self.output.step(format!(
             "stopping `{}` as planned, after its running turns",
             name.name
         ));
@@ -248,11 +251,11 @@ impl<'a> Mender<'a> {
             .and_then(|p| p.parse().ok())
             .unwrap_or_default();
         if let Some(process) = Process::read(pid).filter(|_| pid > 0) {
-            let drain = gateway::drain_setting(home).unwrap_or_else(|| default_drain(None));
+            let drain = drain_setting(home).unwrap_or_else(|| default_drain(None));
             match planned_stop(&process, home, drain, Force::Deaf, |_| ()) {
                 Stopped::Exited => {}
                 Stopped::Ended(why) => {
-                    self.report
+                    self.output
                         .step(format!("ended pid {pid} by signal: {why}"));
                 }
                 Stopped::Remains(why) => {
@@ -283,7 +286,7 @@ impl<'a> Mender<'a> {
         };
         match end {
             Started::Up { pid, .. } => {
-                self.report.done(format!("`{}` runs: pid {pid}", keep.name));
+                self.output.done(format!("`{}` runs: pid {pid}", keep.name));
                 Ok(())
             }
             Started::Failed { why, invocation } => {
@@ -302,7 +305,7 @@ impl<'a> Mender<'a> {
         // Else its restarts of before would count.
         let _ = keep.manager.verb("reset-failed", names);
         if !is_up {
-            self.report.step(format!("starting `{}`", keep.name));
+            self.output.step(format!("starting `{}`", keep.name));
             // A start would wait for an automatic restart that is pending; a restart does not (systemd.service(5)).
             keep.manager.verb("restart", names)?;
         }
@@ -346,7 +349,7 @@ fn dated(seconds: u64) -> String {
 }
 
 /// Which scope's state directory a run of this account writes to.
-pub fn scope() -> Scope {
+pub(crate) fn scope() -> Scope {
     match nix::unistd::geteuid().is_root() {
         true => Scope::System,
         false => Scope::User,

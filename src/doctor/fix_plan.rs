@@ -8,15 +8,15 @@ use crate::host::systemctl::Manager;
 
 /// What is to be done, and what this account cannot do.
 #[derive(Debug, Default)]
-pub struct Plan {
+pub(crate) struct Plan {
     /// In the order in which it is done.
-    pub remedies: Vec<Remedy>,
+    pub(crate) remedies: Vec<Remedy>,
     /// Remedies that need root.
-    pub barred: Vec<Remedy>,
+    pub(crate) barred: Vec<Remedy>,
 }
 
 /// What findings call for: each remedy once, nothing for units that are stopped on the way.
-pub fn plan(host: &Host, findings: &[Finding]) -> Plan {
+pub(crate) fn plan(host: &Host, findings: &[Finding]) -> Plan {
     let mut remedies: Vec<Remedy> = Vec::new();
     for remedy in findings.iter().filter_map(|f| f.remedy.clone()) {
         if !remedies.contains(&remedy) {
@@ -60,8 +60,8 @@ fn may(host: &Host, remedy: &Remedy) -> bool {
 }
 
 /// A remedy as a line of a plan.
-pub fn describe(remedy: &Remedy) -> String {
-    let name = |unit: &UnitName| format!("`{}` ({})", unit.name, unit.manager.typed());
+pub(crate) fn describe(remedy: &Remedy) -> String {
+    let name = |unit: &UnitName| format!("`{}` ({})", unit.name, unit.manager.command_prefix());
     let list = |paths: &[PathBuf]| {
         let names: Vec<String> = paths.iter().map(|p| format!("`{}`", p.display())).collect();
         names.join(", ")
@@ -75,13 +75,17 @@ pub fn describe(remedy: &Remedy) -> String {
                 stop.join(" and ")
             )
         }
-        Remedy::Reload { unit } => format!("{} daemon-reload", unit.manager.typed()),
-        Remedy::Reset { unit } => format!("{} reset-failed {}", unit.manager.typed(), unit.name),
+        Remedy::Reload { unit } => format!("{} daemon-reload", unit.manager.command_prefix()),
+        Remedy::Reset { unit } => format!(
+            "{} reset-failed {}",
+            unit.manager.command_prefix(),
+            unit.name
+        ),
         Remedy::Linger { account } => format!("loginctl enable-linger {account}"),
         Remedy::Mode { path, mode } => format!("chmod {mode:04o} {}", path.display()),
         Remedy::Owner { paths, uid, .. } => format!(
             "chown {} {}",
-            crate::launcher::exec::account_name(*uid),
+            crate::host::account::account_name(*uid),
             list(paths)
         ),
         Remedy::Remove { paths, .. } => {

@@ -12,7 +12,8 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use crate::gateway::{self, Hold, State};
+use crate::gateway::owner::{Hold, owner};
+use crate::gateway::state::State;
 use crate::host::process::Process;
 
 /// How long a gateway may show no sign of having heard the signal before it counts as hung. Its handler runs in the
@@ -30,7 +31,7 @@ const STEADY: Duration = Duration::from_secs(5);
 
 /// How far a stop may go with a gateway that does not end by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Force {
+pub(crate) enum Force {
     /// End one that has had its time, without SIGKILL: it has finished and closed its databases, or its drain is over,
     /// when it interrupts its turns itself and may then wait for a client's open request for ever (0.13.0, 0.15.2).
     Overdue,
@@ -42,7 +43,7 @@ pub enum Force {
 
 /// How a planned stop went.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Stopped {
+pub(crate) enum Stopped {
     /// It ended by itself.
     Exited,
     /// It had finished its work, or could not hear, and was ended.
@@ -59,7 +60,7 @@ pub enum Stopped {
 /// it, and one that is left behind makes the next gateway of 0.15.0 to 0.15.2 exit 1.
 ///
 /// `drain` is in seconds. Returns within about `drain` + 20 s + [`LINGER`]. `tick` is told the time that has passed.
-pub fn planned_stop(
+pub(crate) fn planned_stop(
     process: &Process,
     home: &Path,
     drain: u32,
@@ -128,7 +129,7 @@ fn is_alive(process: &Process) -> bool {
 }
 
 /// Ask the main process to drain and restart: exit status 75 (0 in 0.16 and 0.17).
-pub fn planned_restart(pid: i32) -> nix::Result<()> {
+pub(crate) fn planned_restart(pid: i32) -> nix::Result<()> {
     kill(Pid::from_raw(pid), Signal::SIGUSR1)
 }
 
@@ -138,7 +139,7 @@ pub fn planned_restart(pid: i32) -> nix::Result<()> {
 /// failed: `hermes gateway restart` of 0.17.0 stops the gateway and then crashes itself (ModuleNotFoundError,
 /// cron.scheduler_provider). In a takeover another gateway may have written its own state by now; the record must be
 /// that of a gateway that is gone, and nobody else may have the profile. Waits while a takeover is under way.
-pub fn asks_for_start(home: &Path, service_result: &str, exit_status: &str) -> bool {
+pub(crate) fn asks_for_start(home: &Path, service_result: &str, exit_status: &str) -> bool {
     if service_result != "success" || exit_status != "0" {
         return false;
     }
@@ -148,7 +149,7 @@ pub fn asks_for_start(home: &Path, service_result: &str, exit_status: &str) -> b
     let begin = Instant::now();
     let mut up_since = None;
     while begin.elapsed() < ARRIVAL {
-        let owner = match gateway::owner(home) {
+        let owner = match owner(home) {
             Ok(Some(owner)) => owner,
             Ok(None) => return asks,
             Err(_) => return false,

@@ -10,20 +10,20 @@ use crate::units::unit_file::Directive;
 
 /// Whether an account can use a path.
 #[derive(Debug, Clone)]
-pub struct Reach {
+pub(crate) struct Reach {
     /// The path as the unit names it.
-    pub path: PathBuf,
+    pub(crate) path: PathBuf,
     /// The directive that names it.
-    pub from: Directive,
+    pub(crate) from: Directive,
     /// Where it leads.
-    pub real: PathBuf,
+    pub(crate) real: PathBuf,
     /// What is in the way.
-    pub obstacle: Option<Obstacle>,
+    pub(crate) obstacle: Option<Obstacle>,
 }
 
 /// Why a path cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Obstacle {
+pub(crate) enum Obstacle {
     /// It is not there, or a link to it leads nowhere.
     Missing,
     /// The account may not go through this directory, or not execute this file.
@@ -31,17 +31,17 @@ pub enum Obstacle {
 }
 
 /// What an account may do, by mode bits; where they deny and the host runs, the kernel has the last word.
-pub struct Access<'a> {
+pub(crate) struct Access<'a> {
     /// Where.
-    pub host: &'a Host,
+    pub(crate) host: &'a Host,
     /// Who.
-    pub account: &'a Account,
+    pub(crate) account: &'a Account,
     groups: Vec<u32>,
 }
 
 impl<'a> Access<'a> {
     /// Of an account, with all its groups.
-    pub fn new(host: &'a Host, account: &'a Account) -> Self {
+    pub(crate) fn new(host: &'a Host, account: &'a Account) -> Self {
         let name = std::ffi::CString::new(account.name.as_str()).unwrap_or_default();
         let more = match host.is_live() {
             true => nix::unistd::getgrouplist(&name, account.gid.into()).unwrap_or_default(),
@@ -57,7 +57,7 @@ impl<'a> Access<'a> {
     }
 
     /// Whether it can run a program or work in a directory; `from` is the directive that wants that.
-    pub fn reach(&self, path: &Path, from: &Directive) -> Reach {
+    pub(crate) fn reach(&self, path: &Path, from: &Directive) -> Reach {
         let place = self.host.real(path);
         let real = Path::new("/").join(place.strip_prefix(&self.host.root).unwrap_or(&place));
         Reach {
@@ -112,7 +112,7 @@ impl<'a> Access<'a> {
     }
 
     /// The interpreter that a script names.
-    pub fn interpreter(&self, program: &Path) -> Option<PathBuf> {
+    pub(crate) fn interpreter(&self, program: &Path) -> Option<PathBuf> {
         let text = crate::units::load_path::script(&self.host.root, program)?;
         let line = text.lines().next()?.strip_prefix("#!")?;
         let path = PathBuf::from(line.split_whitespace().next()?);
@@ -121,7 +121,7 @@ impl<'a> Access<'a> {
 }
 
 /// Whether anybody may read a file: its mode and that of every directory above.
-pub fn is_exposed(host: &Host, path: &Path) -> bool {
+pub(crate) fn is_exposed(host: &Host, path: &Path) -> bool {
     let others = |path: &Path, bit: u32| {
         fs::metadata(host.real(path)).is_ok_and(|m| m.permissions().mode() & bit != 0)
     };

@@ -8,24 +8,24 @@ use nix::unistd::{Group, Uid, User};
 
 /// An account, or what an account will be once it is made.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Account {
+pub(crate) struct Account {
     /// User name.
-    pub name: String,
+    pub(crate) name: String,
     /// Name of its main group.
-    pub group: String,
+    pub(crate) group: String,
     /// User ID.
-    pub uid: u32,
+    pub(crate) uid: u32,
     /// ID of its main group.
-    pub gid: u32,
+    pub(crate) gid: u32,
     /// Home directory.
-    pub home: PathBuf,
+    pub(crate) home: PathBuf,
     /// Whether it exists already.
-    pub exists: bool,
+    pub(crate) exists: bool,
 }
 
 impl Account {
     /// The account that runs this program.
-    pub fn own() -> Result<Self> {
+    pub(crate) fn own() -> Result<Self> {
         let uid = Uid::effective();
         let user = User::from_uid(uid)?.with_context(|| {
             format!("user ID {uid} has no account; run as an account that /etc/passwd knows")
@@ -34,7 +34,7 @@ impl Account {
     }
 
     /// An account of this host, or of the image at `root`; `None` when there is no such account.
-    pub fn find(name: &str, root: &Path) -> Result<Option<Self>> {
+    pub(crate) fn find(name: &str, root: &Path) -> Result<Option<Self>> {
         if root == Path::new("/") {
             let user = User::from_name(name)
                 .with_context(|| format!("account `{name}` cannot be looked up"))?;
@@ -55,7 +55,7 @@ impl Account {
     }
 
     /// An account that is to be made; until then the unprivileged `nobody` (systemd's UID 65534) stands for it.
-    pub fn future(name: &str, home: &Path) -> Self {
+    pub(crate) fn future(name: &str, home: &Path) -> Self {
         Self {
             name: name.to_owned(),
             group: name.to_owned(),
@@ -67,7 +67,7 @@ impl Account {
     }
 
     /// The account of the system's manager.
-    pub fn root() -> Self {
+    pub(crate) fn root() -> Self {
         Self {
             name: "root".to_owned(),
             group: "root".to_owned(),
@@ -102,7 +102,7 @@ fn group_of_image(root: &Path, gid: &str) -> String {
 
 /// Every account that could have a user manager: of this host those of /etc/passwd and those that linger, of an image
 /// those of its passwd file.
-pub fn all(root: &Path) -> Vec<Account> {
+pub(crate) fn all(root: &Path) -> Vec<Account> {
     let passwd = std::fs::read_to_string(root.join("etc/passwd")).unwrap_or_default();
     let named = passwd.lines().filter_map(|line| line.split(':').next());
     let mut names: BTreeSet<String> = named.map(str::to_owned).collect();
@@ -118,4 +118,12 @@ pub fn all(root: &Path) -> Vec<Account> {
         .iter()
         .filter_map(|name| Account::find(name, root).ok()?)
         .collect()
+}
+
+/// The account's name, or its number when it has none.
+pub(crate) fn account_name(uid: u32) -> String {
+    nix::unistd::User::from_uid(uid.into())
+        .ok()
+        .flatten()
+        .map_or_else(|| uid.to_string(), |user| user.name)
 }

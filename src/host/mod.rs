@@ -1,11 +1,13 @@
 //! Where this program works: `/` or an image, in one scope, for one account. Paths of ours are relative to its root,
 //! so that an image is treated as the running host is.
 
-pub mod access;
-pub mod account;
-pub mod process;
-pub mod rootfs;
-pub mod systemctl;
+pub(crate) mod access;
+pub(crate) mod account;
+pub(crate) mod process;
+pub(crate) mod process_text;
+pub(crate) mod rootfs;
+pub(crate) mod search;
+pub(crate) mod systemctl;
 
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
@@ -18,18 +20,18 @@ use crate::layout::{Layout, PACKAGED_LAUNCHER, SYSTEM_ROOT, Scope, TEMPLATE, hos
 
 /// See the module.
 #[derive(Debug, Clone)]
-pub struct Host {
+pub(crate) struct Host {
     /// `/`, or the directory of an image.
-    pub root: PathBuf,
+    pub(crate) root: PathBuf,
     /// Which manager.
-    pub scope: Scope,
+    pub(crate) scope: Scope,
     /// The account that runs this program, as the image knows it.
-    pub own: Account,
+    pub(crate) own: Account,
 }
 
 impl Host {
     /// The host, or the image at `root`, in this scope, to be changed.
-    pub fn new(scope: Scope, root: Option<&Path>) -> Result<Self> {
+    pub(crate) fn new(scope: Scope, root: Option<&Path>) -> Result<Self> {
         let host = Self::observer(scope, root)?;
         if host.is_live() && scope == Scope::System && host.own.uid != 0 {
             bail!(
@@ -42,7 +44,7 @@ impl Host {
     }
 
     /// The host, or the image at `root`, in this scope, to be looked at.
-    pub fn observer(scope: Scope, root: Option<&Path>) -> Result<Self> {
+    pub(crate) fn observer(scope: Scope, root: Option<&Path>) -> Result<Self> {
         let mut own = Account::own()?;
         let root = match root {
             None => PathBuf::from("/"),
@@ -59,27 +61,27 @@ impl Host {
     }
 
     /// Whether it runs: then its managers can be asked.
-    pub fn is_live(&self) -> bool {
+    pub(crate) fn is_live(&self) -> bool {
         self.root == Path::new("/")
     }
 
     /// The manager of this host.
-    pub fn manager(&self) -> Manager {
+    pub(crate) fn manager(&self) -> Manager {
         Manager::of(self.scope)
     }
 
     /// A path of the host, where this program finds it.
-    pub fn at(&self, path: &Path) -> PathBuf {
+    pub(crate) fn at(&self, path: &Path) -> PathBuf {
         self.root.join(path.strip_prefix("/").unwrap_or(path))
     }
 
     /// The same, its links followed as the root sees them.
-    pub fn real(&self, path: &Path) -> PathBuf {
+    pub(crate) fn real(&self, path: &Path) -> PathBuf {
         crate::units::load_path::place(&self.root, path).unwrap_or_else(|| self.at(path))
     }
 
     /// Whether two paths of the host are one directory.
-    pub fn same(&self, a: &Path, b: &Path) -> bool {
+    pub(crate) fn same(&self, a: &Path, b: &Path) -> bool {
         let identity = |path: &Path| {
             std::fs::metadata(self.real(path))
                 .ok()
@@ -97,7 +99,7 @@ impl Host {
     }
 
     /// A path of the host layout as a path relative to the root.
-    pub fn relative(&self, path: &str) -> String {
+    pub(crate) fn relative(&self, path: &str) -> String {
         match self.base() {
             "" => path.to_owned(),
             base => format!("{base}/{path}"),
@@ -105,12 +107,12 @@ impl Host {
     }
 
     /// The receipt, relative to the root.
-    pub fn receipt(&self) -> String {
+    pub(crate) fn receipt(&self) -> String {
         self.state("receipt.json")
     }
 
     /// A file of this program's own state, relative to the root.
-    pub fn state(&self, name: &str) -> String {
+    pub(crate) fn state(&self, name: &str) -> String {
         match self.scope {
             Scope::System => format!("var/lib/hermes-install/{name}"),
             Scope::User => self.relative(&format!(".local/state/hermes-install/{name}")),
@@ -118,7 +120,7 @@ impl Host {
     }
 
     /// The directory that is locked while a run changes something: one that exists and stays.
-    pub fn lock_directory(&self) -> PathBuf {
+    pub(crate) fn lock_directory(&self) -> PathBuf {
         match self.scope {
             Scope::System => self.at(Path::new("/var/lib")),
             Scope::User => self.at(&self.own.home),
@@ -126,7 +128,7 @@ impl Host {
     }
 
     /// Whether a package owns launcher and template units here: then they are used in place.
-    pub fn is_packaged(&self) -> bool {
+    pub(crate) fn is_packaged(&self) -> bool {
         self.at(Path::new(PACKAGED_LAUNCHER)).exists()
             && self
                 .root
@@ -136,22 +138,22 @@ impl Host {
     }
 
     /// Where a package keeps the units, relative to the root.
-    pub fn packaged_units(&self) -> &'static str {
+    pub(crate) fn packaged_units(&self) -> &'static str {
         Layout::Deb.places(self.scope, None).units
     }
 
     /// Where this program keeps the units, relative to the root.
-    pub fn units(&self) -> String {
+    pub(crate) fn units(&self) -> String {
         self.relative(Layout::Host.places(self.scope, None).units)
     }
 
     /// Where this program keeps the launcher, relative to the root.
-    pub fn launcher(&self) -> String {
+    pub(crate) fn launcher(&self) -> String {
         self.relative(host_launcher(self.scope))
     }
 
     /// The hermes root that the template unit names.
-    pub fn default_root(&self) -> PathBuf {
+    pub(crate) fn default_root(&self) -> PathBuf {
         match self.scope {
             Scope::System => PathBuf::from(SYSTEM_ROOT),
             Scope::User => self.own.home.join(".hermes"),

@@ -7,26 +7,26 @@ use std::time::Duration;
 
 /// One process.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Process {
+pub(crate) struct Process {
     /// Process ID.
-    pub pid: i32,
+    pub(crate) pid: i32,
     /// The process that started it.
-    pub parent: i32,
+    pub(crate) parent: i32,
     /// Real owner.
-    pub uid: u32,
+    pub(crate) uid: u32,
     /// Its arguments; empty for a kernel thread or a zombie.
-    pub argv: Vec<String>,
+    pub(crate) argv: Vec<String>,
     /// Clock ticks from boot to its start: field 22 of /proc/PID/stat (proc_pid_stat(5)).
-    pub start: u64,
+    pub(crate) start: u64,
     /// The same number as hermes reads it: the 22nd word, which is another field when the name holds a space.
-    pub naive_start: Option<u64>,
+    pub(crate) naive_start: Option<u64>,
     /// Device number of its terminal, 0 without one.
     tty: i32,
 }
 
 impl Process {
     /// The process with this ID; `None` when there is none or it is a zombie.
-    pub fn read(pid: i32) -> Option<Self> {
+    pub(crate) fn read(pid: i32) -> Option<Self> {
         let dir = dir(pid);
         let stat = fs::read_to_string(dir.join("stat")).ok()?;
         // The name is in parentheses and may hold anything, parentheses too.
@@ -46,7 +46,7 @@ impl Process {
     }
 
     /// How long it has been running.
-    pub fn age(&self) -> Duration {
+    pub(crate) fn age(&self) -> Duration {
         let uptime = fs::read_to_string("/proc/uptime")
             .ok()
             .and_then(|t| t.split_whitespace().next()?.parse::<f64>().ok())
@@ -57,7 +57,7 @@ impl Process {
 
     /// The systemd unit it belongs to, innermost first, as its control group tells. Units of a container's own systemd
     /// are none of ours.
-    pub fn unit(&self) -> Option<UnitRef> {
+    pub(crate) fn unit(&self) -> Option<UnitRef> {
         let path = self.cgroup()?;
         container_of(&path)
             .is_none()
@@ -65,7 +65,7 @@ impl Process {
     }
 
     /// The container it runs in, as its control group tells: `docker-ID`, `libpod-ID`, a machine's name.
-    pub fn container(&self) -> Option<String> {
+    pub(crate) fn container(&self) -> Option<String> {
         container_of(&self.cgroup()?)
     }
 
@@ -85,7 +85,7 @@ impl Process {
     }
 
     /// Its controlling terminal, such as `pts/3`.
-    pub fn terminal(&self) -> Option<String> {
+    pub(crate) fn terminal(&self) -> Option<String> {
         let (major, minor) = (
             (self.tty >> 8) & 0xfff,
             (self.tty & 0xff) | ((self.tty >> 12) & 0xfff00),
@@ -99,12 +99,12 @@ impl Process {
     }
 
     /// A variable of the environment it was started with. `Err` when we may not look.
-    pub fn environ(&self) -> std::io::Result<Environ> {
+    pub(crate) fn environ(&self) -> std::io::Result<Environ> {
         fs::read(dir(self.pid).join("environ")).map(Environ)
     }
 
     /// A path as this process sees it, through its own mount namespace; needs the right to trace it.
-    pub fn sees(&self, path: &Path) -> PathBuf {
+    pub(crate) fn path_in_namespace(&self, path: &Path) -> PathBuf {
         dir(self.pid)
             .join("root")
             .join(path.strip_prefix("/").unwrap_or(path))
@@ -112,11 +112,11 @@ impl Process {
 }
 
 /// An environment block.
-pub struct Environ(Vec<u8>);
+pub(crate) struct Environ(Vec<u8>);
 
 impl Environ {
     /// The value of a variable.
-    pub fn get(&self, name: &str) -> Option<&str> {
+    pub(crate) fn get(&self, name: &str) -> Option<&str> {
         self.0
             .split(|b| *b == 0)
             .filter_map(|entry| std::str::from_utf8(entry).ok())
@@ -124,7 +124,7 @@ impl Environ {
     }
 
     /// The names of all variables.
-    pub fn names(&self) -> impl Iterator<Item = String> + '_ {
+    pub(crate) fn names(&self) -> impl Iterator<Item = String> + '_ {
         let entries = self.0.split(|b| *b == 0);
         entries.filter_map(|entry| {
             let (name, _) = std::str::from_utf8(entry).ok()?.split_once('=')?;
@@ -156,11 +156,11 @@ const STARTERS: [&str; 8] = [
 
 /// A unit that a process runs in.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
-pub struct UnitRef {
+pub(crate) struct UnitRef {
     /// Unit name.
-    pub name: String,
+    pub(crate) name: String,
     /// The user whose manager runs it; `None` for the system manager.
-    pub user: Option<u32>,
+    pub(crate) user: Option<u32>,
 }
 
 impl UnitRef {
@@ -185,7 +185,7 @@ impl UnitRef {
     /// Whether it is a service, which somebody's systemd would have to stop for its processes to end: not a login
     /// session's scope, and not one of those that start other people's jobs and leave them running
     /// (`KillMode=process`, systemd.kill(5)).
-    pub fn is_service(&self) -> bool {
+    pub(crate) fn is_service(&self) -> bool {
         let name = self.name.strip_suffix(".service");
         name.is_some_and(|name| !STARTERS.contains(&name.split('@').next().unwrap_or(name)))
     }
@@ -196,7 +196,7 @@ fn dir(pid: i32) -> PathBuf {
 }
 
 /// The arguments of a process; `None` when it is gone.
-pub fn argv(pid: i32) -> Option<Vec<String>> {
+pub(crate) fn argv(pid: i32) -> Option<Vec<String>> {
     let bytes = fs::read(format!("/proc/{pid}/cmdline")).ok()?;
     let text = String::from_utf8_lossy(&bytes);
     Some(
@@ -209,7 +209,7 @@ pub fn argv(pid: i32) -> Option<Vec<String>> {
 }
 
 /// A command line as a person types it into a shell.
-pub fn typed<S: AsRef<str>>(argv: &[S]) -> String {
+pub(crate) fn shell_quote<S: AsRef<str>>(argv: &[S]) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+=:@%,".contains(c);
     let word = |word: &str| match !word.is_empty() && word.chars().all(plain) {
         true => word.to_owned(),
@@ -220,7 +220,7 @@ pub fn typed<S: AsRef<str>>(argv: &[S]) -> String {
 }
 
 /// The IDs of all processes that we can see.
-pub fn pids() -> impl Iterator<Item = i32> {
+pub(crate) fn pids() -> impl Iterator<Item = i32> {
     fs::read_dir("/proc")
         .into_iter()
         .flatten()
@@ -229,7 +229,7 @@ pub fn pids() -> impl Iterator<Item = i32> {
 }
 
 /// A duration for people: its two largest units.
-pub fn spoken(age: Duration) -> String {
+pub(crate) fn humanize(age: Duration) -> String {
     let s = age.as_secs();
     match s {
         0..60 => format!("{s} s"),
@@ -246,7 +246,7 @@ mod tests {
     #[test]
     fn a_command_line_is_given_back_as_a_shell_takes_it() {
         assert_eq!(
-            typed(&["/opt/a-b/bin/hermes", "it's", "", "a b"]),
+            shell_quote(&["/opt/a-b/bin/hermes", "it's", "", "a b"]),
             r"/opt/a-b/bin/hermes 'it'\''s' '' 'a b'"
         );
     }

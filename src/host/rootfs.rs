@@ -12,7 +12,7 @@ use crate::render::tree::{Entry, Stamp};
 
 /// What is at a path.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Actual {
+pub(crate) enum Actual {
     /// Nothing.
     Missing,
     /// A file or link, and the user ID that owns it.
@@ -22,10 +22,13 @@ pub enum Actual {
 }
 
 /// Relative path to what is there.
-pub type Observed = BTreeMap<String, Actual>;
+pub(crate) type Observed = BTreeMap<String, Actual>;
 
 /// Look at these paths under a root.
-pub fn observe<'a>(root: &Path, paths: impl IntoIterator<Item = &'a String>) -> Result<Observed> {
+pub(crate) fn observe<'a>(
+    root: &Path,
+    paths: impl IntoIterator<Item = &'a String>,
+) -> Result<Observed> {
     paths
         .into_iter()
         .map(|path| Ok((path.clone(), look(root, path)?)))
@@ -33,7 +36,7 @@ pub fn observe<'a>(root: &Path, paths: impl IntoIterator<Item = &'a String>) -> 
 }
 
 /// Look at one path.
-pub fn look(root: &Path, path: &str) -> Result<Actual> {
+pub(crate) fn look(root: &Path, path: &str) -> Result<Actual> {
     let full = resolve(root, path)?;
     let meta = match fs::symlink_metadata(&full) {
         Ok(meta) => meta,
@@ -67,7 +70,7 @@ pub fn look(root: &Path, path: &str) -> Result<Actual> {
 }
 
 /// How a file differs from what was recorded, as a sentence.
-pub fn difference(root: &Path, path: &str, stamp: &Stamp) -> Option<String> {
+pub(crate) fn difference(root: &Path, path: &str, stamp: &Stamp) -> Option<String> {
     match look(root, path) {
         Ok(Actual::Present(entry, _)) if entry.stamp() == *stamp => None,
         Ok(Actual::Present(..)) => Some(format!("`/{path}` was edited")),
@@ -78,7 +81,7 @@ pub fn difference(root: &Path, path: &str, stamp: &Stamp) -> Option<String> {
 }
 
 /// Where a relative path leads when links on the way are followed as if `root` were `/`. The last part is not followed.
-pub fn resolve(root: &Path, path: &str) -> Result<PathBuf> {
+pub(crate) fn resolve(root: &Path, path: &str) -> Result<PathBuf> {
     let mut links = 0;
     let mut done = PathBuf::new();
     let mut todo: Vec<std::ffi::OsString> = parts(Path::new(path));
@@ -110,7 +113,7 @@ pub fn resolve(root: &Path, path: &str) -> Result<PathBuf> {
 }
 
 /// Where a directory really is: [`resolve`], its last part followed too.
-pub fn directory(root: &Path, path: &str) -> Result<PathBuf> {
+pub(crate) fn directory(root: &Path, path: &str) -> Result<PathBuf> {
     let mut inside = resolve(root, &format!("{path}/inside"))?;
     inside.pop();
     Ok(inside)
@@ -129,7 +132,7 @@ fn parts(path: &Path) -> Vec<std::ffi::OsString> {
 }
 
 /// The directories above these paths that do not exist, relative to the root.
-pub fn missing_directories<'a>(
+pub(crate) fn missing_directories<'a>(
     root: &Path,
     paths: impl IntoIterator<Item = &'a String>,
 ) -> Result<BTreeSet<String>> {

@@ -13,7 +13,7 @@ use crate::layout::Scope;
 
 /// A systemd manager: PID 1's, our own user's, or another user's when we are root.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Manager {
+pub(crate) enum Manager {
     /// PID 1's.
     System,
     /// Our own.
@@ -23,7 +23,7 @@ pub enum Manager {
 }
 
 /// A unit's properties as `systemctl show` prints them.
-pub type Properties = BTreeMap<String, String>;
+pub(crate) type Properties = BTreeMap<String, String>;
 
 /// What we ask about a service.
 const SERVICE: &str = "Id,Names,LoadState,ActiveState,SubState,Result,MainPID,NRestarts,ExecMainCode,ExecMainStatus,\
@@ -31,7 +31,7 @@ const SERVICE: &str = "Id,Names,LoadState,ActiveState,SubState,Result,MainPID,NR
 
 impl Manager {
     /// The manager of a scope, for ourselves.
-    pub fn of(scope: Scope) -> Self {
+    pub(crate) fn of(scope: Scope) -> Self {
         match scope {
             Scope::System => Self::System,
             Scope::User => Self::User,
@@ -55,12 +55,12 @@ impl Manager {
     }
 
     /// What the manager says of itself; fails when it cannot be reached.
-    pub fn reach(&self) -> Result<String> {
+    pub(crate) fn reach(&self) -> Result<String> {
         self.run(&["show", "--property=Version", "--value"])
     }
 
     /// Properties of units, one call for all.
-    pub fn show(&self, units: &[String]) -> Result<Vec<Properties>> {
+    pub(crate) fn show(&self, units: &[String]) -> Result<Vec<Properties>> {
         if units.is_empty() {
             return Ok(Vec::new());
         }
@@ -86,26 +86,26 @@ impl Manager {
     }
 
     /// Properties of one unit.
-    pub fn show_one(&self, unit: &str) -> Result<Properties> {
+    pub(crate) fn show_one(&self, unit: &str) -> Result<Properties> {
         let mut all = self.show(&[unit.to_owned()])?;
         all.pop()
             .with_context(|| format!("systemctl says nothing about `{unit}`"))
     }
 
     /// Read unit files again.
-    pub fn daemon_reload(&self) -> Result<()> {
+    pub(crate) fn daemon_reload(&self) -> Result<()> {
         self.run(&["daemon-reload"]).map(drop)
     }
 
     /// Start, stop, restart, reset-failed: a verb on units, waiting for its end.
-    pub fn verb(&self, verb: &str, units: &[String]) -> Result<()> {
+    pub(crate) fn verb(&self, verb: &str, units: &[String]) -> Result<()> {
         let mut args = vec![verb.to_owned(), "--".to_owned()];
         args.extend_from_slice(units);
         self.run(&args).map(drop)
     }
 
     /// The last journal lines of one start of a unit.
-    pub fn journal(&self, unit: &str, invocation: &str, lines: usize) -> Vec<String> {
+    pub(crate) fn journal(&self, unit: &str, invocation: &str, lines: usize) -> Vec<String> {
         let mut command = plain("journalctl");
         let field = match self {
             Self::System => "_SYSTEMD_UNIT",
@@ -130,7 +130,7 @@ impl Manager {
     }
 
     /// systemctl with the options that reach this manager, as a person types it.
-    pub fn typed(&self) -> String {
+    pub(crate) fn command_prefix(&self) -> String {
         match self {
             Self::System => "systemctl".to_owned(),
             Self::User => "systemctl --user".to_owned(),
@@ -140,7 +140,7 @@ impl Manager {
 }
 
 /// The version of systemd on this host.
-pub fn systemd_version() -> Result<u32> {
+pub(crate) fn systemd_version() -> Result<u32> {
     let text = output(plain("systemctl").arg("--version"))?;
     text.split_whitespace()
         .nth(1)
@@ -149,7 +149,7 @@ pub fn systemd_version() -> Result<u32> {
 }
 
 /// Have logind start this user's manager at boot and keep it after logout, or not.
-pub fn set_linger(user: &str, on: bool) -> Result<()> {
+pub(crate) fn set_linger(user: &str, on: bool) -> Result<()> {
     let verb = if on {
         "enable-linger"
     } else {
@@ -161,17 +161,21 @@ pub fn set_linger(user: &str, on: bool) -> Result<()> {
 }
 
 /// Create the accounts of one sysusers.d file.
-pub fn sysusers(file: &Path) -> Result<()> {
+pub(crate) fn sysusers(file: &Path) -> Result<()> {
     output(plain("systemd-sysusers").arg(file)).map(drop)
 }
 
 /// Create the directories of one tmpfiles.d file.
-pub fn tmpfiles(file: &Path) -> Result<()> {
+pub(crate) fn tmpfiles(file: &Path) -> Result<()> {
     output(plain("systemd-tmpfiles").arg("--create").arg(file)).map(drop)
 }
 
 /// Run a program as an account, with that account's environment and nothing else of ours; from root, or as ourselves.
-pub fn run_as(account: &Account, env: &[(&str, &str)], argv: &[&OsStr]) -> std::io::Result<Output> {
+pub(crate) fn run_as(
+    account: &Account,
+    env: &[(&str, &str)],
+    argv: &[&OsStr],
+) -> std::io::Result<Output> {
     let mut command = if nix::unistd::geteuid().as_raw() == account.uid {
         Command::new(argv[0])
     } else {

@@ -8,60 +8,39 @@ use std::ffi::CString;
 use std::fs::File;
 use std::io;
 use std::os::unix::ffi::OsStrExt as _;
-use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use nix::errno::Errno;
-use nix::fcntl::{FcntlArg, FdFlag, fcntl};
-use nix::libc;
 use nix::unistd::{AccessFlags, access, geteuid};
 
-use crate::gateway::{self, Hold, Owner};
-use crate::host::process::{Process, spoken};
-use crate::layout::hermes_search;
+use crate::gateway::owner::{GATEWAY_LOCK, Hold, owner};
+use crate::host::account::account_name;
+use crate::host::process_text::name;
+use crate::host::search::hermes_search;
+use crate::launcher::lock::RECORD_LOCK;
+use crate::launcher::lock::take_lock;
+use crate::launcher::refusal::Refusal;
+use crate::launcher::refusal::describe;
 use crate::profile::{ProfileName, root_for};
 
-/// The record lock's file in a profile home. Never upstream's `gateway.lock`.
-pub const LOCK: &str = ".hermes-install.lock";
-
 /// The setting that a drop-in hands to the launcher.
-pub const HERMES_VARIABLE: &str = "HERMES_INSTALL_HERMES";
-
-/// Why the gateway was not started. Each becomes the exit status that `RestartPreventExitStatus=` lists.
-#[derive(Debug, thiserror::Error)]
-pub enum Refusal {
-    /// Somebody else has the profile: exit status 69, EX_UNAVAILABLE.
-    #[error("{0}")]
-    Owned(String),
-    /// hermes or the profile home cannot be used: exit status 78, EX_CONFIG.
-    #[error("{0}")]
-    Unusable(String),
-}
-
-impl Refusal {
-    /// The exit status.
-    pub fn code(&self) -> u8 {
-        match self {
-            Self::Owned(_) => 69,
-            Self::Unusable(_) => 78,
-        }
-    }
-}
+pub(crate) const HERMES_VARIABLE: &str = "HERMES_INSTALL_HERMES";
 
 /// What the launcher was told.
 #[derive(Debug)]
-pub struct Launch {
+pub(crate) struct Launch {
     /// The profile to run.
-    pub profile: ProfileName,
+    pub(crate) profile: ProfileName,
     /// The hermes root, over what the environment says.
-    pub root: Option<PathBuf>,
+    pub(crate) root: Option<PathBuf>,
     /// The hermes executable, over the environment and the search list.
-    pub hermes: Option<PathBuf>,
+    pub(crate) hermes: Option<PathBuf>,
 }
 
 /// Become the gateway. Returns only to refuse. `wait` is told, once, what a start waits for.
-pub fn launch(launch: &Launch, mut wait: impl FnMut(&str)) -> Refusal {
+pub(crate) fn launch(launch: &Launch, mut wait: impl FnMut(&str)) -> Refusal {
     match prepare(launch, &mut wait) {
         Err(refusal) => refusal,
         Ok(ready) => ready.exec(),
@@ -69,7 +48,7 @@ pub fn launch(launch: &Launch, mut wait: impl FnMut(&str)) -> Refusal {
 }
 
 /// The hermes root and home directory that this process's environment names.
-pub fn environment_root(told: Option<&Path>) -> Result<(PathBuf, PathBuf), Refusal> {
+pub(crate) fn environment_root(told: Option<&Path>) -> Result<(PathBuf, PathBuf), Refusal> {
     let user_home = std::env::var_os("HOME")
         .map(PathBuf::from)
         .filter(|h| h.is_absolute());
@@ -162,7 +141,7 @@ fn check_home(profile: &ProfileName, home: &Path) -> Result<(), Refusal> {
             ),
         })
     })?;
-    for name in [gateway::LOCK, LOCK] {
+    for name in [GATEWAY_LOCK, RECORD_LOCK] {
         let file = home.join(name);
         if access(&file, AccessFlags::F_OK).is_ok()
             && access(&file, AccessFlags::R_OK | AccessFlags::W_OK).is_err()
@@ -183,7 +162,7 @@ fn check_home(profile: &ProfileName, home: &Path) -> Result<(), Refusal> {
 }
 
 /// The executable to run: as told, or the first of these places.
-pub fn find_hermes(told: Option<&Path>, places: &[PathBuf]) -> Result<PathBuf, Refusal> {
+pub(crate) fn find_hermes(told: Option<&Path>, places: &[PathBuf]) -> Result<PathBuf, Refusal> {
     let runnable = |path: &Path| path.is_file() && access(path, AccessFlags::X_OK).is_ok();
     let Some(path) = told else {
         return places.iter().find(|p| runnable(p)).cloned().ok_or_else(|| {
@@ -217,51 +196,6 @@ pub fn find_hermes(told: Option<&Path>, places: &[PathBuf]) -> Result<PathBuf, R
     )))
 }
 
-/// A POSIX record lock, not flock(2) and not an open file description lock: only this kind stays with the process
-/// through execve(2) and never passes to a child (fcntl_locking(2)).
-fn take_lock(profile: &ProfileName, home: &Path) -> Result<File, Refusal> {
-    let path = home.join(LOCK);
-    let unusable = |e: &dyn std::fmt::Display| {
-        Refusal::Unusable(format!(
-            "lock file `{}` cannot be used: {e}; remove it if it is not a file of `{}`",
-            path.display(),
-            account_name(geteuid().as_raw())
-        ))
-    };
-    let file = File::options()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .mode(0o600)
-        .custom_flags(libc::O_NOFOLLOW)
-        .open(&path)
-        .map_err(|e| unusable(&e))?;
-    // Closing any descriptor of the file drops the lock, so this one has to live in the gateway.
-    fcntl(&file, FcntlArg::F_SETFD(FdFlag::empty())).map_err(|e| unusable(&e))?;
-    let whole = libc::flock {
-        l_type: libc::F_WRLCK as libc::c_short,
-        l_whence: libc::SEEK_SET as libc::c_short,
-        l_start: 0,
-        l_len: 0,
-        l_pid: 0,
-    };
-    match fcntl(&file, FcntlArg::F_SETLK(&whole)) {
-        Ok(_) => Ok(file),
-        Err(Errno::EACCES | Errno::EAGAIN) => {
-            let mut holder = whole;
-            let _ = fcntl(&file, FcntlArg::F_GETLK(&mut holder));
-            let owner = Owner {
-                process: Process::read(holder.l_pid),
-                how: "runs its gateway",
-                hold: Hold::Has,
-            };
-            Err(Refusal::Owned(describe(profile, &owner)))
-        }
-        Err(errno) => Err(unusable(&errno)),
-    }
-}
-
 /// Refuse when somebody has the profile; wait while it is unclear whether a hidden replacer means it.
 fn wait_until_free(
     profile: &ProfileName,
@@ -270,10 +204,10 @@ fn wait_until_free(
 ) -> Result<(), Refusal> {
     let mut told = false;
     loop {
-        let owner = gateway::owner(home).map_err(|e| {
+        let owner = owner(home).map_err(|e| {
             Refusal::Unusable(format!(
                 "`{}` cannot be examined, so nobody can tell whether a gateway runs: {e}",
-                home.join(gateway::LOCK).display()
+                home.join(GATEWAY_LOCK).display()
             ))
         })?;
         match owner {
@@ -294,87 +228,6 @@ fn wait_until_free(
             }
         }
     }
-}
-
-/// One sentence: who has the profile, since when, and how to end that.
-pub fn describe(profile: &ProfileName, owner: &Owner) -> String {
-    let unit = profile.unit();
-    let Some(process) = &owner.process else {
-        return format!(
-            "profile `{profile}` is owned by another process: it {} and cannot be seen from here (another container?); \
-             stop it there, then start `{unit}`",
-            owner.how
-        );
-    };
-    format!(
-        "profile `{profile}` is owned by {}, which {}; to give it to this unit: `{}`, then start `{unit}`",
-        name(process),
-        owner.how,
-        stop_command(process)
-    )
-}
-
-/// A process as a person would look for it.
-pub fn name(process: &Process) -> String {
-    let mut out = format!("pid {} of `{}`", process.pid, account_name(process.uid));
-    match process.unit() {
-        Some(unit) if unit.is_service() && unit.user.is_some() => {
-            out += &format!(" (user unit `{}`", unit.name);
-        }
-        Some(unit) if unit.is_service() => out += &format!(" (unit `{}`", unit.name),
-        Some(unit) if unit.name.ends_with(".service") => {
-            out += &format!(" (a job of `{}`", unit.name);
-        }
-        _ => match (process.container(), process.terminal()) {
-            (Some(container), _) => out += &format!(" (in container `{container}`"),
-            (None, Some(terminal)) => out += &format!(" (on {terminal}"),
-            (None, None) => out += " (no terminal",
-        },
-    }
-    out + &format!(", for {})", spoken(process.age()))
-}
-
-/// The command that ends a gateway for good: its unit's or container's stop, or a planned stop by signal.
-pub fn stop_command(process: &Process) -> String {
-    if let Some(container) = process.container() {
-        for (prefix, verb) in [
-            ("docker-", "docker stop"),
-            ("libpod-", "podman stop"),
-            ("machine-", "machinectl poweroff"),
-        ] {
-            if let Some(id) = container.strip_prefix(prefix) {
-                return format!("{verb} {id}");
-            }
-        }
-    }
-    match process.unit().filter(|u| u.is_service()) {
-        Some(unit) => match unit.user {
-            None => format!("systemctl stop {}", unit.name),
-            Some(uid) if uid == geteuid().as_raw() && !in_system_service() => {
-                format!("systemctl --user stop {}", unit.name)
-            }
-            Some(uid) => format!(
-                "systemctl --user -M {}@ stop {}",
-                account_name(uid),
-                unit.name
-            ),
-        },
-        None => format!("kill -INT {}", process.pid),
-    }
-}
-
-/// Whether this process is a system service: what it says is read by an admin in the system journal.
-fn in_system_service() -> bool {
-    let unit = Process::read(std::process::id() as i32).and_then(|me| me.unit());
-    unit.is_some_and(|u| u.user.is_none() && u.is_service())
-}
-
-/// The account's name, or its number when it has none.
-pub fn account_name(uid: u32) -> String {
-    nix::unistd::User::from_uid(uid.into())
-        .ok()
-        .flatten()
-        .map_or_else(|| uid.to_string(), |user| user.name)
 }
 
 impl Ready {
@@ -431,4 +284,31 @@ fn environment(root: &Path, hermes: &Path) -> Vec<Vec<u8>> {
     env.push(entry("PATH", path.as_bytes()));
     env.push(entry("HERMES_HOME", root.as_os_str().as_bytes()));
     env
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    #[test]
+    fn the_search_list_is_named_when_no_hermes_is_found() {
+        let top = tempfile::tempdir().expect("a directory");
+        let places = ["venv/bin/hermes", "usr/bin/hermes"].map(|place| top.path().join(place));
+        let refusal = find_hermes(None, &places).expect_err("there is none");
+        assert_eq!(refusal.code(), 78);
+        let text = refusal.to_string();
+        for place in &places {
+            assert!(text.contains(&*place.to_string_lossy()), "{text}");
+        }
+        assert!(text.contains("--hermes PATH"), "{text}");
+
+        let last = &places[1];
+        std::fs::create_dir_all(last.parent().expect("a parent")).expect("made");
+        std::fs::write(last, "").expect("written");
+        assert!(find_hermes(None, &places).is_err(), "not executable yet");
+        std::fs::set_permissions(last, std::fs::Permissions::from_mode(0o755)).expect("set");
+        assert_eq!(&find_hermes(None, &places).expect("found"), last);
+    }
 }

@@ -1,3 +1,5 @@
-//! TODO launcher.
+//! What a unit's main process does before it is the gateway: take the lock, look for other owners, `execve`.
 
-pub mod exec;
+pub(crate) mod exec;
+pub(crate) mod lock;
+pub(crate) mod refusal;

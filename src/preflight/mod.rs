@@ -9,44 +9,40 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result, bail};
 
 use crate::config::Settings;
-use crate::gateway::{self, Version};
+use crate::error::refuse;
+use crate::gateway::config::drain_setting;
+use crate::gateway::owner::GATEWAY_LOCK;
+use crate::gateway::state::STATE;
+use crate::gateway::version::{Version, default_drain};
 use crate::host::Host;
 use crate::host::account::Account;
+use crate::host::search::hermes_search;
 use crate::host::systemctl;
-use crate::layout::{ACCOUNT, SYSTEM_ROOT, Scope, hermes_search, hidden_by_protect_home};
-use crate::output::Report;
+use crate::launcher::lock::RECORD_LOCK;
+use crate::layout::{ACCOUNT, SYSTEM_ROOT, Scope, hidden_by_protect_home};
+use crate::output::Output;
 use crate::profile::{ProfileName, discover, root_for};
 use crate::render::model::{self, Instance};
 
-/// A refusal: nothing was changed, and a person has to decide. Exit status 1.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub struct Refused(pub String);
-
-macro_rules! refuse {
-    ($($arg:tt)*) => { return Err($crate::preflight::Refused(format!($($arg)*)).into()) };
-}
-pub(crate) use refuse;
-
 /// A profile that may be installed.
 #[derive(Debug, Clone)]
-pub struct Checked {
+pub(crate) struct Checked {
     /// Its settings, resolved.
-    pub instance: Instance,
+    pub(crate) instance: Instance,
     /// Its profile home.
-    pub home: PathBuf,
+    pub(crate) home: PathBuf,
     /// Whether it is to start at boot.
-    pub enable: bool,
+    pub(crate) enable: bool,
     /// Whether it is to run now.
-    pub start: bool,
+    pub(crate) start: bool,
 }
 
 /// Check one profile, all but whether somebody else has it.
-pub fn check(
+pub(crate) fn check(
     host: &Host,
     profile: &ProfileName,
     settings: &Settings,
-    report: &Report,
+    output: &Output,
 ) -> Result<Checked> {
     let account = account(host, settings)?;
     let root = root(host, settings, &account);
@@ -65,11 +61,11 @@ pub fn check(
         .then(|| version(&account, &hermes))
         .transpose()?;
     if let Some(version) = version {
-        report.step(format!(
+        output.step(format!(
             "profile `{profile}`: hermes {version} at `{}`",
             hermes.display()
         ));
-        check_version(version, &hermes, report)?;
+        check_version(version, &hermes, output)?;
     }
     let environment = settings.environment_files.iter().flatten();
     let credentials = settings.credentials.iter().flat_map(|c| c.values());
@@ -114,7 +110,7 @@ pub fn check(
     instance.hardening = settings.hardening.unwrap_or_default();
     instance.drain_timeout = settings.drain_timeout;
     instance.gateway_drain =
-        gateway::drain_setting(&host.at(&home)).unwrap_or_else(|| gateway::default_drain(version));
+        drain_setting(&host.at(&home)).unwrap_or_else(|| default_drain(version));
     instance.hermes_version = version.map(|v| v.to_string());
     instance.memory_high.clone_from(&settings.memory_high);
     instance.memory_max.clone_from(&settings.memory_max);
@@ -223,10 +219,10 @@ fn check_home(
     }
     let can = |flag: &str, path: &Path| test(account, flag, path);
     if can("-r", home)? && can("-w", home)? && can("-x", home)? {
-        for file in [gateway::LOCK, gateway::STATE, crate::launcher::exec::LOCK] {
+        for file in [GATEWAY_LOCK, STATE, RECORD_LOCK] {
             let file = home.join(file);
             if file.exists() && !(can("-r", &file)? && can("-w", &file)?) {
-                let by = crate::launcher::exec::account_name(fs::symlink_metadata(&file)?.uid());
+                let by = crate::host::account::account_name(fs::symlink_metadata(&file)?.uid());
                 refuse!(
                     "`{}` belongs to `{by}` and `{name}` cannot use it: a gateway of `{by}` ran on this profile; when it \
                      has ended, `chown {name} {}`",
@@ -254,7 +250,7 @@ fn check_home(
             );
         }
     }
-    let by = crate::launcher::exec::account_name(fs::metadata(home)?.uid());
+    let by = crate::host::account::account_name(fs::metadata(home)?.uid());
     refuse!(
         "profile home `{}` belongs to `{by}` and cannot be read and written by `{name}`; `chown -R {name} {}`, or run \
          the gateway as its owner with `--run-as {by}`",
@@ -281,7 +277,12 @@ fn test(account: &Account, flag: &str, path: &Path) -> Result<bool> {
 }
 
 /// The hermes executable: as set, or the first that the account can run.
-pub fn hermes(host: &Host, settings: &Settings, account: &Account, root: &Path) -> Result<PathBuf> {
+pub(crate) fn hermes(
+    host: &Host,
+    settings: &Settings,
+    account: &Account,
+    root: &Path,
+) -> Result<PathBuf> {
     if let Some(path) = &settings.hermes {
         if path.file_name().is_none_or(|n| n != "hermes") {
             refuse!(
@@ -334,7 +335,7 @@ pub fn hermes(host: &Host, settings: &Settings, account: &Account, root: &Path) 
 }
 
 /// Run `hermes --version` as the account, with a scratch HERMES_HOME: it writes logs and an update check there.
-pub fn version(account: &Account, hermes: &Path) -> Result<Version> {
+pub(crate) fn version(account: &Account, hermes: &Path) -> Result<Version> {
     let scratch = nix::unistd::mkdtemp(&std::env::temp_dir().join("hermes-install-XXXXXX"))
         .context("no scratch directory can be made")?;
     let result = (|| {
@@ -368,7 +369,7 @@ pub fn version(account: &Account, hermes: &Path) -> Result<Version> {
 }
 
 /// Refuse a gateway that we do not know how to run; warn of one that is newer than any that was tried.
-pub fn check_version(version: Version, hermes: &Path, report: &Report) -> Result<()> {
+pub(crate) fn check_version(version: Version, hermes: &Path, output: &Output) -> Result<()> {
     if version < Version::OLDEST {
         refuse!(
             "hermes {version} at `{}` is older than {}, the oldest gateway that these units know how to run; upgrade \
@@ -378,7 +379,7 @@ pub fn check_version(version: Version, hermes: &Path, report: &Report) -> Result
         );
     }
     if version > Version::NEWEST {
-        report.warn(format!(
+        output.warn(format!(
             "hermes {version} is newer than {}.{}, the newest that was tested; look at `hermes-install status` after \
              the start",
             Version::NEWEST.0,
@@ -428,7 +429,7 @@ fn is_private(host: &Host, path: &Path) -> bool {
 }
 
 /// The manager answers; in user scope lingering is on, or is switched on now. Returns whether we switched it on.
-pub fn reach_manager(host: &Host, report: &Report) -> Result<bool> {
+pub(crate) fn reach_manager(host: &Host, output: &Output) -> Result<bool> {
     let manager = host.manager();
     if host.scope == Scope::System {
         if let Err(e) = manager.reach() {
@@ -447,7 +448,7 @@ pub fn reach_manager(host: &Host, report: &Report) -> Result<bool> {
                  `sudo loginctl enable-linger {name}`, then run this again"
             );
         }
-        report.done(format!(
+        output.done(format!(
             "lingering is on: `{name}`'s services start at boot and stay after logout"
         ));
     }
@@ -472,13 +473,13 @@ pub fn reach_manager(host: &Host, report: &Report) -> Result<bool> {
 }
 
 /// Whether this user's manager outlives its sessions.
-pub fn is_lingering(host: &Host) -> bool {
+pub(crate) fn is_lingering(host: &Host) -> bool {
     host.at(&Path::new("/var/lib/systemd/linger").join(&host.own.name))
         .exists()
 }
 
 /// The systemd level to render for: this host's, or for an image the floor.
-pub fn systemd_level(host: &Host) -> Result<u32> {
+pub(crate) fn systemd_level(host: &Host) -> Result<u32> {
     if !host.is_live() {
         return Ok(crate::layout::SYSTEMD_FLOOR);
     }

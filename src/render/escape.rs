@@ -9,20 +9,20 @@ use std::fmt::Write as _;
 /// A value that no unit file can hold, with the setting it was given for.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 #[error("`{setting}` is {value:?}: {reason}")]
-pub struct Unwritable {
+pub(crate) struct Unwritable {
     /// The setting as its user knows it.
-    pub setting: String,
+    pub(crate) setting: String,
     /// The offending value.
-    pub value: String,
+    pub(crate) value: String,
     /// What is wrong and what would be accepted.
-    pub reason: &'static str,
+    pub(crate) reason: &'static str,
 }
 
 /// Refuse what no unit file can hold: control characters anywhere, white space or a backslash at the end.
 ///
 /// systemd strips white space around a value and takes a backslash at the end of a line as a continuation
 /// (systemd.syntax(7)); a newline would start another directive.
-pub fn check(setting: &str, value: &str) -> Result<(), Unwritable> {
+pub(crate) fn check(setting: &str, value: &str) -> Result<(), Unwritable> {
     let reason = if value.chars().any(char::is_control) {
         "a newline, NUL or other control character cannot be written to a unit; give a value without"
     } else if value.ends_with('\\') {
@@ -46,17 +46,17 @@ fn plain(c: char) -> bool {
 }
 
 /// `%` starts a specifier in nearly every directive (systemd.unit(5), SPECIFIERS).
-pub fn line(value: &str) -> String {
+pub(crate) fn line(value: &str) -> String {
     value.replace('%', "%%")
 }
 
 /// One item of a list whose quotes and C escapes are read, such as `Environment=`.
-pub fn word(value: &str) -> String {
+pub(crate) fn word(value: &str) -> String {
     quoted(value, false)
 }
 
 /// One argument of an Exec line: as [`word`], and `$` would be a variable (systemd.service(5), COMMAND LINES).
-pub fn exec(value: &str) -> String {
+pub(crate) fn exec(value: &str) -> String {
     quoted(value, true)
 }
 
@@ -85,7 +85,7 @@ fn quoted(value: &str, dollar: bool) -> String {
 }
 
 /// One item of a path list, such as `ReadWritePaths=`: quotes are read there but a backslash stands for itself.
-pub fn path(value: &str) -> String {
+pub(crate) fn path(value: &str) -> String {
     if value.chars().all(|c| plain(c) || c == '%') {
         return line(value);
     }
@@ -107,7 +107,7 @@ pub fn path(value: &str) -> String {
 }
 
 /// A path that systemd expands with glob(7): `EnvironmentFile=`.
-pub fn glob(value: &str) -> String {
+pub(crate) fn glob(value: &str) -> String {
     let mut out = String::with_capacity(value.len());
     for c in line(value).chars() {
         if "*?[]\\".contains(c) {

@@ -3,9 +3,9 @@
 //! Undefined values are errors, and a value that a template prints without naming a grammar is escaped as
 //! [`crate::render::escape::word`].
 
-pub mod escape;
-pub mod model;
-pub mod tree;
+pub(crate) mod escape;
+pub(crate) mod model;
+pub(crate) mod tree;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -23,7 +23,7 @@ use crate::render::tree::{Entry, Tree};
 
 /// Why a model was not rendered.
 #[derive(Debug, thiserror::Error)]
-pub enum RenderError {
+pub(crate) enum RenderError {
     /// The model breaks a rule.
     #[error(transparent)]
     Invalid(#[from] Invalid),
@@ -67,7 +67,7 @@ const TEMPLATES: [(&str, &str); 9] = [
 ];
 
 /// Every file that the model asks for.
-pub fn render(model: &Model) -> Result<Tree, RenderError> {
+pub(crate) fn render(model: &Model) -> Result<Tree, RenderError> {
     model.validate()?;
     let mut env = environment()?;
     let places = model.layout.places(model.scope, model.prefix.as_deref());

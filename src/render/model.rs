@@ -11,48 +11,48 @@ use crate::render::escape::{self, Unwritable};
 
 /// Everything that rendering depends on.
 #[derive(Debug, Clone)]
-pub struct Model {
+pub(crate) struct Model {
     /// Who places the files.
-    pub layout: Layout,
+    pub(crate) layout: Layout,
     /// Which manager runs them.
-    pub scope: Scope,
+    pub(crate) scope: Scope,
     /// The systemd version they are for; newer directives are left out.
-    pub systemd: u32,
+    pub(crate) systemd: u32,
     /// The directory above `bin/hermes-install`, for the Nix layout.
-    pub prefix: Option<PathBuf>,
+    pub(crate) prefix: Option<PathBuf>,
     /// Whether the units of all profiles are part of the tree, or a package owns them already.
-    pub shared_units: bool,
+    pub(crate) shared_units: bool,
     /// The launcher, where it is not at the layout's own place.
-    pub launcher: Option<String>,
+    pub(crate) launcher: Option<String>,
     /// The profiles with settings of their own.
-    pub instances: Vec<Instance>,
+    pub(crate) instances: Vec<Instance>,
     /// Units of others that a drop-in makes safe.
-    pub shields: Vec<Shield>,
+    pub(crate) shields: Vec<Shield>,
 }
 
 /// Somebody else's unit that runs one profile's gateway, under a drop-in of ours.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Shield {
+pub(crate) struct Shield {
     /// The unit's name.
-    pub unit: String,
+    pub(crate) unit: String,
     /// The profile that it runs.
-    pub profile: ProfileName,
+    pub(crate) profile: ProfileName,
     /// The hermes root.
-    pub root: PathBuf,
+    pub(crate) root: PathBuf,
     /// The hermes executable that belongs to what the unit ran.
-    pub hermes: PathBuf,
+    pub(crate) hermes: PathBuf,
     /// Seconds of drain that the gateway is configured for, as seen when the shield was put up.
     #[serde(default)]
-    pub gateway_drain: u32,
+    pub(crate) gateway_drain: u32,
     /// Version of hermes seen then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub hermes_version: Option<String>,
+    pub(crate) hermes_version: Option<String>,
 }
 
 impl Shield {
     /// The drop-in, relative to the directory of units.
-    pub fn drop_in(&self) -> String {
+    pub(crate) fn drop_in(&self) -> String {
         format!("{}.d/{SHIELD}", self.unit)
     }
 
@@ -69,58 +69,58 @@ impl Shield {
 /// One profile's settings, resolved. What equals the template unit's default is absent from the rendered drop-in.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Instance {
+pub(crate) struct Instance {
     /// The profile.
-    pub profile: ProfileName,
+    pub(crate) profile: ProfileName,
     /// The hermes root; `None` is the one that the template unit names.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub root: Option<PathBuf>,
+    pub(crate) root: Option<PathBuf>,
     /// The hermes executable; `None` leaves the search to the launcher.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub hermes: Option<PathBuf>,
+    pub(crate) hermes: Option<PathBuf>,
     /// Account and group the gateway runs as; `None` in user scope.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub account: Option<Account>,
+    pub(crate) account: Option<Account>,
     /// Files with the gateway's environment.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub environment_files: Vec<PathBuf>,
+    pub(crate) environment_files: Vec<PathBuf>,
     /// Files that systemd hands to the gateway as credentials, by name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub credentials: BTreeMap<String, PathBuf>,
+    pub(crate) credentials: BTreeMap<String, PathBuf>,
     /// When a gateway that ended comes back.
     #[serde(default, skip_serializing_if = "RestartPolicy::is_default")]
-    pub restart: RestartPolicy,
+    pub(crate) restart: RestartPolicy,
     /// How far the gateway is shut off from the host.
     #[serde(default, skip_serializing_if = "Hardening::is_default")]
-    pub hardening: Hardening,
+    pub(crate) hardening: Hardening,
     /// Seconds the gateway may take to finish its turns when it is stopped, as the user set it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub drain_timeout: Option<u32>,
+    pub(crate) drain_timeout: Option<u32>,
     /// Seconds of drain that the gateway itself is configured for, as seen at install.
     #[serde(default)]
-    pub gateway_drain: u32,
+    pub(crate) gateway_drain: u32,
     /// Version of hermes seen at install.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub hermes_version: Option<String>,
+    pub(crate) hermes_version: Option<String>,
     /// Whether paths under /home, /root or /run/user are needed.
     #[serde(default)]
-    pub home_access: bool,
+    pub(crate) home_access: bool,
     /// Paths beside the hermes root that the gateway may write.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub read_write_paths: Vec<PathBuf>,
+    pub(crate) read_write_paths: Vec<PathBuf>,
     /// `MemoryHigh=` and `MemoryMax=`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub memory_high: Option<String>,
+    pub(crate) memory_high: Option<String>,
     /// See `memory_high`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub memory_max: Option<String>,
+    pub(crate) memory_max: Option<String>,
 }
 
 /// When a gateway that ended comes back. No value brings back a gateway that was stopped or replaced, and a planned
 /// restart (exit status 75) comes back under each.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum RestartPolicy {
+pub(crate) enum RestartPolicy {
     /// After every crash, as the template unit says.
     #[default]
     OnFailure,
@@ -139,7 +139,7 @@ impl RestartPolicy {
 /// How far the gateway and its tools are shut off from the host.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Hardening {
+pub(crate) enum Hardening {
     /// As the template unit says.
     #[default]
     Strict,
@@ -155,11 +155,11 @@ impl Hardening {
 
 /// An account and its group, by name.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Account {
+pub(crate) struct Account {
     /// User name.
-    pub user: String,
+    pub(crate) user: String,
     /// Group name.
-    pub group: String,
+    pub(crate) group: String,
 }
 
 impl Default for Account {
@@ -173,7 +173,7 @@ impl Default for Account {
 
 /// A model that cannot be rendered.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
-pub enum Invalid {
+pub(crate) enum Invalid {
     /// A value that no unit file can hold.
     #[error("profile `{profile}`: {source}")]
     Unwritable {
@@ -234,7 +234,7 @@ pub enum Invalid {
 
 impl Instance {
     /// A profile of this scope as the template unit runs it without any drop-in.
-    pub fn plain(profile: ProfileName, scope: Scope) -> Self {
+    pub(crate) fn plain(profile: ProfileName, scope: Scope) -> Self {
         Self {
             profile,
             root: None,
@@ -297,7 +297,7 @@ impl Instance {
 
 /// Whether this gateway ends a planned restart with exit status 0 under systemd: 0.16 and 0.17 do (hermes-agent PR
 /// 56362; gateway/run.py of 0.16.0), all others exit 75.
-pub fn exits_zero_on_restart(version: Option<&str>) -> bool {
+pub(crate) fn exits_zero_on_restart(version: Option<&str>) -> bool {
     version.is_some_and(|v| v.starts_with("0.16.") || v.starts_with("0.17."))
 }
 
@@ -330,7 +330,7 @@ fn check_text(profile: &ProfileName, setting: &str, value: &str) -> Result<(), I
 
 impl Model {
     /// Check everything that a template relies on.
-    pub fn validate(&self) -> Result<(), Invalid> {
+    pub(crate) fn validate(&self) -> Result<(), Invalid> {
         if self.systemd < SYSTEMD_FLOOR {
             return Err(Invalid::Systemd(self.systemd));
         }

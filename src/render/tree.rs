@@ -7,7 +7,7 @@ use sha2::{Digest as _, Sha256};
 
 /// One thing in a tree.
 #[derive(Clone, PartialEq, Eq)]
-pub enum Entry {
+pub(crate) enum Entry {
     /// A regular file.
     File {
         /// Its contents.
@@ -33,7 +33,7 @@ impl std::fmt::Debug for Entry {
 
 impl Entry {
     /// A file that everybody may read.
-    pub fn text(text: String) -> Self {
+    pub(crate) fn text(text: String) -> Self {
         Self::File {
             bytes: text.into_bytes(),
             mode: 0o644,
@@ -41,7 +41,7 @@ impl Entry {
     }
 
     /// What a receipt keeps of it.
-    pub fn stamp(&self) -> Stamp {
+    pub(crate) fn stamp(&self) -> Stamp {
         match self {
             Self::File { bytes, mode } => Stamp::File {
                 sha256: sha256(bytes),
@@ -54,7 +54,7 @@ impl Entry {
     }
 
     /// Its contents as text, where it is a text.
-    pub fn as_text(&self) -> Option<&str> {
+    pub(crate) fn as_text(&self) -> Option<&str> {
         match self {
             Self::File { bytes, .. } => std::str::from_utf8(bytes).ok(),
             Self::Link { .. } => None,
@@ -65,7 +65,7 @@ impl Entry {
 /// An entry's identity without its contents.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, serde::Deserialize)]
 #[serde(untagged)]
-pub enum Stamp {
+pub(crate) enum Stamp {
     /// A regular file.
     File {
         /// Hexadecimal SHA-256 of the contents.
@@ -82,7 +82,7 @@ pub enum Stamp {
 }
 
 /// Hexadecimal SHA-256.
-pub fn sha256(bytes: &[u8]) -> String {
+pub(crate) fn sha256(bytes: &[u8]) -> String {
     use std::fmt::Write as _;
     Sha256::digest(bytes)
         .iter()
@@ -96,15 +96,15 @@ pub fn sha256(bytes: &[u8]) -> String {
 mod octal {
     use serde::{Deserialize as _, Deserializer, Serializer, de::Error as _};
 
-    pub fn serialize<S: Serializer>(mode: &u32, s: S) -> Result<S::Ok, S::Error> {
+    pub(crate) fn serialize<S: Serializer>(mode: &u32, s: S) -> Result<S::Ok, S::Error> {
         s.serialize_str(&format!("{mode:04o}"))
     }
 
-    pub fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<u32, D::Error> {
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<u32, D::Error> {
         let text = String::deserialize(d)?;
         u32::from_str_radix(&text, 8).map_err(D::Error::custom)
     }
 }
 
 /// Relative path to entry, in order.
-pub type Tree = BTreeMap<String, Entry>;
+pub(crate) type Tree = BTreeMap<String, Entry>;

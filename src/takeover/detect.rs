@@ -8,16 +8,18 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 
 use crate::config::Settings;
-use crate::gateway::{self, Home};
+use crate::error::refuse;
+use crate::gateway::command_line::{Home, executable};
 use crate::host::Host;
 use crate::host::account::Account;
-use crate::launcher::exec::{HERMES_VARIABLE, account_name, name};
+use crate::host::account::account_name;
+use crate::host::process_text::name;
+use crate::launcher::exec::HERMES_VARIABLE;
 use crate::layout::{ACCOUNT, Scope};
-use crate::output::Report;
-use crate::preflight::refuse;
+use crate::output::Output;
 use crate::profile::ProfileName;
 use crate::takeover::migrate::Allow;
-use crate::units::inventory::{Census, same};
+use crate::units::inventory::{Inventory, same};
 use crate::units::unit::Unit;
 use crate::units::unit_file::command;
 
@@ -32,15 +34,15 @@ struct Candidate {
 }
 
 /// Complete the settings of a profile by what its owner tells.
-pub fn inherit(
+pub(crate) fn inherit(
     host: &Host,
-    census: &Census,
+    inventory: &Inventory,
     profile: &ProfileName,
     mut settings: Settings,
     allow: Allow,
-    report: &Report,
+    output: &Output,
 ) -> Result<Settings> {
-    let mut found = candidates(host, census, profile, allow);
+    let mut found = candidates(host, inventory, profile, allow);
     found.retain(|c| {
         let is_root = |root: &PathBuf| same(&host.at(root), &host.at(&c.root));
         settings.home.as_ref().is_none_or(is_root)
@@ -78,7 +80,7 @@ pub fn inherit(
         settings.hermes = settings.hermes.filter(|path| host.at(path).exists());
     }
     if is_told {
-        report.step(format!(
+        output.step(format!(
             "profile `{profile}` is that of {}: root `{}`, account `{}`",
             first.who,
             first.root.display(),
@@ -97,7 +99,7 @@ pub fn inherit(
     }
     if !variables.is_empty() {
         let list: Vec<&str> = variables.iter().map(String::as_str).collect();
-        report.warn(format!(
+        output.warn(format!(
             "the gateway was given {} in its environment, and our unit does not have that; put it into `{}`, or give \
              `--environment-file`",
             list.join(", "),
@@ -107,20 +109,25 @@ pub fn inherit(
     Ok(settings)
 }
 
-fn candidates(host: &Host, census: &Census, profile: &ProfileName, allow: Allow) -> Vec<Candidate> {
+fn candidates(
+    host: &Host,
+    inventory: &Inventory,
+    profile: &ProfileName,
+    allow: Allow,
+) -> Vec<Candidate> {
     let is_ours = |account: &Account| host.scope == Scope::System || account.uid == host.own.uid;
-    let units = census
+    let units = inventory
         .units
         .iter()
         .filter(|unit| allow.units && unit.how().is_some() && unit.name != profile.unit())
         .filter_map(|unit| {
             let account = unit.account.as_ref().filter(|a| is_ours(a))?;
-            let home = unit.runners.iter().find_map(|r| r.home.as_deref())?;
+            let home = unit.calls.iter().find_map(|r| r.home.as_deref())?;
             Some(Candidate {
                 who: unit.title(),
                 account: account.name.clone(),
                 root: root_of(profile, home)?,
-                hermes: executable(unit),
+                hermes: executable_of(unit),
                 variables: unit
                     .directives
                     .environment(str::to_owned)
@@ -129,7 +136,7 @@ fn candidates(host: &Host, census: &Census, profile: &ProfileName, allow: Allow)
                     .collect(),
             })
         });
-    let gateways = census.gateways.iter().filter_map(|gateway| {
+    let gateways = inventory.gateways.iter().filter_map(|gateway| {
         let process = &gateway.process;
         let unit = process.unit();
         let is_own = unit.is_some_and(|unit| unit.name == profile.unit());
@@ -145,7 +152,7 @@ fn candidates(host: &Host, census: &Census, profile: &ProfileName, allow: Allow)
             who: name(process),
             account: account_name(process.uid),
             root: root_of(profile, home)?,
-            hermes: gateway::executable(&process.argv),
+            hermes: executable(&process.argv),
             variables: process
                 .environ()
                 .ok()?
@@ -158,14 +165,14 @@ fn candidates(host: &Host, census: &Census, profile: &ProfileName, allow: Allow)
 }
 
 /// The hermes executable of what a unit starts, or has our launcher start.
-pub fn executable(unit: &Unit) -> Option<PathBuf> {
+pub(crate) fn executable_of(unit: &Unit) -> Option<PathBuf> {
     let lines = unit.directives.list("Service", "ExecStart");
     let started = lines.iter().find_map(|line| {
         let argv: Vec<String> = command(&line.value)
             .iter()
             .map(|w| unit.expand(w))
             .collect();
-        gateway::executable(&argv)
+        executable(&argv)
     });
     started.or_else(|| {
         let environment = unit.directives.environment(|v| unit.expand(v));
@@ -176,7 +183,7 @@ pub fn executable(unit: &Unit) -> Option<PathBuf> {
 }
 
 /// The hermes root of a profile home, if it is one of that profile.
-pub fn root_of(profile: &ProfileName, home: &Path) -> Option<PathBuf> {
+pub(crate) fn root_of(profile: &ProfileName, home: &Path) -> Option<PathBuf> {
     let above = home.parent().filter(|p| p.ends_with("profiles"));
     let root = match above {
         Some(profiles) => profiles.parent()?,

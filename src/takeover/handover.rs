@@ -12,62 +12,63 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, bail};
 
 use crate::deploy::readiness::{Started, watch};
-use crate::gateway;
+use crate::gateway::owner::owner;
 use crate::gateway::stop::{Force, Stopped, planned_stop};
-use crate::host::process::{Process, UnitRef, typed};
+use crate::host::account::account_name;
+use crate::host::process::{Process, UnitRef, shell_quote};
+use crate::host::process_text::name;
 use crate::host::systemctl::Manager;
-use crate::launcher::exec::{account_name, name};
-use crate::output::Report;
+use crate::output::Output;
 
 /// See the module.
 #[derive(Debug, Clone)]
-pub struct Handover {
+pub(crate) struct Handover {
     /// The profile home.
-    pub home: PathBuf,
+    pub(crate) home: PathBuf,
     /// A gateway that somebody started by hand.
-    pub by_hand: Option<ByHand>,
+    pub(crate) by_hand: Option<ByHand>,
     /// Units of others that run the profile, or would.
-    pub units: Vec<Old>,
+    pub(crate) units: Vec<Old>,
     /// Seconds that the gateway may drain for.
-    pub drain: u32,
+    pub(crate) drain: u32,
     /// How far the stop may go.
-    pub force: Force,
+    pub(crate) force: Force,
 }
 
 /// A gateway that runs outside every unit that could bring it back.
 #[derive(Debug, Clone)]
-pub struct ByHand {
+pub(crate) struct ByHand {
     /// Its process.
-    pub process: Process,
+    pub(crate) process: Process,
     /// What it takes to start it again, for a person: account, directory, terminal and command line.
-    pub again: String,
+    pub(crate) again: String,
 }
 
 /// Somebody else's unit.
 #[derive(Debug, Clone)]
-pub struct Old {
+pub(crate) struct Old {
     /// The manager that runs it.
-    pub manager: Manager,
+    pub(crate) manager: Manager,
     /// The user whose manager that is; `None` for the system's.
-    pub user: Option<u32>,
+    pub(crate) user: Option<u32>,
     /// Its name.
-    pub name: String,
+    pub(crate) name: String,
     /// Whether it ran, or was about to.
-    pub was_active: bool,
+    pub(crate) was_active: bool,
 }
 
 /// An owner that is gone.
 #[derive(Debug, Clone, Copy)]
-pub struct Gone {
+pub(crate) struct Gone {
     /// Since when nobody has the profile.
-    pub at: Instant,
+    pub(crate) at: Instant,
     /// How long the stop took.
-    pub took: Duration,
+    pub(crate) took: Duration,
 }
 
 impl ByHand {
     /// Read from the process while it runs.
-    pub fn new(process: Process) -> Self {
+    pub(crate) fn new(process: Process) -> Self {
         let directory = std::fs::read_link(format!("/proc/{}/cwd", process.pid));
         let directory = directory.map_or_else(|_| "/".into(), |d| d.display().to_string());
         let terminal = process
@@ -77,8 +78,8 @@ impl ByHand {
             again: format!(
                 "as `{}`, {terminal}: `cd {} && {}`",
                 account_name(process.uid),
-                typed(&[directory]),
-                typed(&process.argv)
+                shell_quote(&[directory]),
+                shell_quote(&process.argv)
             ),
             process,
         }
@@ -93,18 +94,18 @@ impl Old {
 
 impl Handover {
     /// Have the old owner leave, once its units' files are gone.
-    pub fn go(&self, report: &Report) -> Result<Gone> {
+    pub(crate) fn go(&self, output: &Output) -> Result<Gone> {
         self.reload()?;
         let begin = Instant::now();
         let mut at = begin;
         // Two units that take the profile from each other are one after the other.
         for _ in 0..=self.units.len() {
-            let owner = gateway::owner(&self.home)
+            let owner = owner(&self.home)
                 .with_context(|| format!("`{}` cannot be examined", self.home.display()))?;
             let Some(process) = owner.and_then(|o| o.process).filter(|p| self.knows(p)) else {
                 break;
             };
-            self.stop(&process, report)?;
+            self.stop(&process, output)?;
             at = Instant::now();
         }
         for unit in &self.units {
@@ -119,7 +120,7 @@ impl Handover {
             }
             let _ = unit.manager.verb("reset-failed", &names);
         }
-        if let Some(owner) = gateway::owner(&self.home)? {
+        if let Some(owner) = owner(&self.home)? {
             let who = owner
                 .process
                 .map_or_else(|| "another process".into(), |p| name(&p));
@@ -143,9 +144,9 @@ impl Handover {
             || unit.is_some_and(|unit| self.units.iter().any(|old| old.runs(&unit)))
     }
 
-    fn stop(&self, process: &Process, report: &Report) -> Result<()> {
+    fn stop(&self, process: &Process, output: &Output) -> Result<()> {
         let pid = process.pid;
-        report.step(format!(
+        output.step(format!(
             "stopping {} as planned, after its running turns",
             name(process)
         ));
@@ -153,7 +154,7 @@ impl Handover {
         let end = planned_stop(process, &self.home, self.drain, self.force, |elapsed| {
             if elapsed.as_secs() >= told + 10 {
                 told = elapsed.as_secs();
-                report.step(format!(
+                output.step(format!(
                     "waiting for pid {pid} to finish its turns ({told} s)"
                 ));
             }
@@ -161,7 +162,7 @@ impl Handover {
         match end {
             Stopped::Exited => Ok(()),
             Stopped::Ended(why) => {
-                report.step(format!("ended pid {pid} by signal: {why}"));
+                output.step(format!("ended pid {pid} by signal: {why}"));
                 Ok(())
             }
             Stopped::Remains(why) => bail!(
@@ -171,7 +172,7 @@ impl Handover {
     }
 
     /// Bring back what can be, once the files are back; what went wrong, and what a person has to know.
-    pub fn back(&self) -> (Vec<anyhow::Error>, Vec<String>) {
+    pub(crate) fn back(&self) -> (Vec<anyhow::Error>, Vec<String>) {
         let mut errors: Vec<anyhow::Error> = self.reload().err().into_iter().collect();
         for unit in self.units.iter().filter(|u| u.was_active) {
             errors.extend(unit.start(&self.home).err());

@@ -1,4 +1,4 @@
-//! Which old owners of a profile leave for our unit: from the census to a [`Handover`] and the files that go, or a
+//! Which old owners of a profile leave for our unit: from the inventory to a [`Handover`] and the files that go, or a
 //! refusal with the command line that would do it. Reads only.
 
 use std::collections::BTreeSet;
@@ -6,49 +6,50 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 
+use crate::error::refuse;
+use crate::gateway::owner::{Hold, owner};
 use crate::gateway::stop::Force;
-use crate::gateway::{self, Hold};
 use crate::host::Host;
 use crate::host::process::{self, Process, UnitRef};
 use crate::host::systemctl::Manager;
-use crate::preflight::{Checked, refuse};
+use crate::preflight::Checked;
 use crate::takeover::handover::{ByHand, Handover, Old};
 use crate::takeover::other_owner;
-use crate::units::inventory::{Census, same};
-use crate::units::load_path::{Realm, realms};
+use crate::units::inventory::{Inventory, same};
+use crate::units::load_path::{LoadPath, load_paths};
 use crate::units::unit::{Origin, Unit};
 
 /// The command line of this run, for one that says more.
 #[derive(Debug)]
-pub struct Typed {
+pub(crate) struct Typed {
     /// The command, if one was named.
-    pub verb: Option<String>,
+    pub(crate) verb: Option<String>,
     /// The other words.
-    pub words: Vec<String>,
+    pub(crate) words: Vec<String>,
 }
 
 /// Which owners may be asked to leave.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Allow {
+pub(crate) struct Allow {
     /// A gateway that somebody started by hand.
-    pub by_hand: bool,
+    pub(crate) by_hand: bool,
     /// Units.
-    pub units: bool,
+    pub(crate) units: bool,
     /// A gateway that does not end may be killed.
-    pub kill: bool,
+    pub(crate) kill: bool,
 }
 
 /// What goes for one profile.
 #[derive(Debug)]
-pub struct Migration {
+pub(crate) struct Migration {
     /// Who leaves.
-    pub handover: Handover,
+    pub(crate) handover: Handover,
     /// Files and links that are moved to the backup, relative to the root.
-    pub files: Vec<String>,
+    pub(crate) files: Vec<String>,
     /// Masks over files that are a package's, relative to the root.
-    pub masks: BTreeSet<String>,
+    pub(crate) masks: BTreeSet<String>,
     /// Names of the units that leave.
-    pub units: Vec<String>,
+    pub(crate) units: Vec<String>,
 }
 
 /// Those that have a profile home, or would.
@@ -63,9 +64,9 @@ struct Owners<'a> {
 }
 
 /// Everybody else leaves this profile, or it is refused. `None` when there is nobody.
-pub fn migrate(
+pub(crate) fn migrate(
     host: &Host,
-    census: &Census,
+    inventory: &Inventory,
     checked: &Checked,
     allow: Allow,
     typed: &Typed,
@@ -80,8 +81,8 @@ pub fn migrate(
             home.display()
         )
     };
-    let claims = other_owner::claims(host, census, profile, home).with_context(unclear)?;
-    let owners = owners(host, census, checked).with_context(unclear)?;
+    let claims = other_owner::claims(host, inventory, profile, home).with_context(unclear)?;
+    let owners = owners(host, inventory, checked).with_context(unclear)?;
     if claims.is_empty() && owners.units.is_empty() {
         return Ok(None);
     }
@@ -129,12 +130,12 @@ pub fn migrate(
         masks: BTreeSet::new(),
         units: Vec::new(),
     };
-    let realms = realms(host);
+    let load_paths = load_paths(host);
     for unit in owners.units {
-        let Some(realm) = realms.iter().find(|r| r.manager == unit.manager) else {
+        let Some(load_path) = load_paths.iter().find(|r| r.manager == unit.manager) else {
             continue;
         };
-        migration.add(host, realm, unit, home)?;
+        migration.add(host, load_path, unit, home)?;
     }
     Ok(Some(migration))
 }
@@ -150,14 +151,18 @@ fn with_flags(typed: &Typed, owners: &Owners, allow: Allow) -> String {
     if !owners.units.is_empty() && !allow.units {
         words.push("--migrate".to_owned());
     }
-    process::typed(&words)
+    process::shell_quote(&words)
 }
 
-fn owners<'a>(host: &'a Host, census: &'a Census, checked: &'a Checked) -> Result<Owners<'a>> {
+fn owners<'a>(
+    host: &'a Host,
+    inventory: &'a Inventory,
+    checked: &'a Checked,
+) -> Result<Owners<'a>> {
     let (profile, home) = (&checked.instance.profile, &checked.home);
     let is_own = |unit: &&Unit| unit.manager == host.manager() && unit.name == profile.unit();
     let mut owners = Owners {
-        units: census
+        units: inventory
             .units_of(host, home)
             .filter(|u| !is_own(u) && u.how().is_some())
             .collect(),
@@ -166,7 +171,7 @@ fn owners<'a>(host: &'a Host, census: &'a Census, checked: &'a Checked) -> Resul
     if !host.is_live() || !home.exists() {
         return Ok(owners);
     }
-    let Some(owner) = gateway::owner(home)? else {
+    let Some(owner) = owner(home)? else {
         return Ok(owners);
     };
     let Some(process) = owner.process.filter(|p| p.container().is_none()) else {
@@ -179,7 +184,7 @@ fn owners<'a>(host: &'a Host, census: &'a Census, checked: &'a Checked) -> Resul
     });
     // A process in the control group of cron or sshd is not that service's gateway; its main process would be.
     let unit = process.unit().and_then(|unit| {
-        let found = census.units.iter().find(|u| is_that(u, &unit))?;
+        let found = inventory.units.iter().find(|u| is_that(u, &unit))?;
         let pid = found.property("MainPID").and_then(|pid| pid.parse().ok());
         let is_theirs = pid == Some(process.pid) || owners.units.iter().any(|u| is_that(u, &unit));
         is_theirs.then_some(found)
@@ -201,25 +206,25 @@ fn is_that(unit: &Unit, named: &UnitRef) -> bool {
 }
 
 impl Migration {
-    fn add(&mut self, host: &Host, realm: &Realm, unit: &Unit, home: &Path) -> Result<()> {
-        let traces = realm.traces(&unit.name);
-        if let Some((why, way_out)) = obstacle(host, realm, unit, home, &traces) {
+    fn add(&mut self, host: &Host, load_path: &LoadPath, unit: &Unit, home: &Path) -> Result<()> {
+        let traces = load_path.traces(&unit.name);
+        if let Some((why, way_out)) = obstacle(host, load_path, unit, home, &traces) {
             refuse!("{} cannot be migrated: {why}; {way_out}", unit.title());
         }
         let (movable, packaged): (Vec<&PathBuf>, Vec<&PathBuf>) =
-            traces.iter().partition(|path| is_movable(realm, path));
+            traces.iter().partition(|path| is_movable(load_path, path));
         self.files.extend(movable.iter().map(|path| relative(path)));
         if !packaged.is_empty() {
-            let directory = match realm.is_system {
+            let directory = match load_path.is_system {
                 true => PathBuf::from("/etc/systemd/system"),
-                false => realm.account.home.join(".config/systemd/user"),
+                false => load_path.account.home.join(".config/systemd/user"),
             };
             self.masks.insert(relative(&directory.join(&unit.name)));
         }
         self.units.push(unit.name.clone());
         self.handover.units.push(Old {
             manager: unit.manager.clone(),
-            user: (!realm.is_system).then_some(realm.account.uid),
+            user: (!load_path.is_system).then_some(load_path.account.uid),
             name: unit.name.clone(),
             was_active: unit.activity().is_some_and(|state| state != "deactivating"),
         });
@@ -230,28 +235,28 @@ impl Migration {
 /// Why a unit has to be dealt with by hand, and how.
 fn obstacle(
     host: &Host,
-    realm: &Realm,
+    load_path: &LoadPath,
     unit: &Unit,
     home: &Path,
     traces: &[PathBuf],
 ) -> Option<(String, String)> {
     let disable = format!(
         "stop it with `{} disable --now {}`",
-        unit.manager.typed(),
+        unit.manager.command_prefix(),
         unit.name
     );
     let is_of_home = |theirs: &Path| same(&host.at(theirs), &host.at(home));
-    let homes: Vec<Option<&Path>> = unit.runners.iter().map(|r| r.home.as_deref()).collect();
-    if realm.is_system && host.own.uid != 0 {
+    let homes: Vec<Option<&Path>> = unit.calls.iter().map(|r| r.home.as_deref()).collect();
+    if load_path.is_system && host.own.uid != 0 {
         return Some((
             "the system's units are root's".to_owned(),
             "run this as root with `--system` and `--run-as`".to_owned(),
         ));
     }
     if unit.origin == Origin::Ours {
-        let user = match realm.is_system {
+        let user = match load_path.is_system {
             true => String::new(),
-            false => format!(" --user` as `{}", realm.account.name),
+            false => format!(" --user` as `{}", load_path.account.name),
         };
         return Some((
             "hermes-install itself put it there".to_owned(),
@@ -271,10 +276,10 @@ fn obstacle(
         ));
     }
     let strange = |path: &&PathBuf| {
-        let real = realm.real(path.parent().unwrap_or(path));
+        let real = load_path.real(path.parent().unwrap_or(path));
         let text = path.to_string_lossy();
-        let is_inside = realm.is_system || !is_movable(realm, path) || {
-            let home = realm.real(&realm.account.home);
+        let is_inside = load_path.is_system || !is_movable(load_path, path) || {
+            let home = load_path.real(&load_path.account.home);
             real.starts_with(home) || real.starts_with("/run/user")
         };
         real.starts_with("/nix") || text.contains("/generator") || !is_inside
@@ -288,13 +293,13 @@ fn obstacle(
             format!("take it away where it comes from, or {disable}"),
         ));
     }
-    let is_foreign = !realm.is_system && realm.manager != Manager::User;
-    if is_foreign && traces.iter().any(|path| !is_movable(realm, path)) {
+    let is_foreign = !load_path.is_system && load_path.manager != Manager::User;
+    if is_foreign && traces.iter().any(|path| !is_movable(load_path, path)) {
         return Some((
             "a package brings it for every user".to_owned(),
             format!(
                 "as `{}`: `systemctl --user mask --now {}`",
-                realm.account.name, unit.name
+                load_path.account.name, unit.name
             ),
         ));
     }
@@ -302,12 +307,12 @@ fn obstacle(
 }
 
 /// Whether a path is an admin's or a user's to move, and not a package's.
-fn is_movable(realm: &Realm, path: &Path) -> bool {
-    if realm.is_system {
+fn is_movable(load_path: &LoadPath, path: &Path) -> bool {
+    if load_path.is_system {
         return path.starts_with("/etc/systemd") || path.starts_with("/run/systemd");
     }
-    path.starts_with(&realm.account.home)
-        || path.starts_with(format!("/run/user/{}", realm.account.uid))
+    path.starts_with(&load_path.account.home)
+        || path.starts_with(format!("/run/user/{}", load_path.account.uid))
 }
 
 fn relative(path: &Path) -> String {

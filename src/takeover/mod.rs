@@ -1,6 +1,6 @@
-//! TODO takeover.
+//! Other owners of a profile, and how a gateway passes from them to an installed unit.
 
-pub mod detect;
-pub mod handover;
-pub mod migrate;
-pub mod other_owner;
+pub(crate) mod detect;
+pub(crate) mod handover;
+pub(crate) mod migrate;
+pub(crate) mod other_owner;

@@ -4,31 +4,32 @@ use std::path::Path;
 
 use anyhow::Result;
 
-use crate::gateway;
+use crate::gateway::owner::{GATEWAY_LOCK, owner};
 use crate::host::Host;
-use crate::launcher::exec::{self, name};
+use crate::host::process_text::name;
+use crate::host::process_text::stop_command;
 use crate::layout::Scope;
 use crate::profile::ProfileName;
-use crate::units::inventory::Census;
+use crate::units::inventory::Inventory;
 use crate::units::unit::Unit;
 
 /// Somebody else's hold on a profile.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
-pub struct Claim {
+pub(crate) struct OtherOwner {
     /// Who it is, as the start of a sentence.
-    pub who: String,
+    pub(crate) who: String,
     /// The command that resolves it.
-    pub way_out: String,
+    pub(crate) way_out: String,
 }
 
 /// Every claim on this profile home but that of the unit we are about to install.
-pub fn claims(
+pub(crate) fn claims(
     host: &Host,
-    census: &Census,
+    inventory: &Inventory,
     profile: &ProfileName,
     home: &Path,
-) -> Result<Vec<Claim>> {
-    let mut claims = unit_claims(host, census, profile, home);
+) -> Result<Vec<OtherOwner>> {
+    let mut claims = owning_units(host, inventory, profile, home);
     if host.is_live() {
         claims.extend(process_claim(host, profile, home)?);
     }
@@ -36,37 +37,46 @@ pub fn claims(
 }
 
 /// The claims of units: those that run, and those that something would start.
-pub fn unit_claims(host: &Host, census: &Census, profile: &ProfileName, home: &Path) -> Vec<Claim> {
+pub(crate) fn owning_units(
+    host: &Host,
+    inventory: &Inventory,
+    profile: &ProfileName,
+    home: &Path,
+) -> Vec<OtherOwner> {
     let is_own = |unit: &Unit| unit.manager == host.manager() && unit.name == profile.unit();
-    census
+    inventory
         .units_of(host, home)
         .filter(|unit| !is_own(unit))
         .filter_map(|unit| {
             let how = unit.how()?;
-            Some(Claim {
+            Some(OtherOwner {
                 who: format!(
                     "{} ({how}) runs the gateway of `{}`",
                     unit.title(),
                     home.display()
                 ),
-                way_out: format!("{} disable --now {}", unit.manager.typed(), unit.name),
+                way_out: format!(
+                    "{} disable --now {}",
+                    unit.manager.command_prefix(),
+                    unit.name
+                ),
             })
         })
         .collect()
 }
 
-fn process_claim(host: &Host, profile: &ProfileName, home: &Path) -> Result<Option<Claim>> {
+fn process_claim(host: &Host, profile: &ProfileName, home: &Path) -> Result<Option<OtherOwner>> {
     if !home.exists() {
         return Ok(None);
     }
-    let Some(owner) = gateway::owner(home)? else {
+    let Some(owner) = owner(home)? else {
         return Ok(None);
     };
     let Some(process) = owner.process else {
-        return Ok(Some(Claim {
+        return Ok(Some(OtherOwner {
             who: format!(
                 "a process that cannot be seen from here holds `{}`",
-                home.join(gateway::LOCK).display()
+                home.join(GATEWAY_LOCK).display()
             ),
             way_out: "find it with `fuser -v` on that file, in containers too, and stop it"
                 .to_owned(),
@@ -79,8 +89,8 @@ fn process_claim(host: &Host, profile: &ProfileName, home: &Path) -> Result<Opti
         };
         unit.name == profile.unit() && unit.user == manager
     });
-    Ok((!is_own).then(|| Claim {
+    Ok((!is_own).then(|| OtherOwner {
         who: format!("{} {}", name(&process), owner.how),
-        way_out: exec::stop_command(&process),
+        way_out: stop_command(&process),
     }))
 }

@@ -4,34 +4,34 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use crate::gateway::Command;
+use crate::gateway::command_line::Command;
 use crate::units::unit_file::words;
 
 /// What a command line runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Runner {
+pub(crate) struct GatewayCall {
     /// The profile home, as the unit's processes see it; `None` when the line does not say.
-    pub home: Option<PathBuf>,
+    pub(crate) home: Option<PathBuf>,
     /// The profile that the line names.
-    pub profile: Option<String>,
+    pub(crate) profile: Option<String>,
     /// Whether it takes the place of a running gateway.
-    pub replaces: bool,
+    pub(crate) replaces: bool,
     /// Whether it means whichever profile is active (`hermes profile use`) when it starts.
-    pub follows_active: bool,
+    pub(crate) follows_active: bool,
     /// Whether it goes through our launcher.
-    pub is_launcher: bool,
+    pub(crate) is_launcher: bool,
 }
 
 /// What the command line runs in.
-pub struct Context<'a> {
+pub(crate) struct Context<'a> {
     /// Its environment, as far as the unit says.
-    pub environment: BTreeMap<String, String>,
+    pub(crate) environment: BTreeMap<String, String>,
     /// The home directory of the account that it runs as.
-    pub user_home: PathBuf,
+    pub(crate) user_home: PathBuf,
     /// The text of a script; `None` when there is none at that path.
-    pub script: &'a dyn Fn(&Path) -> Option<String>,
+    pub(crate) script: &'a dyn Fn(&Path) -> Option<String>,
     /// The active profile under a hermes root.
-    pub active: &'a dyn Fn(&Path) -> Option<String>,
+    pub(crate) active: &'a dyn Fn(&Path) -> Option<String>,
 }
 
 /// Programs whose gateway has another file system than we see, or another account than the unit names.
@@ -56,7 +56,7 @@ const DEPTH: usize = 4;
 const MOST: usize = 500;
 
 /// The gateway that a command line runs, if any.
-pub fn find(argv: &[String], context: &Context) -> Option<Runner> {
+pub(crate) fn find(argv: &[String], context: &Context) -> Option<GatewayCall> {
     let mut search = Search {
         context,
         environment: context.environment.clone(),
@@ -70,7 +70,7 @@ pub fn find(argv: &[String], context: &Context) -> Option<Runner> {
     search.command(&argv, DEPTH).or_else(|| {
         // It runs a gateway in a way that is not understood.
         let line = argv.join(" ");
-        (line.contains("hermes") && line.contains("gateway run")).then(|| Runner {
+        (line.contains("hermes") && line.contains("gateway run")).then(|| GatewayCall {
             home: None,
             profile: None,
             replaces: line.contains("--replace"),
@@ -87,31 +87,31 @@ struct Search<'a> {
 }
 
 impl Search<'_> {
-    fn command(&mut self, argv: &[String], depth: usize) -> Option<Runner> {
+    fn command(&mut self, argv: &[String], depth: usize) -> Option<GatewayCall> {
         let program = base(argv.first()?);
-        if let Some(runner) = self.launcher(argv) {
-            return Some(runner);
+        if let Some(call) = self.launcher(argv) {
+            return Some(call);
         }
         self.is_elsewhere |= ELSEWHERE.contains(&program);
         if let Some(command) = Command::parse(argv) {
-            return Some(self.runner(&command));
+            return Some(self.call(&command));
         }
         if depth == 0 {
             return None;
         }
         for (at, word) in argv.iter().enumerate() {
             if at > 0 && word.contains(char::is_whitespace) {
-                if let Some(runner) = self.shell(word, depth - 1) {
-                    return Some(runner);
+                if let Some(call) = self.shell(word, depth - 1) {
+                    return Some(call);
                 }
             } else if let Some((name, value)) = assignment(word) {
                 self.environment.insert(name.to_owned(), value.to_owned());
             } else if at > 0 {
-                if let Some(runner) = self.launcher(&argv[at..]) {
-                    return Some(runner);
+                if let Some(call) = self.launcher(&argv[at..]) {
+                    return Some(call);
                 }
                 if let Some(command) = Command::parse(&argv[at..]) {
-                    return Some(self.runner(&command));
+                    return Some(self.call(&command));
                 }
             }
         }
@@ -128,7 +128,7 @@ impl Search<'_> {
     }
 
     /// The commands of a shell's text, one after the other, read without any of a shell's finer points.
-    fn shell(&mut self, text: &str, depth: usize) -> Option<Runner> {
+    fn shell(&mut self, text: &str, depth: usize) -> Option<GatewayCall> {
         let text = text.replace("\\\n", " ");
         let lines = text.lines().filter(|l| !l.trim_start().starts_with('#'));
         for line in lines.take(MOST) {
@@ -138,8 +138,8 @@ impl Search<'_> {
                     .take(MOST)
                     .map(|w| variables(w, &self.environment))
                     .collect();
-                if let Some(runner) = self.command(&argv, depth) {
-                    return Some(runner);
+                if let Some(call) = self.command(&argv, depth) {
+                    return Some(call);
                 }
             }
         }
@@ -147,7 +147,7 @@ impl Search<'_> {
     }
 
     /// A unit of ours in any scope, or one that goes through our launcher.
-    fn launcher(&self, argv: &[String]) -> Option<Runner> {
+    fn launcher(&self, argv: &[String]) -> Option<GatewayCall> {
         if base(argv.first()?) != "hermes-install" || argv.get(1).is_none_or(|w| w != "exec") {
             return None;
         }
@@ -168,7 +168,7 @@ impl Search<'_> {
         let told = option(["--home", "--home"]).map(Path::new);
         let root = told.or_else(|| self.environment.get("HERMES_HOME").map(Path::new));
         let home = command.home(root, &self.context.user_home, |_| None);
-        Some(Runner {
+        Some(GatewayCall {
             home: (!self.is_elsewhere).then_some(home),
             profile: command.profile,
             replaces: false,
@@ -177,7 +177,7 @@ impl Search<'_> {
         })
     }
 
-    fn runner(&self, command: &Command) -> Runner {
+    fn call(&self, command: &Command) -> GatewayCall {
         let told = self.environment.get("HERMES_HOME").map(Path::new);
         let user_home = match self.environment.get("HOME") {
             Some(home) => Path::new(home),
@@ -186,7 +186,7 @@ impl Search<'_> {
         let home = command.home(told, user_home, self.context.active);
         // In a container or under another account only a named home could be meant, and that may be another there.
         let is_known = !self.is_elsewhere && home.is_absolute();
-        Runner {
+        GatewayCall {
             home: is_known.then_some(home),
             profile: command.profile.clone(),
             replaces: command.replaces,
@@ -243,7 +243,7 @@ mod tests {
     use super::*;
     use crate::units::unit_file::command;
 
-    fn run(line: &str) -> Option<Runner> {
+    fn run(line: &str) -> Option<GatewayCall> {
         find(
             &command(line),
             &Context {
@@ -299,8 +299,8 @@ mod tests {
                 "/srv/x/profiles/coder",
             ),
         ] {
-            let runner = run(line).unwrap_or_else(|| panic!("{line}"));
-            assert_eq!(runner.home.as_deref(), Some(Path::new(home)), "{line}");
+            let call = run(line).unwrap_or_else(|| panic!("{line}"));
+            assert_eq!(call.home.as_deref(), Some(Path::new(home)), "{line}");
         }
     }
 

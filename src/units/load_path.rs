@@ -17,33 +17,33 @@ const MOST: u64 = 4 << 20;
 
 /// A manager and its unit directories, the strongest first (systemd.unit(5), UNIT FILE LOAD PATH).
 #[derive(Debug)]
-pub struct Realm {
+pub(crate) struct LoadPath {
     /// How to ask it.
-    pub manager: Manager,
+    pub(crate) manager: Manager,
     /// The account that it runs as: root for the system's.
-    pub account: Account,
+    pub(crate) account: Account,
     /// Whether it is the system's.
-    pub is_system: bool,
+    pub(crate) is_system: bool,
     /// Whether it runs and can be asked.
-    pub is_up: bool,
+    pub(crate) is_up: bool,
     directories: Vec<PathBuf>,
     /// Where its paths are found: `/` or an image.
-    pub root: PathBuf,
+    pub(crate) root: PathBuf,
 }
 
 /// A unit's files.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Files {
+pub(crate) struct Files {
     /// The unit file; `None` when there are only drop-ins.
-    pub fragment: Option<PathBuf>,
+    pub(crate) fragment: Option<PathBuf>,
     /// Its drop-ins in the order in which they apply.
-    pub drop_ins: Vec<PathBuf>,
+    pub(crate) drop_ins: Vec<PathBuf>,
 }
 
 /// The managers of a host: the system's, and of every account for root, of our own for anybody else.
-pub fn realms(host: &Host) -> Vec<Realm> {
+pub(crate) fn load_paths(host: &Host) -> Vec<LoadPath> {
     let paths = |list: &[&str]| list.iter().map(PathBuf::from).collect::<Vec<_>>();
-    let mut realms = vec![Realm {
+    let mut load_paths = vec![LoadPath {
         directories: paths(&[
             "/etc/systemd/system.control",
             "/run/systemd/system.control",
@@ -98,7 +98,7 @@ pub fn realms(host: &Host) -> Vec<Realm> {
         } else {
             Manager::UserOf(account.name.clone())
         };
-        realms.push(Realm {
+        load_paths.push(LoadPath {
             directories,
             manager,
             account,
@@ -107,24 +107,24 @@ pub fn realms(host: &Host) -> Vec<Realm> {
             root: host.root.clone(),
         });
     }
-    realms
+    load_paths
 }
 
-/// What the directories of a realm hold, by one look at each.
+/// What the directories of a load_path hold, by one look at each.
 #[derive(Debug, Default)]
-pub struct Listing {
+pub(crate) struct UnitFiles {
     /// Unit files by name, from the strongest directory.
     fragments: BTreeMap<String, PathBuf>,
     /// Drop-ins by unit name, then by file name.
     drop_ins: BTreeMap<String, BTreeMap<String, PathBuf>>,
     /// Units that something pulls in at some time: a target's wants, or a timer, path or socket that is itself wanted.
-    pub wanted: BTreeSet<String>,
+    pub(crate) wanted: BTreeSet<String>,
 }
 
-impl Realm {
+impl LoadPath {
     /// Look into the directories.
-    pub fn list(&self) -> Listing {
-        let mut found = Listing::default();
+    pub(crate) fn list(&self) -> UnitFiles {
+        let mut found = UnitFiles::default();
         for directory in &self.directories {
             for name in entries(&self.root, directory) {
                 let path = directory.join(&name);
@@ -162,7 +162,7 @@ impl Realm {
 
     /// Everything that makes up a unit of this name, the strongest first: its file, its drop-ins, links to it in what
     /// others want, and links by another name.
-    pub fn traces(&self, unit: &str) -> Vec<PathBuf> {
+    pub(crate) fn traces(&self, unit: &str) -> Vec<PathBuf> {
         let mut found = Vec::new();
         for directory in &self.directories {
             for name in entries(&self.root, directory) {
@@ -192,12 +192,12 @@ impl Realm {
     }
 
     /// A file's text, as far as it is one.
-    pub fn text(&self, path: &Path) -> Option<String> {
+    pub(crate) fn text(&self, path: &Path) -> Option<String> {
         text(&self.root, path)
     }
 
     /// Where a path leads when its links are followed, relative to the root.
-    pub fn real(&self, path: &Path) -> PathBuf {
+    pub(crate) fn real(&self, path: &Path) -> PathBuf {
         let relative = path.to_str().unwrap_or_default();
         match rootfs::directory(&self.root, relative) {
             Ok(real) => Path::new("/").join(real.strip_prefix(&self.root).unwrap_or(&real)),
@@ -206,9 +206,9 @@ impl Realm {
     }
 }
 
-impl Listing {
+impl UnitFiles {
     /// Names of services that have a file, a drop-in or something that wants them; no templates.
-    pub fn units(&self) -> BTreeSet<&String> {
+    pub(crate) fn units(&self) -> BTreeSet<&String> {
         let all = self.fragments.keys().chain(self.drop_ins.keys());
         all.chain(&self.wanted)
             .filter(|name| name.ends_with(".service") && !name.contains("@."))
@@ -216,7 +216,7 @@ impl Listing {
     }
 
     /// The files of a unit: its own or its template's, and the drop-ins of both. One of a name counts once.
-    pub fn files(&self, unit: &str) -> Files {
+    pub(crate) fn files(&self, unit: &str) -> Files {
         let template = template_of(unit);
         let names = || [Some(unit), template.as_deref()].into_iter().flatten();
         let mut drop_ins: BTreeMap<&String, &PathBuf> = BTreeMap::new();
@@ -231,7 +231,7 @@ impl Listing {
 }
 
 /// Where this program finds a path of a root, links followed as the root sees them; `None` when they lead in circles.
-pub fn place(root: &Path, path: &Path) -> Option<PathBuf> {
+pub(crate) fn place(root: &Path, path: &Path) -> Option<PathBuf> {
     match root == Path::new("/") {
         true => Some(path.to_owned()),
         false => rootfs::directory(root, path.to_str()?).ok(),
@@ -250,7 +250,7 @@ fn entries(root: &Path, directory: &Path) -> Vec<String> {
 }
 
 /// The text of a regular file of a root.
-pub fn text(root: &Path, path: &Path) -> Option<String> {
+pub(crate) fn text(root: &Path, path: &Path) -> Option<String> {
     let place = place(root, path)?;
     // Opening a pipe would wait for its writer.
     if !fs::metadata(&place).ok()?.is_file() {
@@ -263,15 +263,8 @@ pub fn text(root: &Path, path: &Path) -> Option<String> {
     Some(text.unwrap_or_else(|e| String::from_utf8_lossy(e.as_bytes()).into_owned()))
 }
 
-/// The active profile of a hermes root, where its file can hold a name.
-pub fn active_profile(root: &Path, hermes_root: &Path) -> Option<String> {
-    let name = text(root, &hermes_root.join("active_profile"))?;
-    let name = name.trim().to_lowercase();
-    (!name.is_empty() && name.len() <= 64).then_some(name)
-}
-
 /// The text of a file that the kernel hands to an interpreter.
-pub fn script(root: &Path, path: &Path) -> Option<String> {
+pub(crate) fn script(root: &Path, path: &Path) -> Option<String> {
     let place = place(root, path)?;
     let mut start = [0; 2];
     if !fs::metadata(&place).ok()?.is_file() {

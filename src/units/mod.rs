@@ -1,7 +1,7 @@
-//! TODO units.
+//! Units as their managers load them: load paths, unit files, what an `ExecStart=` runs, all units of a host.
 
-pub mod exec_line;
-pub mod inventory;
-pub mod load_path;
-pub mod unit;
-pub mod unit_file;
+pub(crate) mod exec_line;
+pub(crate) mod inventory;
+pub(crate) mod load_path;
+pub(crate) mod unit;
+pub(crate) mod unit_file;

@@ -4,17 +4,18 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use crate::gateway::config::active_profile;
 use crate::host::Host;
 use crate::host::account::Account;
 use crate::host::systemctl::{Manager, Properties};
-use crate::units::exec_line::{Context, Runner, find};
-use crate::units::load_path::{Files, Listing, Realm, active_profile, script, text};
+use crate::units::exec_line::{Context, GatewayCall, find};
+use crate::units::load_path::{Files, LoadPath, UnitFiles, script, text};
 use crate::units::unit_file::{Directives, Specifiers, command, words};
 
 /// Who wrote a unit, by its name and what it runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Origin {
+pub(crate) enum Origin {
     /// An instance of our template.
     Ours,
     /// hermes itself: `hermes gateway install`.
@@ -25,37 +26,37 @@ pub enum Origin {
 
 /// One unit of one manager.
 #[derive(Debug, Clone)]
-pub struct Unit {
+pub(crate) struct Unit {
     /// Its manager.
-    pub manager: Manager,
+    pub(crate) manager: Manager,
     /// The account that the manager runs as.
-    pub manager_account: Account,
+    pub(crate) manager_account: Account,
     /// Its name.
-    pub name: String,
+    pub(crate) name: String,
     /// Who wrote it.
-    pub origin: Origin,
+    pub(crate) origin: Origin,
     /// Its files.
-    pub files: Files,
+    pub(crate) files: Files,
     /// What they say.
-    pub directives: Directives,
+    pub(crate) directives: Directives,
     /// The account that it runs as; `None` when there is no such account.
-    pub account: Option<Account>,
+    pub(crate) account: Option<Account>,
     /// The gateways that it runs, or will after its manager has read changed files.
-    pub runners: Vec<Runner>,
+    pub(crate) calls: Vec<GatewayCall>,
     /// Whether something starts it: a link in a target's wants, or a timer.
-    pub is_wanted: bool,
+    pub(crate) is_wanted: bool,
     /// Whether it is masked.
-    pub is_masked: bool,
+    pub(crate) is_masked: bool,
     /// What its manager says of it; `None` when the manager was not asked.
-    pub loaded: Option<Properties>,
+    pub(crate) loaded: Option<Properties>,
 }
 
 impl Unit {
-    /// Read a unit of a realm; `state` is what its manager says of it.
-    pub fn read(
+    /// Read a unit of a load_path; `state` is what its manager says of it.
+    pub(crate) fn read(
         host: &Host,
-        realm: &Realm,
-        listing: &Listing,
+        load_path: &LoadPath,
+        listing: &UnitFiles,
         name: &str,
         state: Option<&Properties>,
     ) -> Self {
@@ -64,38 +65,38 @@ impl Unit {
             .unwrap_or_else(|| listing.files(name));
         let mut directives = Directives::default();
         for path in files.fragment.iter().chain(&files.drop_ins) {
-            directives.read(path, &realm.text(path).unwrap_or_default());
+            directives.read(path, &load_path.text(path).unwrap_or_default());
         }
         let fragment = files.fragment.as_deref();
         let is_masked = state.is_some_and(|s| s.get("LoadState").is_some_and(|l| l == "masked"))
-            || fragment.is_some_and(|f| realm.real(f) == Path::new("/dev/null"));
+            || fragment.is_some_and(|f| load_path.real(f) == Path::new("/dev/null"));
         let mut unit = Self {
-            manager: realm.manager.clone(),
-            manager_account: realm.account.clone(),
+            manager: load_path.manager.clone(),
+            manager_account: load_path.account.clone(),
             name: name.to_owned(),
             origin: Origin::Other,
             files,
             account: None,
-            runners: Vec::new(),
+            calls: Vec::new(),
             is_wanted: listing.wanted.contains(name),
             is_masked,
             loaded: state.cloned(),
             directives,
         };
-        unit.account = match realm.is_system {
+        unit.account = match load_path.is_system {
             true => {
                 let user = unit.directives.value("Service", "User").unwrap_or("root");
                 find_account(host, &unit.expand(user))
             }
-            false => Some(realm.account.clone()),
+            false => Some(load_path.account.clone()),
         };
         if !is_masked {
-            unit.runners = unit.runners_of_files(host);
+            unit.calls = unit.calls_of_files(host);
             // What runs now may be another text than the files hold.
             if unit.is_stale() {
-                for runner in unit.runners_as_loaded(host) {
-                    if !unit.runners.contains(&runner) {
-                        unit.runners.push(runner);
+                for call in unit.calls_as_loaded(host) {
+                    if !unit.calls.contains(&call) {
+                        unit.calls.push(call);
                     }
                 }
             }
@@ -104,7 +105,7 @@ impl Unit {
         unit
     }
 
-    fn runners_of_files(&self, host: &Host) -> Vec<Runner> {
+    fn calls_of_files(&self, host: &Host) -> Vec<GatewayCall> {
         let mut environment: BTreeMap<String, String> = self
             .directives
             .environment(|v| self.expand(v))
@@ -134,7 +135,7 @@ impl Unit {
         self.find_runners(host, lines, &environment)
     }
 
-    fn runners_as_loaded(&self, host: &Host) -> Vec<Runner> {
+    fn calls_as_loaded(&self, host: &Host) -> Vec<GatewayCall> {
         let get = |key: &str| self.property(key).unwrap_or_default();
         let environment = words(get("Environment"))
             .iter()
@@ -153,7 +154,7 @@ impl Unit {
         host: &Host,
         lines: impl Iterator<Item = Vec<String>>,
         environment: &BTreeMap<String, String>,
-    ) -> Vec<Runner> {
+    ) -> Vec<GatewayCall> {
         // An account that does not exist, or is made for each run, has no home of its own.
         let home = self.account.as_ref().map(|a| a.home.clone());
         let context = Context {
@@ -166,7 +167,7 @@ impl Unit {
     }
 
     /// A value of this unit with its specifiers expanded.
-    pub fn expand(&self, text: &str) -> String {
+    pub(crate) fn expand(&self, text: &str) -> String {
         let account = &self.manager_account;
         Specifiers {
             unit: &self.name,
@@ -177,40 +178,40 @@ impl Unit {
     }
 
     /// The home of its first gateway, if it says which.
-    pub fn home(&self) -> Option<&Path> {
-        self.runners.iter().find_map(|r| r.home.as_deref())
+    pub(crate) fn home(&self) -> Option<&Path> {
+        self.calls.iter().find_map(|r| r.home.as_deref())
     }
 
     /// Whether a user manager runs it.
-    pub fn is_user(&self) -> bool {
+    pub(crate) fn is_user(&self) -> bool {
         self.manager != Manager::System
     }
 
     /// What its manager says, where it was asked and said something.
-    pub fn property(&self, name: &str) -> Option<&str> {
+    pub(crate) fn property(&self, name: &str) -> Option<&str> {
         let value = self.loaded.as_ref()?.get(name)?;
         (!value.is_empty()).then_some(value.as_str())
     }
 
     /// Whether its manager works with an older text than the files hold.
-    pub fn is_stale(&self) -> bool {
+    pub(crate) fn is_stale(&self) -> bool {
         self.property("NeedDaemonReload") == Some("yes")
     }
 
     /// `active`, `activating`, … when it runs now or is about to.
-    pub fn activity(&self) -> Option<&str> {
+    pub(crate) fn activity(&self) -> Option<&str> {
         self.property("ActiveState")
             .filter(|s| matches!(*s, "active" | "activating" | "reloading" | "deactivating"))
     }
 
     /// How it runs or would run its gateway, as a word; `None` when nothing starts it.
-    pub fn how(&self) -> Option<&str> {
+    pub(crate) fn how(&self) -> Option<&str> {
         self.activity()
             .or((self.is_wanted && !self.is_masked).then_some("enabled"))
     }
 
     /// What it is, as the start of a sentence.
-    pub fn title(&self) -> String {
+    pub(crate) fn title(&self) -> String {
         match self.is_user() {
             false => format!("system unit `{}`", self.name),
             true => format!(
@@ -221,7 +222,7 @@ impl Unit {
     }
 
     /// Whether its name is one of a gateway's, whatever it runs.
-    pub fn is_named_so(&self) -> bool {
+    pub(crate) fn is_named_so(&self) -> bool {
         self.name.starts_with("hermes-gateway") || matches!(&*self.name, "hermes.service")
     }
 

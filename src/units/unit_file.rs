@@ -10,17 +10,17 @@ use serde::Serialize;
 
 /// One assignment.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Directive {
+pub(crate) struct Directive {
     /// The section it stands in, without brackets.
-    pub section: String,
+    pub(crate) section: String,
     /// Its name.
-    pub key: String,
+    pub(crate) key: String,
     /// Its value, continued lines joined.
-    pub value: String,
+    pub(crate) value: String,
     /// The file it stands in.
-    pub file: PathBuf,
+    pub(crate) file: PathBuf,
     /// The line it begins on, from 1.
-    pub line: usize,
+    pub(crate) line: usize,
 }
 
 /// How much of a value is kept, in bytes. systemd takes 1 MiB; nobody writes a gateway's unit like that.
@@ -28,11 +28,11 @@ const LONGEST: usize = 1 << 14;
 
 /// A unit's directives, those of its drop-ins behind its own.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Directives(Vec<Directive>);
+pub(crate) struct Directives(Vec<Directive>);
 
 impl Directives {
     /// Add what a file says.
-    pub fn read(&mut self, file: &Path, text: &str) {
+    pub(crate) fn read(&mut self, file: &Path, text: &str) {
         let mut section = String::new();
         let mut lines = text.lines().enumerate();
         while let Some((at, line)) = lines.next() {
@@ -67,12 +67,12 @@ impl Directives {
     }
 
     /// All of them as written.
-    pub fn iter(&self) -> impl Iterator<Item = &Directive> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Directive> {
         self.0.iter()
     }
 
     /// The assignments of a list that are in force.
-    pub fn list(&self, section: &str, key: &str) -> Vec<&Directive> {
+    pub(crate) fn list(&self, section: &str, key: &str) -> Vec<&Directive> {
         let all = self
             .0
             .iter()
@@ -89,17 +89,17 @@ impl Directives {
     }
 
     /// The assignment that is in force.
-    pub fn last(&self, section: &str, key: &str) -> Option<&Directive> {
+    pub(crate) fn last(&self, section: &str, key: &str) -> Option<&Directive> {
         self.list(section, key).pop()
     }
 
     /// The value that is in force.
-    pub fn value(&self, section: &str, key: &str) -> Option<&str> {
+    pub(crate) fn value(&self, section: &str, key: &str) -> Option<&str> {
         self.last(section, key).map(|d| d.value.as_str())
     }
 
     /// The variables of `Environment=`, specifiers expanded, each with where it was set.
-    pub fn environment(
+    pub(crate) fn environment(
         &self,
         expand: impl Fn(&str) -> String,
     ) -> BTreeMap<String, (String, &Directive)> {
@@ -128,7 +128,7 @@ fn is_comment(line: &str) -> bool {
 }
 
 /// The words of a value: split at white space, quotes and backslashes read (systemd.syntax(7), QUOTING).
-pub fn words(text: &str) -> Vec<String> {
+pub(crate) fn words(text: &str) -> Vec<String> {
     let mut words = Vec::new();
     let mut word: Option<String> = None;
     let mut quote = None;
@@ -150,24 +150,24 @@ pub fn words(text: &str) -> Vec<String> {
 }
 
 /// The words of an Exec line, without the prefixes of its program (systemd.service(5), COMMAND LINES).
-pub fn command(line: &str) -> Vec<String> {
+pub(crate) fn command(line: &str) -> Vec<String> {
     words(line.trim_start_matches(['@', '-', ':', '+', '!', '|']))
 }
 
 /// What specifiers mean in a unit (systemd.unit(5), SPECIFIERS).
 #[derive(Debug, Clone, Copy)]
-pub struct Specifiers<'a> {
+pub(crate) struct Specifiers<'a> {
     /// The unit's name, with its type.
-    pub unit: &'a str,
+    pub(crate) unit: &'a str,
     /// Name, ID and home directory of the account that the manager runs as, whatever `User=` says.
-    pub account: (&'a str, u32, &'a Path),
+    pub(crate) account: (&'a str, u32, &'a Path),
     /// Whether it is a user manager.
-    pub is_user: bool,
+    pub(crate) is_user: bool,
 }
 
 impl Specifiers<'_> {
     /// The value with its specifiers expanded; those that no path of a gateway can hold stay as they are.
-    pub fn expand(&self, text: &str) -> String {
+    pub(crate) fn expand(&self, text: &str) -> String {
         if !text.contains('%') {
             return text.to_owned();
         }
@@ -222,7 +222,7 @@ impl Specifiers<'_> {
 }
 
 /// A time span in seconds (systemd.time(7)); `None` when it is none. `infinity` and `0` of a timeout mean no end.
-pub fn seconds(text: &str) -> Option<f64> {
+pub(crate) fn seconds(text: &str) -> Option<f64> {
     if text.trim() == "infinity" {
         return Some(f64::INFINITY);
     }
@@ -257,7 +257,7 @@ pub fn seconds(text: &str) -> Option<f64> {
 }
 
 /// The template that an instance is made from.
-pub fn template_of(unit: &str) -> Option<String> {
+pub(crate) fn template_of(unit: &str) -> Option<String> {
     unit.split_once('@')
         .map(|(prefix, _)| format!("{prefix}@.service"))
 }

@@ -21,7 +21,7 @@ use crate::units::unit_file::Directive;
 /// How bad it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Severity {
+pub(crate) enum Severity {
     /// It loses data, kills gateways or keeps one from running.
     Error,
     /// It will, one day or under other circumstances.
@@ -32,7 +32,7 @@ pub enum Severity {
 
 impl Severity {
     /// As it is printed.
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Error => "error",
             Self::Warning => "warning",
@@ -42,23 +42,23 @@ impl Severity {
 }
 
 /// A rule.
-pub struct Rule {
+pub(crate) struct Rule {
     /// Its name, for ever.
-    pub id: &'static str,
+    pub(crate) id: &'static str,
     /// The severity of its findings, where a finding has no lower one.
-    pub severity: Severity,
+    pub(crate) severity: Severity,
     /// What it finds, and why that is bad.
-    pub about: &'static str,
+    pub(crate) about: &'static str,
     /// What mends it, in general.
-    pub fix: &'static str,
+    pub(crate) fix: &'static str,
     /// What backs it: an issue of hermes-agent, a man page, a version that was seen to do it.
-    pub source: &'static str,
+    pub(crate) source: &'static str,
     /// The rule itself.
     check: fn(&Facts, &mut Findings),
 }
 
 /// All rules, in the order in which they are listed.
-pub fn rules() -> impl Iterator<Item = &'static Rule> {
+pub(crate) fn rules() -> impl Iterator<Item = &'static Rule> {
     [
         owners::RULES,
         restart::RULES,
@@ -73,55 +73,55 @@ pub fn rules() -> impl Iterator<Item = &'static Rule> {
 
 /// One thing that is wrong.
 #[derive(Debug, Clone, Serialize)]
-pub struct Finding {
+pub(crate) struct Finding {
     /// The rule's id.
-    pub rule: &'static str,
+    pub(crate) rule: &'static str,
     /// How bad this one is.
-    pub severity: Severity,
+    pub(crate) severity: Severity,
     /// What was found, as a sentence.
-    pub what: String,
+    pub(crate) what: String,
     /// The unit it is about.
-    pub unit: Option<String>,
+    pub(crate) unit: Option<String>,
     /// The profile home it is about.
-    pub home: Option<PathBuf>,
+    pub(crate) home: Option<PathBuf>,
     /// The directive that causes it.
-    pub place: Option<Place>,
+    pub(crate) place: Option<Place>,
     /// The command that mends it.
-    pub way_out: String,
+    pub(crate) way_out: String,
     /// What `doctor --fix` does about it; `None` leaves it to a person.
-    pub remedy: Option<Remedy>,
+    pub(crate) remedy: Option<Remedy>,
 }
 
 /// Where a directive stands.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Place {
+pub(crate) struct Place {
     /// The file.
-    pub file: PathBuf,
+    pub(crate) file: PathBuf,
     /// Its line, from 1; 0 is the file as a whole.
-    pub line: usize,
+    pub(crate) line: usize,
     /// The directive; a secret's value is left out.
-    pub directive: String,
+    pub(crate) directive: String,
     /// Whether the file is a drop-in.
-    pub drop_in: bool,
+    pub(crate) drop_in: bool,
 }
 
 /// A unit by manager and name.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct UnitName {
+pub(crate) struct UnitName {
     /// How its manager is reached.
     #[serde(serialize_with = "as_typed")]
-    pub manager: Manager,
+    pub(crate) manager: Manager,
     /// Its name.
-    pub name: String,
+    pub(crate) name: String,
 }
 
 fn as_typed<S: serde::Serializer>(manager: &Manager, to: S) -> Result<S::Ok, S::Error> {
-    to.serialize_str(&manager.typed())
+    to.serialize_str(&manager.command_prefix())
 }
 
 impl UnitName {
-    /// The name of a unit of the census.
-    pub fn of(unit: &Unit) -> Self {
+    /// The name of a unit of the inventory.
+    pub(crate) fn of(unit: &Unit) -> Self {
         Self {
             manager: unit.manager.clone(),
             name: unit.name.clone(),
@@ -132,7 +132,7 @@ impl UnitName {
 /// A change that `doctor --fix` can make and check.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "do", rename_all = "kebab-case")]
-pub enum Remedy {
+pub(crate) enum Remedy {
     /// Stop units as planned and disable them, so that one owner is left.
     KeepOne {
         /// The one that stays.
@@ -181,14 +181,14 @@ pub enum Remedy {
 }
 
 /// Findings of one rule on their way.
-pub struct Findings {
+pub(crate) struct Findings {
     rule: &'static str,
     severity: Severity,
     list: Vec<Finding>,
 }
 
 impl Findings {
-    /// Report something; the rest is added to what this returns.
+    /// Output something; the rest is added to what this returns.
     fn add(&mut self, what: String, way_out: String) -> &mut Finding {
         let at = self.list.len();
         self.list.push(Finding {
@@ -279,7 +279,7 @@ fn shown(directive: &Directive) -> String {
 }
 
 /// Judge everything; the worst first, then in the order of the rules.
-pub fn check(facts: &Facts) -> Vec<Finding> {
+pub(crate) fn check(facts: &Facts) -> Vec<Finding> {
     let mut all = Vec::new();
     for rule in rules() {
         let mut findings = Findings {
@@ -297,26 +297,26 @@ pub fn check(facts: &Facts) -> Vec<Finding> {
 /// Units that run a gateway, with what is known of their host.
 fn gateways(facts: &Facts) -> impl Iterator<Item = (&Unit, &UnitFacts)> {
     facts
-        .census
+        .inventory
         .units
         .iter()
         .zip(&facts.units)
-        .filter(|(unit, _)| !unit.runners.is_empty())
+        .filter(|(unit, _)| !unit.calls.is_empty())
 }
 
 /// How a person changes a unit: its own drop-in.
 fn edit(unit: &Unit) -> String {
-    format!("{} edit {}", unit.manager.typed(), unit.name)
+    format!("{} edit {}", unit.manager.command_prefix(), unit.name)
 }
 
 /// The command that puts a safe unit in place of somebody else's.
 fn install(unit: &Unit) -> String {
-    let runner = unit.runners.first();
-    let named = runner.and_then(|r| r.home.as_deref()).and_then(|home| {
+    let call = unit.calls.first();
+    let named = call.and_then(|r| r.home.as_deref()).and_then(|home| {
         let parent = home.parent()?;
         (parent.file_name()? == "profiles").then(|| home.file_name()?.to_str())?
     });
-    let profile = runner
+    let profile = call
         .and_then(|r| r.profile.as_deref())
         .or(named)
         .unwrap_or("default");

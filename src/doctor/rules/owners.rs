@@ -6,8 +6,9 @@ use std::path::Path;
 use super::Severity::{Error, Note, Warning};
 use super::{Findings, Remedy, Rule, UnitName, edit, gateways, install};
 use crate::doctor::facts::Facts;
-use crate::gateway::Home;
-use crate::launcher::exec::{name, stop_command};
+use crate::gateway::command_line::Home;
+use crate::host::process_text::name;
+use crate::host::process_text::stop_command;
 use crate::units::unit::{Origin, Unit};
 
 pub(super) const RULES: &[Rule] = &[
@@ -92,7 +93,7 @@ fn preference(unit: &Unit) -> (u8, bool) {
 fn duplicates(facts: &Facts, findings: &mut Findings) {
     let mut of_home: BTreeMap<&Path, Vec<&Unit>> = BTreeMap::new();
     for (unit, _) in gateways(facts).filter(|(unit, _)| unit.how().is_some()) {
-        let homes = unit.runners.iter().filter_map(|r| r.home.as_deref());
+        let homes = unit.calls.iter().filter_map(|r| r.home.as_deref());
         let homes: BTreeSet<&Path> = homes.map(|home| facts.known_as(home)).collect();
         for home in homes {
             of_home.entry(home).or_default().push(unit);
@@ -117,7 +118,7 @@ fn duplicates(facts: &Facts, findings: &mut Findings) {
             let stop: Vec<UnitName> = others.iter().map(|u| UnitName::of(u)).collect();
             let way_out: Vec<String> = stop
                 .iter()
-                .map(|u| format!("{} disable --now {}", u.manager.typed(), u.name))
+                .map(|u| format!("{} disable --now {}", u.manager.command_prefix(), u.name))
                 .collect();
             let finding = findings.add(what, way_out.join(" && "));
             finding
@@ -134,7 +135,7 @@ fn duplicates(facts: &Facts, findings: &mut Findings) {
 
 /// A gateway of a home that units have, which runs in none of them.
 fn stray(facts: &Facts, home: &Path, units: &[&Unit], findings: &mut Findings) {
-    for gateway in &facts.census.gateways {
+    for gateway in &facts.inventory.gateways {
         let is_here =
             matches!(&gateway.home, Home::Known(theirs) if facts.known_as(theirs) == home);
         let unit = gateway
@@ -162,7 +163,7 @@ fn stray(facts: &Facts, home: &Path, units: &[&Unit], findings: &mut Findings) {
 
 fn follows_active(facts: &Facts, findings: &mut Findings) {
     for (unit, _) in gateways(facts) {
-        if !unit.runners.iter().any(|r| r.follows_active) {
+        if !unit.calls.iter().any(|r| r.follows_active) {
             continue;
         }
         let line = unit.directives.last("Service", "ExecStart");
@@ -200,7 +201,11 @@ fn multiplexed(facts: &Facts, findings: &mut Findings) {
                 "{} runs a profile that the gateway of its root serves already (`gateway.multiplex_profiles`)",
                 unit.title()
             );
-            let way_out = format!("{} disable --now {}", unit.manager.typed(), unit.name);
+            let way_out = format!(
+                "{} disable --now {}",
+                unit.manager.command_prefix(),
+                unit.name
+            );
             findings.add(what, way_out).unit(unit).at_unit(unit);
         }
     }
@@ -208,7 +213,7 @@ fn multiplexed(facts: &Facts, findings: &mut Findings) {
 
 fn unknown_home(facts: &Facts, findings: &mut Findings) {
     for (unit, _) in gateways(facts) {
-        if unit.runners.iter().any(|r| r.home.is_none()) {
+        if unit.calls.iter().any(|r| r.home.is_none()) {
             let what = format!(
                 "{} runs a gateway and does not say of which profile",
                 unit.title()
@@ -264,7 +269,7 @@ fn legacy_name(facts: &Facts, findings: &mut Findings) {
 }
 
 fn silent(facts: &Facts, findings: &mut Findings) {
-    for manager in &facts.census.silent {
+    for manager in &facts.inventory.silent {
         findings.add(
             format!("a manager did not answer: {manager}"),
             "loginctl list-users".to_owned(),

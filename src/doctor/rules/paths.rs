@@ -129,7 +129,7 @@ fn not_reachable(facts: &Facts, findings: &mut Findings) {
 
 fn account_gone(facts: &Facts, findings: &mut Findings) {
     for unit in facts
-        .census
+        .inventory
         .units
         .iter()
         .filter(|u| u.account.is_none() && !u.is_masked)

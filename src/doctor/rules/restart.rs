@@ -79,7 +79,7 @@ fn is_always(unit: &Unit) -> Option<&Directive> {
 }
 
 fn replaces(unit: &Unit) -> bool {
-    unit.runners.iter().any(|r| r.replaces)
+    unit.calls.iter().any(|r| r.replaces)
 }
 
 /// Whether a unit that fails at once would ever stop: 5 starts in 10 s is systemd's own limit.
@@ -292,7 +292,11 @@ fn start_limit(facts: &Facts, findings: &mut Findings) {
                 "{} was started too often and refuses to start",
                 unit.title()
             );
-            let way_out = format!("{} reset-failed {}", unit.manager.typed(), unit.name);
+            let way_out = format!(
+                "{} reset-failed {}",
+                unit.manager.command_prefix(),
+                unit.name
+            );
             let unit_name = UnitName::of(unit);
             findings
                 .add(what, way_out)

@@ -3,8 +3,9 @@
 use super::Severity::{Error, Note, Warning};
 use super::{Findings, Remedy, Rule, UnitName, gateways};
 use crate::doctor::facts::{Facts, HomeFacts, MARKER_LIFE, MARKERS};
-use crate::gateway::{LOCK, PID};
-use crate::launcher::exec::account_name;
+use crate::gateway::owner::{GATEWAY_LOCK, PID};
+use crate::host::account::account_name;
+use crate::launcher::lock::RECORD_LOCK;
 
 pub(super) const RULES: &[Rule] = &[
     Rule {
@@ -62,12 +63,12 @@ pub(super) const RULES: &[Rule] = &[
 ];
 
 fn not_reloaded(facts: &Facts, findings: &mut Findings) {
-    for unit in facts.census.units.iter().filter(|u| u.is_stale()) {
+    for unit in facts.inventory.units.iter().filter(|u| u.is_stale()) {
         let what = format!(
             "the files of {} changed and its manager has not read them",
             unit.title()
         );
-        let way_out = format!("{} daemon-reload", unit.manager.typed());
+        let way_out = format!("{} daemon-reload", unit.manager.command_prefix());
         findings
             .add(what, way_out)
             .unit(unit)
@@ -85,8 +86,8 @@ fn drifted(facts: &Facts, findings: &mut Findings) {
 }
 
 fn masked(facts: &Facts, findings: &mut Findings) {
-    for unit in facts.census.units.iter().filter(|u| u.is_masked) {
-        let way_out = format!("{} unmask {}", unit.manager.typed(), unit.name);
+    for unit in facts.inventory.units.iter().filter(|u| u.is_masked) {
+        let way_out = format!("{} unmask {}", unit.manager.command_prefix(), unit.name);
         findings
             .add(format!("{} is masked", unit.title()), way_out)
             .unit(unit);
@@ -186,7 +187,7 @@ fn foreign(facts: &Facts, findings: &mut Findings) {
 
 /// A lock that the gateway cannot open keeps it from starting.
 fn is_in_the_way(home: &HomeFacts) -> bool {
-    let locks = [LOCK, crate::launcher::exec::LOCK];
+    let locks = [GATEWAY_LOCK, RECORD_LOCK];
     home.foreign
         .iter()
         .any(|(path, _, is_writable)| !is_writable && locks.iter().any(|l| path.ends_with(l)))

@@ -3,7 +3,7 @@
 use super::Severity::{Error, Note, Warning};
 use super::{Findings, Rule, edit, gateways};
 use crate::doctor::facts::Facts;
-use crate::gateway::default_drain;
+use crate::gateway::version::default_drain;
 use crate::units::unit_file::{command, seconds};
 
 pub(super) const RULES: &[Rule] = &[

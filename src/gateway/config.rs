@@ -1,0 +1,60 @@
+//! hermes' own settings as far as they matter here: `config.yaml` of a profile home, `active_profile` of a root.
+
+use std::path::Path;
+
+use crate::units::load_path::text;
+
+/// Seconds that the gateway of this profile is configured to drain for, where its files say so:
+/// HERMES_RESTART_DRAIN_TIMEOUT, overridden by `agent.restart_drain_timeout` in config.yaml (gateway/run.py 0.19.0).
+pub(crate) fn drain_setting(home: &Path) -> Option<u32> {
+    let config = configuration(home)?;
+    let value = &config["agent"]["restart_drain_timeout"];
+    let seconds = value
+        .as_f64()
+        .or_else(|| value.as_i64().map(|n| n as f64))
+        .or_else(|| value.as_str()?.trim().parse().ok())?;
+    // A float-to-integer cast saturates, so nonsense becomes a bound and not a panic.
+    Some(seconds.ceil() as u32)
+}
+
+/// Whether the gateway of this root serves the other profiles, too: `gateway.multiplex_profiles` (since 0.17); then
+/// a gateway of a named profile refuses to start beside it (hermes_cli/gateway.py 0.19.0).
+pub(crate) fn is_multiplexed(root: &Path) -> bool {
+    configuration(root).is_some_and(|c| c["gateway"]["multiplex_profiles"].as_bool() == Some(true))
+}
+
+fn configuration(home: &Path) -> Option<yaml_rust2::Yaml> {
+    let text = text(Path::new("/"), &home.join("config.yaml"))?;
+    // The parser recurses; a file that nests without end would take our stack.
+    if is_nested_deeply(&text) {
+        return None;
+    }
+    let docs = yaml_rust2::YamlLoader::load_from_str(&text).ok()?;
+    docs.into_iter().next()
+}
+
+fn is_nested_deeply(text: &str) -> bool {
+    const MOST: usize = 200;
+    let mut depth = 0_usize;
+    for c in text.chars() {
+        match c {
+            '[' | '{' => depth += 1,
+            ']' | '}' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        if depth > MOST {
+            return true;
+        }
+    }
+    text.lines().any(|line| {
+        let indent = line.len() - line.trim_start().len();
+        indent > MOST || line.matches("- ").count() > MOST || line.matches("? ").count() > MOST
+    })
+}
+
+/// The active profile of a hermes root, where its file can hold a name.
+pub(crate) fn active_profile(root: &Path, hermes_root: &Path) -> Option<String> {
+    let name = text(root, &hermes_root.join("active_profile"))?;
+    let name = name.trim().to_lowercase();
+    (!name.is_empty() && name.len() <= 64).then_some(name)
+}

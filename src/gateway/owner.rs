@@ -1,0 +1,182 @@
+//! Who has a profile: the holder of its lock, the live process that its files name, or a replacer on its way.
+//!
+//! Reads only. A lock is never unlinked and held for microseconds at most.
+
+use std::fs::{self, File};
+use std::io::ErrorKind;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use nix::errno::Errno;
+use nix::fcntl::{Flock, FlockArg};
+use serde::Deserialize;
+
+use crate::gateway::command_line::{Command, Home, home_of};
+use crate::gateway::state::State;
+use crate::host::process::{self, Process};
+
+/// Held with flock(2) for the life of a gateway; stays behind, unlocked, when it ends.
+pub(crate) const GATEWAY_LOCK: &str = "gateway.lock";
+/// Made by a starting gateway, removed by one that ends well.
+pub(crate) const PID: &str = "gateway.pid";
+/// The record in `gateway.pid` and `gateway.lock`.
+#[derive(Debug, Clone, Deserialize)]
+struct Record {
+    pid: i32,
+    start_time: Option<u64>,
+}
+
+/// A process that has a profile, and how we know.
+#[derive(Debug, Clone)]
+pub(crate) struct Owner {
+    /// The process; `None` when somebody holds the lock whom we cannot see.
+    pub(crate) process: Option<Process>,
+    /// How it owns the profile, as the middle of a sentence.
+    pub(crate) how: &'static str,
+    /// How much of the profile it has.
+    pub(crate) hold: Hold,
+}
+
+/// How much of a profile a process has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Hold {
+    /// It runs the gateway, or has not let go of it.
+    Has,
+    /// It is about to: a `gateway run --replace` or `gateway restart` for this home.
+    Takes,
+    /// A young `--replace` of another account, root's most of all, hides its environment from us: it may mean this home
+    /// or another one, and shows which as soon as it takes its lock.
+    MayTake,
+}
+
+/// How long a gateway may take from its start to its lock; 0.5 to 10 s were seen, cold starts included.
+const START: Duration = Duration::from_secs(60);
+
+/// Whoever has the gateway of this profile home now, or is about to take it.
+///
+/// A stale pid file, a reused PID and a lock file that nobody holds are no owner. `Err` when the lock cannot be
+/// examined: then nobody may be assumed absent.
+pub(crate) fn owner(home: &Path) -> std::io::Result<Option<Owner>> {
+    // Any liveness probe, ours and upstream's, holds the lock for an instant. Only a holder that stays counts.
+    let patience = Instant::now() + Duration::from_secs(1);
+    loop {
+        let held = is_locked(&home.join(GATEWAY_LOCK))?;
+        if let Some(process) = recorded(home, held) {
+            let how = if held {
+                "runs its gateway"
+            } else {
+                "is a gateway that still ends or has lost its lock"
+            };
+            return Ok(Some(Owner {
+                process: Some(process),
+                how,
+                hold: Hold::Has,
+            }));
+        }
+        if !held {
+            return Ok(replacer(home));
+        }
+        if Instant::now() > patience {
+            return Ok(Some(Owner {
+                process: None,
+                how: "holds its lock",
+                hold: Hold::Has,
+            }));
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// Whether somebody holds the flock. Ours, shared, is there for microseconds.
+fn is_locked(path: &Path) -> std::io::Result<bool> {
+    let file = match File::open(path) {
+        Ok(file) => file,
+        Err(e) if e.kind() == ErrorKind::NotFound => return Ok(false),
+        Err(e) => return Err(e),
+    };
+    match Flock::lock(file, FlockArg::LockSharedNonblock) {
+        Ok(_lock) => Ok(false),
+        Err((_, Errno::EWOULDBLOCK)) => Ok(true),
+        Err((_, errno)) => Err(errno.into()),
+    }
+}
+
+/// The live gateway that the profile's files name.
+///
+/// With the lock held, the pid and lock records count. Without, the state file counts too, unless it says that its
+/// gateway has ended: hermes 0.18 and later refuse to start then, and a gateway that hangs in its exit still has
+/// the databases open.
+fn recorded(home: &Path, held: bool) -> Option<Process> {
+    let record = |name: &str| -> Option<Record> {
+        serde_json::from_slice(&fs::read(home.join(name)).ok()?).ok()
+    };
+    let state = State::read(home).filter(|s| held || !s.has_ended());
+    let state = state.map(|s| Record {
+        pid: s.pid,
+        start_time: s.start_time,
+    });
+    [record(PID), record(GATEWAY_LOCK).filter(|_| held), state]
+        .into_iter()
+        .flatten()
+        .find_map(|record| live(&record))
+}
+
+/// The process of a record, if it is still that process and a gateway. A PID alone proves nothing: it is reused.
+fn live(record: &Record) -> Option<Process> {
+    let process = Process::read(record.pid)?;
+    let same = record
+        .start_time
+        .is_none_or(|start| start == process.start || Some(start) == process.naive_start);
+    (same && Command::parse(&process.argv).is_some()).then_some(process)
+}
+
+/// A `gateway run --replace` for this home on its way: for 0.5 to 3 s in a takeover nobody holds the lock.
+fn replacer(home: &Path) -> Option<Owner> {
+    let me = std::process::id() as i32;
+    let id = identity(home)?;
+    let mut doubtful = None;
+    for pid in process::pids().filter(|pid| *pid != me) {
+        let Some(command) = process::argv(pid).and_then(|argv| Command::parse(&argv)) else {
+            continue;
+        };
+        let Some(process) = command.replaces.then(|| Process::read(pid)).flatten() else {
+            continue;
+        };
+        let hold = match home_of(&process, &command) {
+            Home::Known(path) => {
+                let theirs =
+                    identity(&process.path_in_namespace(&path)).or_else(|| identity(&path));
+                if theirs != Some(id) {
+                    continue;
+                }
+                Hold::Takes
+            }
+            Home::Hidden if is_taking(home, &process) => Hold::Takes,
+            Home::Hidden if process.age() < START && command.may_mean(home) => Hold::MayTake,
+            Home::Hidden => continue,
+        };
+        let owner = Owner {
+            process: Some(process),
+            how: "is taking it over with `--replace`",
+            hold,
+        };
+        if hold == Hold::Takes {
+            return Some(owner);
+        }
+        doubtful = Some(owner);
+    }
+    doubtful
+}
+
+/// Whether a process whose environment we may not read left its takeover marker here: another account's replacer,
+/// root's most of all. The marker itself may be unreadable too; its owner and its presence are enough.
+fn is_taking(home: &Path, process: &Process) -> bool {
+    fs::metadata(home.join(".gateway-takeover.json")).is_ok_and(|m| m.uid() == process.uid)
+}
+
+/// What makes two paths the same directory.
+fn identity(path: &Path) -> Option<(u64, u64)> {
+    let meta = fs::metadata(path).ok()?;
+    Some((meta.dev(), meta.ino()))
+}

@@ -1,0 +1,44 @@
+//! Why a gateway was not started, as exit status and sentence.
+
+use crate::gateway::owner::Owner;
+use crate::host::process_text::{name, stop_command};
+use crate::profile::ProfileName;
+
+/// Why the gateway was not started. Each becomes the exit status that `RestartPreventExitStatus=` lists.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Refusal {
+    /// Somebody else has the profile: exit status 69, EX_UNAVAILABLE.
+    #[error("{0}")]
+    Owned(String),
+    /// hermes or the profile home cannot be used: exit status 78, EX_CONFIG.
+    #[error("{0}")]
+    Unusable(String),
+}
+
+impl Refusal {
+    /// The exit status.
+    pub(crate) fn code(&self) -> u8 {
+        match self {
+            Self::Owned(_) => 69,
+            Self::Unusable(_) => 78,
+        }
+    }
+}
+
+/// One sentence: who has the profile, since when, and how to end that.
+pub(crate) fn describe(profile: &ProfileName, owner: &Owner) -> String {
+    let unit = profile.unit();
+    let Some(process) = &owner.process else {
+        return format!(
+            "profile `{profile}` is owned by another process: it {} and cannot be seen from here (another container?); \
+             stop it there, then start `{unit}`",
+            owner.how
+        );
+    };
+    format!(
+        "profile `{profile}` is owned by {}, which {}; to give it to this unit: `{}`, then start `{unit}`",
+        name(process),
+        owner.how,
+        stop_command(process)
+    )
+}
