@@ -38,7 +38,7 @@ pub(crate) enum Command {
     Shield(ShieldArgs),
     /// Show every profile: who runs it, its unit's state, and files that differ from what was installed
     Status(StatusArgs),
-    /// Find unsafe units, duplicates, stale files and the like; explain and mend
+    /// Find unsafe units, duplicates, stale files and the like; explain and fix
     Doctor(DoctorArgs),
     /// Bring installed units and the launcher up to this version, restart what changed, roll back on failure
     Upgrade(UpgradeArgs),
@@ -234,7 +234,7 @@ pub(crate) struct DoctorArgs {
     /// Say what a rule is about, and do nothing else
     #[arg(long, value_name = "ID", exclusive = true)]
     pub(crate) explain: Option<String>,
-    /// Mend what can be mended: show a plan, ask, record what was before, and look again
+    /// Fix what can be fixed: show a plan, ask, record what was before, and look again
     #[arg(long, conflicts_with = "root")]
     pub(crate) fix: bool,
     /// Do not ask

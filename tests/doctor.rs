@@ -123,7 +123,7 @@ fn findings_as_json_are_those_of_the_text() {
     let first = &value["findings"][0];
     assert_eq!(first["rule"], "duplicate-owners");
     assert_eq!(first["severity"], "error");
-    assert_eq!(first["remedy"]["do"], "keep-one");
+    assert_eq!(first["fix"]["do"], "keep-one");
     assert_eq!(value["errors"], 3);
     let place = &value["findings"][1]["place"];
     assert_eq!(place["line"], 19);

@@ -9,15 +9,16 @@ use super::{DIFFERS, DONE};
 use crate::cli::DoctorArgs;
 use crate::deploy::writer::Lock;
 use crate::doctor::facts::Facts;
-use crate::doctor::fix::{self, Mender};
+use crate::doctor::finding::{Finding, Severity};
+use crate::doctor::fix::{self, Fixer};
 use crate::doctor::fix_plan;
-use crate::doctor::rules::{self, Finding, Severity, rules};
+use crate::doctor::rules::{self, rules};
 use crate::error::refuse;
 use crate::host::Host;
 use crate::output::{self, Output};
 use crate::profile::ProfileName;
 
-/// Look, and mend where that was asked for.
+/// Look, and fix where that was asked for.
 pub(crate) fn doctor(args: &DoctorArgs) -> Result<u8> {
     if let Some(id) = &args.explain {
         return explain(id);
@@ -73,7 +74,7 @@ fn explain(id: &str) -> Result<u8> {
         bail!("there is no rule `{id}`; there are {}", ids.join(", "));
     };
     output::print(format_args!(
-        "{} ({})\n\n{}\n\nmend    {}\nsource  {}\n",
+        "{} ({})\n\n{}\n\nfix     {}\nsource  {}\n",
         rule.id,
         rule.severity.name(),
         rule.about,
@@ -116,7 +117,8 @@ fn text(facts: &Facts, findings: &[Finding]) -> String {
             };
             let _ = writeln!(out, "  {kind:7} {}{line}", place.file.display());
         }
-        let _ = writeln!(out, "  mend    {}", finding.way_out);
+        let label = if finding.fix.is_some() { "fix" } else { "hint" };
+        let _ = writeln!(out, "  {label:7} {}", finding.hint);
     }
     let several = |n: usize, what: &str| match n {
         1 => format!("1 {what}"),
@@ -138,7 +140,7 @@ fn text(facts: &Facts, findings: &[Finding]) -> String {
         several(count(findings, Severity::Warning), "warning"),
         several(count(findings, Severity::Note), "note")
     );
-    out + "`hermes-install doctor --explain ID` says why, `hermes-install doctor --fix` mends what it can\n"
+    out + "`hermes-install doctor --explain ID` says why, `hermes-install doctor --fix` does what is marked `fix`\n"
 }
 
 fn fix(args: &DoctorArgs, host: &Host, facts: &Facts, findings: &[Finding]) -> Result<u8> {
@@ -147,14 +149,14 @@ fn fix(args: &DoctorArgs, host: &Host, facts: &Facts, findings: &[Finding]) -> R
         json: args.json,
     };
     let plan = fix_plan::plan(host, findings);
-    for remedy in &plan.remedies {
-        output.step(format!("plan  {}", fix_plan::describe(remedy)));
+    for fix in &plan.fixes {
+        output.step(format!("plan  {}", fix_plan::describe(fix)));
     }
-    for remedy in &plan.barred {
-        output.warn(format!("only root can: {}", fix_plan::describe(remedy)));
+    for fix in &plan.barred {
+        output.warn(format!("only root can: {}", fix_plan::describe(fix)));
     }
     let mut failed = Vec::new();
-    if !plan.remedies.is_empty() {
+    if !plan.fixes.is_empty() {
         if !args.yes {
             match output::ask("do this?") {
                 Some(true) => {}
@@ -163,14 +165,14 @@ fn fix(args: &DoctorArgs, host: &Host, facts: &Facts, findings: &[Finding]) -> R
             }
         }
         let _lock = Lock::take(&host.lock_directory())?;
-        failed = Mender::new(host, facts, &output).mend(&plan.remedies);
+        failed = Fixer::new(host, facts, &output).run(&plan.fixes);
     }
     // What is true now, seen anew.
     let facts = Facts::read(host)?;
     let left = chosen(&facts, &args.profiles);
     if args.json {
         let mut value = json(&facts, &left);
-        value["plan"] = serde_json::json!(plan.remedies);
+        value["plan"] = serde_json::json!(plan.fixes);
         value["failed"] = serde_json::json!(failed);
         output::json(&value);
     } else {
@@ -179,5 +181,5 @@ fn fix(args: &DoctorArgs, host: &Host, facts: &Facts, findings: &[Finding]) -> R
     if failed.is_empty() {
         return Ok(code(&left));
     }
-    refuse!("not everything could be mended:\n  {}", failed.join("\n  "));
+    refuse!("not everything could be fixed:\n  {}", failed.join("\n  "));
 }

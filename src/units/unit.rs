@@ -4,6 +4,8 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use serde::Serialize;
+
 use crate::gateway::config::active_profile;
 use crate::host::Host;
 use crate::host::account::Account;
@@ -13,7 +15,7 @@ use crate::units::load_path::{Files, LoadPath, UnitFiles, script, text};
 use crate::units::unit_file::{Directives, Specifiers, command, words};
 
 /// Who wrote a unit, by its name and what it runs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Origin {
     /// An instance of our template.
@@ -22,6 +24,20 @@ pub(crate) enum Origin {
     Upstream,
     /// Somebody.
     Other,
+}
+
+/// A unit by manager and name.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct UnitId {
+    /// How its manager is reached.
+    #[serde(serialize_with = "as_typed")]
+    pub(crate) manager: Manager,
+    /// Its name.
+    pub(crate) name: String,
+}
+
+fn as_typed<S: serde::Serializer>(manager: &Manager, to: S) -> Result<S::Ok, S::Error> {
+    to.serialize_str(&manager.command_prefix())
 }
 
 /// One unit of one manager.
@@ -164,6 +180,14 @@ impl Unit {
             active: &|root| active_profile(&host.root, root),
         };
         lines.filter_map(|argv| find(&argv, &context)).collect()
+    }
+
+    /// What names it among all units of all managers.
+    pub(crate) fn id(&self) -> UnitId {
+        UnitId {
+            manager: self.manager.clone(),
+            name: self.name.clone(),
+        }
     }
 
     /// A value of this unit with its specifiers expanded.

@@ -3,13 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use super::Severity::{Error, Note, Warning};
-use super::{Findings, Remedy, Rule, UnitName, edit, gateways, install};
+use super::{Rule, edit, gateways, install};
 use crate::doctor::facts::Facts;
-use crate::gateway::command_line::Home;
-use crate::host::process_text::name;
-use crate::host::process_text::stop_command;
-use crate::units::unit::{Origin, Unit};
+use crate::doctor::finding::Severity::{Error, Note, Warning};
+use crate::doctor::finding::{Findings, Fix};
+use crate::units::unit::{Origin, Unit, UnitId};
 
 pub(super) const RULES: &[Rule] = &[
     Rule {
@@ -115,19 +113,16 @@ fn duplicates(facts: &Facts, findings: &mut Findings) {
                 units.len(),
                 list.join(", ")
             );
-            let stop: Vec<UnitName> = others.iter().map(|u| UnitName::of(u)).collect();
-            let way_out: Vec<String> = stop
+            let stop: Vec<UnitId> = others.iter().map(|u| u.id()).collect();
+            let hint: Vec<String> = stop
                 .iter()
                 .map(|u| format!("{} disable --now {}", u.manager.command_prefix(), u.name))
                 .collect();
-            let finding = findings.add(what, way_out.join(" && "));
-            finding
-                .at_unit(others[0])
-                .home(home)
-                .remedy(Remedy::KeepOne {
-                    keep: UnitName::of(keep),
-                    stop,
-                });
+            let finding = findings.add(what, hint.join(" && "));
+            finding.at_unit(others[0]).home(home).fix(Fix::KeepOne {
+                keep: keep.id(),
+                stop,
+            });
         }
         stray(facts, home, &units, findings);
     }
@@ -135,28 +130,20 @@ fn duplicates(facts: &Facts, findings: &mut Findings) {
 
 /// A gateway of a home that units have, which runs in none of them.
 fn stray(facts: &Facts, home: &Path, units: &[&Unit], findings: &mut Findings) {
-    for gateway in &facts.inventory.gateways {
-        let is_here =
-            matches!(&gateway.home, Home::Known(theirs) if facts.known_as(theirs) == home);
-        let unit = gateway
-            .process
-            .unit()
-            .filter(crate::host::process::UnitRef::is_service);
+    for gateway in &facts.gateways {
         let is_of = |known: &&Unit| {
             let user = known.is_user().then_some(known.manager_account.uid);
-            unit.as_ref()
-                .is_some_and(|u| u.name == known.name && u.user == user)
+            let service = gateway.service.as_ref();
+            service.is_some_and(|u| u.name == known.name && u.user == user)
         };
-        if is_here && !units.iter().any(is_of) {
+        if facts.known_as(&gateway.home) == home && !units.iter().any(is_of) {
             let what = format!(
                 "{} runs the gateway of `{}`, which {} would run as well",
-                name(&gateway.process),
+                gateway.title,
                 home.display(),
                 units[0].title()
             );
-            findings
-                .add(what, stop_command(&gateway.process))
-                .home(home);
+            findings.add(what, gateway.stop_command.clone()).home(home);
         }
     }
 }
@@ -201,12 +188,12 @@ fn multiplexed(facts: &Facts, findings: &mut Findings) {
                 "{} runs a profile that the gateway of its root serves already (`gateway.multiplex_profiles`)",
                 unit.title()
             );
-            let way_out = format!(
+            let hint = format!(
                 "{} disable --now {}",
                 unit.manager.command_prefix(),
                 unit.name
             );
-            findings.add(what, way_out).unit(unit).at_unit(unit);
+            findings.add(what, hint).unit(unit).at_unit(unit);
         }
     }
 }

@@ -1,8 +1,9 @@
 //! Rules about what a unit needs of the file system.
 
-use super::Severity::{Error, Note, Warning};
-use super::{Findings, Rule, edit, gateways, install};
+use super::{Rule, edit, gateways, install};
 use crate::doctor::facts::Facts;
+use crate::doctor::finding::Findings;
+use crate::doctor::finding::Severity::{Error, Note, Warning};
 use crate::host::access::{Obstacle, Reach};
 use crate::units::unit::{Origin, Unit};
 
@@ -72,15 +73,12 @@ fn program_gone(facts: &Facts, findings: &mut Findings) {
                 unit.title(),
                 program.path.display()
             );
-            let way_out = match unit.origin {
+            let hint = match unit.origin {
                 Origin::Ours => "hermes-install --profile NAME --hermes PATH".to_owned(),
                 Origin::Upstream => install(unit),
                 Origin::Other => edit(unit),
             };
-            findings
-                .add(what, way_out)
-                .unit(unit)
-                .at(unit, &program.from);
+            findings.add(what, hint).unit(unit).at(unit, &program.from);
         }
     }
 }
@@ -115,11 +113,11 @@ fn not_reachable(facts: &Facts, findings: &mut Findings) {
                     reach.path.display(),
                     way.display()
                 );
-                let way_out = format!(
+                let hint = format!(
                     "sudo -u {account} test -x {} && echo ok",
                     reach.path.display()
                 );
-                findings.add(what, way_out).unit(unit).at(unit, &reach.from);
+                findings.add(what, hint).unit(unit).at(unit, &reach.from);
             }
         };
         known.programs.iter().for_each(&mut report);
@@ -171,16 +169,19 @@ const SET: [&str; 15] = [
 
 fn unescaped(facts: &Facts, findings: &mut Findings) {
     for (unit, known) in gateways(facts) {
-        for (line, word, is_literal, is_expanded) in &known.percent {
+        for percent in &known.percents {
+            let word = &percent.word;
             let expanded = unit.expand(word);
             // What stays as it is names no specifier, and systemd refuses the line.
             let is_unknown = expanded.replace("%%", "%").contains('%') && !word.contains("%%");
-            if (*is_literal && !is_expanded) || (is_unknown && word.starts_with('/')) {
+            let is_meant = percent.exists_as_written && !percent.exists_expanded;
+            if is_meant || (is_unknown && word.starts_with('/')) {
                 let what = format!(
                     "{} means `{word}`, and systemd reads `{expanded}`; write `%%` for `%`",
                     unit.title()
                 );
-                findings.add(what, edit(unit)).unit(unit).at(unit, line);
+                let finding = findings.add(what, edit(unit));
+                finding.unit(unit).at(unit, &percent.line);
             }
         }
         variables(unit, findings);

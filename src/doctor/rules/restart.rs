@@ -1,8 +1,9 @@
 //! Rules about coming back: restart policies, their limits and their exit lists.
 
-use super::Severity::{Error, Note, Warning};
-use super::{Findings, Remedy, Rule, UnitName, edit, gateways, install};
+use super::{Rule, edit, gateways, install};
 use crate::doctor::facts::Facts;
+use crate::doctor::finding::Severity::{Error, Note, Warning};
+use crate::doctor::finding::{Findings, Fix};
 use crate::units::unit::Unit;
 use crate::units::unit_file::{Directive, seconds};
 
@@ -189,12 +190,12 @@ fn misread(word: &str) -> Option<String> {
         };
     }
     let name = word.strip_prefix("SIG").unwrap_or(word);
-    if NAMES.contains(&word) || SIGNALS.contains(&name) || name.starts_with("RTM") {
+    if names().any(|n| n == word) || SIGNALS.contains(&name) || name.starts_with("RTM") {
         return None;
     }
     let upper = word.to_uppercase();
     let meant = upper.strip_prefix("EX_").unwrap_or(&upper).replace('_', "");
-    Some(match NAMES.iter().find(|n| n.replace('_', "") == meant) {
+    Some(match names().find(|n| n.replace('_', "") == meant) {
         Some(name) => format!("is ignored; the name is `{name}`"),
         None => "is ignored: it is neither an exit status nor a signal".to_owned(),
     })
@@ -209,74 +210,13 @@ fn signal(number: u32) -> &'static str {
     }
 }
 
-/// As `systemd-analyze exit-status` prints them (systemd.exec(5), PROCESS EXIT CODES).
-const NAMES: [&str; 65] = [
-    "SUCCESS",
-    "FAILURE",
-    "INVALIDARGUMENT",
-    "NOTIMPLEMENTED",
-    "NOPERMISSION",
-    "NOTINSTALLED",
-    "NOTCONFIGURED",
-    "NOTRUNNING",
-    "USAGE",
-    "DATAERR",
-    "NOINPUT",
-    "NOUSER",
-    "NOHOST",
-    "UNAVAILABLE",
-    "SOFTWARE",
-    "OSERR",
-    "OSFILE",
-    "CANTCREAT",
-    "IOERR",
-    "TEMPFAIL",
-    "PROTOCOL",
-    "NOPERM",
-    "CONFIG",
-    "CHDIR",
-    "NICE",
-    "FDS",
-    "EXEC",
-    "MEMORY",
-    "LIMITS",
-    "OOM_ADJUST",
-    "SIGNAL_MASK",
-    "STDIN",
-    "STDOUT",
-    "CHROOT",
-    "IOPRIO",
-    "TIMERSLACK",
-    "SECUREBITS",
-    "SETSCHEDULER",
-    "CPUAFFINITY",
-    "GROUP",
-    "USER",
-    "CAPABILITIES",
-    "CGROUP",
-    "SETSID",
-    "CONFIRM",
-    "STDERR",
-    "PAM",
-    "NETWORK",
-    "NAMESPACE",
-    "NO_NEW_PRIVILEGES",
-    "SECCOMP",
-    "SELINUX_CONTEXT",
-    "PERSONALITY",
-    "APPARMOR",
-    "ADDRESS_FAMILIES",
-    "RUNTIME_DIRECTORY",
-    "CHOWN",
-    "SMACK_PROCESS_LABEL",
-    "KEYRING",
-    "STATE_DIRECTORY",
-    "CACHE_DIRECTORY",
-    "LOGS_DIRECTORY",
-    "CONFIGURATION_DIRECTORY",
-    "NUMA_POLICY",
-    "CREDENTIALS",
-];
+/// Names of exit statuses.
+fn names() -> impl Iterator<Item = &'static str> {
+    include_str!("exit-status.txt")
+        .lines()
+        .filter(|line| !line.starts_with('#'))
+        .filter_map(|line| line.split(' ').next())
+}
 
 /// Names of signals without `SIG` (signal(7)).
 const SIGNALS: [&str; 31] = [
@@ -292,16 +232,16 @@ fn start_limit(facts: &Facts, findings: &mut Findings) {
                 "{} was started too often and refuses to start",
                 unit.title()
             );
-            let way_out = format!(
+            let hint = format!(
                 "{} reset-failed {}",
                 unit.manager.command_prefix(),
                 unit.name
             );
-            let unit_name = UnitName::of(unit);
+            let unit_name = unit.id();
             findings
-                .add(what, way_out)
+                .add(what, hint)
                 .unit(unit)
-                .remedy(Remedy::Reset { unit: unit_name });
+                .fix(Fix::Reset { unit: unit_name });
         }
     }
 }

@@ -1,10 +1,13 @@
 //! Rules about how things stand: loaded texts, lingering, files that a dead gateway left.
 
-use super::Severity::{Error, Note, Warning};
-use super::{Findings, Remedy, Rule, UnitName, gateways};
-use crate::doctor::facts::{Facts, HomeFacts, MARKER_LIFE, MARKERS};
+use crate::doctor::finding::Severity::{Error, Note, Warning};
+use std::path::Path;
+
+use super::{Rule, gateways};
+use crate::doctor::facts::Facts;
+use crate::doctor::facts::homes::{HomeFacts, MARKER_LIFE, MARKERS};
+use crate::doctor::finding::{Findings, Fix};
 use crate::gateway::owner::{GATEWAY_LOCK, PID};
-use crate::host::account::account_name;
 use crate::launcher::lock::RECORD_LOCK;
 
 pub(super) const RULES: &[Rule] = &[
@@ -68,28 +71,26 @@ fn not_reloaded(facts: &Facts, findings: &mut Findings) {
             "the files of {} changed and its manager has not read them",
             unit.title()
         );
-        let way_out = format!("{} daemon-reload", unit.manager.command_prefix());
+        let hint = format!("{} daemon-reload", unit.manager.command_prefix());
         findings
-            .add(what, way_out)
+            .add(what, hint)
             .unit(unit)
             .at_unit(unit)
-            .remedy(Remedy::Reload {
-                unit: UnitName::of(unit),
-            });
+            .fix(Fix::Reload { unit: unit.id() });
     }
 }
 
 fn drifted(facts: &Facts, findings: &mut Findings) {
-    for (_, what, way_out) in &facts.drift {
-        findings.add(what.clone(), way_out.clone());
+    for drift in &facts.drift {
+        findings.add(drift.what.clone(), drift.hint.clone());
     }
 }
 
 fn masked(facts: &Facts, findings: &mut Findings) {
     for unit in facts.inventory.units.iter().filter(|u| u.is_masked) {
-        let way_out = format!("{} unmask {}", unit.manager.command_prefix(), unit.name);
+        let hint = format!("{} unmask {}", unit.manager.command_prefix(), unit.name);
         findings
-            .add(format!("{} is masked", unit.title()), way_out)
+            .add(format!("{} is masked", unit.title()), hint)
             .unit(unit);
     }
 }
@@ -103,7 +104,7 @@ fn linger_off(facts: &Facts, findings: &mut Findings) {
                 unit.title()
             );
             let finding = findings.add(what, format!("loginctl enable-linger {name}"));
-            finding.unit(unit).remedy(Remedy::Linger {
+            finding.unit(unit).fix(Fix::Linger {
                 account: name.clone(),
             });
         }
@@ -113,14 +114,15 @@ fn linger_off(facts: &Facts, findings: &mut Findings) {
 fn stale(facts: &Facts, findings: &mut Findings) {
     for known in facts.homes.iter().filter(|h| h.is_owned == Some(false)) {
         let is_marker = |name: &str| MARKERS.contains(&name);
-        let left = known.stale.iter().filter(|(path, age)| {
-            let name = path
+        let left = known.stale.iter().filter(|left| {
+            let name = left
+                .path
                 .file_name()
                 .and_then(|n| n.to_str())
                 .unwrap_or_default();
-            name == PID || (is_marker(name) && *age > MARKER_LIFE)
+            name == PID || (is_marker(name) && left.age > MARKER_LIFE)
         });
-        let paths: Vec<_> = left.map(|(path, _)| path.clone()).collect();
+        let paths: Vec<_> = left.map(|left| left.path.clone()).collect();
         if paths.is_empty() {
             continue;
         }
@@ -129,7 +131,7 @@ fn stale(facts: &Facts, findings: &mut Findings) {
         let has_marker = paths.iter().any(|p| !p.ends_with(PID));
         let command: Vec<String> = paths.iter().map(|p| p.display().to_string()).collect();
         let finding = findings.add(what, format!("rm {}", command.join(" ")));
-        finding.home(&known.home).remedy(Remedy::Remove {
+        finding.home(&known.home).fix(Fix::Remove {
             home: known.home.clone(),
             paths,
         });
@@ -142,21 +144,11 @@ fn stale(facts: &Facts, findings: &mut Findings) {
 fn foreign(facts: &Facts, findings: &mut Findings) {
     for known in &facts.homes {
         // A home that belongs to root is root's own business; a shared one has writable files of many.
-        let barred = known
-            .foreign
-            .iter()
-            .filter(|(_, _, is_writable)| !is_writable);
-        let paths: Vec<_> = barred.map(|(path, _, _)| path.clone()).collect();
-        let Some((_, by, _)) = known
-            .foreign
-            .iter()
-            .find(|(_, _, is_writable)| !is_writable)
-        else {
+        let barred = known.foreign.iter().filter(|file| !file.is_writable);
+        let paths: Vec<_> = barred.clone().map(|file| file.path.clone()).collect();
+        let Some(first) = barred.clone().next().filter(|_| known.uid != 0) else {
             continue;
         };
-        if known.uid == 0 {
-            continue;
-        }
         let list: Vec<String> = paths
             .iter()
             .take(5)
@@ -166,20 +158,21 @@ fn foreign(facts: &Facts, findings: &mut Findings) {
             0..=5 => String::new(),
             n => format!(" and {} more", n - 5),
         };
-        let to = account_name(known.uid);
+        let to = &known.account;
         let what = format!(
             "{}{more} in a home of `{to}` belong to `{}`",
             list.join(", "),
-            account_name(*by)
+            first.account
         );
         let finding = findings.add(what, format!("chown -R {to} {}", known.home.display()));
         finding.home(&known.home);
         if !is_in_the_way(known) {
             finding.at_most(Warning);
         }
-        finding.remedy(Remedy::Owner {
+        finding.fix(Fix::Owner {
             home: known.home.clone(),
             paths,
+            account: to.clone(),
             uid: known.uid,
         });
     }
@@ -188,14 +181,15 @@ fn foreign(facts: &Facts, findings: &mut Findings) {
 /// A lock that the gateway cannot open keeps it from starting.
 fn is_in_the_way(home: &HomeFacts) -> bool {
     let locks = [GATEWAY_LOCK, RECORD_LOCK];
-    home.foreign
-        .iter()
-        .any(|(path, _, is_writable)| !is_writable && locks.iter().any(|l| path.ends_with(l)))
+    let is_lock = |path: &Path| locks.iter().any(|lock| path.ends_with(lock));
+    let mut barred = home.foreign.iter().filter(|file| !file.is_writable);
+    barred.any(|file| is_lock(&file.path))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::doctor::facts::homes::{ForeignFile, Leftover};
     use crate::doctor::rules::check;
 
     fn facts(home: HomeFacts) -> Facts {
@@ -212,7 +206,10 @@ mod tests {
     #[test]
     fn what_a_live_gateway_has_is_stale_only_when_nobody_is_known_to_own_the_profile() {
         let with = |is_owned| {
-            let stale = vec![("/srv/h/gateway.pid".into(), 5)];
+            let stale = vec![Leftover {
+                path: "/srv/h/gateway.pid".into(),
+                age: 5,
+            }];
             check(&facts(HomeFacts {
                 is_owned,
                 stale,
@@ -223,13 +220,16 @@ mod tests {
         assert_eq!(with(None).len(), 0, "what cannot be told is left alone");
         let found = with(Some(false));
         assert_eq!((found.len(), found[0].severity), (1, Note));
-        assert!(matches!(&found[0].remedy, Some(Remedy::Remove { paths, .. }) if paths.len() == 1));
+        assert!(matches!(&found[0].fix, Some(Fix::Remove { paths, .. }) if paths.len() == 1));
     }
 
     #[test]
     fn a_marker_is_stale_after_its_time() {
         let with = |age| {
-            let stale = vec![("/srv/h/.gateway-planned-stop.json".into(), age)];
+            let stale = vec![Leftover {
+                path: "/srv/h/.gateway-planned-stop.json".into(),
+                age,
+            }];
             check(&facts(HomeFacts {
                 is_owned: Some(false),
                 stale,
@@ -243,7 +243,11 @@ mod tests {
     #[test]
     fn a_lock_of_root_s_is_an_error_and_other_files_a_warning() {
         let with = |name: &str, is_writable| {
-            let foreign = vec![(name.into(), 0, is_writable)];
+            let foreign = vec![ForeignFile {
+                path: name.into(),
+                account: "root".into(),
+                is_writable,
+            }];
             check(&facts(HomeFacts {
                 foreign,
                 ..HomeFacts::default()

@@ -1,8 +1,9 @@
 //! Rules about stopping: what kills, and what does not wait.
 
-use super::Severity::{Error, Note, Warning};
-use super::{Findings, Rule, edit, gateways};
+use super::{Rule, edit, gateways};
 use crate::doctor::facts::Facts;
+use crate::doctor::finding::Findings;
+use crate::doctor::finding::Severity::{Error, Note, Warning};
 use crate::gateway::version::default_drain;
 use crate::units::unit_file::{command, seconds};
 

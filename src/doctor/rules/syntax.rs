@@ -2,9 +2,12 @@
 
 use std::sync::LazyLock;
 
-use super::Severity::{Error, Note, Warning};
-use super::{Findings, Remedy, Rule, edit, gateways};
+use super::{Rule, edit, gateways};
 use crate::doctor::facts::Facts;
+use crate::doctor::facts::homes::ExposedFile;
+use crate::doctor::finding::Severity::{Error, Note, Warning};
+use crate::doctor::finding::{Findings, Fix};
+use crate::units::secret::is_secret;
 
 pub(super) const RULES: &[Rule] = &[
     Rule {
@@ -51,21 +54,6 @@ pub(super) const RULES: &[Rule] = &[
     },
 ];
 
-/// Whether a variable holds a secret, by its name and the look of its value.
-pub(super) fn is_secret(name: &str, value: &str) -> bool {
-    let name = name.to_uppercase();
-    let words: Vec<&str> = name.split('_').collect();
-    let is_named = words.iter().any(|w| {
-        matches!(
-            *w,
-            "TOKEN" | "SECRET" | "PASSWORD" | "PASSWD" | "APIKEY" | "CREDENTIALS"
-        )
-    }) || words.last() == Some(&"KEY");
-    // A path to a secret, or a switch, is none.
-    let is_plain = value.is_empty() || value.starts_with(['/', '%']) || value.len() < 6;
-    is_named && !is_plain
-}
-
 fn secret(facts: &Facts, findings: &mut Findings) {
     for (unit, _) in gateways(facts) {
         for (name, (value, line)) in unit.directives.environment(str::to_owned) {
@@ -82,13 +70,13 @@ fn secret(facts: &Facts, findings: &mut Findings) {
 
 fn readable(facts: &Facts, findings: &mut Findings) {
     for known in &facts.homes {
-        for (path, mode) in &known.exposed {
+        for ExposedFile { path, mode } in &known.exposed {
             let what = format!(
                 "`{}` (mode {mode:04o}) can be read by everybody",
                 path.display()
             );
             let finding = findings.add(what, format!("chmod o-rwx {}", path.display()));
-            finding.home(&known.home).remedy(Remedy::Mode {
+            finding.home(&known.home).fix(Fix::Mode {
                 path: path.clone(),
                 mode: mode & !0o007,
             });
@@ -229,21 +217,6 @@ fn bad_value(facts: &Facts, findings: &mut Findings) {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn secrets_are_known_by_their_names() {
-        assert!(is_secret("TELEGRAM_BOT_TOKEN", "123456:abcdef"));
-        assert!(is_secret("OPENAI_API_KEY", "sk-123456"));
-        for (name, value) in [
-            ("HERMES_HOME", "/srv/h"),
-            ("SSH_KEY", "/home/a/.ssh/id"),
-            ("TOKEN_LIMIT_SOFT", "9"),
-            ("API_KEY", ""),
-            ("KEYBOARD", "us-german"),
-        ] {
-            assert!(!is_secret(name, value), "{name}");
-        }
-    }
 
     #[test]
     fn every_directive_of_ours_is_known() {

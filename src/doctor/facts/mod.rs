@@ -1,0 +1,191 @@
+//! What rules are told of a host: its inventory, what each unit needs, and the files of each profile home. Texts that
+//! need the host to be asked, such as names of accounts and processes, are made here, so that rules ask nobody. Reads
+//! only.
+
+pub(crate) mod homes;
+pub(crate) mod units;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+
+use self::homes::{HomeFacts, home_facts};
+use self::units::{UnitFacts, unit_facts};
+use crate::deploy::receipt::read_receipt;
+use crate::gateway::command_line::Home;
+use crate::host::Host;
+use crate::host::process::UnitRef;
+use crate::host::process_text::{name, stop_command};
+use crate::host::rootfs::difference;
+use crate::layout::Scope;
+use crate::units::inventory::{Gateway, Inventory};
+use crate::units::unit::Unit;
+
+/// Everything that rules judge.
+#[derive(Debug, Default)]
+pub(crate) struct Facts {
+    /// Units and gateways.
+    pub(crate) inventory: Inventory,
+    /// Of each unit of the inventory, in the same order.
+    pub(crate) units: Vec<UnitFacts>,
+    /// Gateways that run and say of which home.
+    pub(crate) gateways: Vec<GatewayFacts>,
+    /// Of each profile home that some unit or gateway names.
+    pub(crate) homes: Vec<HomeFacts>,
+    /// Other names under which units and gateways have a home, to the name that it has in `homes`.
+    pub(crate) aliases: BTreeMap<PathBuf, PathBuf>,
+    /// The systemd version that reads the units, where that can be told.
+    pub(crate) systemd: Option<u32>,
+    /// Whether SELinux decides what a system service may run.
+    pub(crate) is_selinux_enforcing: bool,
+    /// Accounts whose managers outlive their sessions.
+    pub(crate) lingering: BTreeSet<String>,
+    /// Files that hermes-install wrote and that are not as it wrote them.
+    pub(crate) drift: Vec<Drift>,
+}
+
+/// A gateway that runs.
+#[derive(Debug)]
+pub(crate) struct GatewayFacts {
+    /// Which process it is, as the start of a sentence.
+    pub(crate) title: String,
+    /// The profile home that it works on.
+    pub(crate) home: PathBuf,
+    /// The service that it runs in.
+    pub(crate) service: Option<UnitRef>,
+    /// The command that ends it.
+    pub(crate) stop_command: String,
+}
+
+/// A file that is not as it was written.
+#[derive(Debug)]
+pub(crate) struct Drift {
+    /// What happened to it, as a sentence.
+    pub(crate) what: String,
+    /// The command that writes it again.
+    pub(crate) hint: String,
+}
+
+impl Facts {
+    /// Look at everything.
+    pub(crate) fn read(host: &Host) -> Result<Self> {
+        let inventory = Inventory::read(host);
+        let units = inventory
+            .units
+            .iter()
+            .map(|u| unit_facts(host, u))
+            .collect();
+        let mut homes: Vec<HomeFacts> = Vec::new();
+        let named = inventory.units.iter().flat_map(|u| &u.calls);
+        let named = named.filter_map(|r| r.home.clone());
+        let running = inventory.gateways.iter().filter_map(|g| match &g.home {
+            Home::Known(home) if g.process.container().is_none() => Some(home.clone()),
+            _ => None,
+        });
+        let mut aliases = BTreeMap::new();
+        let mut by_identity: BTreeMap<PathBuf, PathBuf> = BTreeMap::new();
+        let all: BTreeSet<PathBuf> = named.chain(running).collect();
+        for home in all {
+            let identity = fs::canonicalize(host.real(&home)).unwrap_or_else(|_| home.clone());
+            match by_identity.get(&identity) {
+                Some(known) => drop(aliases.insert(home, known.clone())),
+                None => {
+                    homes.push(home_facts(host, &home));
+                    by_identity.insert(identity, home);
+                }
+            }
+        }
+        let linger = host.at(Path::new("/var/lib/systemd/linger"));
+        let lingering = fs::read_dir(linger).into_iter().flatten().flatten();
+        let enforce = fs::read_to_string("/sys/fs/selinux/enforce");
+        let gateways = inventory.gateways.iter().filter_map(gateway_facts);
+        Ok(Self {
+            gateways: gateways.collect(),
+            inventory,
+            units,
+            homes,
+            aliases,
+            systemd: systemd(host),
+            is_selinux_enforcing: host.is_live() && enforce.is_ok_and(|t| t.trim() == "1"),
+            lingering: lingering
+                .filter_map(|e| e.file_name().into_string().ok())
+                .collect(),
+            drift: drift(host)?,
+        })
+    }
+
+    /// The name under which `homes` has a home.
+    pub(crate) fn known_as<'a>(&'a self, home: &'a Path) -> &'a Path {
+        self.aliases.get(home).map_or(home, PathBuf::as_path)
+    }
+
+    /// The home of a unit's first gateway, if it says which.
+    pub(crate) fn home_of(&self, unit: &Unit) -> Option<&HomeFacts> {
+        let home = self.known_as(unit.home()?);
+        self.homes.iter().find(|h| h.home == home)
+    }
+}
+
+/// The version that runs, or the one whose library an image has.
+fn systemd(host: &Host) -> Option<u32> {
+    if host.is_live() {
+        return crate::host::systemctl::systemd_version().ok();
+    }
+    let libraries = [
+        "/usr/lib/systemd",
+        "/usr/lib64/systemd",
+        "/usr/lib/x86_64-linux-gnu/systemd",
+        "/usr/lib/aarch64-linux-gnu/systemd",
+    ];
+    let entries = libraries
+        .iter()
+        .flat_map(|dir| fs::read_dir(host.real(Path::new(dir))))
+        .flatten()
+        .flatten();
+    entries
+        .filter_map(|entry| entry.file_name().into_string().ok())
+        .find_map(|name| {
+            let version = name.strip_prefix("libsystemd-shared-")?;
+            let end = version.find(|c: char| !c.is_ascii_digit())?;
+            version[..end].parse().ok()
+        })
+}
+
+fn gateway_facts(gateway: &Gateway) -> Option<GatewayFacts> {
+    let Home::Known(home) = &gateway.home else {
+        return None;
+    };
+    Some(GatewayFacts {
+        title: name(&gateway.process),
+        home: home.clone(),
+        service: gateway.process.unit().filter(UnitRef::is_service),
+        stop_command: stop_command(&gateway.process),
+    })
+}
+
+fn drift(host: &Host) -> Result<Vec<Drift>> {
+    let mut found = Vec::new();
+    let scopes: &[Scope] = match host.own.uid {
+        0 => &[Scope::System, Scope::User],
+        _ => &[Scope::User],
+    };
+    for scope in scopes {
+        let host = Host {
+            scope: *scope,
+            ..host.clone()
+        };
+        let receipt = read_receipt(&host)?;
+        let again = format!("hermes-install upgrade --{} --force", scope.name());
+        for (path, stamp) in &receipt.files {
+            if let Some(what) = difference(&host.root, path, stamp) {
+                found.push(Drift {
+                    what,
+                    hint: again.clone(),
+                });
+            }
+        }
+    }
+    Ok(found)
+}

@@ -1,0 +1,139 @@
+//! What a unit needs of its host: whether its account can use its programs and directories, which hermes it runs. Reads
+//! only.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::gateway::version::Version;
+use crate::host::Host;
+use crate::host::access::{Access, Reach, is_exposed};
+use crate::host::search::hermes_search;
+use crate::profile::root_for;
+use crate::units::unit::Unit;
+use crate::units::unit_file::{Directive, command, words};
+
+/// What a unit needs of its host.
+#[derive(Debug, Default)]
+pub(crate) struct UnitFacts {
+    /// Programs that it starts, their interpreters, and the hermes of a launcher.
+    pub(crate) programs: Vec<Reach>,
+    /// Where it works.
+    pub(crate) directory: Option<Reach>,
+    /// Words with a `%`.
+    pub(crate) percents: Vec<Percent>,
+    /// The version of the hermes that it runs, where its environment shows it.
+    pub(crate) version: Option<Version>,
+    /// Files with its environment that everybody may read.
+    pub(crate) exposed: Vec<PathBuf>,
+}
+
+/// A word with a `%`, which may be meant as it is written or as a specifier.
+#[derive(Debug)]
+pub(crate) struct Percent {
+    /// Where it stands.
+    pub(crate) line: Directive,
+    /// The word as it is written.
+    pub(crate) word: String,
+    /// Whether there is a file of that name.
+    pub(crate) exists_as_written: bool,
+    /// Whether there is one of the name that systemd reads.
+    pub(crate) exists_expanded: bool,
+}
+
+/// Look at what a unit needs.
+pub(crate) fn unit_facts(host: &Host, unit: &Unit) -> UnitFacts {
+    let mut facts = UnitFacts::default();
+    let Some(account) = &unit.account else {
+        return facts;
+    };
+    let account = Access::new(host, account);
+    for line in unit.directives.list("Service", "ExecStart") {
+        let Some(program) = command(&line.value).first().map(|w| unit.expand(w)) else {
+            continue;
+        };
+        facts.add_program(&account, line, Path::new(&program));
+    }
+    let environment = unit.directives.environment(|v| unit.expand(v));
+    if unit.calls.iter().any(|r| r.is_launcher) {
+        match environment.get(crate::launcher::exec::HERMES_VARIABLE) {
+            Some((hermes, line)) => facts.add_program(&account, line, Path::new(hermes)),
+            None => {
+                // What the launcher finds by itself; when there is nothing, the launcher says so best.
+                let told = environment.get("HERMES_HOME").map(|(v, _)| Path::new(v));
+                let root = root_for(told, &account.account.home);
+                let places = hermes_search(&root, &account.account.home);
+                let found = places.iter().find(|p| host.real(p).is_file());
+                let line = unit.directives.last("Service", "ExecStart");
+                if let (Some(found), Some(line)) = (found, line) {
+                    facts.add_program(&account, line, found);
+                }
+            }
+        }
+    }
+    if let Some(line) = unit.directives.last("Service", "WorkingDirectory") {
+        let path = unit.expand(line.value.trim_matches('"'));
+        if path.starts_with('/') {
+            facts.directory = Some(account.reach(Path::new(&path), line));
+        }
+    }
+    for line in unit.directives.iter().filter(|d| d.value.contains('%')) {
+        for word in words(&line.value) {
+            let path = word.split_once('=').map_or(word.as_str(), |(_, v)| v);
+            let expanded = unit.expand(path);
+            if path.contains('%') && line.section == "Service" {
+                let exists =
+                    |text: &str| text.starts_with('/') && host.real(Path::new(text)).exists();
+                facts.percents.push(Percent {
+                    line: line.clone(),
+                    word: path.to_owned(),
+                    exists_as_written: exists(path),
+                    exists_expanded: exists(&expanded),
+                });
+            }
+        }
+    }
+    for line in unit.directives.list("Service", "EnvironmentFile") {
+        let path = PathBuf::from(unit.expand(line.value.trim_start_matches('-')));
+        if is_exposed(host, &path) {
+            facts.exposed.push(path);
+        }
+    }
+    facts
+}
+
+impl UnitFacts {
+    fn add_program(&mut self, account: &Access, line: &Directive, program: &Path) {
+        if !program.is_absolute() {
+            return;
+        }
+        let reach = account.reach(program, line);
+        let interpreter = account.interpreter(program);
+        if self.version.is_none() {
+            let prefix = interpreter.as_deref().unwrap_or(program);
+            self.version = version_beside(account.host, prefix)
+                .or_else(|| version_beside(account.host, &reach.real));
+        }
+        let is_fine = reach.obstacle.is_none();
+        self.programs.push(reach);
+        if let Some(interpreter) = interpreter.filter(|_| is_fine) {
+            self.programs.push(account.reach(&interpreter, line));
+        }
+    }
+}
+
+/// The version of the hermes-agent in the virtual environment of a program, as pip recorded it.
+fn version_beside(host: &Host, program: &Path) -> Option<Version> {
+    let library = host.real(&program.parent()?.parent()?.join("lib"));
+    let pythons = fs::read_dir(library).ok()?.flatten();
+    let sites = pythons.map(|p| p.path().join("site-packages"));
+    sites
+        .filter_map(|site| fs::read_dir(site).ok())
+        .flat_map(|entries| entries.flatten())
+        .find_map(|entry| {
+            let name = entry.file_name().into_string().ok()?;
+            let version = name
+                .strip_prefix("hermes_agent-")?
+                .strip_suffix(".dist-info")?;
+            Version::from_output(version)
+        })
+}
