@@ -8,11 +8,12 @@ import signal
 import socketserver
 import subprocess
 import threading
-import time
 import urllib.request
 from pathlib import Path
 
 import wait
+from model import Endpoint
+from processes import scan
 from systemd import systemctl
 
 VERSION = os.environ.get("VMCHECK_HERMES", "0.19.0")
@@ -21,6 +22,14 @@ HERMES = STAND_IN if Path(STAND_IN).exists() else f"/opt/hermes/{VERSION}/bin/he
 
 # Quiet without a network: nothing to fetch, nothing to install at first use.
 CONFIG = "security:\n  allow_lazy_installs: false\n  tirith_enabled: false\n"
+
+# Since 0.21.4 the gateway of the default profile serves the named ones, too; this asks for one of their own.
+STANDALONE = "gateway:\n  standalone: true\n"
+
+
+def at_least(*version: int) -> bool:
+    """Is the gateway under test of this version or a later one?"""
+    return tuple(int(part) for part in VERSION.split("-")[0].split(".")) >= version
 
 
 class Profile:
@@ -33,8 +42,10 @@ class Profile:
         self.home = self.root if name == "default" else self.root / "profiles" / name
         self.unit = f"hermes-gateway@{name}.service"
 
-    def make(self, config: str = CONFIG, env: str = "") -> "Profile":
-        """Create the home with this configuration, as its user would."""
+    def make(self, config: str = CONFIG, env: str = "", standalone: bool = True) -> "Profile":
+        """Create the home with this configuration, as its user would; a named profile has a gateway of its own, or not."""
+        if standalone and self.name != "default" and at_least(0, 21, 4):
+            config += STANDALONE
         account = pwd.getpwnam(self.user)
         for directory in (self.root, self.root / "profiles", self.home):
             if not directory.exists():
@@ -129,26 +140,6 @@ class Profile:
 
 
 KEY = "0123456789abcdef0123456789abcdef"
-
-
-class Endpoint:
-    """A model that takes a request and never answers."""
-
-    def __init__(self) -> None:
-        self.asked = 0
-        outer = self
-
-        class Handler(socketserver.BaseRequestHandler):
-            def handle(self) -> None:
-                data = self.request.recv(65536)
-                if b"POST" in data:
-                    outer.asked += 1
-                    threading.Event().wait()
-
-        self.server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler)
-        self.server.daemon_threads = True
-        self.port = self.server.server_address[1]
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
 
 class Hand:
@@ -259,28 +250,6 @@ class Watch:
         return round(0.2 * sum(not owners for _, owners in self.samples), 1)
 
 
-def scan() -> dict[int, Path]:
-    """Every live gateway process of the guest, with the profile home that it means."""
-    found = {}
-    for entry in Path("/proc").iterdir():
-        if not entry.name.isdigit():
-            continue
-        try:
-            argv = (entry / "cmdline").read_bytes().decode(errors="replace").split("\0")
-            if not _is_gateway(argv):
-                continue
-            status, parent = (entry / "stat").read_text().rsplit(")", 1)[1].split()[:2]
-            environ = (entry / "environ").read_bytes().decode(errors="replace").split("\0")
-        except OSError:
-            continue
-        if status != "Z":
-            home = _home(argv, dict(e.split("=", 1) for e in environ if "=" in e))
-            found[int(entry.name)] = (int(parent), argv, home)
-    # Between fork and exec a gateway's child looks like the gateway.
-    is_fork = {pid: parent in found and found[parent][1] == argv for pid, (parent, argv, _) in found.items()}
-    return {pid: home for pid, (_, _, home) in found.items() if not is_fork[pid]}
-
-
 def port_owner(port: int) -> socketserver.TCPServer:
     """Take a port, so that a gateway cannot have it."""
     return socketserver.TCPServer(("127.0.0.1", port), socketserver.BaseRequestHandler)
@@ -299,22 +268,6 @@ def own(path: Path, user: str) -> None:
     shutil.chown(path, user, user)
     for below in path.rglob("*"):
         shutil.chown(below, user, user)
-
-
-def _is_gateway(argv: list[str]) -> bool:
-    if argv and argv[0].rsplit("/", 1)[-1] in ("env", "sudo", "runuser", "setpriv", "systemd-run"):
-        return False
-    names = [a.rsplit("/", 1)[-1] for a in argv]
-    return "gateway" in argv and ("run" in argv or "restart" in argv) and ("hermes" in names or "hermes_cli.main" in argv)
-
-
-def _home(argv: list[str], environ: dict[str, str]) -> Path:
-    home = Path(environ.get("HERMES_HOME") or Path(environ.get("HOME", "/root")) / ".hermes")
-    root = home.parent.parent if home.parent.name == "profiles" else home
-    for at, arg in enumerate(argv[:-1]):
-        if arg in ("-p", "--profile"):
-            return root if argv[at + 1] == "default" else root / "profiles" / argv[at + 1]
-    return home
 
 
 def _comm(pid: int) -> str:

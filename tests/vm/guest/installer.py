@@ -111,6 +111,10 @@ def status(profile: gateway.Profile, user: str = "root") -> dict:
 # Journals, accounts of time and of sessions: they change by themselves.
 NOISE = ("var/log", "var/lib/systemd", "var/cache", "var/tmp", "etc/machine-id", "home/alice/.cache", "etc/.pwd.lock")
 
+# What a gateway leaves outside of its home: the record of the one gateway per account, since 0.21.4.
+LOCKS = "/hermes/gateway-locks"
+RECORDS = (f"{LOCKS}/host-gateway.lock", f"{LOCKS}/host-gateway.json")
+
 
 def snapshot(*data: str) -> dict[str, str]:
     """Every path of the host with kind, mode, owner and contents; without the data directories and system noise."""
@@ -124,9 +128,18 @@ def snapshot(*data: str) -> dict[str, str]:
                 continue
             for name in [*names, *files]:
                 path = os.path.join(directory, name)
-                if not path.startswith(skip):
+                if not path.startswith(skip) and not path.endswith(RECORDS):
                     found[path] = _describe(path)
+    for path in [path for path in found if path.endswith(LOCKS)]:
+        _forget(path, found)
     return found
+
+
+def _forget(path: str, found: dict[str, str]) -> None:
+    """Leave a directory out, and those above it that hold nothing else."""
+    while path in found and not any(other.startswith(f"{path}/") for other in found):
+        del found[path]
+        path = os.path.dirname(path)
 
 
 def _describe(path: str) -> str:

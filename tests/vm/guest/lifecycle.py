@@ -9,9 +9,10 @@ import time
 from pathlib import Path
 
 from check import check, contains, equal, measured
-from gateway import HERMES, Profile, Watch, scan
+from gateway import HERMES, Profile, Watch
 from installer import difference, hermes_install, snapshot, status
 from package import Manager
+from processes import scan
 from systemd import Unit, systemctl
 
 TEMPLATE = "hermes-gateway@.service"

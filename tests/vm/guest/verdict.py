@@ -18,6 +18,8 @@ def of(record: dict) -> str:
         return "two owners"
     owner = "".join(record["owner"]) or "none"
     expected = record["expected"]
+    if record["refused"] and owner == ("hand" if record["first"].startswith("hand") else "unit"):
+        return "refused"
     if expected == "none" and owner != "none" and record["without_owner_s"] == 0:
         return "ignored"
     if expected == "any one":

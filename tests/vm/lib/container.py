@@ -8,7 +8,7 @@ import os
 import subprocess
 from pathlib import Path
 
-from . import cgroups, roots
+from . import cgroups, environments, roots
 from .case import Case
 
 # A scenario that hangs is ended; each has deadlines of its own far below.
@@ -26,7 +26,7 @@ def prepare(case: Case) -> None:
         print(f"{INSTANCES} is raised to {ENOUGH}: with 128 about 17 containers cannot start", flush=True)
         INSTANCES.write_text(str(ENOUGH))
     roots.root(case.cache, case.suite)
-    roots.environment(case.cache, case.suite, case.hermes)
+    environments.environment(case.cache, case.suite, case.hermes)
 
 
 def run(case: Case) -> int:
@@ -44,7 +44,7 @@ def run(case: Case) -> int:
 def _boot(case: Case, view: roots.Overlay, boot: int) -> None:
     # A machine name takes letters and digits only; the overlay's name makes it unique.
     machine = "vmcheck" + hashlib.sha256(str(view.top).encode()).hexdigest()[:10]
-    environment = roots.environment(case.cache, case.suite, case.hermes)
+    environment = environments.environment(case.cache, case.suite, case.hermes)
     command = [
         *("systemd-nspawn", "--quiet", f"--directory={view.merged}", f"--machine={machine}"),
         *("--hostname=vmguest", "--boot", "--register=no", "--keep-unit", "--private-network"),

@@ -8,7 +8,7 @@ system keeps its own.
 import shutil
 from pathlib import Path
 
-from . import disk, roots
+from . import disk, environments, roots
 
 SUITE = "trixie"
 LOADER = "ld-linux-x86-64.so.2"
@@ -21,7 +21,7 @@ def python(version: str) -> Path:
 
 def environment(cache: Path, version: str) -> Path:
     """A disk with the environment of this hermes-agent."""
-    root, plain = roots.root(cache, SUITE), roots.environment(cache, SUITE, version)
+    root, plain = roots.root(cache, SUITE), environments.environment(cache, SUITE, version)
 
     def build(place: Path) -> None:
         tree = place.with_name("tree")

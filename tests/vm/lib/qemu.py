@@ -5,7 +5,7 @@ memory and the OOM killer. A guest without udev and initrd boots in about 15 s.
 import shutil
 from pathlib import Path
 
-from . import disk, machine, roots
+from . import disk, environments, machine, roots
 from .case import Case
 
 # Seconds after which a boot that hangs is ended; the longest scenario takes six minutes on a busy machine.
@@ -89,7 +89,7 @@ def _system(cache: Path, suite: str) -> Path:
 
 def _environment(cache: Path, suite: str, version: str) -> Path:
     """A virtual environment as a disk that is mounted at /opt/hermes."""
-    environment = roots.environment(cache, suite, version)
+    environment = environments.environment(cache, suite, version)
 
     def build(place: Path) -> None:
         tree = place.with_name("tree")

@@ -1,4 +1,4 @@
-"""Root file systems and Hermes environments: built once, kept by the content of what they are made from.
+"""Root file systems: built once, kept by the content of what they are made from.
 
 A build happens in a temporary directory beside its place and is renamed at the end, under a lock: two runs at once
 build it once, and a run that was killed leaves nothing that looks finished.
@@ -10,7 +10,6 @@ import hashlib
 import os
 import shutil
 import subprocess
-import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -23,6 +22,7 @@ PACKAGES = [
     "dbus",
     "dbus-user-session",
     "dnf",
+    "git",
     "libpam-systemd",
     "needrestart",
     "passwd",
@@ -104,38 +104,6 @@ def bootstrap(place: Path, suite: str, packages: list[str]) -> None:
         *(f"--customize-hook={hook}" for hook in hooks),
         *(suite, str(place)),
     )
-
-
-def environment(cache: Path, suite: str, version: str) -> Path:
-    """A virtual environment with hermes-agent of this version, made by the suite's own Python."""
-    base = root(cache, suite)
-
-    def build(place: Path) -> None:
-        wheels = place.with_name(place.name + ".wheels")
-        python = SUITES[suite]
-        tag = "cp" + python.replace(".", "")
-        platforms = [f"manylinux_2_{n}_x86_64" for n in (36, 35, 34, 31, 28, 27, 24, 17, 12, 5)]
-        platforms += ["manylinux2014_x86_64", "manylinux2010_x86_64", "manylinux1_x86_64", "linux_x86_64"]
-        run(
-            sys.executable,
-            *("-m", "pip", "download", "--quiet", "--only-binary=:all:", f"--dest={wheels}"),
-            *(f"--python-version={python}", "--implementation=cp", f"--abi={tag}", "--abi=abi3", "--abi=none"),
-            *(f"--platform={p}" for p in platforms),
-            f"hermes-agent=={version}",
-            "aiohttp",
-        )
-        home = f"/opt/hermes/{version}"
-        with overlay(base) as mounted:
-            shutil.copytree(wheels, mounted.merged / "wheels")
-            chroot = ("chroot", str(mounted.merged))
-            run(*chroot, "python3", "-m", "venv", home)
-            pip = (f"{home}/bin/pip", "install", "--quiet", "--no-index", "--find-links=/wheels")
-            run(*chroot, *pip, f"hermes-agent=={version}", "aiohttp", env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"})
-            shutil.copytree(mounted.merged / home[1:], place, symlinks=True)
-        shutil.rmtree(wheels)
-
-    inputs = [str(base), suite, version, Path(__file__).read_text()]
-    return cached(cache, f"hermes-{version}-{suite}", inputs, build)
 
 
 def cached(cache: Path, name: str, inputs: list[str], build: Callable[[Path], None]) -> Path:

@@ -1,0 +1,83 @@
+"""Stand-ins for the endpoint of a language model, on loopback."""
+
+import json
+import re
+import socketserver
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+
+class Endpoint:
+    """A model that takes a request and never answers."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+        outer = self
+
+        class Handler(socketserver.BaseRequestHandler):
+            def handle(self) -> None:
+                data = self.request.recv(65536)
+                if b"POST" in data:
+                    outer.asked += 1
+                    threading.Event().wait()
+
+        self.server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler)
+        self.server.daemon_threads = True
+        self.port = self.server.server_address[1]
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+
+class Echo:
+    """A model that answers `ping-X`, the last one that a user said, with `pong-X`."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+        outer = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                self.reply({"object": "list", "data": [{"id": "fake", "object": "model", "context_length": 200000}]})
+
+            def do_POST(self) -> None:
+                asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                outer.asked += 1
+                answer = outer.answer(asked.get("messages", []))
+                usage = {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2}
+                base = {"id": f"answer-{outer.asked}", "created": 0, "model": "fake", "usage": usage}
+                message = {"role": "assistant", "content": answer}
+                if not asked.get("stream"):
+                    choice = {"index": 0, "message": message, "finish_reason": "stop"}
+                    self.reply({**base, "object": "chat.completion", "choices": [choice]})
+                    return
+                choices = [
+                    {"index": 0, "delta": message, "finish_reason": None},
+                    {"index": 0, "delta": {}, "finish_reason": "stop"},
+                ]
+                chunks = [json.dumps({**base, "object": "chat.completion.chunk", "choices": [choice]}) for choice in choices]
+                body = "".join(f"data: {chunk}\n\n" for chunk in [*chunks, "[DONE]"])
+                self.send(body.encode(), "text/event-stream")
+
+            def reply(self, value: dict) -> None:
+                self.send(json.dumps(value).encode(), "application/json")
+
+            def send(self, body: bytes, kind: str) -> None:
+                self.send_response(200)
+                self.send_header("Content-Type", kind)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server.daemon_threads = True
+        self.port = self.server.server_address[1]
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    @staticmethod
+    def answer(messages: list[dict]) -> str:
+        """What the model says to a conversation."""
+        said = [json.dumps(message.get("content")) for message in messages if message.get("role") == "user"]
+        pings = re.findall(r"ping-(\w+)", said[-1] if said else "")
+        return f"pong-{pings[-1]}" if pings else "nothing to say"

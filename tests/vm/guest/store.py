@@ -1,0 +1,99 @@
+"""The installation that upstream's install.sh makes since 0.22: a checkout without a virtual environment, a Python in a store
+and an environment of dependencies that the data root's facts select; hermes' own code publishes the launchers.
+
+The environment `X.Y.Z-store` brings the parts (`lib/store.py` on the host).
+"""
+
+import hashlib
+import json
+import pwd
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from gateway import VERSION
+from systemd import as_user
+
+PARTS = Path("/opt/hermes") / VERSION
+
+# What install.sh runs at its end, as the installation's owner: the checkout's launchers, then those on PATH.
+PUBLISH = """
+import sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[1])
+from hermes_cli._launchers import ensure_install_launchers
+print(ensure_install_launchers(Path(sys.argv[1]), Path(sys.argv[2])))
+"""
+
+
+@dataclass
+class Store:
+    """An installation of an account; root's checkout is not below its data root."""
+
+    user: str = "root"
+
+    @property
+    def root(self) -> Path:
+        """The data root."""
+        return Path(pwd.getpwnam(self.user).pw_dir) / ".hermes"
+
+    @property
+    def checkout(self) -> Path:
+        return Path("/usr/local/lib/hermes-agent") if self.user == "root" else self.root / "hermes-agent"
+
+    @property
+    def path(self) -> Path:
+        """Where a shell finds the program."""
+        return Path("/usr/local/bin") if self.user == "root" else self.root.parent / ".local/bin"
+
+    @property
+    def python(self) -> Path:
+        """The Python in the store."""
+        return next((self.root / "tools").glob("python-*")) / "bin/python3"
+
+    @property
+    def launcher(self) -> Path:
+        """The checkout's own launcher, which that on PATH executes."""
+        return self.checkout / ".hermes/bin/hermes"
+
+    @property
+    def hermes(self) -> Path:
+        """The launcher on PATH."""
+        return self.path / "hermes"
+
+    def place(self) -> "Store":
+        """Put everything where install.sh puts it."""
+        state = self.root / "installs" / hashlib.sha256(str(self.checkout).encode()).hexdigest()[:16]
+        environment = state / "environments/1"
+        self._copy(PARTS / "tools", self.root / "tools")
+        self._copy(PARTS / "checkout", self.checkout)
+        self._copy(PARTS / "dependencies", environment)
+        self._environment(environment)
+        self._record(self.root / "tools/facts.json", "python", {"entry": self.python.parents[1].name})
+        self._record(state / "facts.json", "venv", {"environment": str(environment), "extras": [], "stamp": "of the harness"})
+        owned = [self.checkout] if self.user == "root" else [self.root]
+        subprocess.run(["chown", "--recursive", f"{self.user}:", *owned], check=True)
+        done = as_user(self.user, str(self.python), "-I", "-c", PUBLISH, str(self.checkout), str(self.path))
+        print(done.stdout, done.stderr, flush=True)
+        if not self.hermes.exists():
+            raise RuntimeError(f"upstream's code left no {self.hermes}")
+        return self
+
+    def _environment(self, place: Path) -> None:
+        """What makes a directory of packages an environment of the store's Python."""
+        (place / "bin").mkdir()
+        (place / "bin/python3").symlink_to(self.python)
+        (place / "bin/python").symlink_to("python3")
+        version = self.python.resolve().name.removeprefix("python")
+        text = f"home = {self.python.parent}\ninclude-system-site-packages = false\nversion = {version}.0\n"
+        (place / "pyvenv.cfg").write_text(text)
+
+    @staticmethod
+    def _copy(source: Path, place: Path) -> None:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        subprocess.run(["cp", "--recursive", "--no-dereference", "--preserve=mode,timestamps,links", source, place], check=True)
+
+    @staticmethod
+    def _record(path: Path, name: str, fact: dict) -> None:
+        """What is installed, in the form that hermes keeps it in."""
+        path.write_text(json.dumps({"schema": 1, "packages": {name: fact}}))
