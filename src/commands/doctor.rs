@@ -14,7 +14,7 @@ use crate::doctor::fix::{self, Fixer};
 use crate::doctor::fix_plan;
 use crate::doctor::rules::{self, rules};
 use crate::error::refuse;
-use crate::host::Host;
+use crate::host::{Host, Live};
 use crate::output::{self, Output};
 use crate::profile::ProfileName;
 
@@ -33,7 +33,12 @@ pub(crate) fn doctor(args: &DoctorArgs) -> Result<u8> {
     let facts = Facts::read(&host)?;
     let findings = chosen(&facts, &args.profiles);
     if args.fix {
-        return fix(args, &host, &facts, &findings);
+        let Some(live) = host.live() else {
+            refuse!(
+                "an image is looked at only; run `hermes-install doctor --fix` on the host that it boots on"
+            );
+        };
+        return fix(args, &host, live, &facts, &findings);
     }
     if args.json {
         output::json(&json(&facts, &findings));
@@ -143,7 +148,13 @@ fn text(facts: &Facts, findings: &[Finding]) -> String {
     out + "`hermes-install doctor --explain ID` says why, `hermes-install doctor --fix` does what is marked `fix`\n"
 }
 
-fn fix(args: &DoctorArgs, host: &Host, facts: &Facts, findings: &[Finding]) -> Result<u8> {
+fn fix(
+    args: &DoctorArgs,
+    host: &Host,
+    live: &Live,
+    facts: &Facts,
+    findings: &[Finding],
+) -> Result<u8> {
     let output = Output {
         quiet: false,
         json: args.json,
@@ -165,7 +176,7 @@ fn fix(args: &DoctorArgs, host: &Host, facts: &Facts, findings: &[Finding]) -> R
             }
         }
         let _lock = Lock::take(&host.lock_directory())?;
-        failed = Fixer::new(host, facts, &output).run(&plan.fixes);
+        failed = Fixer::new(host, live, facts, &output).run(&plan.fixes);
     }
     // What is true now, seen anew.
     let facts = Facts::read(host)?;

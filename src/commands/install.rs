@@ -24,7 +24,7 @@ pub(crate) fn install(args: &InstallArgs) -> Result<u8> {
 pub(super) fn run(args: &InstallArgs, adopts: bool) -> Result<u8> {
     let output = args.output.printer();
     let host = Host::new(args.scope.scope(), args.scope.root.as_deref())?;
-    if adopts && !host.is_live() {
+    if adopts && host.live().is_none() {
         refuse!("nothing runs in an image, so there is nothing to adopt; leave out `--root`");
     }
     let _lock = Lock::take(&host.lock_directory())?;
@@ -41,8 +41,8 @@ pub(super) fn run(args: &InstallArgs, adopts: bool) -> Result<u8> {
         return Ok(DONE);
     }
     let mut linger = ready.receipt.linger;
-    if ready.host.is_live() {
-        linger |= preflight::reach_manager(&ready.host, &output)?;
+    if let Some(live) = ready.host.live() {
+        linger |= preflight::reach_manager(&ready.host, live, &output)?;
     }
     let up = ready
         .checked
@@ -83,13 +83,13 @@ pub(crate) fn show(args: &PlanArgs) -> Result<u8> {
         output::print(ready.plan.to_diff());
     } else {
         output::print(ready.plan.to_text());
-        for unit in stops.iter().filter(|_| ready.host.is_live()) {
+        for unit in stops.iter().filter(|_| ready.host.live().is_some()) {
             output::print(format_args!("then stop  {unit}, as planned\n"));
         }
         let units: Vec<String> = ready
             .checked
             .iter()
-            .filter(|c| c.start && ready.host.is_live())
+            .filter(|c| c.start && ready.host.live().is_some())
             .map(|c| c.instance.profile.unit())
             .collect();
         match (ready.plan.is_empty(), units.is_empty()) {
@@ -165,7 +165,7 @@ fn summary(host: &Host, checked: &[Checked], outcome: &Outcome, output: &Output)
         } else {
             "does not start at boot"
         };
-        if !host.is_live() {
+        if host.live().is_none() {
             output::print(format_args!(
                 "profile `{profile}` is in the image and {at_boot}\n"
             ));

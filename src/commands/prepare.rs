@@ -99,9 +99,9 @@ pub(super) fn prepare(
             plan.retire(path.clone(), entry);
         }
     }
-    let handovers = match host.is_live() {
-        true => migrations.into_iter().map(|m| m.handover).collect(),
-        false => Vec::new(),
+    let handovers = match host.live() {
+        Some(_) => migrations.into_iter().map(|m| m.handover).collect(),
+        None => Vec::new(),
     };
     Ok(Prepared {
         host,

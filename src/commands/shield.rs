@@ -63,9 +63,9 @@ fn put_up(args: &ShieldArgs, host: &Host, receipt: Receipt, output: &Output) -> 
             conflicts.join("\n  ")
         );
     }
-    let running = match host.is_live() && !plan.is_empty() {
-        true => active(host, only(&contents, host, &names))?,
-        false => Vec::new(),
+    let running = match host.live().filter(|_| !plan.is_empty()) {
+        Some(live) => active(live, only(&contents, host, &names))?,
+        None => Vec::new(),
     };
     let restart = running.is_empty() || args.yes || {
         let units: Vec<&str> = running.iter().map(|(unit, _)| unit.as_str()).collect();
@@ -230,10 +230,8 @@ fn of_unit(host: &Host, unit: &Unit, output: &Output) -> Result<Shield> {
         ..Settings::default()
     };
     let hermes = preflight::hermes(host, &settings, account, &root)?;
-    let version = match host.is_live() {
-        true => Some(preflight::version(account, &hermes)?),
-        false => None,
-    };
+    let version = host.live().map(|_| preflight::version(account, &hermes));
+    let version = version.transpose()?;
     if let Some(version) = version {
         output.step(format!(
             "{title} runs profile `{profile}` with hermes {version} at `{}`",

@@ -110,10 +110,9 @@ pub(crate) fn status(args: &StatusArgs) -> Result<u8> {
     }
     profiles.sort();
     let units: Vec<String> = profiles.iter().map(|(p, _)| p.unit()).collect();
-    let states = if host.is_live() {
-        host.manager().show(&units)?
-    } else {
-        Vec::new()
+    let states = match host.live() {
+        Some(live) => live.manager().show(&units)?,
+        None => Vec::new(),
     };
     let shared = shared_drift(&host, &receipt);
     let inventory = Inventory::read(&host);
@@ -134,7 +133,7 @@ pub(crate) fn status(args: &StatusArgs) -> Result<u8> {
     };
     let is_as_wanted = rows.iter().all(|r| {
         r.drift.is_empty()
-            && (!r.installed || !host.is_live() || matches!(r.state, "running" | "stopped"))
+            && (!r.installed || host.live().is_none() || matches!(r.state, "running" | "stopped"))
     });
     if args.json {
         output::json(&serde_json::json!({ "profiles": rows, "elsewhere": elsewhere }));
@@ -158,7 +157,7 @@ fn row(
     let get = |key: &str| state.and_then(|s| s.get(key)).cloned().unwrap_or_default();
     let main_pid: i32 = get("MainPID").parse().unwrap_or_default();
     let installed = receipt.instances.iter().any(|i| i.profile == *profile);
-    let (found, unknown) = match host.is_live().then(|| owner(&home)) {
+    let (found, unknown) = match host.live().map(|_| owner(&home)) {
         Some(Ok(owner)) => (owner, None),
         Some(Err(e)) => (
             None,
@@ -179,7 +178,7 @@ fn row(
         (false, "failed") => "failed",
         (false, "activating") => "restarting",
         (false, "active" | "reloading") => "starting",
-        (false, _) if host.is_live() => "stopped",
+        (false, _) if host.live().is_some() => "stopped",
         (false, _) => "unknown",
     };
     let shield = receipt

@@ -53,9 +53,9 @@ pub(crate) fn upgrade(args: &UpgradeArgs) -> Result<u8> {
         );
     }
     // Only what runs is restarted: a stopped unit was stopped by somebody.
-    let up = match host.is_live() {
-        true => active(&host, receipt.contents().units(&host.default_root()))?,
-        false => Vec::new(),
+    let up = match host.live() {
+        Some(live) => active(live, receipt.contents().units(&host.default_root()))?,
+        None => Vec::new(),
     };
     if !plan.is_empty() && !up.is_empty() && !args.yes {
         let names: Vec<&str> = up.iter().map(|(unit, _)| unit.as_str()).collect();

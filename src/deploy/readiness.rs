@@ -8,7 +8,7 @@ use anyhow::Result;
 use crate::gateway::command_line::Command;
 use crate::gateway::state::State;
 use crate::host::process::Process;
-use crate::host::systemctl::{Manager, Properties};
+use crate::host::systemctl::{Properties, Systemctl};
 
 /// How long it has to stay up. A gateway that loses its lock or its port dies within a second of `running`.
 const STEADY: Duration = Duration::from_secs(3);
@@ -36,7 +36,7 @@ pub(crate) enum Started {
 
 /// Watch a unit that was just started until its gateway is up or has failed.
 pub(crate) fn watch(
-    manager: &Manager,
+    manager: &Systemctl,
     unit: &str,
     home: &Path,
     mut tick: impl FnMut(Duration),

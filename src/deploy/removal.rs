@@ -7,17 +7,16 @@ use crate::deploy::plan::Action;
 use crate::deploy::transaction::{Transaction, file, past};
 use crate::deploy::writer::{Writer, remove_empty};
 use crate::error::Refused;
-use crate::host::systemctl;
 
 /// Remove what is no longer wanted, go on after errors, and report them all.
 pub(crate) fn take_down(change: Transaction, stop: &[String]) -> Result<usize> {
     let host = change.host;
-    let manager = host.manager();
     let mut errors: Vec<anyhow::Error> = Vec::new();
-    if host.is_live() && !stop.is_empty() {
+    if let Some(live) = host.live() {
         for unit in stop {
             change.output.step(format!("stopping `{unit}`"));
-            errors.extend(manager.verb("stop", std::slice::from_ref(unit)).err());
+            let names = std::slice::from_ref(unit);
+            errors.extend(live.manager().verb("stop", names).err());
         }
     }
     let mut writer = Writer::new(&host.root);
@@ -57,7 +56,8 @@ pub(crate) fn take_down(change: Transaction, stop: &[String]) -> Result<usize> {
             left.path
         ));
     }
-    if host.is_live() {
+    if let Some(live) = host.live() {
+        let manager = live.manager();
         errors.extend(manager.daemon_reload().err());
         for unit in stop {
             // Not loaded any more is as good as reset.
@@ -66,8 +66,8 @@ pub(crate) fn take_down(change: Transaction, stop: &[String]) -> Result<usize> {
     }
     if receipt.is_empty() {
         if change.old.linger {
-            if host.is_live() {
-                errors.extend(systemctl::set_linger(&host.own.name, false).err());
+            if let Some(live) = host.live() {
+                errors.extend(live.set_linger(&host.own.name, false).err());
             }
             change.output.step("lingering is off again");
         }

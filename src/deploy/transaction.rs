@@ -12,9 +12,8 @@ use crate::deploy::readiness::{Started, watch};
 use crate::deploy::receipt::{Contents, Receipt};
 use crate::deploy::writer::{Writer, remove_empty};
 use crate::error::Refused;
-use crate::host::Host;
 use crate::host::rootfs::missing_directories;
-use crate::host::systemctl::{self, Manager};
+use crate::host::{Host, Live};
 use crate::layout::TEMPLATE;
 use crate::output::Output;
 use crate::render::tree::Entry;
@@ -54,9 +53,9 @@ pub(crate) struct Outcome {
 }
 
 /// Those of these units that run.
-pub(crate) fn active(host: &Host, units: Vec<(String, PathBuf)>) -> Result<Vec<(String, PathBuf)>> {
+pub(crate) fn active(live: &Live, units: Vec<(String, PathBuf)>) -> Result<Vec<(String, PathBuf)>> {
     let names: Vec<String> = units.iter().map(|(unit, _)| unit.clone()).collect();
-    let states = host.manager().show(&names)?;
+    let states = live.manager().show(&names)?;
     let is_active = |unit: &String| {
         states
             .iter()
@@ -79,12 +78,14 @@ pub(crate) fn commit(change: Transaction) -> Result<Outcome> {
         Err(cause) => {
             change.output.step("putting everything back as it was");
             let mut errors = writer.undo();
-            errors.extend(change.restore(&activity));
             let mut notes = Vec::new();
-            for handover in &change.handovers[..activity.handovers] {
-                let (failed, told) = handover.back();
-                errors.extend(failed);
-                notes.extend(told);
+            if let Some(live) = change.host.live() {
+                errors.extend(change.restore(live, &activity));
+                for handover in &change.handovers[..activity.handovers] {
+                    let (failed, told) = handover.back(live);
+                    errors.extend(failed);
+                    notes.extend(told);
+                }
             }
             let left: Vec<String> = errors.iter().map(|e| format!("{e:#}")).collect();
             let end = match (left.as_slice(), notes.is_empty()) {
@@ -109,10 +110,6 @@ struct Activity {
 }
 
 impl Transaction<'_> {
-    fn manager(&self) -> Manager {
-        self.host.manager()
-    }
-
     fn run(&self, writer: &mut Writer, activity: &mut Activity) -> Result<Outcome> {
         let mut outcome = Outcome::default();
         writer.sweep(self.old.pending.keys())?;
@@ -132,19 +129,19 @@ impl Transaction<'_> {
         outcome.files = self.plan.changed().count();
         let is_moved = self.plan.changed().any(|c| c.action == Action::Retire);
         outcome.backup = is_moved.then_some(backup);
-        if self.host.is_live() {
-            self.make_account()?;
+        if let Some(live) = self.host.live() {
+            self.make_account(live)?;
             if !is_settled {
                 activity.is_reloaded = true;
-                self.manager().daemon_reload()?;
+                live.manager().daemon_reload()?;
             }
             let mut gone = Vec::new();
             for handover in &self.handovers {
                 activity.handovers += 1;
-                gone.push((&handover.home, handover.go(self.output)?));
+                gone.push((&handover.home, handover.go(live, self.output)?));
             }
             for (unit, home) in &self.up {
-                let Some((pid, at)) = self.bring_up(unit, home, activity)? else {
+                let Some((pid, at)) = self.bring_up(live, unit, home, activity)? else {
                     continue;
                 };
                 outcome.started.insert(unit.clone(), pid);
@@ -212,7 +209,7 @@ impl Transaction<'_> {
     }
 
     /// The account and root of system-wide gateways, where the tree has the files that declare them.
-    fn make_account(&self) -> Result<()> {
+    fn make_account(&self, live: &Live) -> Result<()> {
         let declared = |name: &str| {
             let found = self
                 .plan
@@ -225,8 +222,8 @@ impl Transaction<'_> {
         if let (Some(sysusers), Some(tmpfiles), false) =
             (declared("sysusers.d/"), declared("tmpfiles.d/"), is_there)
         {
-            systemctl::sysusers(&sysusers)?;
-            systemctl::tmpfiles(&tmpfiles)?;
+            live.sysusers(&sysusers)?;
+            live.tmpfiles(&tmpfiles)?;
             self.output.done(format!(
                 "account `{}` and its `{}` are there",
                 crate::layout::ACCOUNT,
@@ -240,11 +237,12 @@ impl Transaction<'_> {
     /// up. `None`: it ran already, unchanged.
     fn bring_up(
         &self,
+        live: &Live,
         unit: &str,
         home: &Path,
         activity: &mut Activity,
     ) -> Result<Option<(i32, Instant)>> {
-        let manager = self.manager();
+        let manager = live.manager();
         let before = manager.show_one(unit)?;
         let is_active = before.get("ActiveState").is_some_and(|s| s == "active");
         activity.was_active.insert(unit.to_owned(), is_active);
@@ -295,15 +293,15 @@ impl Transaction<'_> {
     }
 
     /// After the files are back: the manager reads them, and every touched unit runs or rests as before.
-    fn restore(&self, activity: &Activity) -> Vec<anyhow::Error> {
+    fn restore(&self, live: &Live, activity: &Activity) -> Vec<anyhow::Error> {
         let mut errors = Vec::new();
         if self.linger && !self.old.linger {
-            errors.extend(systemctl::set_linger(&self.host.own.name, false).err());
+            errors.extend(live.set_linger(&self.host.own.name, false).err());
         }
         if !activity.is_reloaded && activity.touched.is_empty() {
             return errors;
         }
-        let manager = self.manager();
+        let manager = live.manager();
         let touched = |active: bool| -> Vec<String> {
             let was = |unit: &&String| activity.was_active.get(*unit) == Some(&active);
             activity.touched.iter().filter(was).cloned().collect()

@@ -12,12 +12,13 @@ use crate::doctor::finding::Fix;
 use crate::doctor::fix_plan::describe;
 use crate::doctor::keep_one::UnitBefore;
 use crate::gateway::owner::owner;
-use crate::host::Host;
 use crate::host::rootfs::{Actual, look};
-use crate::host::systemctl;
+use crate::host::systemctl::Systemctl;
+use crate::host::{Host, Live};
 use crate::layout::Scope;
 use crate::output::Output;
 use crate::render::tree::Entry;
+use crate::units::unit::UnitId;
 
 /// What was before, for a person who wants it back.
 #[derive(Debug, Default, Serialize)]
@@ -37,6 +38,7 @@ struct FileBefore {
 /// A run of `doctor --fix`.
 pub(crate) struct Fixer<'a> {
     pub(super) host: &'a Host,
+    live: &'a Live,
     pub(super) facts: &'a Facts,
     pub(super) output: &'a Output,
     pub(super) writer: Writer,
@@ -46,9 +48,15 @@ pub(crate) struct Fixer<'a> {
 
 impl<'a> Fixer<'a> {
     /// One that has done nothing yet.
-    pub(crate) fn new(host: &'a Host, facts: &'a Facts, output: &'a Output) -> Self {
+    pub(crate) fn new(
+        host: &'a Host,
+        live: &'a Live,
+        facts: &'a Facts,
+        output: &'a Output,
+    ) -> Self {
         Self {
             host,
+            live,
             facts,
             output,
             writer: Writer::new(&host.root),
@@ -77,13 +85,13 @@ impl<'a> Fixer<'a> {
     fn one(&mut self, fix: &Fix) -> Result<()> {
         match fix {
             Fix::KeepOne { keep, stop } => self.keep_one(keep, stop),
-            Fix::Reload { unit } => unit.manager.daemon_reload(),
-            Fix::Reset { unit } => unit
-                .manager
+            Fix::Reload { unit } => self.manager(unit).daemon_reload(),
+            Fix::Reset { unit } => self
+                .manager(unit)
                 .verb("reset-failed", std::slice::from_ref(&unit.name)),
             Fix::Linger { account } => {
                 self.before.lingering_switched_on.push(account.clone());
-                systemctl::set_linger(account, true)
+                self.live.set_linger(account, true)
             }
             Fix::Mode { path, mode } => {
                 self.note(path)?;
@@ -103,6 +111,11 @@ impl<'a> Fixer<'a> {
             }
             Fix::Remove { home, paths } => self.remove(home, paths),
         }
+    }
+
+    /// The manager of a unit.
+    pub(super) fn manager(&self, unit: &UnitId) -> Systemctl {
+        self.live.systemctl(&unit.manager)
     }
 
     fn note(&mut self, path: &Path) -> Result<()> {

@@ -35,7 +35,7 @@ impl<'a> Fixer<'a> {
         let home = home.context("the unit does not say of which profile it is")?;
         let mut stopped: Vec<UnitBefore> = Vec::new();
         for name in stop {
-            let state = name.manager.show_one(&name.name)?;
+            let state = self.manager(name).show_one(&name.name)?;
             let get = |key: &str| state.get(key).cloned().unwrap_or_default();
             let before = UnitBefore {
                 unit: name.clone(),
@@ -54,10 +54,10 @@ impl<'a> Fixer<'a> {
             for before in &stopped {
                 let names = [before.unit.name.clone()];
                 if before.unit_file_state.starts_with("enabled") {
-                    let _ = before.unit.manager.verb("enable", &names);
+                    let _ = self.manager(&before.unit).verb("enable", &names);
                 }
                 if before.active_state == "active" {
-                    let _ = before.unit.manager.verb("start", &names);
+                    let _ = self.manager(&before.unit).verb("start", &names);
                 }
             }
         }
@@ -77,7 +77,7 @@ impl<'a> Fixer<'a> {
                 self.writer
                     .put(&path, &Entry::text("[Service]\nRestart=no\n".to_owned()))?;
                 held.push(path);
-                name.manager.daemon_reload()?;
+                self.manager(name).daemon_reload()?;
             }
             Ok(())
         };
@@ -95,9 +95,9 @@ impl<'a> Fixer<'a> {
         }
         end = end.and(remove_empty(&self.host.root, &directories));
         for name in stop {
-            let _ = name.manager.daemon_reload();
-            let _ = name
-                .manager
+            let _ = self.manager(name).daemon_reload();
+            let _ = self
+                .manager(name)
                 .verb("reset-failed", std::slice::from_ref(&name.name));
         }
         end
@@ -109,7 +109,7 @@ impl<'a> Fixer<'a> {
             "stopping `{}` as planned, after its running turns",
             name.name
         ));
-        let state = name.manager.show_one(&name.name)?;
+        let state = self.manager(name).show_one(&name.name)?;
         let pid: i32 = state
             .get("MainPID")
             .and_then(|p| p.parse().ok())
@@ -127,15 +127,15 @@ impl<'a> Fixer<'a> {
                 }
             }
         }
-        name.manager.verb("stop", &names)?;
-        name.manager.verb("disable", &names)
+        self.manager(name).verb("stop", &names)?;
+        self.manager(name).verb("disable", &names)
     }
 
     /// The owner that stays runs, if any of them ran before.
     fn see_up(&self, keep: &UnitId, home: &Path, stopped: &[UnitBefore]) -> Result<()> {
         let ran = |state: &str| matches!(state, "active" | "activating" | "reloading");
-        let activity = keep
-            .manager
+        let activity = self
+            .manager(keep)
             .show_one(&keep.name)?
             .get("ActiveState")
             .cloned();
@@ -154,7 +154,7 @@ impl<'a> Fixer<'a> {
                 Ok(())
             }
             Started::Failed { why, invocation } => {
-                let lines = keep.manager.journal(&keep.name, &invocation, 15);
+                let lines = self.manager(keep).journal(&keep.name, &invocation, 15);
                 let journal: String = lines.iter().map(|l| format!("\n  | {l}")).collect();
                 bail!("`{}` {why}; its last journal lines:{journal}", keep.name)
             }
@@ -163,17 +163,17 @@ impl<'a> Fixer<'a> {
 
     fn bring_up(&self, keep: &UnitId, home: &Path) -> Result<Started> {
         let names = std::slice::from_ref(&keep.name);
-        let state = keep.manager.show_one(&keep.name)?;
+        let state = self.manager(keep).show_one(&keep.name)?;
         let pid = state.get("MainPID").and_then(|p| p.parse::<i32>().ok());
         let is_up = State::read(home).is_some_and(|s| Some(s.pid) == pid && s.is_up());
         // Else its restarts of before would count.
-        let _ = keep.manager.verb("reset-failed", names);
+        let _ = self.manager(keep).verb("reset-failed", names);
         if !is_up {
             self.output.step(format!("starting `{}`", keep.name));
             // A start would wait for an automatic restart that is pending; a restart does not (systemd.service(5)).
-            keep.manager.verb("restart", names)?;
+            self.manager(keep).verb("restart", names)?;
         }
-        watch(&keep.manager, &keep.name, home, |_| ())
+        watch(&self.manager(keep), &keep.name, home, |_| ())
     }
 
     fn unit(&self, name: &UnitId) -> Result<&'a Unit> {

@@ -43,9 +43,9 @@ impl<'a> Access<'a> {
     /// Of an account, with all its groups.
     pub(crate) fn new(host: &'a Host, account: &'a Account) -> Self {
         let name = std::ffi::CString::new(account.name.as_str()).unwrap_or_default();
-        let more = match host.is_live() {
-            true => nix::unistd::getgrouplist(&name, account.gid.into()).unwrap_or_default(),
-            false => Vec::new(),
+        let more = match host.live() {
+            Some(_) => nix::unistd::getgrouplist(&name, account.gid.into()).unwrap_or_default(),
+            None => Vec::new(),
         };
         let mut groups = vec![account.gid];
         groups.extend(more.into_iter().map(|g| g.as_raw()));
@@ -105,7 +105,7 @@ impl<'a> Access<'a> {
     /// test(1) as the account: access lists count there.
     fn kernel_allows(&self, path: &Path) -> bool {
         let argv = ["test".as_ref(), "-x".as_ref(), path.as_os_str()];
-        self.host.is_live()
+        self.host.live().is_some()
             && nix::unistd::geteuid().is_root()
             && crate::host::systemctl::run_as(self.account, &[], &argv)
                 .is_ok_and(|o| o.status.success())

@@ -1,5 +1,6 @@
-//! Where this program works: `/` or an image, in one scope, for one account. Paths of ours are relative to its root,
-//! so that an image is treated as the running host is.
+//! Where this program works: the running host or an image, in one scope, for one account. Paths are relative to its
+//! root, so that both are treated alike. Managers, lingering and processes belong to [`Live`], which an image never has:
+//! nobody reloads the running host's manager for an image.
 
 pub(crate) mod access;
 pub(crate) mod account;
@@ -15,7 +16,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Result, bail};
 
 use crate::host::account::Account;
-use crate::host::systemctl::Manager;
+use crate::host::systemctl::{Manager, Systemctl};
 use crate::layout::{Layout, PACKAGED_LAUNCHER, SYSTEM_ROOT, Scope, TEMPLATE, host_launcher};
 
 /// See the module.
@@ -27,13 +28,52 @@ pub(crate) struct Host {
     pub(crate) scope: Scope,
     /// The account that runs this program, as the image knows it.
     pub(crate) own: Account,
+    live: Option<Live>,
+}
+
+/// The running host: what can be asked and told beyond its files. See [`Host::live`].
+#[derive(Debug, Clone)]
+pub(crate) struct Live {
+    scope: Scope,
+}
+
+impl Live {
+    /// The manager of the host's scope.
+    pub(crate) fn manager(&self) -> Systemctl {
+        self.systemctl(&Manager::of(self.scope))
+    }
+
+    /// A manager of this host.
+    pub(crate) fn systemctl(&self, manager: &Manager) -> Systemctl {
+        Systemctl::new(manager.clone())
+    }
+
+    /// The version of systemd.
+    pub(crate) fn systemd_version(&self) -> Result<u32> {
+        systemctl::systemd_version()
+    }
+
+    /// Have logind start this account's manager at boot and keep it after logout, or not.
+    pub(crate) fn set_linger(&self, account: &str, on: bool) -> Result<()> {
+        systemctl::set_linger(account, on)
+    }
+
+    /// Create the accounts of one sysusers.d file.
+    pub(crate) fn sysusers(&self, file: &Path) -> Result<()> {
+        systemctl::sysusers(file)
+    }
+
+    /// Create the directories of one tmpfiles.d file.
+    pub(crate) fn tmpfiles(&self, file: &Path) -> Result<()> {
+        systemctl::tmpfiles(file)
+    }
 }
 
 impl Host {
     /// The host, or the image at `root`, in this scope, to be changed.
     pub(crate) fn new(scope: Scope, root: Option<&Path>) -> Result<Self> {
         let host = Self::observer(scope, root)?;
-        if host.is_live() && scope == Scope::System && host.own.uid != 0 {
+        if host.live.is_some() && scope == Scope::System && host.own.uid != 0 {
             bail!(
                 "the system's manager is root's to change and this runs as `{}`; run it with sudo, or use `--user` \
                  for your own manager",
@@ -54,18 +94,33 @@ impl Host {
                 dir.display()
             ),
         };
-        if root != Path::new("/") {
+        let live = (root == Path::new("/")).then_some(Live { scope });
+        if live.is_none() {
             own = Account::find(&own.name, &root)?.unwrap_or(own);
         }
-        Ok(Self { root, scope, own })
+        Ok(Self {
+            root,
+            scope,
+            own,
+            live,
+        })
     }
 
-    /// Whether it runs: then its managers can be asked.
-    pub(crate) fn is_live(&self) -> bool {
-        self.root == Path::new("/")
+    /// The same host seen in this scope.
+    pub(crate) fn in_scope(&self, scope: Scope) -> Self {
+        Self {
+            scope,
+            live: self.live.as_ref().map(|_| Live { scope }),
+            ..self.clone()
+        }
     }
 
-    /// The manager of this host.
+    /// The running host; `None` for an image.
+    pub(crate) fn live(&self) -> Option<&Live> {
+        self.live.as_ref()
+    }
+
+    /// Which manager the units of this scope belong to, in an image, too.
     pub(crate) fn manager(&self) -> Manager {
         Manager::of(self.scope)
     }

@@ -11,12 +11,13 @@ use anyhow::{Context as _, Result, bail};
 use crate::host::account::Account;
 use crate::layout::Scope;
 
-/// A systemd manager: PID 1's, our own user's, or another user's when we are root.
+/// Which systemd manager: the system's, the running account's, or another user's. A name only: whoever wants to ask
+/// one needs [`Live::systemctl`](crate::host::Live::systemctl).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Manager {
     /// PID 1's.
     System,
-    /// Our own.
+    /// That of the account that runs this program.
     User,
     /// Another user's, by name; needs root.
     UserOf(String),
@@ -29,8 +30,15 @@ pub(crate) type Properties = BTreeMap<String, String>;
 const SERVICE: &str = "Id,Names,LoadState,ActiveState,SubState,Result,MainPID,NRestarts,ExecMainCode,ExecMainStatus,\
                        UnitFileState,InvocationID,NeedDaemonReload,FragmentPath,DropInPaths,User,Environment,ExecStart";
 
+/// A manager that can be asked. Made by [`Live`](crate::host::Live) alone, so that an image never reaches the managers of
+/// the host that it lies on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Systemctl {
+    manager: Manager,
+}
+
 impl Manager {
-    /// The manager of a scope, for ourselves.
+    /// The manager of a scope, for the account that runs this program.
     pub(crate) fn of(scope: Scope) -> Self {
         match scope {
             Scope::System => Self::System,
@@ -38,12 +46,28 @@ impl Manager {
         }
     }
 
+    /// systemctl with the options that reach this manager, as a person types it.
+    pub(crate) fn command_prefix(&self) -> String {
+        match self {
+            Self::System => "systemctl".to_owned(),
+            Self::User => "systemctl --user".to_owned(),
+            Self::UserOf(name) => format!("systemctl --user -M {name}@"),
+        }
+    }
+}
+
+impl Systemctl {
+    /// For [`Live`](crate::host::Live).
+    pub(super) fn new(manager: Manager) -> Self {
+        Self { manager }
+    }
+
     fn command(&self) -> Command {
         let mut command = plain("systemctl");
-        match self {
-            Self::System => command.arg("--system"),
-            Self::User => user_session(&mut command).arg("--user"),
-            Self::UserOf(name) => command.args(["--user", "-M", &format!("{name}@")]),
+        match &self.manager {
+            Manager::System => command.arg("--system"),
+            Manager::User => user_session(&mut command).arg("--user"),
+            Manager::UserOf(name) => command.args(["--user", "-M", &format!("{name}@")]),
         };
         command
     }
@@ -107,9 +131,9 @@ impl Manager {
     /// The last journal lines of one start of a unit.
     pub(crate) fn journal(&self, unit: &str, invocation: &str, lines: usize) -> Vec<String> {
         let mut command = plain("journalctl");
-        let field = match self {
-            Self::System => "_SYSTEMD_UNIT",
-            Self::User | Self::UserOf(_) => "_SYSTEMD_USER_UNIT",
+        let field = match self.manager {
+            Manager::System => "_SYSTEMD_UNIT",
+            Manager::User | Manager::UserOf(_) => "_SYSTEMD_USER_UNIT",
         };
         command.args(["--no-pager", "--output=cat", &format!("--lines={lines}")]);
         if invocation.is_empty() {
@@ -117,9 +141,9 @@ impl Manager {
         } else {
             // What the service wrote, and what its manager wrote about this start of it.
             command.arg(format!("_SYSTEMD_INVOCATION_ID={invocation}"));
-            command.arg("+").arg(match self {
-                Self::System => format!("INVOCATION_ID={invocation}"),
-                Self::User | Self::UserOf(_) => format!("USER_INVOCATION_ID={invocation}"),
+            command.arg("+").arg(match self.manager {
+                Manager::System => format!("INVOCATION_ID={invocation}"),
+                Manager::User | Manager::UserOf(_) => format!("USER_INVOCATION_ID={invocation}"),
             });
         }
         output(&mut command)
@@ -128,19 +152,10 @@ impl Manager {
             .map(str::to_owned)
             .collect()
     }
-
-    /// systemctl with the options that reach this manager, as a person types it.
-    pub(crate) fn command_prefix(&self) -> String {
-        match self {
-            Self::System => "systemctl".to_owned(),
-            Self::User => "systemctl --user".to_owned(),
-            Self::UserOf(name) => format!("systemctl --user -M {name}@"),
-        }
-    }
 }
 
 /// The version of systemd on this host.
-pub(crate) fn systemd_version() -> Result<u32> {
+pub(super) fn systemd_version() -> Result<u32> {
     let text = output(plain("systemctl").arg("--version"))?;
     text.split_whitespace()
         .nth(1)
@@ -149,7 +164,7 @@ pub(crate) fn systemd_version() -> Result<u32> {
 }
 
 /// Have logind start this user's manager at boot and keep it after logout, or not.
-pub(crate) fn set_linger(user: &str, on: bool) -> Result<()> {
+pub(super) fn set_linger(user: &str, on: bool) -> Result<()> {
     let verb = if on {
         "enable-linger"
     } else {
@@ -161,12 +176,12 @@ pub(crate) fn set_linger(user: &str, on: bool) -> Result<()> {
 }
 
 /// Create the accounts of one sysusers.d file.
-pub(crate) fn sysusers(file: &Path) -> Result<()> {
+pub(super) fn sysusers(file: &Path) -> Result<()> {
     output(plain("systemd-sysusers").arg(file)).map(drop)
 }
 
 /// Create the directories of one tmpfiles.d file.
-pub(crate) fn tmpfiles(file: &Path) -> Result<()> {
+pub(super) fn tmpfiles(file: &Path) -> Result<()> {
     output(plain("systemd-tmpfiles").arg("--create").arg(file)).map(drop)
 }
 

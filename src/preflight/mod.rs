@@ -14,10 +14,10 @@ use crate::gateway::config::drain_setting;
 use crate::gateway::owner::GATEWAY_LOCK;
 use crate::gateway::state::STATE;
 use crate::gateway::version::{Version, default_drain};
-use crate::host::Host;
 use crate::host::account::Account;
 use crate::host::search::hermes_search;
 use crate::host::systemctl;
+use crate::host::{Host, Live};
 use crate::launcher::lock::RECORD_LOCK;
 use crate::layout::{ACCOUNT, SYSTEM_ROOT, Scope, hidden_by_protect_home};
 use crate::output::Output;
@@ -57,8 +57,8 @@ pub(crate) fn check(
     }
     let hermes = hermes(host, settings, &account, &root)?;
     let version = host
-        .is_live()
-        .then(|| version(&account, &hermes))
+        .live()
+        .map(|_| version(&account, &hermes))
         .transpose()?;
     if let Some(version) = version {
         output.step(format!(
@@ -158,7 +158,7 @@ fn root(host: &Host, settings: &Settings, account: &Account) -> PathBuf {
         return root.clone();
     }
     match host.scope {
-        Scope::User if host.is_live() => {
+        Scope::User if host.live().is_some() => {
             let variable = std::env::var_os("HERMES_HOME").map(PathBuf::from);
             root_for(variable.as_deref(), &account.home)
         }
@@ -214,7 +214,7 @@ fn check_home(
             home.display()
         );
     }
-    if !host.is_live() {
+    if host.live().is_none() {
         return Ok(());
     }
     let can = |flag: &str, path: &Path| test(account, flag, path);
@@ -297,7 +297,7 @@ pub(crate) fn hermes(
                 path.display()
             );
         }
-        if host.is_live() && !test(account, "-x", path)? {
+        if host.live().is_some() && !test(account, "-x", path)? {
             refuse!(
                 "`--hermes {}` cannot be executed by `{}`; put hermes where that account can run it, such as a virtual \
                  environment under /opt",
@@ -309,7 +309,7 @@ pub(crate) fn hermes(
     }
     let places = hermes_search(root, &account.home);
     let mut candidates = places.clone();
-    if host.is_live() {
+    if host.live().is_some() {
         // What the person who installs calls hermes; it is recorded, as the unit has another PATH.
         let path = std::env::var_os("PATH").unwrap_or_default();
         candidates.extend(std::env::split_paths(&path).map(|dir| dir.join("hermes")));
@@ -318,7 +318,7 @@ pub(crate) fn hermes(
         .iter()
         .filter(|c| c.is_absolute() && host.at(c).is_file())
     {
-        if !host.is_live() || test(account, "-x", candidate)? {
+        if host.live().is_none() || test(account, "-x", candidate)? {
             return Ok(candidate.clone());
         }
     }
@@ -429,8 +429,8 @@ fn is_private(host: &Host, path: &Path) -> bool {
 }
 
 /// The manager answers; in user scope lingering is on, or is switched on now. Returns whether we switched it on.
-pub(crate) fn reach_manager(host: &Host, output: &Output) -> Result<bool> {
-    let manager = host.manager();
+pub(crate) fn reach_manager(host: &Host, live: &Live, output: &Output) -> Result<bool> {
+    let manager = live.manager();
     if host.scope == Scope::System {
         if let Err(e) = manager.reach() {
             refuse!(
@@ -442,7 +442,7 @@ pub(crate) fn reach_manager(host: &Host, output: &Output) -> Result<bool> {
     let enabled = !is_lingering(host);
     if enabled {
         let name = &host.own.name;
-        if let Err(e) = systemctl::set_linger(name, true) {
+        if let Err(e) = live.set_linger(name, true) {
             refuse!(
                 "your gateway would stop when you log out, because lingering is off, and switching it on failed: {e:#}; \
                  `sudo loginctl enable-linger {name}`, then run this again"
@@ -459,7 +459,7 @@ pub(crate) fn reach_manager(host: &Host, output: &Output) -> Result<bool> {
             Ok(_) => return Ok(enabled),
             Err(e) if std::time::Instant::now() > deadline => {
                 if enabled {
-                    let _ = systemctl::set_linger(&host.own.name, false);
+                    let _ = live.set_linger(&host.own.name, false);
                 }
                 refuse!(
                     "your systemd manager does not answer: {e:#}; log in as `{}` directly (not with su), or use \
@@ -480,10 +480,10 @@ pub(crate) fn is_lingering(host: &Host) -> bool {
 
 /// The systemd level to render for: this host's, or for an image the floor.
 pub(crate) fn systemd_level(host: &Host) -> Result<u32> {
-    if !host.is_live() {
+    let Some(live) = host.live() else {
         return Ok(crate::layout::SYSTEMD_FLOOR);
-    }
-    let level = systemctl::systemd_version()?;
+    };
+    let level = live.systemd_version()?;
     if level < crate::layout::SYSTEMD_FLOOR {
         bail!(model::Invalid::Systemd(level));
     }

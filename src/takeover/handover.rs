@@ -14,6 +14,7 @@ use anyhow::{Context as _, Result, bail};
 use crate::deploy::readiness::{Started, watch};
 use crate::gateway::owner::owner;
 use crate::gateway::stop::{Force, Stopped, planned_stop};
+use crate::host::Live;
 use crate::host::account::account_name;
 use crate::host::process::{Process, UnitRef, shell_quote};
 use crate::host::process_text::name;
@@ -94,8 +95,8 @@ impl Old {
 
 impl Handover {
     /// Have the old owner leave, once its units' files are gone.
-    pub(crate) fn go(&self, output: &Output) -> Result<Gone> {
-        self.reload()?;
+    pub(crate) fn go(&self, live: &Live, output: &Output) -> Result<Gone> {
+        self.reload(live)?;
         let begin = Instant::now();
         let mut at = begin;
         // Two units that take the profile from each other are one after the other.
@@ -111,14 +112,15 @@ impl Handover {
         for unit in &self.units {
             // One that is not loaded any more is as good as stopped.
             let names = [unit.name.clone()];
-            let stopped = unit.manager.verb("stop", &names);
-            let state = unit.manager.show_one(&unit.name)?;
+            let manager = live.systemctl(&unit.manager);
+            let stopped = manager.verb("stop", &names);
+            let state = manager.show_one(&unit.name)?;
             let state = state.get("ActiveState").map_or("", String::as_str);
             if !matches!(state, "inactive" | "failed") {
                 stopped?;
                 bail!("`{}` is still {state} after its stop", unit.name);
             }
-            let _ = unit.manager.verb("reset-failed", &names);
+            let _ = manager.verb("reset-failed", &names);
         }
         if let Some(owner) = owner(&self.home)? {
             let who = owner
@@ -172,10 +174,10 @@ impl Handover {
     }
 
     /// Bring back what can be, once the files are back; what went wrong, and what a person has to know.
-    pub(crate) fn back(&self) -> (Vec<anyhow::Error>, Vec<String>) {
-        let mut errors: Vec<anyhow::Error> = self.reload().err().into_iter().collect();
+    pub(crate) fn back(&self, live: &Live) -> (Vec<anyhow::Error>, Vec<String>) {
+        let mut errors: Vec<anyhow::Error> = self.reload(live).err().into_iter().collect();
         for unit in self.units.iter().filter(|u| u.was_active) {
-            errors.extend(unit.start(&self.home).err());
+            errors.extend(unit.start(live, &self.home).err());
         }
         let is_gone = |known: &&ByHand| {
             Process::read(known.process.pid).is_none_or(|p| p.start != known.process.start)
@@ -190,11 +192,11 @@ impl Handover {
         (errors, note.into_iter().collect())
     }
 
-    fn reload(&self) -> Result<()> {
+    fn reload(&self, live: &Live) -> Result<()> {
         let mut done: Vec<&Manager> = Vec::new();
         for unit in &self.units {
             if !done.contains(&&unit.manager) {
-                unit.manager.daemon_reload()?;
+                live.systemctl(&unit.manager).daemon_reload()?;
                 done.push(&unit.manager);
             }
         }
@@ -204,10 +206,10 @@ impl Handover {
 
 impl Old {
     /// Start it, and see it up.
-    fn start(&self, home: &Path) -> Result<()> {
-        self.manager
-            .verb("start", std::slice::from_ref(&self.name))?;
-        match watch(&self.manager, &self.name, home, |_| ())? {
+    fn start(&self, live: &Live, home: &Path) -> Result<()> {
+        let manager = live.systemctl(&self.manager);
+        manager.verb("start", std::slice::from_ref(&self.name))?;
+        match watch(&manager, &self.name, home, |_| ())? {
             Started::Up { .. } => Ok(()),
             Started::Failed { why, .. } => bail!("`{}`, started again, {why}", self.name),
         }

@@ -72,7 +72,7 @@ pub(crate) fn migrate(
     typed: &Typed,
 ) -> Result<Option<Migration>> {
     let (profile, home) = (&checked.instance.profile, &checked.home);
-    if !host.is_live() && host.own.uid != 0 {
+    if host.live().is_none() && host.own.uid != 0 {
         return Ok(None);
     }
     let unclear = || {
@@ -107,7 +107,7 @@ pub(crate) fn migrate(
             list.join("\n")
         );
     }
-    if host.is_live() && !checked.start {
+    if host.live().is_some() && !checked.start {
         refuse!(
             "profile `{profile}` would be taken from its owner and run by nobody; leave out `--no-start`"
         );
@@ -168,7 +168,7 @@ fn owners<'a>(
             .collect(),
         ..Owners::default()
     };
-    if !host.is_live() || !home.exists() {
+    if host.live().is_none() || !home.exists() {
         return Ok(owners);
     }
     let Some(owner) = owner(home)? else {

@@ -30,7 +30,7 @@ pub(crate) fn claims(
     home: &Path,
 ) -> Result<Vec<OtherOwner>> {
     let mut claims = owning_units(host, inventory, profile, home);
-    if host.is_live() {
+    if host.live().is_some() {
         claims.extend(process_claim(host, profile, home)?);
     }
     Ok(claims)

@@ -10,9 +10,9 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
 use crate::gateway::command_line::{Command, Home, home_of};
-use crate::host::Host;
 use crate::host::process::{self, Process, UnitRef};
 use crate::host::systemctl::Properties;
+use crate::host::{Host, Live};
 use crate::units::load_path::{LoadPath, UnitFiles, load_paths, script};
 use crate::units::unit::Unit;
 use crate::units::unit_file::command;
@@ -40,12 +40,8 @@ pub(crate) struct Gateway {
 impl Inventory {
     /// Look at everything.
     pub(crate) fn read(host: &Host) -> Self {
-        let gateways = match host.is_live() {
-            true => gateways(),
-            false => Vec::new(),
-        };
         let mut inventory = Self {
-            gateways,
+            gateways: host.live().map(gateways).unwrap_or_default(),
             ..Self::default()
         };
         for load_path in load_paths(host) {
@@ -74,16 +70,15 @@ impl Inventory {
                 names.push(unit.clone());
             }
         }
-        let states = match load_path.is_up.then(|| load_path.manager.show(&names)) {
-            Some(Ok(states)) => states,
-            Some(Err(e)) => {
+        let states = load_path.systemctl.as_ref().map(|systemctl| {
+            systemctl.show(&names).unwrap_or_else(|e| {
                 // The same without the names of all units, where it can be had.
-                let why = load_path.manager.reach().err().unwrap_or(e);
+                let why = systemctl.reach().err().unwrap_or(e);
                 self.silent.push(format!("{why:#}"));
                 Vec::new()
-            }
-            None => Vec::new(),
-        };
+            })
+        });
+        let states = states.unwrap_or_default();
         for name in &names {
             let state = states.iter().find(|s| answers_for(s, name));
             let id = state.and_then(|s| s.get("Id")).unwrap_or(name);
@@ -134,7 +129,7 @@ fn answers_for(state: &Properties, name: &str) -> bool {
 }
 
 /// Every gateway that runs, but not the copies of itself that it forks.
-fn gateways() -> Vec<Gateway> {
+fn gateways(_live: &Live) -> Vec<Gateway> {
     let me = std::process::id() as i32;
     let found: Vec<Gateway> = process::pids()
         .filter(|pid| *pid != me)

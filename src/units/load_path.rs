@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use crate::host::Host;
 use crate::host::account::{self, Account};
 use crate::host::rootfs;
-use crate::host::systemctl::Manager;
+use crate::host::systemctl::{Manager, Systemctl};
 use crate::units::unit_file::template_of;
 
 /// The most that is read of one file. systemd itself takes no line beyond 1 MiB (`LONG_LINE_MAX`).
@@ -18,14 +18,14 @@ const MOST: u64 = 4 << 20;
 /// A manager and its unit directories, the strongest first (systemd.unit(5), UNIT FILE LOAD PATH).
 #[derive(Debug)]
 pub(crate) struct LoadPath {
-    /// How to ask it.
+    /// Which it is.
     pub(crate) manager: Manager,
     /// The account that it runs as: root for the system's.
     pub(crate) account: Account,
     /// Whether it is the system's.
     pub(crate) is_system: bool,
-    /// Whether it runs and can be asked.
-    pub(crate) is_up: bool,
+    /// How to ask it, where it runs.
+    pub(crate) systemctl: Option<Systemctl>,
     directories: Vec<PathBuf>,
     /// Where its paths are found: `/` or an image.
     pub(crate) root: PathBuf,
@@ -59,7 +59,7 @@ pub(crate) fn load_paths(host: &Host) -> Vec<LoadPath> {
         manager: Manager::System,
         account: Account::root(),
         is_system: true,
-        is_up: host.is_live(),
+        systemctl: host.live().map(|live| live.systemctl(&Manager::System)),
         root: host.root.clone(),
     }];
     let accounts = match host.own.uid {
@@ -70,8 +70,8 @@ pub(crate) fn load_paths(host: &Host) -> Vec<LoadPath> {
         let runtime = PathBuf::from(format!("/run/user/{}/systemd", account.uid));
         let own =
             [".config/systemd/user", ".local/share/systemd/user"].map(|d| account.home.join(d));
-        let is_up = host.is_live() && runtime.exists();
-        if !is_up && !own.iter().any(|d| host.at(d).is_dir()) {
+        let live = host.live().filter(|_| runtime.exists());
+        if live.is_none() && !own.iter().any(|d| host.at(d).is_dir()) {
             continue;
         }
         let mut directories = vec![
@@ -100,10 +100,10 @@ pub(crate) fn load_paths(host: &Host) -> Vec<LoadPath> {
         };
         load_paths.push(LoadPath {
             directories,
+            systemctl: live.map(|live| live.systemctl(&manager)),
             manager,
             account,
             is_system: false,
-            is_up,
             root: host.root.clone(),
         });
     }

@@ -83,7 +83,7 @@ pub(crate) fn home_facts(host: &Host, home: &Path) -> HomeFacts {
     let Some(meta) = fs::metadata(&real).ok().filter(fs::Metadata::is_dir) else {
         return facts;
     };
-    if host.is_live() {
+    if host.live().is_some() {
         facts.is_owned = owner(&real).ok().map(|owner| owner.is_some());
     }
     let age = |meta: &fs::Metadata| {

@@ -108,7 +108,7 @@ impl Facts {
             homes,
             aliases,
             systemd: systemd(host),
-            is_selinux_enforcing: host.is_live() && enforce.is_ok_and(|t| t.trim() == "1"),
+            is_selinux_enforcing: host.live().is_some() && enforce.is_ok_and(|t| t.trim() == "1"),
             lingering: lingering
                 .filter_map(|e| e.file_name().into_string().ok())
                 .collect(),
@@ -130,8 +130,8 @@ impl Facts {
 
 /// The version that runs, or the one whose library an image has.
 fn systemd(host: &Host) -> Option<u32> {
-    if host.is_live() {
-        return crate::host::systemctl::systemd_version().ok();
+    if let Some(live) = host.live() {
+        return live.systemd_version().ok();
     }
     let libraries = [
         "/usr/lib/systemd",
@@ -172,10 +172,7 @@ fn drift(host: &Host) -> Result<Vec<Drift>> {
         _ => &[Scope::User],
     };
     for scope in scopes {
-        let host = Host {
-            scope: *scope,
-            ..host.clone()
-        };
+        let host = host.in_scope(*scope);
         let receipt = read_receipt(&host)?;
         let again = format!("hermes-install upgrade --{} --force", scope.name());
         for (path, stamp) in &receipt.files {
