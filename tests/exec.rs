@@ -64,6 +64,13 @@ impl Bench {
         std::fs::set_permissions(self.path(name), PermissionsExt::from_mode(mode)).unwrap();
     }
 
+    /// Make the stand-in one of this version, as pip records it.
+    fn version(&self, version: &str) {
+        let library = self.path("lib/python3/site-packages");
+        let _ = std::fs::remove_dir_all(&library);
+        std::fs::create_dir_all(library.join(format!("hermes_agent-{version}.dist-info"))).unwrap();
+    }
+
     fn launcher(&self) -> Command {
         self.launcher_for("bin/hermes")
     }
@@ -246,6 +253,22 @@ fn a_replacement_on_its_way_is_an_owner_though_it_holds_no_lock_yet() {
     assert!(text.contains(&format!("pid {}", replacer.pid())), "{text}");
 }
 
+#[test]
+fn a_restart_by_the_command_line_is_a_takeover_up_to_0_21_3_and_waits_for_its_unit_after() {
+    let bench = Bench::new();
+    bench.version("0.21.3.post1");
+    let command = bench.by_hand(&["--profile", "coder", "gateway", "restart"], false);
+    let text = bench.refusal();
+    assert!(
+        text.starts_with("exit 69") && text.contains(&command.pid()),
+        "{text}"
+    );
+    bench.version("0.21.4");
+    bench.gateway(bench.launcher());
+    bench.version("0.23.1");
+    bench.gateway(bench.launcher());
+}
+
 /// What the helper of 0.16 and 0.17 says after a clean exit: 1 asks systemd for another start.
 fn post_stop(bench: &Bench) -> Child {
     Command::new(assert_cmd::cargo::cargo_bin!("hermes-install"))
@@ -261,6 +284,7 @@ fn post_stop(bench: &Bench) -> Child {
 #[test]
 fn a_clean_exit_asks_for_a_start_when_a_restart_was_planned_or_a_takeover_never_arrived() {
     let bench = Bench::new();
+    bench.version("0.17.0");
     let code = |mut child: Child| child.wait().unwrap().code();
     assert_eq!(code(post_stop(&bench)), Some(0), "an ordinary stop");
 

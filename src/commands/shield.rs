@@ -12,8 +12,7 @@ use crate::deploy::receipt::{Contents, Receipt};
 use crate::deploy::transaction::{Outcome, Transaction, active, commit};
 use crate::deploy::writer::Lock;
 use crate::error::refuse;
-use crate::gateway::config::drain_setting;
-use crate::gateway::version::default_drain;
+use crate::gateway::config::stop_drain;
 use crate::host::Host;
 use crate::host::rootfs::{Actual, look, observe};
 use crate::output::{self, Output};
@@ -226,22 +225,26 @@ fn of_unit(host: &Host, unit: &Unit, output: &Output) -> Result<Shield> {
         refuse!("{title} cannot be shielded: the account of its `User=` does not exist");
     };
     let settings = Settings {
-        hermes: detect::executable_of(unit),
+        hermes: detect::executable_of(host, unit),
         ..Settings::default()
     };
     let hermes = preflight::hermes(host, &settings, account, &root)?;
-    let version = host.live().map(|_| preflight::version(account, &hermes));
-    let version = version.transpose()?;
-    if let Some(version) = version {
-        output.step(format!(
-            "{title} runs profile `{profile}` with hermes {version} at `{}`",
-            hermes.display()
-        ));
-        preflight::check_version(version, &hermes, output)?;
-    }
+    let version = match host.live() {
+        Some(_) => {
+            let version = preflight::version(account, &hermes)?;
+            output.step(format!(
+                "{title} runs profile `{profile}` with hermes {} at `{}`",
+                preflight::told(version),
+                hermes.display()
+            ));
+            preflight::check_version(version, &hermes, output)?;
+            version
+        }
+        None => None,
+    };
     Ok(Shield {
         unit: unit.name.clone(),
-        gateway_drain: drain_setting(&host.at(home)).unwrap_or_else(|| default_drain(version)),
+        gateway_drain: stop_drain(&host.at(home), version, None),
         hermes_version: version.map(|v| v.to_string()),
         profile,
         root,

@@ -10,6 +10,7 @@ use crate::cli::StatusArgs;
 use crate::deploy::readiness::ending;
 use crate::deploy::receipt::Receipt;
 use crate::deploy::receipt::read_receipt;
+use crate::gateway::command_line::shown;
 use crate::gateway::owner::owner;
 use crate::gateway::state::State;
 use crate::host::Host;
@@ -291,7 +292,7 @@ fn owner_row(process: &Process) -> OwnerRow {
             .map(|u| u.name),
         terminal: process.terminal(),
         user: account_name(process.uid),
-        command: process.argv.join(" "),
+        command: shown(&process.argv),
         age_seconds: process.age().as_secs(),
     }
 }

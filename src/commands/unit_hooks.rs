@@ -4,9 +4,9 @@ use anyhow::{Context as _, Result};
 
 use super::{DIFFERS, DONE};
 use crate::cli::{ExecArgs, HelperArgs};
-use crate::gateway::config::drain_setting;
+use crate::gateway::config::stop_drain;
+use crate::gateway::installation::Installation;
 use crate::gateway::stop::{self, Force, Stopped};
-use crate::gateway::version::default_drain;
 use crate::host::process::Process;
 use crate::launcher::exec::{Launch, environment_root, launch};
 use crate::output;
@@ -37,8 +37,8 @@ pub(crate) fn planned_stop(args: &HelperArgs) -> Result<u8> {
         .ok()
         .and_then(|v| v.parse().ok());
     // The longest of what may hold; an idle gateway ends at once in any case.
-    let drain = [drain_setting(&home), told].into_iter().flatten().max();
-    let drain = drain.unwrap_or_else(|| default_drain(None));
+    let version = Installation::of_process(&process).and_then(|found| found.version);
+    let drain = stop_drain(&home, version, told);
     match stop::planned_stop(&process, &home, drain, Force::Deaf, |_| ()) {
         Stopped::Ended(why) => {
             output::line(format!("ended the gateway, pid {pid}, with SIGHUP: {why}"));

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 
-use crate::gateway::command_line::Command;
+use crate::gateway::command_line::{Command, shown};
 use crate::gateway::state::State;
 use crate::host::process::Process;
 use crate::host::systemctl::{Properties, Systemctl};
@@ -87,7 +87,7 @@ fn recognised(pid: i32, after: Duration, invocation: String) -> Started {
         why: format!(
             "runs as `{}`, which other gateways do not know for a gateway, so they would start beside it; name a hermes \
              that is no wrapper with `--hermes PATH`",
-            argv.join(" ")
+            shown(&argv)
         ),
         invocation,
     }

@@ -9,10 +9,10 @@ use serde::Serialize;
 use crate::deploy::readiness::{Started, watch};
 use crate::deploy::writer::remove_empty;
 use crate::doctor::fix::Fixer;
-use crate::gateway::config::drain_setting;
+use crate::gateway::config::stop_drain;
+use crate::gateway::installation::Installation;
 use crate::gateway::state::State;
 use crate::gateway::stop::{Force, Stopped, planned_stop};
-use crate::gateway::version::default_drain;
 use crate::host::process::Process;
 use crate::render::tree::Entry;
 use crate::units::unit::{Unit, UnitId};
@@ -115,7 +115,8 @@ impl<'a> Fixer<'a> {
             .and_then(|p| p.parse().ok())
             .unwrap_or_default();
         if let Some(process) = Process::read(pid).filter(|_| pid > 0) {
-            let drain = drain_setting(home).unwrap_or_else(|| default_drain(None));
+            let found = Installation::of_process(&process);
+            let drain = stop_drain(home, found.and_then(|i| i.version), None);
             match planned_stop(&process, home, drain, Force::Deaf, |_| ()) {
                 Stopped::Exited => {}
                 Stopped::Ended(why) => {

@@ -3,7 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::host::process::Process;
+use crate::gateway::inline_source::{Inline, MAIN};
+use crate::host::process::{Process, shell_quote};
 use crate::profile::root_for;
 
 /// The profile home a process works on.
@@ -36,44 +37,56 @@ pub(crate) fn home_of(process: &Process, command: &Command) -> Home {
 pub(crate) struct Command {
     /// The profile given with `-p` or `--profile`.
     pub(crate) profile: Option<String>,
-    /// Whether it takes the place of a running gateway: `run --replace`, or `gateway restart`, which stops the old
-    /// one and goes on in its own process.
-    pub(crate) replaces: bool,
+    /// What it does when a gateway runs already.
+    pub(crate) aim: Aim,
+}
+
+/// What a gateway's command line does when a gateway runs already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Aim {
+    /// `gateway run`: it is refused.
+    Run,
+    /// `gateway run --replace`: it ends that gateway and takes its place.
+    Replace,
+    /// `gateway restart`: what that means differs by version ([`crate::gateway::version::Rules`]).
+    Restart,
 }
 
 impl Command {
     /// Read a command line; `None` when it is not a gateway's.
     ///
-    /// The forms are those that hermes itself knows (`_gateway_command_subcommand`, gateway/status.py of 0.19.0), and
-    /// nixpkgs' `.hermes-wrapped`, which it does not know and we must not miss.
+    /// The forms are those that hermes itself knows (`_gateway_command_subcommand`, gateway/status.py of 0.19.0 to
+    /// 0.22.2), and nixpkgs' `.hermes-wrapped`, which it does not know and we must not miss.
     pub(crate) fn parse<S: AsRef<str>>(argv: &[S]) -> Option<Self> {
         let argv: Vec<&str> = argv.iter().map(AsRef::as_ref).collect();
-        let rest = after_entry(&argv)?;
+        let entry = Entry::find(&argv)?;
         let mut profile = None;
         let mut words = Vec::new();
-        let mut args = rest.arguments.iter();
+        let mut args = entry.arguments.iter();
         while let Some(arg) = args.next() {
-            if matches!(*arg, "-p" | "--profile") {
-                profile = profile.or(args.next().map(|p| (*p).to_owned()));
+            if matches!(arg.as_str(), "-p" | "--profile") {
+                profile = profile.or(args.next().cloned());
             } else if let Some(name) = arg.strip_prefix("--profile=").or(arg.strip_prefix("-p=")) {
                 profile = profile.or(Some(name.to_owned()));
             } else {
-                words.push(*arg);
+                words.push(arg.as_str());
             }
         }
-        let sub = if rest.is_runner {
+        let sub = if entry.is_runner {
             &words[..]
         } else {
             let at = words.iter().position(|w| *w == "gateway")?;
             &words[at + 1..]
         };
         let verb = sub.first().copied().filter(|w| !w.starts_with('-'));
-        let runs = rest.is_runner || matches!(verb, None | Some("run" | "restart"));
+        let runs = entry.is_runner || matches!(verb, None | Some("run" | "restart"));
+        let aim = match verb {
+            Some("restart") => Aim::Restart,
+            _ if sub.contains(&"--replace") => Aim::Replace,
+            _ => Aim::Run,
+        };
         // `hermes gateway --help` ends by itself; taking it for a gateway for a moment does no harm.
-        runs.then(|| Self {
-            profile,
-            replaces: verb == Some("restart") || sub.contains(&"--replace"),
-        })
+        runs.then_some(Self { profile, aim })
     }
 
     /// Whether this command line could mean that profile home, whatever its environment.
@@ -115,74 +128,181 @@ impl Command {
     }
 }
 
-/// What follows the program on a hermes command line.
-struct Entry<'a> {
-    arguments: &'a [&'a str],
+/// hermes on a command line.
+struct Entry {
+    /// What follows the program.
+    arguments: Vec<String>,
     /// The program is the gateway's own entry point and needs no `gateway` word.
     is_runner: bool,
+    /// Where the hermes executable may be, best first.
+    executables: Vec<PathBuf>,
 }
 
-fn after_entry<'a>(argv: &'a [&'a str]) -> Option<Entry<'a>> {
-    let name = |arg: &'a str| arg.rsplit('/').next().unwrap_or(arg);
-    let is_hermes = |arg: &'a str| matches!(name(arg), "hermes" | ".hermes-wrapped");
-    let first = *argv.first()?;
-    if is_hermes(first) {
-        return Some(Entry {
-            arguments: &argv[1..],
-            is_runner: false,
-        });
+impl Entry {
+    fn find(argv: &[&str]) -> Option<Self> {
+        let program = Path::new(*argv.first()?);
+        if is_hermes(argv[0]) {
+            return Some(Self {
+                arguments: owned(&argv[1..]),
+                is_runner: false,
+                executables: vec![program.to_owned()],
+            });
+        }
+        let beside = || vec![program.with_file_name("hermes")];
+        match interpreted(argv)? {
+            Interpreted::Module(module, arguments) => {
+                Self::module(module, owned(arguments), beside())
+            }
+            Interpreted::Source(source, arguments) => {
+                let inline = Inline::parse(source)?;
+                let places = inline.executables(program);
+                let arguments = inline.arguments.unwrap_or_else(|| owned(arguments));
+                // The launcher's own switch, for the other programs of an installation.
+                match arguments.as_slice() {
+                    [switch, module, rest @ ..] if switch == "--run-module" => {
+                        Self::module(module, rest.to_vec(), places)
+                    }
+                    _ => Self::module(&inline.module, arguments, places),
+                }
+            }
+            Interpreted::Script(script, arguments) => {
+                let is_runner = script.ends_with("gateway/run.py");
+                let is_known =
+                    is_runner || is_hermes(script) || script.ends_with("hermes_cli/main.py");
+                let mut executables = beside();
+                if is_hermes(script) {
+                    executables.insert(0, PathBuf::from(script));
+                }
+                is_known.then(|| Self {
+                    arguments: owned(arguments),
+                    is_runner,
+                    executables,
+                })
+            }
+        }
     }
-    if !name(first).starts_with("python") && !name(first).starts_with("pypy") {
+
+    fn module(module: &str, arguments: Vec<String>, executables: Vec<PathBuf>) -> Option<Self> {
+        let is_runner = module == "gateway.run";
+        (is_runner || module == MAIN || module == "hermes_cli").then_some(Self {
+            arguments,
+            is_runner,
+            executables,
+        })
+    }
+}
+
+fn is_hermes(word: &str) -> bool {
+    matches!(word.rsplit('/').next(), Some("hermes" | ".hermes-wrapped"))
+}
+
+fn owned(words: &[&str]) -> Vec<String> {
+    words.iter().map(|w| (*w).to_owned()).collect()
+}
+
+/// What a Python interpreter is told to run, and the arguments of that.
+enum Interpreted<'a> {
+    Module(&'a str, &'a [&'a str]),
+    Source(&'a str, &'a [&'a str]),
+    Script(&'a str, &'a [&'a str]),
+}
+
+/// The options of an interpreter end with `-m MODULE`, `-c SOURCE` or a script (python(1)).
+fn interpreted<'a>(argv: &'a [&'a str]) -> Option<Interpreted<'a>> {
+    let name = argv.first()?.rsplit('/').next()?;
+    if !name.starts_with("python") && !name.starts_with("pypy") {
         return None;
     }
-    // An interpreter: options, then `-m MODULE` or a script.
     let mut at = 1;
     while let Some(arg) = argv.get(at) {
-        match *arg {
-            "-m" => {
-                let module = *argv.get(at + 1)?;
-                let is_runner = module == "gateway.run";
-                return (is_runner || module == "hermes_cli.main" || module == "hermes_cli").then(
-                    || Entry {
-                        arguments: &argv[at + 2..],
-                        is_runner,
-                    },
-                );
-            }
-            "-X" | "-W" => at += 2,
-            option if option.starts_with('-') => at += 1,
-            script => {
-                let is_runner = script.ends_with("gateway/run.py");
-                return (is_runner || is_hermes(script) || script.ends_with("hermes_cli/main.py"))
-                    .then(|| Entry {
-                        arguments: &argv[at + 1..],
-                        is_runner,
-                    });
-            }
+        let Some(options) = arg.strip_prefix('-') else {
+            return Some(Interpreted::Script(arg, &argv[at + 1..]));
+        };
+        at += 1;
+        if options.starts_with('-') {
+            continue;
+        }
+        let Some((letter, attached)) = with_operand(options) else {
+            continue;
+        };
+        let operand = match attached {
+            "" => argv.get(at).copied()?,
+            attached => attached,
+        };
+        at += usize::from(attached.is_empty());
+        match letter {
+            'm' => return Some(Interpreted::Module(operand, &argv[at..])),
+            'c' => return Some(Interpreted::Source(operand, &argv[at..])),
+            _ => {}
         }
     }
     None
 }
 
-/// The hermes executable that a gateway's command line belongs to: the script that it names, or the one beside the
-/// interpreter of `python -m hermes_cli.main`. `None` when it names none by an absolute path.
-pub(crate) fn executable<S: AsRef<str>>(argv: &[S]) -> Option<PathBuf> {
+/// The first option of a cluster such as `Ic` that takes an operand, and the operand's text if it is attached.
+fn with_operand(cluster: &str) -> Option<(char, &str)> {
+    let at = cluster.find(['m', 'c', 'X', 'W'])?;
+    Some((cluster[at..].chars().next()?, &cluster[at + 1..]))
+}
+
+/// Whether an interpreter runs a source from its command line: what follows that is no command line of its own.
+pub(crate) fn runs_source<S: AsRef<str>>(argv: &[S]) -> bool {
+    let argv: Vec<&str> = argv.iter().map(AsRef::as_ref).collect();
+    matches!(interpreted(&argv), Some(Interpreted::Source(..)))
+}
+
+/// The hermes executable that a gateway's command line belongs to: the script that it names, the launcher of its
+/// installation, or the one beside the interpreter; the first that is there, else the first. `None` when it names none
+/// by an absolute path.
+pub(crate) fn executable<S: AsRef<str>>(
+    argv: &[S],
+    exists: impl Fn(&Path) -> bool,
+) -> Option<PathBuf> {
     Command::parse(argv)?;
-    let script = argv
-        .iter()
-        .take(2)
-        .map(|word| Path::new(word.as_ref()))
-        .find(|path| path.file_name().is_some_and(|name| name == "hermes"));
-    let path = match script {
-        Some(script) => script.to_owned(),
-        None => Path::new(argv.first()?.as_ref()).with_file_name("hermes"),
+    let argv: Vec<&str> = argv.iter().map(AsRef::as_ref).collect();
+    let places = Entry::find(&argv)?.executables;
+    let is_usable = |path: &&PathBuf| {
+        path.is_absolute() && path.file_name().is_some_and(|name| name == "hermes")
     };
-    path.is_absolute().then_some(path)
+    let mut usable = places.iter().filter(is_usable);
+    let there = usable.clone().find(|path| exists(path));
+    there.or_else(|| usable.next()).cloned()
+}
+
+/// The longest word that [`shown`] prints whole.
+const LONGEST: usize = 120;
+
+/// A command line for people, as they would type it: a gateway that is started through a source is shown by its
+/// executable, any other long word as its beginning.
+pub(crate) fn shown<S: AsRef<str>>(argv: &[S]) -> String {
+    let mut words: Vec<String> = argv.iter().map(|w| w.as_ref().to_owned()).collect();
+    if runs_source(&words) {
+        let entry = executable(&words, |path| path.exists()).zip(Entry::find(
+            &argv.iter().map(AsRef::as_ref).collect::<Vec<_>>(),
+        ));
+        if let Some((hermes, entry)) = entry {
+            words = vec![hermes.display().to_string()];
+            words.extend(entry.arguments);
+        }
+    }
+    for word in &mut words {
+        let is_long = word.chars().nth(LONGEST).is_some() || word.contains('\n');
+        if is_long {
+            let line = word.lines().next().unwrap_or_default();
+            *word = line
+                .chars()
+                .take(LONGEST / 4)
+                .chain("...".chars())
+                .collect();
+        }
+    }
+    shell_quote(&words)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::gateway::inline_source::tests::{IN_PLACE, LAUNCHER, RUNTIME};
 
     fn parse(line: &str) -> Option<Command> {
         Command::parse(&line.split(' ').collect::<Vec<_>>())
@@ -198,6 +318,7 @@ mod tests {
             "/nix/store/x/bin/.hermes-wrapped -p coder gateway run",
             "python /x/gateway/run.py",
             "hermes gateway restart",
+            "python3 -Im hermes_cli.main gateway run",
         ] {
             assert!(parse(line).is_some(), "{line}");
         }
@@ -220,12 +341,10 @@ mod tests {
     fn a_replacer_and_its_profile_are_read_wherever_the_options_stand() {
         let command = parse("hermes gateway run --replace -p coder").expect("a gateway");
         assert_eq!(command.profile.as_deref(), Some("coder"));
-        assert!(command.replaces);
-        assert!(
-            !parse("hermes -p coder gateway run")
-                .expect("a gateway")
-                .replaces
-        );
+        assert_eq!(command.aim, Aim::Replace);
+        let aim = |line: &str| parse(line).expect("a gateway").aim;
+        assert_eq!(aim("hermes -p coder gateway run"), Aim::Run);
+        assert_eq!(aim("hermes gateway restart --all"), Aim::Restart);
     }
 
     #[test]
@@ -258,8 +377,64 @@ mod tests {
     }
 
     #[test]
+    fn a_gateway_is_known_through_the_sources_that_hermes_starts_itself_with() {
+        for (source, rest, profile) in [
+            (LAUNCHER, "--profile coder gateway run", Some("coder")),
+            (RUNTIME, "gateway run", None),
+            (IN_PLACE, "", Some("coder")),
+            (LAUNCHER, "--run-module gateway.run", None),
+        ] {
+            let mut argv = vec!["/opt/h/bin/python3", "-I", "-c", source];
+            argv.extend(rest.split_whitespace());
+            let command = Command::parse(&argv).unwrap_or_else(|| panic!("{source}"));
+            assert_eq!(command.profile.as_deref(), profile, "{source}");
+        }
+        let watcher = "import os, sys, time\nwhile True: time.sleep(1)";
+        for argv in [
+            ["python3", "-I", "-c", LAUNCHER, "gateway", "status"],
+            [
+                "python3",
+                "-I",
+                "-c",
+                LAUNCHER,
+                "--run-module",
+                "acp_adapter",
+            ],
+            ["python3", "-u", "-c", watcher, "hermes", "gateway"],
+            ["python3", "-X", "-c", "hermes", "gateway", "status"],
+        ] {
+            assert_eq!(Command::parse(&argv), None, "{argv:?}");
+        }
+        let argv = [
+            "/usr/bin/python3",
+            "-c",
+            watcher,
+            "4711",
+            "hermes",
+            "gateway",
+            "run",
+        ];
+        assert_eq!(Command::parse(&argv), None);
+    }
+
+    #[test]
+    fn no_source_is_shown_to_people() {
+        let shown = |source: &str, rest: &[&str]| {
+            let mut argv = vec!["/opt/h/bin/python3", "-I", "-c", source];
+            argv.extend(rest);
+            shown(&argv)
+        };
+        assert_eq!(
+            shown(LAUNCHER, &["-p", "coder", "gateway", "run"]),
+            "/home/a/.hermes/hermes-agent/.hermes/bin/hermes -p coder gateway run"
+        );
+        let other = shown("import time\ntime.sleep(5)", &["gateway"]);
+        assert_eq!(other, "/opt/h/bin/python3 -I -c 'import time...' gateway");
+    }
+
+    #[test]
     fn the_executable_is_the_script_or_the_one_beside_the_interpreter() {
-        let executable = |line: &str| executable(&line.split(' ').collect::<Vec<_>>());
+        let executable = |line: &str| executable(&line.split(' ').collect::<Vec<_>>(), |_| false);
         for line in [
             "/opt/x/bin/python -m hermes_cli.main --profile coder gateway run",
             "/opt/x/bin/python3.11 /opt/x/bin/hermes gateway run",

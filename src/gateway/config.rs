@@ -2,13 +2,37 @@
 
 use std::path::Path;
 
+use crate::gateway::version::{Rules, Version};
 use crate::units::load_path::text;
 
 /// Seconds that the gateway of this profile is configured to drain for, where its files say so:
 /// HERMES_RESTART_DRAIN_TIMEOUT, overridden by `agent.restart_drain_timeout` in config.yaml (gateway/run.py 0.19.0).
 pub(crate) fn drain_setting(home: &Path) -> Option<u32> {
-    let config = configuration(home)?;
-    let value = &config["agent"]["restart_drain_timeout"];
+    seconds(&configuration(home)?["agent"]["restart_drain_timeout"])
+}
+
+/// Seconds within which a stop of this profile's gateway is over but for closing down: turns, jobs of cron and of the
+/// API. `told` is what it was told in its environment. Without a version, the longest of what may hold.
+pub(crate) fn stop_drain(home: &Path, version: Option<Version>, told: Option<u32>) -> u32 {
+    let config = configuration(home);
+    let agent = |key: &str| seconds(&config.as_ref()?["agent"][key]);
+    let turns = agent("restart_drain_timeout").max(told);
+    let jobs = agent("cron_drain_timeout").unwrap_or_default();
+    let jobs = jobs.saturating_add(JOB_CLEANUP);
+    let drain = match version {
+        Some(version) => Rules::of(Some(version)).stop_drain(turns),
+        None => turns.unwrap_or(Rules::LONGEST_DRAIN),
+    };
+    match version.is_some_and(|version| Rules::of(Some(version)).job_drain == 0) {
+        true => drain,
+        false => drain.max(jobs),
+    }
+}
+
+/// `CRON_DRAIN_CLEANUP_RESERVE_S` of gateway/restart.py (0.20.4 to 0.22.2).
+const JOB_CLEANUP: u32 = 10;
+
+fn seconds(value: &yaml_rust2::Yaml) -> Option<u32> {
     let seconds = value
         .as_f64()
         .or_else(|| value.as_i64().map(|n| n as f64))

@@ -5,6 +5,8 @@
 
 pub(crate) mod command_line;
 pub(crate) mod config;
+mod inline_source;
+pub(crate) mod installation;
 pub(crate) mod owner;
 pub(crate) mod state;
 pub(crate) mod stop;

@@ -12,8 +12,10 @@ use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
 use serde::Deserialize;
 
-use crate::gateway::command_line::{Command, Home, home_of};
+use crate::gateway::command_line::{Aim, Command, Home, home_of};
+use crate::gateway::installation::Installation;
 use crate::gateway::state::State;
+use crate::gateway::version::{RestartCommand, Rules};
 use crate::host::process::{self, Process};
 
 /// Held with flock(2) for the life of a gateway; stays behind, unlocked, when it ends.
@@ -43,7 +45,7 @@ pub(crate) struct Owner {
 pub(crate) enum Hold {
     /// It runs the gateway, or has not let go of it.
     Has,
-    /// It is about to: a `gateway run --replace` or `gateway restart` for this home.
+    /// It is about to: a `gateway run --replace` for this home, or a `gateway restart` that runs the next one itself.
     Takes,
     /// A young `--replace` of another account, root's most of all, hides its environment from us: it may mean this home
     /// or another one, and shows which as soon as it takes its lock.
@@ -140,7 +142,10 @@ fn replacer(home: &Path) -> Option<Owner> {
         let Some(command) = process::argv(pid).and_then(|argv| Command::parse(&argv)) else {
             continue;
         };
-        let Some(process) = command.replaces.then(|| Process::read(pid)).flatten() else {
+        if command.aim == Aim::Run {
+            continue;
+        }
+        let Some(process) = Process::read(pid).filter(|p| takes_over(p, &command)) else {
             continue;
         };
         let hold = match home_of(&process, &command) {
@@ -167,6 +172,13 @@ fn replacer(home: &Path) -> Option<Owner> {
         doubtful = Some(owner);
     }
     doubtful
+}
+
+/// Whether this process means to run the gateway itself. `gateway restart` of newer versions waits for the unit that it
+/// restarts, and a start that is refused because of it would be one that nobody makes good.
+fn takes_over(process: &Process, command: &Command) -> bool {
+    let version = || Installation::of_process(process).and_then(|found| found.version);
+    command.aim == Aim::Replace || Rules::of(version()).restart_command == RestartCommand::TakesOver
 }
 
 /// Whether a process whose environment we may not read left its takeover marker here: another account's replacer,

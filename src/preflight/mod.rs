@@ -10,12 +10,12 @@ use anyhow::{Context as _, Result, bail};
 
 use crate::config::Settings;
 use crate::error::refuse;
-use crate::gateway::config::drain_setting;
+use crate::gateway::config::stop_drain;
 use crate::gateway::owner::GATEWAY_LOCK;
 use crate::gateway::state::STATE;
-use crate::gateway::version::{Version, default_drain};
+use crate::gateway::version::{Version, is_hermes};
 use crate::host::account::Account;
-use crate::host::search::hermes_search;
+use crate::host::search::{hermes_search, install_command};
 use crate::host::systemctl;
 use crate::host::{Host, Live};
 use crate::launcher::lock::RECORD_LOCK;
@@ -56,13 +56,12 @@ pub(crate) fn check(
         check_home(host, profile, &account, &root, &home)?;
     }
     let hermes = hermes(host, settings, &account, &root)?;
-    let version = host
-        .live()
-        .map(|_| version(&account, &hermes))
-        .transpose()?;
-    if let Some(version) = version {
+    let mut version = None;
+    if host.live().is_some() {
+        version = self::version(&account, &hermes)?;
         output.step(format!(
-            "profile `{profile}`: hermes {version} at `{}`",
+            "profile `{profile}`: hermes {} at `{}`",
+            told(version),
             hermes.display()
         ));
         check_version(version, &hermes, output)?;
@@ -109,8 +108,7 @@ pub(crate) fn check(
     instance.restart = settings.restart.unwrap_or_default();
     instance.hardening = settings.hardening.unwrap_or_default();
     instance.drain_timeout = settings.drain_timeout;
-    instance.gateway_drain =
-        drain_setting(&host.at(&home)).unwrap_or_else(|| default_drain(version));
+    instance.gateway_drain = stop_drain(&host.at(&home), version, None);
     instance.hermes_version = version.map(|v| v.to_string());
     instance.memory_high.clone_from(&settings.memory_high);
     instance.memory_max.clone_from(&settings.memory_max);
@@ -326,16 +324,27 @@ pub(crate) fn hermes(
         .iter()
         .map(|p| format!("`{}`", p.display()))
         .collect();
+    let as_account = (host.scope == Scope::System).then_some((&*account.name, &*account.home));
+    let make = match account.exists {
+        true => String::new(),
+        false => format!(
+            "useradd --system --create-home --home-dir {} {}`, then `",
+            account.home.display(),
+            account.name
+        ),
+    };
     refuse!(
-        "no hermes executable that `{}` can run: looked for {} and on PATH; install hermes-agent (for all users: \
-         `python3 -m venv /opt/hermes && /opt/hermes/bin/pip install hermes-agent`), or name one with `--hermes PATH`",
+        "no hermes executable that `{}` can run: looked for {} and on PATH; install hermes-agent with upstream's \
+         installer (`{make}{}`), or name one with `--hermes PATH`",
         account.name,
-        list.join(", ")
+        list.join(", "),
+        install_command(as_account, root)
     );
 }
 
-/// Run `hermes --version` as the account, with a scratch HERMES_HOME: it writes logs and an update check there.
-pub(crate) fn version(account: &Account, hermes: &Path) -> Result<Version> {
+/// Run `hermes --version` as the account, with a scratch HERMES_HOME: it writes logs and an update check there. `None`
+/// when hermes works and cannot tell its version, as in a checkout without tags.
+pub(crate) fn version(account: &Account, hermes: &Path) -> Result<Option<Version>> {
     let scratch = nix::unistd::mkdtemp(&std::env::temp_dir().join("hermes-install-XXXXXX"))
         .context("no scratch directory can be made")?;
     let result = (|| {
@@ -358,7 +367,7 @@ pub(crate) fn version(account: &Account, hermes: &Path) -> Result<Version> {
         .unwrap_or("nothing")
         .trim();
     match Version::from_output(&text) {
-        Some(version) if out.status.success() => Ok(version),
+        version if out.status.success() && (version.is_some() || is_hermes(&text)) => Ok(version),
         _ => refuse!(
             "`{} --version` does not work as `{}` ({}, it said: {last}); repair hermes, or name another with `--hermes PATH`",
             hermes.display(),
@@ -368,8 +377,26 @@ pub(crate) fn version(account: &Account, hermes: &Path) -> Result<Version> {
     }
 }
 
+/// A version for people.
+pub(crate) fn told(version: Option<Version>) -> String {
+    version.map_or_else(|| "of an unknown version".to_owned(), |v| v.to_string())
+}
+
 /// Refuse a gateway that we do not know how to run; warn of one that is newer than any that was tried.
-pub(crate) fn check_version(version: Version, hermes: &Path, output: &Output) -> Result<()> {
+pub(crate) fn check_version(
+    version: Option<Version>,
+    hermes: &Path,
+    output: &Output,
+) -> Result<()> {
+    let newest = format!("{}.{}", Version::NEWEST.0, Version::NEWEST.1);
+    let Some(version) = version else {
+        output.warn(format!(
+            "hermes at `{}` does not tell its version, so it is taken for newer than {newest}, the newest that was tested; \
+             look at `hermes-install status` after the start",
+            hermes.display()
+        ));
+        return Ok(());
+    };
     if version < Version::OLDEST {
         refuse!(
             "hermes {version} at `{}` is older than {}, the oldest gateway that these units know how to run; upgrade \
@@ -380,10 +407,8 @@ pub(crate) fn check_version(version: Version, hermes: &Path, output: &Output) ->
     }
     if version > Version::NEWEST {
         output.warn(format!(
-            "hermes {version} is newer than {}.{}, the newest that was tested; look at `hermes-install status` after \
-             the start",
-            Version::NEWEST.0,
-            Version::NEWEST.1
+            "hermes {version} is newer than {newest}, the newest that was tested, and is run like that one; look at \
+             `hermes-install status` after the start, and report what differs"
         ));
     }
     Ok(())

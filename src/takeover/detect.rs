@@ -127,7 +127,7 @@ fn candidates(
                 who: unit.title(),
                 account: account.name.clone(),
                 root: root_of(profile, home)?,
-                hermes: executable_of(unit),
+                hermes: executable_of(host, unit),
                 variables: unit
                     .directives
                     .environment(str::to_owned)
@@ -152,7 +152,7 @@ fn candidates(
             who: name(process),
             account: account_name(process.uid),
             root: root_of(profile, home)?,
-            hermes: executable(&process.argv),
+            hermes: executable(&process.argv, |path| host.at(path).exists()),
             variables: process
                 .environ()
                 .ok()?
@@ -165,14 +165,14 @@ fn candidates(
 }
 
 /// The hermes executable of what a unit starts, or has our launcher start.
-pub(crate) fn executable_of(unit: &Unit) -> Option<PathBuf> {
+pub(crate) fn executable_of(host: &Host, unit: &Unit) -> Option<PathBuf> {
     let lines = unit.directives.list("Service", "ExecStart");
     let started = lines.iter().find_map(|line| {
         let argv: Vec<String> = command(&line.value)
             .iter()
             .map(|w| unit.expand(w))
             .collect();
-        executable(&argv)
+        executable(&argv, |path| host.at(path).exists())
     });
     started.or_else(|| {
         let environment = unit.directives.environment(|v| unit.expand(v));

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, bail};
 
 use crate::deploy::readiness::{Started, watch};
+use crate::gateway::command_line::shown;
 use crate::gateway::owner::owner;
 use crate::gateway::stop::{Force, Stopped, planned_stop};
 use crate::host::Live;
@@ -80,7 +81,7 @@ impl ByHand {
                 "as `{}`, {terminal}: `cd {} && {}`",
                 account_name(process.uid),
                 shell_quote(&[directory]),
-                shell_quote(&process.argv)
+                shown(&process.argv)
             ),
             process,
         }

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use crate::gateway::command_line::Command;
+use crate::gateway::command_line::{Aim, Command, runs_source};
 use crate::units::unit_file::words;
 
 /// What a command line runs.
@@ -96,7 +96,7 @@ impl Search<'_> {
         if let Some(command) = Command::parse(argv) {
             return Some(self.call(&command));
         }
-        if depth == 0 {
+        if depth == 0 || runs_source(argv) {
             return None;
         }
         for (at, word) in argv.iter().enumerate() {
@@ -163,7 +163,7 @@ impl Search<'_> {
         let profile = option(["--profile", "-p"])?.to_owned();
         let command = Command {
             profile: Some(profile),
-            replaces: false,
+            aim: Aim::Run,
         };
         let told = option(["--home", "--home"]).map(Path::new);
         let root = told.or_else(|| self.environment.get("HERMES_HOME").map(Path::new));
@@ -189,7 +189,7 @@ impl Search<'_> {
         GatewayCall {
             home: is_known.then_some(home),
             profile: command.profile.clone(),
-            replaces: command.replaces,
+            replaces: command.aim != Aim::Run,
             follows_active: is_known && command.follows_active(told),
             is_launcher: false,
         }

@@ -1,9 +1,10 @@
 //! What a unit needs of its host: whether its account can use its programs and directories, which hermes it runs. Reads
 //! only.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::gateway::command_line::executable;
+use crate::gateway::installation::Installation;
 use crate::gateway::version::Version;
 use crate::host::Host;
 use crate::host::access::{Access, Reach, is_exposed};
@@ -48,10 +49,16 @@ pub(crate) fn unit_facts(host: &Host, unit: &Unit) -> UnitFacts {
     };
     let account = Access::new(host, account);
     for line in unit.directives.list("Service", "ExecStart") {
-        let Some(program) = command(&line.value).first().map(|w| unit.expand(w)) else {
+        let argv: Vec<String> = command(&line.value)
+            .iter()
+            .map(|w| unit.expand(w))
+            .collect();
+        let Some(program) = argv.first() else {
             continue;
         };
-        facts.add_program(&account, line, Path::new(&program));
+        let named = executable(&argv, |path| host.real(path).exists());
+        facts.version = named.and_then(|hermes| version_of(host, &hermes));
+        facts.add_program(&account, line, Path::new(program));
     }
     let environment = unit.directives.environment(|v| unit.expand(v));
     if unit.calls.iter().any(|r| r.is_launcher) {
@@ -109,9 +116,7 @@ impl UnitFacts {
         let reach = account.reach(program, line);
         let interpreter = account.interpreter(program);
         if self.version.is_none() {
-            let prefix = interpreter.as_deref().unwrap_or(program);
-            self.version = version_beside(account.host, prefix)
-                .or_else(|| version_beside(account.host, &reach.real));
+            self.version = version_of(account.host, program);
         }
         let is_fine = reach.obstacle.is_none();
         self.programs.push(reach);
@@ -121,19 +126,6 @@ impl UnitFacts {
     }
 }
 
-/// The version of the hermes-agent in the virtual environment of a program, as pip recorded it.
-fn version_beside(host: &Host, program: &Path) -> Option<Version> {
-    let library = host.real(&program.parent()?.parent()?.join("lib"));
-    let pythons = fs::read_dir(library).ok()?.flatten();
-    let sites = pythons.map(|p| p.path().join("site-packages"));
-    sites
-        .filter_map(|site| fs::read_dir(site).ok())
-        .flat_map(|entries| entries.flatten())
-        .find_map(|entry| {
-            let name = entry.file_name().into_string().ok()?;
-            let version = name
-                .strip_prefix("hermes_agent-")?
-                .strip_suffix(".dist-info")?;
-            Version::from_output(version)
-        })
+fn version_of(host: &Host, hermes: &Path) -> Option<Version> {
+    Installation::find(hermes, &|path| host.real(path))?.version
 }

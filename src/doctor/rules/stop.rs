@@ -4,7 +4,7 @@ use super::{Rule, edit, gateways};
 use crate::doctor::facts::Facts;
 use crate::doctor::finding::Findings;
 use crate::doctor::finding::Severity::{Error, Note, Warning};
-use crate::gateway::version::default_drain;
+use crate::gateway::version::Rules;
 use crate::units::unit_file::{command, seconds};
 
 pub(super) const RULES: &[Rule] = &[
@@ -101,7 +101,7 @@ fn kills(facts: &Facts, findings: &mut Findings) {
 /// systemd's own timeout, where nothing sets another (systemd-system.conf(5)).
 const DEFAULT: f64 = 90.0;
 /// What a gateway takes to close down after its drain.
-const CLEANUP: f64 = 30.0;
+const CLEANUP: u32 = 30;
 
 fn stop_timeout(facts: &Facts, findings: &mut Findings) {
     for (unit, known) in gateways(facts) {
@@ -111,24 +111,23 @@ fn stop_timeout(facts: &Facts, findings: &mut Findings) {
         let environment = unit.directives.environment(|v| unit.expand(v));
         let told = environment
             .get("HERMES_RESTART_DRAIN_TIMEOUT")
-            .and_then(|(value, _)| value.parse::<f64>().ok());
-        let of_version = known.version.map(|v| default_drain(Some(v)));
-        let drain = facts.home_of(unit).and_then(|h| h.drain).map(f64::from);
-        let drain = drain.or(told).or(of_version.map(f64::from));
-        let (Some(timeout), Some(drain)) = (timeout, drain) else {
-            continue;
+            .and_then(|(value, _)| value.parse::<u32>().ok());
+        let turns = facts.home_of(unit).and_then(|h| h.drain).or(told);
+        let needed = match (known.version, turns) {
+            (Some(version), _) => Rules::of(Some(version)).stop_timeout(turns),
+            (None, Some(turns)) => turns.saturating_add(CLEANUP),
+            (None, None) => continue,
         };
-        if timeout == 0.0 || timeout >= drain + CLEANUP {
+        let Some(timeout) = timeout else { continue };
+        if timeout == 0.0 || timeout >= f64::from(needed) {
             continue;
         }
         let what = format!(
-            "{} is killed {timeout} s after its stop, and its gateway may drain for {drain} s and needs {CLEANUP} s more",
-            unit.title()
+            "{} is killed {timeout} s after its stop, and its gateway may drain for {} s and needs {CLEANUP} s more",
+            unit.title(),
+            needed.saturating_sub(CLEANUP)
         );
-        let finding = findings.add(
-            what,
-            format!("{}, TimeoutStopSec={}", edit(unit), drain + CLEANUP),
-        );
+        let finding = findings.add(what, format!("{}, TimeoutStopSec={needed}", edit(unit)));
         finding.unit(unit).at_unit(unit);
         if let Some(line) = line {
             finding.at(unit, line);

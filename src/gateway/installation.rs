@@ -1,0 +1,254 @@
+//! The installation that a hermes executable belongs to: its library, its version, when it changed. Read from files in
+//! microseconds; nothing is run. Every path goes through the caller's view of the host.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use crate::gateway::command_line::executable;
+use crate::gateway::inline_source::literal_after;
+use crate::gateway::version::Version;
+use crate::host::process::Process;
+
+/// Where a hermes is installed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Installation {
+    /// The directory that its modules are in: a checkout, or `site-packages`.
+    pub(crate) library: PathBuf,
+    /// Its version, where a file tells.
+    pub(crate) version: Option<Version>,
+    /// When its code last changed, where a file tells.
+    pub(crate) changed: Option<SystemTime>,
+}
+
+/// How many wrappers may name the next one.
+const DEPTH: usize = 4;
+/// More than any wrapper or launcher holds; a binary of that name is not read further.
+const MOST: u64 = 64 * 1024;
+
+impl Installation {
+    /// Of this executable. `real` maps a path to where it lies, for an image or another mount namespace.
+    pub(crate) fn find(hermes: &Path, real: &dyn Fn(&Path) -> PathBuf) -> Option<Self> {
+        let mut program = hermes.to_owned();
+        for _ in 0..DEPTH {
+            let path = fs::canonicalize(real(&program)).ok()?;
+            let text = head(&path)?;
+            let first = text.lines().next().unwrap_or_default();
+            let Some(interpreter) = first
+                .strip_prefix("#!")
+                .and_then(|line| line.split_whitespace().next())
+            else {
+                return Self::of_prefix(&program, real);
+            };
+            if !interpreter.ends_with("/sh") && !interpreter.ends_with("/bash") {
+                // `env` finds the interpreter of whoever calls it.
+                let of_interpreter = match interpreter.ends_with("/env") {
+                    true => None,
+                    false => Self::of_prefix(Path::new(interpreter), real),
+                };
+                return of_interpreter
+                    .or_else(|| Self::of_prefix(&program, real))
+                    .or_else(|| Self::of_prefix(&path, &|p| p.to_owned()));
+            }
+            // A word that the shell unquotes: '…'"'"'…'"'"'…'.
+            let plain = text.replace("'\"'\"'", "'");
+            if let Some(library) = literal_after(&plain, "sys.path.insert(0, ") {
+                return Some(Self::of_library(Path::new(&library), real));
+            }
+            program = next(&text)?;
+        }
+        None
+    }
+
+    /// Of the executable that a process was started by.
+    pub(crate) fn of_process(process: &Process) -> Option<Self> {
+        let seen = |path: &Path| process.path_in_namespace(path);
+        let hermes = executable(&process.argv, |path| seen(path).exists())?;
+        let own = Self::find(&hermes, &seen);
+        own.or_else(|| Self::find(&hermes, &|path| path.to_owned()))
+    }
+
+    /// Of a virtual environment, by a program in its `bin`. One inside a checkout only serves that.
+    fn of_prefix(program: &Path, real: &dyn Fn(&Path) -> PathBuf) -> Option<Self> {
+        let prefix = program.parent()?.parent()?;
+        let checkout = prefix.parent().filter(|dir| is_checkout(&real(dir)));
+        if let Some(checkout) = checkout {
+            return Some(Self::of_library(checkout, real));
+        }
+        let pythons = fs::read_dir(real(&prefix.join("lib"))).ok()?.flatten();
+        let sites = pythons.map(|python| {
+            let name = python.file_name();
+            prefix.join("lib").join(name).join("site-packages")
+        });
+        sites
+            .map(|site| Self::of_library(&site, real))
+            .find(|found| found.version.is_some())
+    }
+
+    fn of_library(library: &Path, real: &dyn Fn(&Path) -> PathBuf) -> Self {
+        let at = real(library);
+        let (version, marks) = match is_checkout(&at) {
+            true => (
+                checkout_version(&at),
+                vec![at.join(".git/logs/HEAD"), at.join("pyproject.toml")],
+            ),
+            false => match distribution(&at) {
+                Some((path, version)) => (Some(version), vec![path]),
+                None => (
+                    literal_version(&at),
+                    vec![at.join("hermes_cli/__init__.py")],
+                ),
+            },
+        };
+        let changed = |path: &PathBuf| fs::metadata(path).ok()?.modified().ok();
+        Self {
+            library: library.to_owned(),
+            version,
+            changed: marks.iter().filter_map(changed).max(),
+        }
+    }
+}
+
+/// The beginning of a file, as text.
+fn head(path: &Path) -> Option<String> {
+    use std::io::Read as _;
+    let mut bytes = Vec::new();
+    let file = fs::File::open(path).ok()?;
+    file.take(MOST).read_to_end(&mut bytes).ok()?;
+    Some(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+/// The hermes that a shell wrapper goes on as: `exec /path/hermes "$@"`.
+fn next(text: &str) -> Option<PathBuf> {
+    let mut lines = text.lines().map(str::trim_start);
+    let words = lines.find_map(|line| line.strip_prefix("exec "))?;
+    let word = words.split_whitespace().next()?.trim_matches(['"', '\'']);
+    let path = PathBuf::from(word);
+    (path.is_absolute() && path.file_name().is_some_and(|n| n == "hermes")).then_some(path)
+}
+
+fn is_checkout(directory: &Path) -> bool {
+    directory.join("pyproject.toml").is_file() && directory.join("hermes_cli").is_dir()
+}
+
+/// A checkout's own files: its project file, the literal that versions up to 0.21 have, the stamp of a build.
+fn checkout_version(checkout: &Path) -> Option<Version> {
+    let project = fs::read_to_string(checkout.join("pyproject.toml")).ok()?;
+    let project = project.lines().find_map(|l| assigned(l, "version"));
+    project
+        .or_else(|| literal_version(checkout))
+        .or_else(|| stamp_version(checkout))
+}
+
+fn stamp_version(checkout: &Path) -> Option<Version> {
+    let stamp = fs::read(checkout.join("install-stamp.json")).ok()?;
+    let stamp: serde_json::Value = serde_json::from_slice(&stamp).ok()?;
+    Version::parse(stamp.get("baseVersion")?.as_str()?)
+}
+
+fn literal_version(library: &Path) -> Option<Version> {
+    let text = fs::read_to_string(library.join("hermes_cli/__init__.py")).ok()?;
+    text.lines().find_map(|line| assigned(line, "__version__"))
+}
+
+/// The version in `NAME = "X.Y.Z"`.
+fn assigned(line: &str, name: &str) -> Option<Version> {
+    let value = line.strip_prefix(name)?.trim_start().strip_prefix('=')?;
+    Version::parse(value.trim().trim_matches(['"', '\'']))
+}
+
+/// The record that pip leaves of hermes-agent, and the version in its name.
+fn distribution(site: &Path) -> Option<(PathBuf, Version)> {
+    fs::read_dir(site).ok()?.flatten().find_map(|entry| {
+        let name = entry.file_name().into_string().ok()?;
+        let version = name
+            .strip_prefix("hermes_agent-")?
+            .strip_suffix(".dist-info")?;
+        Some((entry.path(), Version::parse(version)?))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Disk(tempfile::TempDir);
+
+    impl Disk {
+        fn new() -> Self {
+            Self(tempfile::tempdir().expect("a directory"))
+        }
+
+        fn write(&self, path: &str, text: &str) {
+            let path = self.0.path().join(path);
+            fs::create_dir_all(path.parent().expect("a parent")).expect("made");
+            fs::write(path, text).expect("written");
+        }
+
+        fn version(&self, hermes: &str) -> Option<String> {
+            let real = |path: &Path| {
+                let inside = path.strip_prefix("/").unwrap_or(path);
+                self.0.path().join(inside)
+            };
+            let found = Installation::find(Path::new(hermes), &real)?;
+            assert!(found.changed.is_some(), "{hermes}");
+            Some(found.version?.to_string())
+        }
+    }
+
+    #[test]
+    fn the_version_of_each_kind_of_installation_is_read_from_its_files() {
+        let disk = Disk::new();
+        disk.write("opt/h/bin/hermes", "#!/opt/h/bin/python3\nimport sys\n");
+        disk.write(
+            "opt/h/lib/python3.11/site-packages/hermes_agent-0.19.0.dist-info/INSTALLER",
+            "pip",
+        );
+        assert_eq!(disk.version("/opt/h/bin/hermes").as_deref(), Some("0.19.0"));
+
+        // install.sh's of 0.22: a link of the user, the launcher, a checkout.
+        disk.write(
+            "home/a/.local/bin/hermes",
+            "#!/bin/sh\nexec /home/a/.hermes/hermes-agent/.hermes/bin/hermes \"$@\"\n",
+        );
+        disk.write(
+            "home/a/.hermes/hermes-agent/.hermes/bin/hermes",
+            "#!/bin/sh\nexec /s/bin/python3 -I -c 'import os, re, sys\nsys.path.insert(0, '\"'\"'/home/a/.hermes/hermes-agent'\"'\"')\n' \"$@\"\n",
+        );
+        let checkout = "home/a/.hermes/hermes-agent";
+        disk.write(&format!("{checkout}/hermes_cli/__init__.py"), "");
+        disk.write(
+            &format!("{checkout}/pyproject.toml"),
+            "[project]\nname = \"hermes-agent\"\nversion = \"0.22.2\"\n",
+        );
+        assert_eq!(
+            disk.version("/home/a/.local/bin/hermes").as_deref(),
+            Some("0.22.2")
+        );
+
+        // Updated in place: the old environment is still there, and its record is of the old version.
+        disk.write(
+            &format!("{checkout}/venv/bin/hermes"),
+            &format!("#!/{checkout}/venv/bin/python3\n"),
+        );
+        disk.write(
+            &format!(
+                "{checkout}/venv/lib/python3.11/site-packages/hermes_agent-0.20.6.dist-info/RECORD"
+            ),
+            "",
+        );
+        let hermes = format!("/{checkout}/venv/bin/hermes");
+        assert_eq!(disk.version(&hermes).as_deref(), Some("0.22.2"));
+    }
+
+    #[test]
+    fn what_is_no_hermes_has_no_installation() {
+        let disk = Disk::new();
+        disk.write("a/bin/hermes", "#!/bin/sh\nexec /a/bin/hermes \"$@\"\n");
+        disk.write("b/bin/hermes", "\u{7f}ELF");
+        disk.write("c/bin/hermes", "#!/bin/sh\nexec docker run hermes\n");
+        for hermes in ["/a/bin/hermes", "/b/bin/hermes", "/c/bin/hermes", "/d"] {
+            assert_eq!(disk.version(hermes), None, "{hermes}");
+        }
+    }
+}
