@@ -7,7 +7,6 @@ use serde::Serialize;
 
 use super::{DIFFERS, DONE};
 use crate::cli::StatusArgs;
-use crate::deploy::readiness::ending;
 use crate::deploy::receipt::Receipt;
 use crate::deploy::receipt::read_receipt;
 use crate::gateway::command_line::shown;
@@ -17,7 +16,7 @@ use crate::host::Host;
 use crate::host::account::account_name;
 use crate::host::process::{Process, humanize};
 use crate::host::rootfs::{Actual, difference, look};
-use crate::host::systemctl::Properties;
+use crate::host::service_state::{Exit, ServiceState};
 use crate::layout::Scope;
 use crate::output;
 use crate::profile::{ProfileName, discover};
@@ -120,7 +119,7 @@ pub(crate) fn status(args: &StatusArgs) -> Result<u8> {
     let rows: Vec<Row> = profiles
         .into_iter()
         .map(|(profile, root)| {
-            let state = states.iter().find(|s| s.get("Id") == Some(&profile.unit()));
+            let state = states.iter().find(|s| s.id == profile.unit());
             let claims = owning_units(&host, &inventory, &profile, &profile.home(&root));
             Row {
                 claims,
@@ -150,13 +149,13 @@ fn row(
     receipt: &Receipt,
     profile: &ProfileName,
     root: &Path,
-    state: Option<&Properties>,
+    state: Option<&ServiceState>,
     shared: &[String],
 ) -> Row {
     let unit = profile.unit();
     let home = profile.home(root);
-    let get = |key: &str| state.and_then(|s| s.get(key)).cloned().unwrap_or_default();
-    let main_pid: i32 = get("MainPID").parse().unwrap_or_default();
+    let get = |word: fn(&ServiceState) -> &String| state.map(word).cloned().unwrap_or_default();
+    let main_pid = state.and_then(|s| s.main_pid).unwrap_or_default();
     let installed = receipt.instances.iter().any(|i| i.profile == *profile);
     let (found, unknown) = match host.live().map(|_| owner(&home)) {
         Some(Ok(owner)) => (owner, None),
@@ -167,7 +166,7 @@ fn row(
         None => (None, None),
     };
     let process = found.as_ref().and_then(|o| o.process.clone());
-    let active = get("ActiveState");
+    let active = get(|s| &s.active_state);
     let is_own = process.as_ref().is_some_and(|p| p.pid == main_pid);
     let label = match (found.is_some(), active.as_str()) {
         (true, _) if !is_own => "owned-elsewhere",
@@ -202,7 +201,7 @@ fn row(
             })
             .filter_map(|(path, stamp)| difference(&host.root, path, stamp)),
     );
-    if get("NeedDaemonReload") == "yes" {
+    if state.is_some_and(|s| s.needs_reload) {
         drift.push(format!(
             "`{unit}` changed on disk; {} daemon-reload",
             host.manager().command_prefix()
@@ -223,12 +222,14 @@ fn row(
         scope: host.scope,
         installed,
         state: label,
-        sub_state: get("SubState"),
-        result: get("Result"),
+        sub_state: get(|s| &s.sub_state),
+        result: get(|s| &s.result),
         main_pid,
-        n_restarts: get("NRestarts").parse().unwrap_or_default(),
-        exit_status: (get("ExecMainCode") == "1")
-            .then(|| get("ExecMainStatus").parse().unwrap_or_default()),
+        n_restarts: state.map_or(0, |s| s.restarts),
+        exit_status: state.and_then(|s| match s.exit? {
+            Exit::Status(status) => Some(status),
+            Exit::Signal(_) => None,
+        }),
         enabled: is_enabled(host, profile),
         owner: process.map(|p| owner_row(&p)),
         unknown,
@@ -325,7 +326,7 @@ fn hint(
     label: &str,
     unit: &str,
     process: Option<&Process>,
-    state: Option<&Properties>,
+    state: Option<&ServiceState>,
 ) -> Option<String> {
     let typed = host.manager().command_prefix();
     match label {
@@ -335,7 +336,7 @@ fn hint(
             } else {
                 ""
             };
-            let why = state.map(ending).unwrap_or_default();
+            let why = state.map(ServiceState::ending).unwrap_or_default();
             Some(format!(
                 "ended with {why}; see `journalctl{user} -u {unit} -n 20`"
             ))
@@ -349,7 +350,7 @@ fn hint(
                 )
             },
         )),
-        "stopped" if state.is_some_and(|s| s.get("LoadState").is_some_and(|l| l == "loaded")) => {
+        "stopped" if state.is_some_and(|s| s.load_state == "loaded") => {
             Some(format!("`{typed} start {unit}`"))
         }
         _ => None,

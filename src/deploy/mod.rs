@@ -6,5 +6,6 @@ pub(crate) mod plan;
 pub(crate) mod readiness;
 pub(crate) mod receipt;
 pub(crate) mod removal;
+pub(crate) mod service;
 pub(crate) mod transaction;
 pub(crate) mod writer;

@@ -8,7 +8,8 @@ use anyhow::Result;
 use crate::gateway::command_line::{Command, shown};
 use crate::gateway::state::State;
 use crate::host::process::Process;
-use crate::host::systemctl::{Properties, Systemctl};
+use crate::host::service_state::ServiceState;
+use crate::host::systemctl::Systemctl;
 
 /// How long it has to stay up. A gateway that loses its lock or its port dies within a second of `running`.
 const STEADY: Duration = Duration::from_secs(3);
@@ -46,23 +47,21 @@ pub(crate) fn watch(
     let mut invocation = String::new();
     loop {
         let state = manager.show_one(unit)?;
-        let get = |key: &str| state.get(key).map_or("", String::as_str);
         // The ID changes when systemd restarts the unit; the first start is the one that failed.
         if invocation.is_empty() {
-            get("InvocationID").clone_into(&mut invocation);
+            invocation.clone_from(&state.invocation);
         }
         if let Some(why) = failure(&state) {
             return Ok(Started::Failed { why, invocation });
         }
-        let pid: i32 = get("MainPID").parse().unwrap_or_default();
-        let is_up = State::read(home).is_some_and(|s| s.pid == pid && s.is_up());
-        match up {
-            Some((same, since)) if is_up && same == pid => {
+        let is_up = |pid: &i32| State::read(home).is_some_and(|s| s.pid == *pid && s.is_up());
+        match (state.main_pid.filter(is_up), up) {
+            (Some(pid), Some((same, since))) if same == pid => {
                 if since.elapsed() >= STEADY {
                     return Ok(recognised(pid, since - begin, invocation));
                 }
             }
-            _ => up = is_up.then(|| (pid, Instant::now())),
+            (pid, _) => up = pid.map(|pid| (pid, Instant::now())),
         }
         if begin.elapsed() > PATIENCE {
             return Ok(Started::Failed {
@@ -94,27 +93,7 @@ fn recognised(pid: i32, after: Duration, invocation: String) -> Started {
 }
 
 /// Why a unit's start failed, if it did.
-fn failure(state: &Properties) -> Option<String> {
-    let get = |key: &str| state.get(key).map_or("", String::as_str);
-    let restarts: u32 = get("NRestarts").parse().unwrap_or_default();
-    let is_over =
-        matches!(get("ActiveState"), "failed" | "inactive") || get("SubState") == "auto-restart";
-    if !is_over && restarts == 0 {
-        return None;
-    }
-    Some(format!("ended: {}", ending(state)))
-}
-
-/// How a unit's main process ended, in words.
-pub(crate) fn ending(state: &Properties) -> String {
-    let get = |key: &str| state.get(key).map_or("", String::as_str);
-    let status = get("ExecMainStatus");
-    match (get("ExecMainCode"), status) {
-        // CLD_EXITED, CLD_KILLED, CLD_DUMPED of waitid(2).
-        ("1", "69") => "exit status 69, another gateway owns the profile".to_owned(),
-        ("1", "78") => "exit status 78, its configuration cannot be used".to_owned(),
-        ("1", _) => format!("exit status {status}"),
-        ("2" | "3", _) => format!("signal {status}"),
-        _ => get("Result").to_owned(),
-    }
+fn failure(state: &ServiceState) -> Option<String> {
+    let is_over = state.is_at_rest() || state.waits_to_restart() || state.restarts > 0;
+    is_over.then(|| format!("ended: {}", state.ending()))
 }

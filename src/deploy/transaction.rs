@@ -3,13 +3,12 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::time::Instant;
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 
 use crate::deploy::plan::{Action, Plan};
-use crate::deploy::readiness::{Started, watch};
 use crate::deploy::receipt::{Contents, Receipt};
+use crate::deploy::service::{Ready, Service};
 use crate::deploy::writer::{Writer, remove_empty};
 use crate::error::Refused;
 use crate::host::rootfs::missing_directories;
@@ -56,17 +55,8 @@ pub(crate) struct Outcome {
 pub(crate) fn active(live: &Live, units: Vec<(String, PathBuf)>) -> Result<Vec<(String, PathBuf)>> {
     let names: Vec<String> = units.iter().map(|(unit, _)| unit.clone()).collect();
     let states = live.manager().show(&names)?;
-    let is_active = |unit: &String| {
-        states
-            .iter()
-            .find(|s| s.get("Id") == Some(unit))
-            .and_then(|s| s.get("ActiveState"))
-            .is_some_and(|s| s == "active")
-    };
-    Ok(units
-        .into_iter()
-        .filter(|(unit, _)| is_active(unit))
-        .collect())
+    let runs = |unit: &String| states.iter().any(|s| s.id == *unit && s.runs());
+    Ok(units.into_iter().filter(|(unit, _)| runs(unit)).collect())
 }
 
 /// Carry out a change, or put everything back.
@@ -82,7 +72,7 @@ pub(crate) fn commit(change: Transaction) -> Result<Outcome> {
             if let Some(live) = change.host.live() {
                 errors.extend(change.restore(live, &activity));
                 for handover in &change.handovers[..activity.handovers] {
-                    let (failed, told) = handover.back(live);
+                    let (failed, told) = handover.back(live, change.output);
                     errors.extend(failed);
                     notes.extend(told);
                 }
@@ -99,10 +89,10 @@ pub(crate) fn commit(change: Transaction) -> Result<Outcome> {
     }
 }
 
-/// Which units ran before, and which of them were touched.
+/// Which units were started before, and which of them were touched.
 #[derive(Default)]
 struct Activity {
-    was_active: BTreeMap<String, bool>,
+    was_started: BTreeMap<String, bool>,
     is_reloaded: bool,
     touched: Vec<String>,
     /// How many handovers were begun.
@@ -141,12 +131,12 @@ impl Transaction<'_> {
                 gone.push((&handover.home, handover.go(live, self.output)?));
             }
             for (unit, home) in &self.up {
-                let Some((pid, at)) = self.bring_up(live, unit, home, activity)? else {
+                let Some(ready) = self.bring_up(live, unit, home, activity)? else {
                     continue;
                 };
-                outcome.started.insert(unit.clone(), pid);
+                outcome.started.insert(unit.clone(), ready.pid);
                 if let Some((_, gone)) = gone.iter().find(|(other, _)| *other == home) {
-                    let without = at.duration_since(gone.at).as_secs_f64();
+                    let without = ready.at.duration_since(gone.at).as_secs_f64();
                     self.output.done(format!(
                         "`{unit}` has taken the profile over: {:.1} s to stop the old gateway, {without:.1} s without one",
                         gone.took.as_secs_f64()
@@ -233,63 +223,36 @@ impl Transaction<'_> {
         Ok(())
     }
 
-    /// Start a unit, or restart it when what it is made of changed; then watch it: its main process, and when it was
-    /// up. `None`: it ran already, unchanged.
+    /// Start a unit, or restart it when what it is made of changed, until it is ready. `None`: it ran already, unchanged.
     fn bring_up(
         &self,
         live: &Live,
         unit: &str,
         home: &Path,
         activity: &mut Activity,
-    ) -> Result<Option<(i32, Instant)>> {
+    ) -> Result<Option<Ready>> {
         let manager = live.manager();
         let before = manager.show_one(unit)?;
-        let is_active = before.get("ActiveState").is_some_and(|s| s == "active");
-        activity.was_active.insert(unit.to_owned(), is_active);
+        activity
+            .was_started
+            .insert(unit.to_owned(), before.is_started());
         let is_instance = unit.starts_with(TEMPLATE.trim_end_matches(".service"));
         let concerns = |path: &String| {
             (is_instance && path.ends_with(TEMPLATE)) || path.contains(&format!("/{unit}.d/"))
         };
         let is_changed = self.plan.changed().map(|c| &c.path).any(concerns)
             || self.old.pending.keys().any(concerns);
-        if is_active && !is_changed {
+        if before.runs() && !is_changed {
             return Ok(None);
         }
         activity.touched.push(unit.to_owned());
-        let units = [unit.to_owned()];
-        // A unit that failed before would report its old restarts.
-        let _ = manager.verb("reset-failed", &units);
-        let verb = if is_active { "restart" } else { "start" };
-        self.output.step(format!("{verb}ing `{unit}`"));
-        // A main process that ends at once may or may not fail the start itself (Type=exec); what it said tells more.
-        let refused = manager.verb(verb, &units).err();
-        let mut told = 0;
-        let begin = Instant::now();
-        let end = watch(&manager, unit, home, |elapsed| {
-            if elapsed.as_secs() >= told + 10 {
-                told = elapsed.as_secs();
-                self.output.step(format!(
-                    "`{unit}`: waiting for the gateway to say that it runs ({told} s)"
-                ));
-            }
-        })?;
-        match end {
-            Started::Up { pid, after } => {
-                self.output.done(format!(
-                    "`{unit}` runs: pid {pid}, up after {:.1} s",
-                    after.as_secs_f64()
-                ));
-                Ok(Some((pid, begin + after)))
-            }
-            Started::Failed { why, invocation } => {
-                if let Some(refused) = refused.filter(|_| invocation.is_empty()) {
-                    return Err(refused);
-                }
-                let lines = manager.journal(unit, &invocation, 15);
-                let journal: String = lines.iter().map(|l| format!("\n  | {l}")).collect();
-                bail!("`{unit}` {why}; its last journal lines:{journal}")
-            }
-        }
+        let service = Service {
+            manager: &manager,
+            unit,
+            home,
+            output: self.output,
+        };
+        service.start_until_ready().map(Some)
     }
 
     /// After the files are back: the manager reads them, and every touched unit runs or rests as before.
@@ -302,8 +265,8 @@ impl Transaction<'_> {
             return errors;
         }
         let manager = live.manager();
-        let touched = |active: bool| -> Vec<String> {
-            let was = |unit: &&String| activity.was_active.get(*unit) == Some(&active);
+        let touched = |started: bool| -> Vec<String> {
+            let was = |unit: &&String| activity.was_started.get(*unit) == Some(&started);
             activity.touched.iter().filter(was).cloned().collect()
         };
         let (restart, stop) = (touched(true), touched(false));

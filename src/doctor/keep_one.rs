@@ -3,16 +3,16 @@
 
 use std::path::Path;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
 use serde::Serialize;
 
-use crate::deploy::readiness::{Started, watch};
+use crate::deploy::service::{Ready, Service, stop_as_planned};
 use crate::deploy::writer::remove_empty;
 use crate::doctor::fix::Fixer;
 use crate::gateway::config::stop_drain;
 use crate::gateway::installation::Installation;
 use crate::gateway::state::State;
-use crate::gateway::stop::{Force, Stopped, planned_stop};
+use crate::gateway::stop::Force;
 use crate::host::process::Process;
 use crate::render::tree::Entry;
 use crate::units::unit::{Unit, UnitId};
@@ -26,6 +26,8 @@ pub(super) struct UnitBefore {
     unit: UnitId,
     unit_file_state: String,
     active_state: String,
+    #[serde(skip)]
+    is_started: bool,
 }
 
 impl<'a> Fixer<'a> {
@@ -36,11 +38,11 @@ impl<'a> Fixer<'a> {
         let mut stopped: Vec<UnitBefore> = Vec::new();
         for name in stop {
             let state = self.manager(name).show_one(&name.name)?;
-            let get = |key: &str| state.get(key).cloned().unwrap_or_default();
             let before = UnitBefore {
                 unit: name.clone(),
-                unit_file_state: get("UnitFileState"),
-                active_state: get("ActiveState"),
+                is_started: state.is_started(),
+                unit_file_state: state.unit_file_state,
+                active_state: state.active_state,
             };
             self.before.units.push(before.clone());
             stopped.push(before);
@@ -56,7 +58,7 @@ impl<'a> Fixer<'a> {
                 if before.unit_file_state.starts_with("enabled") {
                     let _ = self.manager(&before.unit).verb("enable", &names);
                 }
-                if before.active_state == "active" {
+                if before.is_started {
                     let _ = self.manager(&before.unit).verb("start", &names);
                 }
             }
@@ -105,28 +107,11 @@ impl<'a> Fixer<'a> {
 
     fn stop(&self, name: &UnitId, home: &Path) -> Result<()> {
         let names = [name.name.clone()];
-        self.output.step(format!(
-            "stopping `{}` as planned, after its running turns",
-            name.name
-        ));
-        let state = self.manager(name).show_one(&name.name)?;
-        let pid: i32 = state
-            .get("MainPID")
-            .and_then(|p| p.parse().ok())
-            .unwrap_or_default();
-        if let Some(process) = Process::read(pid).filter(|_| pid > 0) {
+        let pid = self.manager(name).show_one(&name.name)?.main_pid;
+        if let Some(process) = pid.and_then(Process::read) {
             let found = Installation::of_process(&process);
             let drain = stop_drain(home, found.and_then(|i| i.version), None);
-            match planned_stop(&process, home, drain, Force::Deaf, |_| ()) {
-                Stopped::Exited => {}
-                Stopped::Ended(why) => {
-                    self.output
-                        .step(format!("ended pid {pid} by signal: {why}"));
-                }
-                Stopped::Remains(why) => {
-                    bail!("pid {pid} was asked to stop and is still there: {why}")
-                }
-            }
+            stop_as_planned(&process, home, drain, Force::Deaf, self.output)?;
         }
         self.manager(name).verb("stop", &names)?;
         self.manager(name).verb("disable", &names)
@@ -134,47 +119,29 @@ impl<'a> Fixer<'a> {
 
     /// The owner that stays runs, if any of them ran before.
     fn see_up(&self, keep: &UnitId, home: &Path, stopped: &[UnitBefore]) -> Result<()> {
-        let ran = |state: &str| matches!(state, "active" | "activating" | "reloading");
-        let activity = self
-            .manager(keep)
-            .show_one(&keep.name)?
-            .get("ActiveState")
-            .cloned();
-        if !activity.is_some_and(|s| ran(&s)) && !stopped.iter().any(|b| ran(&b.active_state)) {
+        let is_started = self.manager(keep).show_one(&keep.name)?.is_started();
+        if !is_started && !stopped.iter().any(|b| b.is_started) {
             return Ok(());
         }
         // The last fight may still end a gateway that looked well; then the second start is undisturbed.
-        let first = self.bring_up(keep, home)?;
-        let end = match first {
-            Started::Failed { .. } => self.bring_up(keep, home)?,
-            Started::Up { .. } => first,
-        };
-        match end {
-            Started::Up { pid, .. } => {
-                self.output.done(format!("`{}` runs: pid {pid}", keep.name));
-                Ok(())
-            }
-            Started::Failed { why, invocation } => {
-                let lines = self.manager(keep).journal(&keep.name, &invocation, 15);
-                let journal: String = lines.iter().map(|l| format!("\n  | {l}")).collect();
-                bail!("`{}` {why}; its last journal lines:{journal}", keep.name)
-            }
-        }
+        self.bring_up(keep, home)
+            .or_else(|_| self.bring_up(keep, home))
+            .map(drop)
     }
 
-    fn bring_up(&self, keep: &UnitId, home: &Path) -> Result<Started> {
-        let names = std::slice::from_ref(&keep.name);
-        let state = self.manager(keep).show_one(&keep.name)?;
-        let pid = state.get("MainPID").and_then(|p| p.parse::<i32>().ok());
+    fn bring_up(&self, keep: &UnitId, home: &Path) -> Result<Ready> {
+        let pid = self.manager(keep).show_one(&keep.name)?.main_pid;
         let is_up = State::read(home).is_some_and(|s| Some(s.pid) == pid && s.is_up());
-        // Else its restarts of before would count.
-        let _ = self.manager(keep).verb("reset-failed", names);
-        if !is_up {
-            self.output.step(format!("starting `{}`", keep.name));
-            // A start would wait for an automatic restart that is pending; a restart does not (systemd.service(5)).
-            self.manager(keep).verb("restart", names)?;
+        let service = Service {
+            manager: &self.manager(keep),
+            unit: &keep.name,
+            home,
+            output: self.output,
+        };
+        match is_up {
+            true => service.wait_until_ready(),
+            false => service.start_until_ready(),
         }
-        watch(&self.manager(keep), &keep.name, home, |_| ())
     }
 
     fn unit(&self, name: &UnitId) -> Result<&'a Unit> {

@@ -8,6 +8,7 @@ pub(crate) mod process;
 pub(crate) mod process_text;
 pub(crate) mod rootfs;
 pub(crate) mod search;
+pub(crate) mod service_state;
 pub(crate) mod systemctl;
 
 use std::os::unix::fs::MetadataExt as _;

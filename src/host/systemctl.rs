@@ -1,7 +1,6 @@
 //! The one spawner of programs: systemctl, loginctl, journalctl, systemd-sysusers, systemd-tmpfiles, and commands as
 //! another account. Everything else here asks through these functions.
 
-use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
@@ -9,6 +8,7 @@ use std::process::{Command, Output, Stdio};
 use anyhow::{Context as _, Result, bail};
 
 use crate::host::account::Account;
+use crate::host::service_state::{PROPERTIES, ServiceState};
 use crate::layout::Scope;
 
 /// Which systemd manager: the system's, the running account's, or another user's. A name only: whoever wants to ask
@@ -22,13 +22,6 @@ pub(crate) enum Manager {
     /// Another user's, by name; needs root.
     UserOf(String),
 }
-
-/// A unit's properties as `systemctl show` prints them.
-pub(crate) type Properties = BTreeMap<String, String>;
-
-/// What we ask about a service.
-const SERVICE: &str = "Id,Names,LoadState,ActiveState,SubState,Result,MainPID,NRestarts,ExecMainCode,ExecMainStatus,\
-                       UnitFileState,InvocationID,NeedDaemonReload,FragmentPath,DropInPaths,User,Environment,ExecStart";
 
 /// A manager that can be asked. Made by [`Live`](crate::host::Live) alone, so that an image never reaches the managers of
 /// the host that it lies on.
@@ -83,34 +76,22 @@ impl Systemctl {
         self.run(&["show", "--property=Version", "--value"])
     }
 
-    /// Properties of units, one call for all.
-    pub(crate) fn show(&self, units: &[String]) -> Result<Vec<Properties>> {
+    /// The states of services, one call for all.
+    pub(crate) fn show(&self, units: &[String]) -> Result<Vec<ServiceState>> {
         if units.is_empty() {
             return Ok(Vec::new());
         }
         let mut args = vec![
             "show".to_owned(),
-            format!("--property={SERVICE}"),
+            format!("--property={PROPERTIES}"),
             "--".to_owned(),
         ];
         args.extend_from_slice(units);
-        let text = self.run(&args)?;
-        let block = |block: &str| {
-            block
-                .lines()
-                .filter_map(|line| line.split_once('='))
-                .map(|(k, v)| (k.to_owned(), v.to_owned()))
-                .collect()
-        };
-        Ok(text
-            .split("\n\n")
-            .filter(|b| !b.trim().is_empty())
-            .map(block)
-            .collect())
+        Ok(ServiceState::parse_all(&self.run(&args)?))
     }
 
-    /// Properties of one unit.
-    pub(crate) fn show_one(&self, unit: &str) -> Result<Properties> {
+    /// The state of one service; one that is not loaded has a state, too.
+    pub(crate) fn show_one(&self, unit: &str) -> Result<ServiceState> {
         let mut all = self.show(&[unit.to_owned()])?;
         all.pop()
             .with_context(|| format!("systemctl says nothing about `{unit}`"))

@@ -6,15 +6,15 @@
 //! reload, with no restart policy (seen on systemd 252 and 257): its gateway can be asked to stop like any other, and a
 //! unit that was about to restart does not. With the file back and another reload everything is as it was.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
 
-use crate::deploy::readiness::{Started, watch};
+use crate::deploy::service::{Service, stop_as_planned};
 use crate::gateway::command_line::shown;
 use crate::gateway::owner::owner;
-use crate::gateway::stop::{Force, Stopped, planned_stop};
+use crate::gateway::stop::Force;
 use crate::host::Live;
 use crate::host::account::account_name;
 use crate::host::process::{Process, UnitRef, shell_quote};
@@ -107,7 +107,8 @@ impl Handover {
             let Some(process) = owner.and_then(|o| o.process).filter(|p| self.knows(p)) else {
                 break;
             };
-            self.stop(&process, output)?;
+            stop_as_planned(&process, &self.home, self.drain, self.force, output)
+                .map_err(|e| e.context("the old gateway has not ended; `--force` kills it"))?;
             at = Instant::now();
         }
         for unit in &self.units {
@@ -116,10 +117,13 @@ impl Handover {
             let manager = live.systemctl(&unit.manager);
             let stopped = manager.verb("stop", &names);
             let state = manager.show_one(&unit.name)?;
-            let state = state.get("ActiveState").map_or("", String::as_str);
-            if !matches!(state, "inactive" | "failed") {
+            if !state.is_at_rest() {
                 stopped?;
-                bail!("`{}` is still {state} after its stop", unit.name);
+                bail!(
+                    "`{}` is still {} after its stop",
+                    unit.name,
+                    state.active_state
+                );
             }
             let _ = manager.verb("reset-failed", &names);
         }
@@ -147,38 +151,23 @@ impl Handover {
             || unit.is_some_and(|unit| self.units.iter().any(|old| old.runs(&unit)))
     }
 
-    fn stop(&self, process: &Process, output: &Output) -> Result<()> {
-        let pid = process.pid;
-        output.step(format!(
-            "stopping {} as planned, after its running turns",
-            name(process)
-        ));
-        let mut told = 0;
-        let end = planned_stop(process, &self.home, self.drain, self.force, |elapsed| {
-            if elapsed.as_secs() >= told + 10 {
-                told = elapsed.as_secs();
-                output.step(format!(
-                    "waiting for pid {pid} to finish its turns ({told} s)"
-                ));
-            }
-        });
-        match end {
-            Stopped::Exited => Ok(()),
-            Stopped::Ended(why) => {
-                output.step(format!("ended pid {pid} by signal: {why}"));
-                Ok(())
-            }
-            Stopped::Remains(why) => bail!(
-                "pid {pid} was asked to stop and is still there: {why}; it may yet end by itself, `--force` kills it"
-            ),
-        }
-    }
-
     /// Bring back what can be, once the files are back; what went wrong, and what a person has to know.
-    pub(crate) fn back(&self, live: &Live) -> (Vec<anyhow::Error>, Vec<String>) {
+    pub(crate) fn back(&self, live: &Live, output: &Output) -> (Vec<anyhow::Error>, Vec<String>) {
         let mut errors: Vec<anyhow::Error> = self.reload(live).err().into_iter().collect();
         for unit in self.units.iter().filter(|u| u.was_active) {
-            errors.extend(unit.start(live, &self.home).err());
+            let manager = live.systemctl(&unit.manager);
+            let service = Service {
+                manager: &manager,
+                unit: &unit.name,
+                home: &self.home,
+                output,
+            };
+            // One that was asked to stop and did not is left alone.
+            let ready = match manager.show_one(&unit.name) {
+                Ok(state) if state.runs() => service.wait_until_ready(),
+                _ => service.start_until_ready(),
+            };
+            errors.extend(ready.err());
         }
         let is_gone = |known: &&ByHand| {
             Process::read(known.process.pid).is_none_or(|p| p.start != known.process.start)
@@ -202,17 +191,5 @@ impl Handover {
             }
         }
         Ok(())
-    }
-}
-
-impl Old {
-    /// Start it, and see it up.
-    fn start(&self, live: &Live, home: &Path) -> Result<()> {
-        let manager = live.systemctl(&self.manager);
-        manager.verb("start", std::slice::from_ref(&self.name))?;
-        match watch(&manager, &self.name, home, |_| ())? {
-            Started::Up { .. } => Ok(()),
-            Started::Failed { why, .. } => bail!("`{}`, started again, {why}", self.name),
-        }
     }
 }

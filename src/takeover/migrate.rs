@@ -11,6 +11,7 @@ use crate::gateway::owner::{Hold, owner};
 use crate::gateway::stop::Force;
 use crate::host::Host;
 use crate::host::process::{self, Process, UnitRef};
+use crate::host::service_state::ServiceState;
 use crate::host::systemctl::Manager;
 use crate::preflight::Checked;
 use crate::takeover::handover::{ByHand, Handover, Old};
@@ -185,7 +186,7 @@ fn owners<'a>(
     // A process in the control group of cron or sshd is not that service's gateway; its main process would be.
     let unit = process.unit().and_then(|unit| {
         let found = inventory.units.iter().find(|u| is_that(u, &unit))?;
-        let pid = found.property("MainPID").and_then(|pid| pid.parse().ok());
+        let pid = found.loaded.as_ref().and_then(|s| s.main_pid);
         let is_theirs = pid == Some(process.pid) || owners.units.iter().any(|u| is_that(u, &unit));
         is_theirs.then_some(found)
     });
@@ -226,7 +227,7 @@ impl Migration {
             manager: unit.manager.clone(),
             user: (!load_path.is_system).then_some(load_path.account.uid),
             name: unit.name.clone(),
-            was_active: unit.activity().is_some_and(|state| state != "deactivating"),
+            was_active: unit.loaded.as_ref().is_some_and(ServiceState::is_started),
         });
         Ok(())
     }

@@ -11,7 +11,6 @@ use std::path::Path;
 
 use crate::gateway::command_line::{Command, Home, home_of};
 use crate::host::process::{self, Process, UnitRef};
-use crate::host::systemctl::Properties;
 use crate::host::{Host, Live};
 use crate::units::load_path::{LoadPath, UnitFiles, load_paths, script};
 use crate::units::unit::Unit;
@@ -80,8 +79,8 @@ impl Inventory {
         });
         let states = states.unwrap_or_default();
         for name in &names {
-            let state = states.iter().find(|s| answers_for(s, name));
-            let id = state.and_then(|s| s.get("Id")).unwrap_or(name);
+            let state = states.iter().find(|s| s.answers_to(name));
+            let id = state.map_or(name, |s| &s.id);
             // An alias is its unit.
             if id != name && names.contains(id) {
                 continue;
@@ -121,11 +120,6 @@ fn may_concern(load_path: &LoadPath, listing: &UnitFiles, unit: &str) -> bool {
                 .filter_map(|line| script(&load_path.root, Path::new(command(line).first()?)))
                 .any(|script| script.contains("hermes"))
     })
-}
-
-fn answers_for(state: &Properties, name: &str) -> bool {
-    let names = state.get("Names").map_or("", String::as_str);
-    state.get("Id").is_some_and(|id| id == name) || names.split(' ').any(|n| n == name)
 }
 
 /// Every gateway that runs, but not the copies of itself that it forks.

@@ -9,7 +9,8 @@ use serde::Serialize;
 use crate::gateway::config::active_profile;
 use crate::host::Host;
 use crate::host::account::Account;
-use crate::host::systemctl::{Manager, Properties};
+use crate::host::service_state::ServiceState;
+use crate::host::systemctl::Manager;
 use crate::units::exec_line::{Context, GatewayCall, find};
 use crate::units::load_path::{Files, LoadPath, UnitFiles, script, text};
 use crate::units::unit_file::{Directives, Specifiers, command, words};
@@ -64,7 +65,7 @@ pub(crate) struct Unit {
     /// Whether it is masked.
     pub(crate) is_masked: bool,
     /// What its manager says of it; `None` when the manager was not asked.
-    pub(crate) loaded: Option<Properties>,
+    pub(crate) loaded: Option<ServiceState>,
 }
 
 impl Unit {
@@ -74,7 +75,7 @@ impl Unit {
         load_path: &LoadPath,
         listing: &UnitFiles,
         name: &str,
-        state: Option<&Properties>,
+        state: Option<&ServiceState>,
     ) -> Self {
         let files = state
             .and_then(loaded_files)
@@ -84,7 +85,7 @@ impl Unit {
             directives.read(path, &load_path.text(path).unwrap_or_default());
         }
         let fragment = files.fragment.as_deref();
-        let is_masked = state.is_some_and(|s| s.get("LoadState").is_some_and(|l| l == "masked"))
+        let is_masked = state.is_some_and(|s| s.load_state == "masked")
             || fragment.is_some_and(|f| load_path.real(f) == Path::new("/dev/null"));
         let mut unit = Self {
             manager: load_path.manager.clone(),
@@ -152,14 +153,16 @@ impl Unit {
     }
 
     fn calls_as_loaded(&self, host: &Host) -> Vec<GatewayCall> {
-        let get = |key: &str| self.property(key).unwrap_or_default();
-        let environment = words(get("Environment"))
+        let Some(state) = &self.loaded else {
+            return Vec::new();
+        };
+        let environment = words(&state.environment)
             .iter()
             .filter_map(|word| word.split_once('='))
             .map(|(name, value)| (name.to_owned(), value.to_owned()))
             .collect();
         // `{ path=… ; argv[]=A B C ; ignore_errors=…`, the words joined.
-        let argv = get("ExecStart").split_once("argv[]=").map(|(_, rest)| rest);
+        let argv = state.exec_start.split_once("argv[]=").map(|(_, rest)| rest);
         let line = argv.and_then(|rest| rest.split(" ; ").next());
         let lines = line.map(|l| l.split_whitespace().map(str::to_owned).collect());
         self.find_runners(host, lines.into_iter(), &environment)
@@ -211,21 +214,15 @@ impl Unit {
         self.manager != Manager::System
     }
 
-    /// What its manager says, where it was asked and said something.
-    pub(crate) fn property(&self, name: &str) -> Option<&str> {
-        let value = self.loaded.as_ref()?.get(name)?;
-        (!value.is_empty()).then_some(value.as_str())
-    }
-
     /// Whether its manager works with an older text than the files hold.
     pub(crate) fn is_stale(&self) -> bool {
-        self.property("NeedDaemonReload") == Some("yes")
+        self.loaded.as_ref().is_some_and(|s| s.needs_reload)
     }
 
     /// `active`, `activating`, … when it runs now or is about to.
     pub(crate) fn activity(&self) -> Option<&str> {
-        self.property("ActiveState")
-            .filter(|s| matches!(*s, "active" | "activating" | "reloading" | "deactivating"))
+        let state = self.loaded.as_ref().filter(|s| !s.is_at_rest());
+        state.map(|s| s.active_state.as_str())
     }
 
     /// How it runs or would run its gateway, as a word; `None` when nothing starts it.
@@ -276,11 +273,9 @@ fn find_account(host: &Host, user: &str) -> Option<Account> {
 }
 
 /// The files of a unit as its manager loaded them.
-fn loaded_files(state: &Properties) -> Option<Files> {
-    let fragment = state.get("FragmentPath").filter(|path| !path.is_empty())?;
-    let drop_ins = state.get("DropInPaths").map_or("", String::as_str);
+fn loaded_files(state: &ServiceState) -> Option<Files> {
     Some(Files {
-        fragment: Some(PathBuf::from(fragment)),
-        drop_ins: words(drop_ins).iter().map(PathBuf::from).collect(),
+        fragment: Some(state.fragment.clone()?),
+        drop_ins: words(&state.drop_ins).iter().map(PathBuf::from).collect(),
     })
 }

@@ -227,7 +227,8 @@ const SIGNALS: [&str; 31] = [
 
 fn start_limit(facts: &Facts, findings: &mut Findings) {
     for (unit, _) in gateways(facts) {
-        if unit.property("Result") == Some("start-limit-hit") {
+        let state = unit.loaded.as_ref();
+        if state.is_some_and(|s| s.result == "start-limit-hit") {
             let what = format!(
                 "{} was started too often and refuses to start",
                 unit.title()
@@ -251,11 +252,9 @@ const LOOP: u32 = 5;
 
 fn restart_loop(facts: &Facts, findings: &mut Findings) {
     for (unit, _) in gateways(facts) {
-        let restarts: u32 = unit
-            .property("NRestarts")
-            .and_then(|n| n.parse().ok())
-            .unwrap_or(0);
-        if restarts >= LOOP && unit.property("ActiveState") == Some("activating") {
+        let state = unit.loaded.as_ref();
+        let looping = state.filter(|s| s.restarts >= LOOP && s.active_state == "activating");
+        if let Some(restarts) = looping.map(|s| s.restarts) {
             let what = format!(
                 "{} was restarted {restarts} times and is about to start again",
                 unit.title()

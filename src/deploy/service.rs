@@ -1,0 +1,145 @@
+//! One service brought up until its gateway is ready, and one gateway stopped as planned. What went wrong is explained
+//! here, by the journal, and nowhere else.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, bail};
+
+use crate::deploy::readiness::{Started, watch};
+use crate::gateway::stop::{Force, Stopped, planned_stop};
+use crate::host::process::Process;
+use crate::host::process_text::name;
+use crate::host::systemctl::Systemctl;
+use crate::output::Output;
+
+/// How many journal lines explain a failed start.
+const LINES: usize = 15;
+
+/// A unit that runs the gateway of a profile home.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Service<'a> {
+    /// Its manager.
+    pub(crate) manager: &'a Systemctl,
+    /// Its name.
+    pub(crate) unit: &'a str,
+    /// The profile home.
+    pub(crate) home: &'a Path,
+    /// Where progress is told.
+    pub(crate) output: &'a Output,
+}
+
+/// A gateway that is up.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Ready {
+    /// The unit's main process.
+    pub(crate) pid: i32,
+    /// When it was up.
+    pub(crate) at: Instant,
+}
+
+impl Service<'_> {
+    /// Start it and wait until its gateway is ready; restart it where it runs, and where it waits for an automatic
+    /// restart, which a start would wait for, too (systemd.service(5)).
+    pub(crate) fn start_until_ready(&self) -> Result<Ready> {
+        let units = [self.unit.to_owned()];
+        let is_started = self.manager.show_one(self.unit)?.is_started();
+        // A unit that failed before would report its old restarts.
+        let _ = self.manager.verb("reset-failed", &units);
+        let verb = if is_started { "restart" } else { "start" };
+        self.output.step(format!("{verb}ing `{}`", self.unit));
+        // A main process that ends at once may or may not fail the start itself (Type=exec); what it said tells more.
+        let refused = self.manager.verb(verb, &units).err();
+        self.ready(refused)
+    }
+
+    /// Wait until its gateway is ready; it was started before, and a failure before that does not count.
+    pub(crate) fn wait_until_ready(&self) -> Result<Ready> {
+        let _ = self.manager.verb("reset-failed", &[self.unit.to_owned()]);
+        self.ready(None)
+    }
+
+    fn ready(&self, refused: Option<anyhow::Error>) -> Result<Ready> {
+        let begin = Instant::now();
+        let tick = every_ten_seconds(|seconds| {
+            self.output.step(format!(
+                "`{}`: waiting for the gateway to say that it runs ({seconds} s)",
+                self.unit
+            ));
+        });
+        match watch(self.manager, self.unit, self.home, tick)? {
+            Started::Up { pid, after } => {
+                self.output.done(format!(
+                    "`{}` runs: pid {pid}, up after {:.1} s",
+                    self.unit,
+                    after.as_secs_f64()
+                ));
+                let at = begin + after;
+                Ok(Ready { pid, at })
+            }
+            Started::Failed { why, invocation } => {
+                if let Some(refused) = refused.filter(|_| invocation.is_empty()) {
+                    return Err(refused);
+                }
+                let lines = self.manager.journal(self.unit, &invocation, LINES);
+                let journal: String = lines.iter().map(|l| format!("\n  | {l}")).collect();
+                bail!("`{}` {why}; its last journal lines:{journal}", self.unit)
+            }
+        }
+    }
+}
+
+/// Stop a gateway as planned: it may finish its turns for `drain` seconds. Fails when it does not end.
+pub(crate) fn stop_as_planned(
+    process: &Process,
+    home: &Path,
+    drain: u32,
+    force: Force,
+    output: &Output,
+) -> Result<()> {
+    let pid = process.pid;
+    output.step(format!(
+        "stopping {} as planned, after its running turns",
+        name(process)
+    ));
+    let tick = every_ten_seconds(|seconds| {
+        output.step(format!(
+            "waiting for pid {pid} to finish its turns ({seconds} s)"
+        ));
+    });
+    match planned_stop(process, home, drain, force, tick) {
+        Stopped::Exited => {}
+        Stopped::Ended(why) => output.step(format!("ended pid {pid} by signal: {why}")),
+        Stopped::Remains(why) => {
+            bail!("pid {pid} was asked to stop and is still there: {why}; it may yet end by itself")
+        }
+    }
+    Ok(())
+}
+
+/// From the time that has passed to a word every ten seconds.
+fn every_ten_seconds(say: impl Fn(u64)) -> impl FnMut(Duration) {
+    let mut said = 0;
+    move |elapsed| {
+        if elapsed.as_secs() >= said + 10 {
+            said = elapsed.as_secs();
+            say(said);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn progress_is_told_every_ten_seconds() {
+        let said = std::cell::RefCell::new(Vec::new());
+        let mut tick = every_ten_seconds(|seconds| said.borrow_mut().push(seconds));
+        for tenths in 0..355 {
+            tick(Duration::from_millis(tenths * 100));
+        }
+        drop(tick);
+        assert_eq!(said.into_inner(), [10, 20, 30]);
+    }
+}

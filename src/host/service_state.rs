@@ -1,0 +1,186 @@
+//! What a manager says of a service: `systemctl show`, parsed once. Pure.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+
+/// The properties that [`ServiceState`] is made of.
+pub(crate) const PROPERTIES: &str = "Id,Names,LoadState,ActiveState,SubState,Result,MainPID,NRestarts,ExecMainCode,\
+     ExecMainStatus,UnitFileState,InvocationID,NeedDaemonReload,FragmentPath,DropInPaths,Environment,ExecStart";
+
+/// See the module. Words are systemd's own (org.freedesktop.systemd1(5)).
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct ServiceState {
+    /// The unit's name.
+    pub(crate) id: String,
+    /// Its name and its aliases.
+    pub(crate) names: Vec<String>,
+    /// `loaded`, `not-found`, `masked`, …
+    pub(crate) load_state: String,
+    /// `active`, `activating`, `failed`, …
+    pub(crate) active_state: String,
+    /// `running`, `auto-restart`, `dead`, …
+    pub(crate) sub_state: String,
+    /// `success`, or how it failed: `exit-code`, `start-limit-hit`, …
+    pub(crate) result: String,
+    /// Its main process, while there is one.
+    pub(crate) main_pid: Option<i32>,
+    /// Automatic restarts since it was last started by somebody.
+    pub(crate) restarts: u32,
+    /// How its main process ended last, if it ever did.
+    pub(crate) exit: Option<Exit>,
+    /// `enabled`, `disabled`, `linked`, …
+    pub(crate) unit_file_state: String,
+    /// The ID of its last start; empty when it was never started.
+    pub(crate) invocation: String,
+    /// Whether its files have changed since they were loaded.
+    pub(crate) needs_reload: bool,
+    /// The unit file that was loaded.
+    pub(crate) fragment: Option<PathBuf>,
+    /// The drop-ins that were loaded, quoted as in a unit file.
+    pub(crate) drop_ins: String,
+    /// `Environment=` as loaded, quoted as in a unit file.
+    pub(crate) environment: String,
+    /// `ExecStart=` as loaded: `{ path=… ; argv[]=… ; … }`.
+    pub(crate) exec_start: String,
+}
+
+/// How a main process ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Exit {
+    /// With this exit status.
+    Status(i32),
+    /// By this signal.
+    Signal(i32),
+}
+
+impl ServiceState {
+    /// Every unit of the output of `systemctl show`.
+    pub(crate) fn parse_all(text: &str) -> Vec<Self> {
+        let blocks = text.split("\n\n").filter(|b| !b.trim().is_empty());
+        blocks.map(Self::parse).collect()
+    }
+
+    fn parse(block: &str) -> Self {
+        let all: HashMap<&str, &str> = block.lines().filter_map(|l| l.split_once('=')).collect();
+        let get = |key: &str| all.get(key).copied().unwrap_or_default();
+        let status = get("ExecMainStatus").parse().unwrap_or_default();
+        Self {
+            id: get("Id").to_owned(),
+            names: get("Names").split(' ').map(str::to_owned).collect(),
+            load_state: get("LoadState").to_owned(),
+            active_state: get("ActiveState").to_owned(),
+            sub_state: get("SubState").to_owned(),
+            result: get("Result").to_owned(),
+            main_pid: get("MainPID").parse().ok().filter(|pid| *pid > 0),
+            restarts: get("NRestarts").parse().unwrap_or_default(),
+            exit: match get("ExecMainCode") {
+                // CLD_EXITED, CLD_KILLED, CLD_DUMPED of waitid(2).
+                "1" => Some(Exit::Status(status)),
+                "2" | "3" => Some(Exit::Signal(status)),
+                _ => None,
+            },
+            unit_file_state: get("UnitFileState").to_owned(),
+            invocation: get("InvocationID").to_owned(),
+            needs_reload: get("NeedDaemonReload") == "yes",
+            fragment: Some(get("FragmentPath"))
+                .filter(|p| !p.is_empty())
+                .map(PathBuf::from),
+            drop_ins: get("DropInPaths").to_owned(),
+            environment: get("Environment").to_owned(),
+            exec_start: get("ExecStart").to_owned(),
+        }
+    }
+
+    /// Whether it answers to this name.
+    pub(crate) fn answers_to(&self, name: &str) -> bool {
+        self.id == name || self.names.iter().any(|n| n == name)
+    }
+
+    /// Whether it runs or is just being started.
+    pub(crate) fn runs(&self) -> bool {
+        self.is_started() && !self.waits_to_restart()
+    }
+
+    /// Whether it was started and not stopped since: it runs, or waits for its next automatic restart.
+    pub(crate) fn is_started(&self) -> bool {
+        // `refreshing`: since systemd 257.
+        matches!(
+            self.active_state.as_str(),
+            "active" | "activating" | "reloading" | "refreshing"
+        )
+    }
+
+    /// Whether it is between two automatic restarts; it starts again by itself, with the files that are loaded then.
+    pub(crate) fn waits_to_restart(&self) -> bool {
+        // `auto-restart-queued`: since systemd 254.
+        matches!(
+            self.sub_state.as_str(),
+            "auto-restart" | "auto-restart-queued"
+        )
+    }
+
+    /// Whether it is on its way down.
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.active_state == "deactivating"
+    }
+
+    /// Whether it is neither started nor on its way down. A unit that is not loaded is at rest.
+    pub(crate) fn is_at_rest(&self) -> bool {
+        !self.is_started() && !self.is_stopping()
+    }
+
+    /// How its main process ended, in words.
+    pub(crate) fn ending(&self) -> String {
+        match self.exit {
+            Some(Exit::Status(69)) => "exit status 69, another gateway owns the profile".to_owned(),
+            Some(Exit::Status(78)) => "exit status 78, its configuration cannot be used".to_owned(),
+            Some(Exit::Status(status)) => format!("exit status {status}"),
+            Some(Exit::Signal(signal)) => format!("signal {signal}"),
+            None => self.result.clone(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_answer_is_one_state_for_each_unit() {
+        let text = "Id=a.service\nNames=a.service b.service\nActiveState=activating\nSubState=auto-restart\nMainPID=0\n\
+                    NRestarts=3\nExecMainCode=1\nExecMainStatus=78\nNeedDaemonReload=no\nFragmentPath=\n\n\
+                    Id=c.service\nNames=c.service\nActiveState=active\nSubState=running\nMainPID=41\nNRestarts=0\n\
+                    ExecMainCode=0\nExecMainStatus=0\nResult=success\nNeedDaemonReload=yes\n\
+                    FragmentPath=/etc/systemd/system/c.service\nExecStart={ path=/a ; argv[]=/a --b=c ; }\n";
+        let [waiting, running] = &ServiceState::parse_all(text)[..] else {
+            panic!("two units");
+        };
+        assert!(waiting.answers_to("b.service") && !waiting.answers_to("c.service"));
+        assert!(waiting.is_started() && waiting.waits_to_restart() && !waiting.runs());
+        assert_eq!((waiting.main_pid, waiting.restarts), (None, 3));
+        assert!(waiting.ending().starts_with("exit status 78"));
+        assert_eq!(waiting.fragment, None);
+        assert!(running.runs() && !running.waits_to_restart() && running.needs_reload);
+        assert_eq!((running.main_pid, running.exit), (Some(41), None));
+        assert_eq!(running.ending(), "success");
+        assert_eq!(running.exec_start, "{ path=/a ; argv[]=/a --b=c ; }");
+    }
+
+    #[test]
+    fn every_state_of_systemd_either_runs_stops_or_rests() {
+        let is = |state: &str| {
+            let state = ServiceState {
+                active_state: state.to_owned(),
+                ..ServiceState::default()
+            };
+            (state.runs(), state.is_stopping(), state.is_at_rest())
+        };
+        for state in ["active", "activating", "reloading", "refreshing"] {
+            assert_eq!(is(state), (true, false, false), "{state}");
+        }
+        assert_eq!(is("deactivating"), (false, true, false));
+        for state in ["inactive", "failed", "maintenance", ""] {
+            assert_eq!(is(state), (false, false, true), "{state}");
+        }
+    }
+}
