@@ -48,9 +48,9 @@ pub fn run() -> u8 {
     };
     let result = match cli.command {
         None => commands::install::install(&cli.install),
-        Some(Command::Adopt(args)) => commands::adopt::adopt(&args),
+        Some(Command::Adopt(args)) => commands::install::adopt(&args),
         Some(Command::Shield(args)) => commands::shield::shield(&args),
-        Some(Command::Plan(args)) => commands::install::show(&args),
+        Some(Command::Plan(args)) => commands::plan::plan(&args),
         Some(Command::Status(args)) => commands::status::status(&args),
         Some(Command::Doctor(args)) => commands::doctor::doctor(&args),
         Some(Command::Upgrade(args)) => commands::upgrade::upgrade(&args),

@@ -1,108 +1,89 @@
-//! `install` and `plan`: the same preparation; one carries it out.
+//! `install`, and `adopt`: install for profiles whose gateways somebody started by hand, which asks first.
 
 use anyhow::Result;
 use serde::Serialize;
 
-use super::prepare::prepare;
-use super::{DIFFERS, DONE};
-use crate::cli::{InstallArgs, PlanArgs};
-use crate::deploy::transaction::{Outcome, Transaction, commit};
+use super::DONE;
+use super::prepare::{Prepared, prepare};
+use super::typed::Verb;
+use crate::cli::{AdoptArgs, InstallArgs};
+use crate::deploy::transaction::Outcome;
 use crate::deploy::writer::Lock;
 use crate::error::refuse;
+use crate::gateway::owner::owner;
 use crate::host::Host;
+use crate::host::manager::reach_manager;
+use crate::host::process_text::name;
 use crate::layout::Scope;
 use crate::output::{self, Output};
-use crate::preflight::{self, Checked};
+use crate::preflight::Checked;
 use crate::profile::ProfileName;
 
 /// Install profiles.
 pub(crate) fn install(args: &InstallArgs) -> Result<u8> {
-    run(args, false)
+    run(args, Verb::Install)
 }
 
-/// Install, or adopt, which may stop gateways that were started by hand.
-pub(super) fn run(args: &InstallArgs, adopts: bool) -> Result<u8> {
+/// Bring gateways that were started by hand under their profiles' units.
+pub(crate) fn adopt(args: &AdoptArgs) -> Result<u8> {
+    run(&args.install, Verb::Adopt)
+}
+
+fn run(args: &InstallArgs, verb: Verb) -> Result<u8> {
     let output = args.output.printer();
     let host = Host::new(args.scope.scope(), args.scope.root.as_deref())?;
-    if adopts && host.live().is_none() {
+    if verb == Verb::Adopt && host.live().is_none() {
         refuse!("nothing runs in an image, so there is nothing to adopt; leave out `--root`");
     }
     let _lock = Lock::take(&host.lock_directory())?;
-    let ready = prepare(host, args, adopts, &output)?;
-    let conflicts = ready.plan.conflicts();
-    if !conflicts.is_empty() {
-        output::print(ready.plan.to_diff());
-        refuse!(
-            "nothing was changed, because of files that are not as we would leave them:\n  {}",
-            conflicts.join("\n  ")
-        );
+    let ready = prepare(&host, args, verb, &output)?;
+    let plan = &ready.transaction.plan;
+    if !plan.conflicts().is_empty() {
+        output::print(plan.to_diff());
     }
-    if adopts && !super::adopt::confirm(&ready, args.yes, &output)? {
+    ready.transaction.refuse_conflicts()?;
+    if verb == Verb::Adopt && !confirm_stops(&ready, args.yes, &output)? {
         return Ok(DONE);
     }
-    let mut linger = ready.receipt.linger;
-    if let Some(live) = ready.host.live() {
-        linger |= preflight::reach_manager(&ready.host, live, &output)?;
+    let Prepared {
+        checked,
+        mut transaction,
+    } = ready;
+    if let Some(live) = host.live() {
+        transaction.linger |= reach_manager(&host, live, &output)?;
     }
-    let up = ready
-        .checked
-        .iter()
-        .filter(|c| c.start)
-        .map(|c| (c.instance.profile.unit(), c.home.clone()))
-        .collect();
-    let outcome = commit(Transaction {
-        host: &ready.host,
-        output: &output,
-        old: ready.receipt,
-        plan: ready.plan,
-        contents: ready.contents,
-        linger,
-        handovers: ready.handovers,
-        up,
-    })?;
-    summary(&ready.host, &ready.checked, &outcome, &output)
+    let outcome = transaction.commit()?;
+    summary(&host, &checked, &outcome, &output)
 }
 
-/// Show what install would do.
-pub(crate) fn show(args: &PlanArgs) -> Result<u8> {
-    let install = &args.install;
-    let host = Host::new(install.scope.scope(), install.scope.root.as_deref())?;
-    let quiet = Output {
-        quiet: true,
-        json: install.output.json,
-    };
-    let ready = prepare(host, install, false, &quiet)?;
-    let stops: Vec<&str> = ready
-        .handovers
-        .iter()
-        .flat_map(|h| h.units.iter().map(|u| u.name.as_str()))
-        .collect();
-    if install.output.json {
-        output::json(&serde_json::json!({ "changes": ready.plan.changes, "stops": stops }));
-    } else if args.diff {
-        output::print(ready.plan.to_diff());
-    } else {
-        output::print(ready.plan.to_text());
-        for unit in stops.iter().filter(|_| ready.host.live().is_some()) {
-            output::print(format_args!("then stop  {unit}, as planned\n"));
-        }
-        let units: Vec<String> = ready
-            .checked
-            .iter()
-            .filter(|c| c.start && ready.host.live().is_some())
-            .map(|c| c.instance.profile.unit())
-            .collect();
-        match (ready.plan.is_empty(), units.is_empty()) {
-            (true, _) => output::print("no file would change\n"),
-            (false, true) => {}
-            (false, false) => output::print(format_args!("then run   {}\n", units.join(" "))),
+/// Ask before gateways are stopped; `false` when there is none to stop, because their units run already.
+fn confirm_stops(ready: &Prepared, yes: bool, output: &Output) -> Result<bool> {
+    let mut stops = Vec::new();
+    for checked in &ready.checked {
+        let profile = &checked.instance.profile;
+        let mut handovers = ready.transaction.handovers.iter();
+        let handover = handovers.find(|h| h.home == checked.home);
+        if let Some(by_hand) = handover.and_then(|h| h.by_hand.as_ref()) {
+            stops.push(format!("{} of profile `{profile}`", name(&by_hand.process)));
+        } else if owner(&checked.home)?.is_none() || handover.is_some() {
+            refuse!(
+                "no gateway that somebody started by hand runs on `{}`; `hermes-install --profile {profile}` installs its \
+                 unit",
+                checked.home.display()
+            );
         }
     }
-    let conflicts = ready.plan.conflicts();
-    if !conflicts.is_empty() {
-        refuse!("install would refuse:\n  {}", conflicts.join("\n  "));
+    if stops.is_empty() {
+        output.done("the gateways run under their units already; nothing was changed");
+        return Ok(false);
     }
-    Ok(if ready.plan.is_empty() { DONE } else { DIFFERS })
+    let what = stops.join(" and ");
+    let question = format!("stop {what} as planned, and run it under systemd from now on?");
+    match yes.then_some(true).or_else(|| output::ask(&question)) {
+        Some(true) => Ok(true),
+        Some(false) => refuse!("nothing was changed"),
+        None => refuse!("this would stop {what}; say so with `--yes`"),
+    }
 }
 
 #[derive(Serialize)]

@@ -1,13 +1,14 @@
 //! One short function per verb. Each returns its exit status.
 
-pub(crate) mod adopt;
 pub(crate) mod doctor;
 pub(crate) mod generate;
 pub(crate) mod install;
+pub(crate) mod plan;
 mod prepare;
 pub(crate) mod render;
 pub(crate) mod shield;
 pub(crate) mod status;
+mod typed;
 pub(crate) mod uninstall;
 pub(crate) mod unit_hooks;
 pub(crate) mod upgrade;

@@ -1,52 +1,50 @@
-//! What install, adopt and plan share: from the command line to a plan and the owners that leave. Changes nothing.
+//! What install, adopt and plan share: from the command line to a transaction, owners that leave included. Changes
+//! nothing.
 
 use anyhow::{Result, bail};
 
+use super::typed::{Verb, typed};
 use crate::cli::InstallArgs;
 use crate::config::{Config, Settings};
-use crate::deploy::desired::{desired, links};
-use crate::deploy::plan::{Plan, plan};
-use crate::deploy::receipt::read_receipt;
-use crate::deploy::receipt::{Contents, Receipt};
+use crate::deploy::pipeline::{Policy, plan_for};
+use crate::deploy::receipt::{Contents, Receipt, read_receipt};
+use crate::deploy::transaction::Transaction;
 use crate::host::Host;
-use crate::host::rootfs::{Actual, look, observe};
+use crate::host::manager::systemd_level;
+use crate::host::rootfs::{Actual, look};
 use crate::output::Output;
 use crate::preflight::{self, Checked};
 use crate::profile::{ProfileName, discover};
 use crate::takeover::detect::inherit;
-use crate::takeover::handover::Handover;
-use crate::takeover::migrate::{Allow, Typed, migrate};
+use crate::takeover::migrate::{Allow, migrate};
 use crate::units::inventory::Inventory;
 
 /// Everything known before anything is changed.
-pub(super) struct Prepared {
-    pub(crate) host: Host,
-    pub(crate) receipt: Receipt,
-    pub(crate) checked: Vec<Checked>,
-    pub(crate) plan: Plan,
-    pub(crate) contents: Contents,
-    pub(crate) handovers: Vec<Handover>,
+pub(super) struct Prepared<'a> {
+    pub(super) checked: Vec<Checked>,
+    pub(super) transaction: Transaction<'a>,
 }
 
 /// Look at everything and decide; nothing is changed.
-pub(super) fn prepare(
-    host: Host,
+pub(super) fn prepare<'a>(
+    host: &'a Host,
     args: &InstallArgs,
-    adopts: bool,
-    output: &Output,
-) -> Result<Prepared> {
-    let config = Config::load(args.settings.config.as_deref(), &host)?;
+    verb: Verb,
+    output: &'a Output,
+) -> Result<Prepared<'a>> {
+    let config = Config::load(args.settings.config.as_deref(), host)?;
     let flags = Settings {
         enable: args.no_enable.then_some(false),
         start: args.no_start.then_some(false),
         ..Settings::from_args(&args.settings)?
     };
-    let profiles = wanted(&host, args, &config)?;
-    let receipt = read_receipt(&host)?;
-    let systemd = preflight::systemd_level(&host)?;
-    let inventory = Inventory::read(&host);
+    let profiles = wanted(host, args, &config)?;
+    let receipt = read_receipt(host)?;
+    systemd_level(host)?;
+    let inventory = Inventory::read(host);
+    let typed = typed(verb, args);
     let allow = Allow {
-        by_hand: adopts,
+        by_hand: verb == Verb::Adopt,
         units: args.migrate,
         kill: args.force,
     };
@@ -55,28 +53,14 @@ pub(super) fn prepare(
     for profile in &profiles {
         let mut settings = config.settings(profile, &flags);
         if allow.by_hand || allow.units {
-            settings = inherit(&host, &inventory, profile, settings, allow, output)?;
+            settings = inherit(host, &inventory, profile, settings, allow, output)?;
         }
-        let profile = preflight::check(&host, profile, &settings, output)?;
-        migrations.extend(migrate(&host, &inventory, &profile, allow, &typed())?);
+        let profile = preflight::check(host, profile, &settings, output)?;
+        migrations.extend(migrate(host, &inventory, &profile, allow, &typed)?);
         checked.push(profile);
     }
 
-    let mut instances: Vec<_> = checked.iter().map(|c| c.instance.clone()).collect();
-    let others = receipt
-        .instances
-        .iter()
-        .filter(|i| !profiles.contains(&i.profile));
-    instances.extend(others.cloned());
-    // Another profile stays enabled if it still is: an admin may have disabled it since.
-    let is_linked = |profile: &ProfileName| {
-        let linked = observe(&host.root, &links(&host, profile));
-        linked.is_ok_and(|seen| seen.values().any(|a| !matches!(a, Actual::Missing)))
-    };
-    let mut contents = Contents {
-        instances,
-        ..receipt.contents()
-    };
+    let mut contents = with_instances(&receipt, &checked);
     for migration in &migrations {
         contents.masks.extend(migration.masks.iter().cloned());
         let leaves = |unit: &String| {
@@ -85,46 +69,42 @@ pub(super) fn prepare(
         };
         contents.shields.retain(|shield| !leaves(&shield.unit));
     }
-    let tree = desired(&host, systemd, &contents, |profile| {
-        match checked.iter().find(|c| c.instance.profile == *profile) {
-            Some(checked) => checked.enable,
-            None => is_linked(profile),
-        }
-    })?;
-    let observed = observe(&host.root, tree.keys().chain(receipt.paths()))?;
-    let owner = nix::unistd::geteuid().as_raw();
-    let mut plan = plan(&tree, &receipt, &observed, owner, args.force);
+    let enable = checked.iter();
+    let policy = Policy {
+        force: args.force,
+        enable: enable
+            .map(|c| (c.instance.profile.clone(), c.enable))
+            .collect(),
+        ..Policy::default()
+    };
+    let mut transaction = plan_for(host, output, receipt, contents, &policy)?;
     for path in migrations.iter().flat_map(|m| &m.files) {
         if let Actual::Present(entry, _) = look(&host.root, path)? {
-            plan.retire(path.clone(), entry);
+            transaction.plan.retire(path.clone(), entry);
         }
     }
-    let handovers = match host.live() {
-        Some(_) => migrations.into_iter().map(|m| m.handover).collect(),
-        None => Vec::new(),
-    };
+    if host.live().is_some() {
+        transaction.handovers = migrations.into_iter().map(|m| m.handover).collect();
+        let up = checked.iter().filter(|c| c.start);
+        transaction.up = up
+            .map(|c| (c.instance.profile.unit(), c.home.clone()))
+            .collect();
+    }
     Ok(Prepared {
-        host,
-        receipt,
         checked,
-        plan,
-        contents,
-        handovers,
+        transaction,
     })
 }
 
-/// The command line of this run.
-fn typed() -> Typed {
-    let mut words: Vec<String> = std::env::args().skip(1).collect();
-    let verb = words
-        .first()
-        .filter(|w| matches!(w.as_str(), "plan" | "adopt"));
-    let verb = verb.cloned();
-    if verb.is_some() {
-        words.remove(0);
-    }
-    words.retain(|word| word != "--diff");
-    Typed { verb, words }
+/// What is recorded, with these profiles in the place of those of the same name.
+fn with_instances(receipt: &Receipt, checked: &[Checked]) -> Contents {
+    let is_new = |profile: &ProfileName| checked.iter().any(|c| c.instance.profile == *profile);
+    let mut contents = receipt.contents();
+    contents.instances.retain(|i| !is_new(&i.profile));
+    contents
+        .instances
+        .extend(checked.iter().map(|c| c.instance.clone()));
+    contents
 }
 
 /// The profiles to install: as named, or all that the configuration names.

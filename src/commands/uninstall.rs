@@ -4,18 +4,14 @@ use anyhow::{Result, bail};
 
 use super::DONE;
 use crate::cli::UninstallArgs;
-use crate::deploy::desired::{desired, links};
-use crate::deploy::plan::plan;
-use crate::deploy::receipt::read_receipt;
-use crate::deploy::receipt::{Contents, Receipt};
+use crate::deploy::pipeline::{Policy, plan_for};
+use crate::deploy::receipt::{Contents, Receipt, read_receipt};
 use crate::deploy::removal::take_down;
-use crate::deploy::transaction::Transaction;
 use crate::deploy::writer::Lock;
 use crate::error::refuse;
 use crate::host::Host;
-use crate::host::rootfs::{Actual, look, observe};
 use crate::output::{self, Output};
-use crate::preflight::systemd_level;
+use crate::profile::ProfileName;
 
 /// Remove some profiles' units, or everything.
 pub(crate) fn uninstall(args: &UninstallArgs) -> Result<u8> {
@@ -30,8 +26,7 @@ pub(crate) fn uninstall(args: &UninstallArgs) -> Result<u8> {
         ));
         return Ok(DONE);
     }
-    let is_known =
-        |name: &crate::profile::ProfileName| receipt.instances.iter().any(|i| i.profile == *name);
+    let is_known = |name: &ProfileName| receipt.instances.iter().any(|i| i.profile == *name);
     if let Some(unknown) = args.profiles.iter().find(|p| !is_known(p)) {
         let names: Vec<&str> = receipt
             .instances
@@ -44,9 +39,8 @@ pub(crate) fn uninstall(args: &UninstallArgs) -> Result<u8> {
             names.join(", ")
         );
     }
-    let is_going = |profile: &crate::profile::ProfileName| {
-        args.profiles.is_empty() || args.profiles.contains(profile)
-    };
+    let is_going =
+        |profile: &ProfileName| args.profiles.is_empty() || args.profiles.contains(profile);
     let (going, staying): (Vec<_>, Vec<_>) = receipt
         .instances
         .iter()
@@ -97,36 +91,9 @@ pub(super) fn reduce(
     contents: Contents,
     stop: &[String],
 ) -> Result<usize> {
-    let level = if contents.is_empty() {
-        crate::layout::SYSTEMD_FLOOR
-    } else {
-        systemd_level(host)?
+    let policy = Policy {
+        keeps_files: true,
+        ..Policy::default()
     };
-    let is_there = |path: &String| matches!(look(&host.root, path), Ok(Actual::Present(..)));
-    let mut tree = desired(host, level, &contents, |profile| {
-        links(host, profile).iter().any(is_there)
-    })?;
-    // Files that stay are left as they are: bringing them up to date is upgrade's business.
-    let recorded = observe(&host.root, tree.keys())?;
-    for (path, actual) in recorded {
-        match actual {
-            Actual::Present(entry, _) => tree.insert(path, entry),
-            _ => tree.remove(&path),
-        };
-    }
-    let observed = observe(&host.root, tree.keys().chain(receipt.paths()))?;
-    let owner = nix::unistd::geteuid().as_raw();
-    let plan = plan(&tree, &receipt, &observed, owner, false);
-    let linger = receipt.linger && !contents.is_empty();
-    let change = Transaction {
-        host,
-        output,
-        old: receipt,
-        plan,
-        contents,
-        linger,
-        handovers: Vec::new(),
-        up: Vec::new(),
-    };
-    take_down(change, stop)
+    take_down(plan_for(host, output, receipt, contents, &policy)?, stop)
 }

@@ -2,10 +2,12 @@
 //! transaction around it.
 
 pub(crate) mod desired;
+pub(crate) mod pipeline;
 pub(crate) mod plan;
 pub(crate) mod readiness;
 pub(crate) mod receipt;
 pub(crate) mod removal;
+mod rollback;
 pub(crate) mod service;
 pub(crate) mod transaction;
 pub(crate) mod writer;

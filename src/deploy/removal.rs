@@ -9,6 +9,7 @@ use crate::deploy::writer::{Writer, remove_empty};
 use crate::error::Refused;
 
 /// Remove what is no longer wanted, go on after errors, and report them all.
+/// `stop` are units that go.
 pub(crate) fn take_down(change: Transaction, stop: &[String]) -> Result<usize> {
     let host = change.host;
     let mut errors: Vec<anyhow::Error> = Vec::new();

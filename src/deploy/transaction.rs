@@ -8,9 +8,10 @@ use anyhow::Result;
 
 use crate::deploy::plan::{Action, Plan};
 use crate::deploy::receipt::{Contents, Receipt};
+use crate::deploy::rollback::Activity;
 use crate::deploy::service::{Ready, Service};
 use crate::deploy::writer::{Writer, remove_empty};
-use crate::error::Refused;
+use crate::error::refuse;
 use crate::host::rootfs::missing_directories;
 use crate::host::{Host, Live};
 use crate::layout::TEMPLATE;
@@ -52,54 +53,39 @@ pub(crate) struct Outcome {
 }
 
 /// Those of these units that run.
-pub(crate) fn active(live: &Live, units: Vec<(String, PathBuf)>) -> Result<Vec<(String, PathBuf)>> {
+pub(crate) fn running(
+    live: &Live,
+    units: Vec<(String, PathBuf)>,
+) -> Result<Vec<(String, PathBuf)>> {
     let names: Vec<String> = units.iter().map(|(unit, _)| unit.clone()).collect();
     let states = live.manager().show(&names)?;
     let runs = |unit: &String| states.iter().any(|s| s.id == *unit && s.runs());
     Ok(units.into_iter().filter(|(unit, _)| runs(unit)).collect())
 }
 
-/// Carry out a change, or put everything back.
-pub(crate) fn commit(change: Transaction) -> Result<Outcome> {
-    let mut writer = Writer::new(&change.host.root);
-    let mut activity = Activity::default();
-    match change.run(&mut writer, &mut activity) {
-        Ok(outcome) => Ok(outcome),
-        Err(cause) => {
-            change.output.step("putting everything back as it was");
-            let mut errors = writer.undo();
-            let mut notes = Vec::new();
-            if let Some(live) = change.host.live() {
-                errors.extend(change.restore(live, &activity));
-                for handover in &change.handovers[..activity.handovers] {
-                    let (failed, told) = handover.back(live, change.output);
-                    errors.extend(failed);
-                    notes.extend(told);
-                }
-            }
-            let left: Vec<String> = errors.iter().map(|e| format!("{e:#}")).collect();
-            let end = match (left.as_slice(), notes.is_empty()) {
-                ([], true) => "everything is as it was before".to_owned(),
-                ([], false) => "every file is as it was before".to_owned(),
-                (list, _) => format!("not everything could be put back: {}", list.join("; ")),
-            };
-            notes.insert(0, format!("{cause:#}\n{end}"));
-            Err(Refused(notes.join("\n")).into())
+impl Transaction<'_> {
+    /// Refuse to touch files that somebody else wrote or edited.
+    pub(crate) fn refuse_conflicts(&self) -> Result<()> {
+        let conflicts = self.plan.conflicts();
+        if !conflicts.is_empty() {
+            refuse!(
+                "nothing was changed: these files were edited, or not written by hermes-install:\n  {}",
+                conflicts.join("\n  ")
+            );
+        }
+        Ok(())
+    }
+
+    /// Carry it out, or put everything back.
+    pub(crate) fn commit(self) -> Result<Outcome> {
+        let mut writer = Writer::new(&self.host.root);
+        let mut activity = Activity::default();
+        match self.run(&mut writer, &mut activity) {
+            Ok(outcome) => Ok(outcome),
+            Err(cause) => Err(self.roll_back(&cause, writer, &activity)),
         }
     }
-}
 
-/// Which units were started before, and which of them were touched.
-#[derive(Default)]
-struct Activity {
-    was_started: BTreeMap<String, bool>,
-    is_reloaded: bool,
-    touched: Vec<String>,
-    /// How many handovers were begun.
-    handovers: usize,
-}
-
-impl Transaction<'_> {
     fn run(&self, writer: &mut Writer, activity: &mut Activity) -> Result<Outcome> {
         let mut outcome = Outcome::default();
         writer.sweep(self.old.pending.keys())?;
@@ -253,35 +239,6 @@ impl Transaction<'_> {
             output: self.output,
         };
         service.start_until_ready().map(Some)
-    }
-
-    /// After the files are back: the manager reads them, and every touched unit runs or rests as before.
-    fn restore(&self, live: &Live, activity: &Activity) -> Vec<anyhow::Error> {
-        let mut errors = Vec::new();
-        if self.linger && !self.old.linger {
-            errors.extend(live.set_linger(&self.host.own.name, false).err());
-        }
-        if !activity.is_reloaded && activity.touched.is_empty() {
-            return errors;
-        }
-        let manager = live.manager();
-        let touched = |started: bool| -> Vec<String> {
-            let was = |unit: &&String| activity.was_started.get(*unit) == Some(&started);
-            activity.touched.iter().filter(was).cloned().collect()
-        };
-        let (restart, stop) = (touched(true), touched(false));
-        let mut attempt = |result: Result<()>| errors.extend(result.err());
-        if !stop.is_empty() {
-            // Stopped by the definition that started it, then forgotten.
-            attempt(manager.verb("stop", &stop));
-            let _ = manager.verb("reset-failed", &stop);
-        }
-        attempt(manager.daemon_reload());
-        if !restart.is_empty() {
-            let _ = manager.verb("reset-failed", &restart);
-            attempt(manager.verb("restart", &restart));
-        }
-        errors
     }
 }
 

@@ -4,6 +4,7 @@
 
 pub(crate) mod access;
 pub(crate) mod account;
+pub(crate) mod manager;
 pub(crate) mod process;
 pub(crate) mod process_text;
 pub(crate) mod rootfs;

@@ -6,7 +6,7 @@ use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
 
 use crate::config::Settings;
 use crate::error::refuse;
@@ -14,10 +14,10 @@ use crate::gateway::config::stop_drain;
 use crate::gateway::owner::GATEWAY_LOCK;
 use crate::gateway::state::STATE;
 use crate::gateway::version::{Version, is_hermes};
+use crate::host::Host;
 use crate::host::account::Account;
 use crate::host::search::{hermes_search, install_command};
 use crate::host::systemctl;
-use crate::host::{Host, Live};
 use crate::launcher::lock::RECORD_LOCK;
 use crate::layout::{ACCOUNT, SYSTEM_ROOT, Scope, hidden_by_protect_home};
 use crate::output::Output;
@@ -451,66 +451,4 @@ fn interpreter(host: &Host, hermes: &Path) -> PathBuf {
 fn is_private(host: &Host, path: &Path) -> bool {
     let real = fs::canonicalize(host.at(path)).unwrap_or_default();
     hidden_by_protect_home(path) || hidden_by_protect_home(&real)
-}
-
-/// The manager answers; in user scope lingering is on, or is switched on now. Returns whether we switched it on.
-pub(crate) fn reach_manager(host: &Host, live: &Live, output: &Output) -> Result<bool> {
-    let manager = live.manager();
-    if host.scope == Scope::System {
-        if let Err(e) = manager.reach() {
-            refuse!(
-                "systemd does not answer: {e:#}; this needs a host that was booted with systemd, or `--root DIR`"
-            );
-        }
-        return Ok(false);
-    }
-    let enabled = !is_lingering(host);
-    if enabled {
-        let name = &host.own.name;
-        if let Err(e) = live.set_linger(name, true) {
-            refuse!(
-                "your gateway would stop when you log out, because lingering is off, and switching it on failed: {e:#}; \
-                 `sudo loginctl enable-linger {name}`, then run this again"
-            );
-        }
-        output.done(format!(
-            "lingering is on: `{name}`'s services start at boot and stay after logout"
-        ));
-    }
-    // logind starts the manager on its own time; it is there once its bus is.
-    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(30);
-    loop {
-        match manager.reach() {
-            Ok(_) => return Ok(enabled),
-            Err(e) if std::time::Instant::now() > deadline => {
-                if enabled {
-                    let _ = live.set_linger(&host.own.name, false);
-                }
-                refuse!(
-                    "your systemd manager does not answer: {e:#}; log in as `{}` directly (not with su), or use \
-                     `--system` as root",
-                    host.own.name
-                );
-            }
-            Err(_) => std::thread::sleep(std::time::Duration::from_millis(100)),
-        }
-    }
-}
-
-/// Whether this user's manager outlives its sessions.
-pub(crate) fn is_lingering(host: &Host) -> bool {
-    host.at(&Path::new("/var/lib/systemd/linger").join(&host.own.name))
-        .exists()
-}
-
-/// The systemd level to render for: this host's, or for an image the floor.
-pub(crate) fn systemd_level(host: &Host) -> Result<u32> {
-    let Some(live) = host.live() else {
-        return Ok(crate::layout::SYSTEMD_FLOOR);
-    };
-    let level = live.systemd_version()?;
-    if level < crate::layout::SYSTEMD_FLOOR {
-        bail!(model::Invalid::Systemd(level));
-    }
-    Ok(level)
 }

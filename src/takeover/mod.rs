@@ -4,3 +4,4 @@ pub(crate) mod detect;
 pub(crate) mod handover;
 pub(crate) mod migrate;
 pub(crate) mod other_owner;
+pub(crate) mod shield;

@@ -1,0 +1,99 @@
+//! The layers of a profile's settings: flags over configuration over the environment over what was chosen before. Reads
+//! only.
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+
+use crate::cli::InstallArgs;
+use crate::config::{Config, Settings, known};
+use crate::deploy::chosen::Chosen;
+use crate::deploy::receipt::Receipt;
+use crate::host::Host;
+use crate::layout::Scope;
+use crate::profile::{ProfileName, root_for};
+
+/// See the module.
+pub(super) struct Layers<'a> {
+    flags: Settings,
+    config: Config,
+    environment: Settings,
+    receipt: &'a Receipt,
+    reset: &'a [String],
+}
+
+impl<'a> Layers<'a> {
+    /// Of a run of install.
+    pub(super) fn new(
+        host: &Host,
+        args: &'a InstallArgs,
+        config: Config,
+        receipt: &'a Receipt,
+    ) -> Result<Self> {
+        known(args.reset.iter(), "--reset")?;
+        Ok(Self {
+            flags: Settings {
+                enable: args.no_enable.then_some(false),
+                start: args.no_start.then_some(false),
+                ..Settings::from_args(&args.settings)?
+            },
+            environment: environment(host),
+            config,
+            receipt,
+            reset: &args.reset,
+        })
+    }
+
+    /// What was chosen before, apart from what this run resets, and by this run.
+    pub(super) fn choices(&self, profile: &ProfileName) -> Chosen {
+        let mut chosen = self.before(profile);
+        let told = by_default(&self.config, profile);
+        if told.home.is_none() {
+            chosen.record(&self.environment, |_| "HERMES_HOME".to_owned());
+        }
+        chosen.record(&self.flags, flag);
+        chosen
+    }
+
+    fn before(&self, profile: &ProfileName) -> Chosen {
+        let mut chosen = self.receipt.settings.get(profile).cloned();
+        for name in self.reset {
+            if let Some(chosen) = &mut chosen {
+                chosen.reset(name);
+            }
+        }
+        chosen.unwrap_or_default()
+    }
+
+    /// The settings of a profile.
+    pub(super) fn settings(&self, profile: &ProfileName) -> Result<Settings> {
+        let told = self.config.settings(profile, &self.flags);
+        let before = self.before(profile).settings()?;
+        Ok(told.over(&self.environment).over(&before))
+    }
+}
+
+fn by_default(config: &Config, profile: &ProfileName) -> Settings {
+    config.settings(profile, &Settings::default())
+}
+
+/// What the environment of the person who installs says: their own gateway's root.
+fn environment(host: &Host) -> Settings {
+    let variable = std::env::var_os("HERMES_HOME").map(PathBuf::from);
+    let is_theirs = host.scope == Scope::User && host.live().is_some();
+    Settings {
+        home: variable
+            .filter(|home| is_theirs && !home.as_os_str().is_empty())
+            .map(|home| root_for(Some(&home), &host.own.home)),
+        ..Settings::default()
+    }
+}
+
+/// The flag that sets a setting.
+fn flag(name: &str) -> String {
+    match name {
+        "environment-files" => "--environment-file".to_owned(),
+        "enable" => "--no-enable".to_owned(),
+        name => format!("--{name}"),
+    }
+}

@@ -1,0 +1,69 @@
+//! The one way from what a host should have to a transaction: contents, desired tree, observed files, plan. install,
+//! upgrade, shield and uninstall differ in contents and policy alone. Reads only.
+
+use std::collections::BTreeMap;
+
+use anyhow::Result;
+
+use crate::deploy::desired::{desired, links};
+use crate::deploy::plan::plan;
+use crate::deploy::receipt::{Contents, Receipt};
+use crate::deploy::transaction::Transaction;
+use crate::host::Host;
+use crate::host::manager::systemd_level;
+use crate::host::rootfs::{Actual, look, observe};
+use crate::layout::SYSTEMD_FLOOR;
+use crate::output::Output;
+use crate::profile::ProfileName;
+
+/// What a run may do with files, and with what starts at boot.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Policy {
+    /// Replace files that were edited or written by somebody else.
+    pub(crate) force: bool,
+    /// Leave files that stay as they are; bringing them up to date is another run's business.
+    pub(crate) keeps_files: bool,
+    /// Profiles that start at boot from now on, or not; all others stay as they are: an admin may have changed them.
+    pub(crate) enable: BTreeMap<ProfileName, bool>,
+}
+
+/// The transaction that leaves a host with these contents. It starts and stops nothing yet: its caller says what.
+pub(crate) fn plan_for<'a>(
+    host: &'a Host,
+    output: &'a Output,
+    receipt: Receipt,
+    contents: Contents,
+    policy: &Policy,
+) -> Result<Transaction<'a>> {
+    // What only goes away needs no particular systemd.
+    let level = match contents.is_empty() {
+        true => SYSTEMD_FLOOR,
+        false => systemd_level(host)?,
+    };
+    let is_there = |path: &String| matches!(look(&host.root, path), Ok(Actual::Present(..)));
+    let is_enabled = |profile: &ProfileName| match policy.enable.get(profile) {
+        Some(enable) => *enable,
+        None => links(host, profile).iter().any(is_there),
+    };
+    let mut tree = desired(host, level, &contents, is_enabled)?;
+    if policy.keeps_files {
+        for (path, actual) in observe(&host.root, tree.keys())? {
+            match actual {
+                Actual::Present(entry, _) => tree.insert(path, entry),
+                _ => tree.remove(&path),
+            };
+        }
+    }
+    let observed = observe(&host.root, tree.keys().chain(receipt.paths()))?;
+    let owner = nix::unistd::geteuid().as_raw();
+    Ok(Transaction {
+        plan: plan(&tree, &receipt, &observed, owner, policy.force),
+        linger: receipt.linger && !contents.is_empty(),
+        old: receipt,
+        handovers: Vec::new(),
+        up: Vec::new(),
+        host,
+        output,
+        contents,
+    })
+}

@@ -1,0 +1,77 @@
+//! Whether the manager of a scope can be used: it answers, it is new enough, and a user's outlives the logins.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, bail};
+
+use crate::error::refuse;
+use crate::host::{Host, Live};
+use crate::layout::{SYSTEMD_FLOOR, Scope};
+use crate::output::Output;
+use crate::render::model::Invalid;
+
+/// How long logind may take to start a user's manager.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The manager answers; in user scope lingering is on, or is switched on now. Returns whether it was switched on now.
+pub(crate) fn reach_manager(host: &Host, live: &Live, output: &Output) -> Result<bool> {
+    let manager = live.manager();
+    if host.scope == Scope::System {
+        if let Err(e) = manager.reach() {
+            refuse!(
+                "systemd does not answer: {e:#}; this needs a host that was booted with systemd, or `--root DIR`"
+            );
+        }
+        return Ok(false);
+    }
+    let enabled = !is_lingering(host);
+    if enabled {
+        let name = &host.own.name;
+        if let Err(e) = live.set_linger(name, true) {
+            refuse!(
+                "your gateway would stop when you log out, because lingering is off, and switching it on failed: {e:#}; \
+                 `sudo loginctl enable-linger {name}`, then run this again"
+            );
+        }
+        output.done(format!(
+            "lingering is on: `{name}`'s services start at boot and stay after logout"
+        ));
+    }
+    // logind starts the manager on its own time; it is there once its bus is.
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        match manager.reach() {
+            Ok(_) => return Ok(enabled),
+            Err(e) if Instant::now() > deadline => {
+                if enabled {
+                    let _ = live.set_linger(&host.own.name, false);
+                }
+                refuse!(
+                    "your systemd manager does not answer: {e:#}; log in as `{}` directly (not with su), or use \
+                     `--system` as root",
+                    host.own.name
+                );
+            }
+            Err(_) => std::thread::sleep(Duration::from_millis(100)),
+        }
+    }
+}
+
+/// Whether this user's manager outlives its sessions.
+fn is_lingering(host: &Host) -> bool {
+    host.at(&Path::new("/var/lib/systemd/linger").join(&host.own.name))
+        .exists()
+}
+
+/// The systemd level to render for: this host's, or for an image the floor.
+pub(crate) fn systemd_level(host: &Host) -> Result<u32> {
+    let Some(live) = host.live() else {
+        return Ok(SYSTEMD_FLOOR);
+    };
+    let level = live.systemd_version()?;
+    if level < SYSTEMD_FLOOR {
+        bail!(Invalid::Systemd(level));
+    }
+    Ok(level)
+}

@@ -1,0 +1,144 @@
+//! Which units of others are shielded, and by what: from a unit to its [`Shield`]. Reads only.
+
+use anyhow::Result;
+
+use crate::config::Settings;
+use crate::error::refuse;
+use crate::gateway::config::stop_drain;
+use crate::host::Host;
+use crate::output::Output;
+use crate::preflight;
+use crate::profile::ProfileName;
+use crate::render::model::Shield;
+use crate::takeover::detect;
+use crate::units::inventory::Inventory;
+use crate::units::unit::{Origin, Unit};
+
+/// The units that are meant: as named, of these profiles, or all that hermes made.
+pub(crate) fn chosen<'a>(
+    units: &[String],
+    profiles: &[ProfileName],
+    host: &Host,
+    inventory: &'a Inventory,
+) -> Result<Vec<&'a Unit>> {
+    let own: Vec<&Unit> = inventory
+        .units
+        .iter()
+        .filter(|u| u.manager == host.manager() && u.origin != Origin::Ours && !u.is_masked)
+        .filter(|u| u.files.fragment.is_some())
+        .collect();
+    let mut chosen: Vec<&Unit> = Vec::new();
+    for name in units.iter().map(|name| full(name)) {
+        match own.iter().find(|u| u.name == name) {
+            Some(unit) => chosen.push(unit),
+            None => refuse!(
+                "`{name}` is no unit of the {} scope that runs a gateway and could be shielded; see `{} cat {name}`",
+                host.scope.name(),
+                host.manager().command_prefix()
+            ),
+        }
+    }
+    for profile in profiles {
+        let found: Vec<&&Unit> = own
+            .iter()
+            .filter(|u| u.origin == Origin::Upstream && profile_of(u).as_ref() == Some(profile))
+            .collect();
+        match found.as_slice() {
+            [unit] => chosen.push(unit),
+            [] => refuse!(
+                "hermes has made no unit for profile `{profile}` in the {} scope; name one with `--unit UNIT`, or install \
+                 ours with `hermes-install --profile {profile}`",
+                host.scope.name()
+            ),
+            more => {
+                let names: Vec<&str> = more.iter().map(|u| u.name.as_str()).collect();
+                refuse!(
+                    "more than one unit runs profile `{profile}`: {}; name one with `--unit UNIT`",
+                    names.join(", ")
+                );
+            }
+        }
+    }
+    if units.is_empty() && profiles.is_empty() {
+        chosen = own;
+        chosen.retain(|u| u.origin == Origin::Upstream && !u.calls.is_empty());
+        if chosen.is_empty() {
+            refuse!(
+                "hermes has made no unit in the {} scope; name another's with `--unit UNIT`",
+                host.scope.name()
+            );
+        }
+    }
+    Ok(chosen)
+}
+
+/// A unit's name with its type.
+pub(crate) fn full(name: &str) -> String {
+    match name.contains('.') {
+        true => name.to_owned(),
+        false => format!("{name}.service"),
+    }
+}
+
+/// The profile whose gateway a unit runs.
+fn profile_of(unit: &Unit) -> Option<ProfileName> {
+    let home = unit.calls.iter().find_map(|r| r.home.as_deref())?;
+    let is_named = home.parent().is_some_and(|p| p.ends_with("profiles"));
+    match is_named {
+        true => home.file_name()?.to_str()?.parse().ok(),
+        false => "default".parse().ok(),
+    }
+}
+
+/// The shield that a unit needs.
+pub(crate) fn shield_for(host: &Host, unit: &Unit, output: &Output) -> Result<Shield> {
+    let title = unit.title();
+    let homes: Vec<_> = unit.calls.iter().map(|r| r.home.as_deref()).collect();
+    let [Some(home)] = homes.as_slice() else {
+        refuse!(
+            "{title} cannot be shielded: its `ExecStart=` does not say clearly which one profile it runs; \
+             `hermes-install --profile NAME` installs a unit that does"
+        );
+    };
+    let Some(profile) = profile_of(unit) else {
+        refuse!(
+            "{title} cannot be shielded: `{}` is no profile's home; see `hermes profile list`",
+            home.display()
+        );
+    };
+    let Some(root) = detect::root_of(&profile, home) else {
+        refuse!(
+            "{title} cannot be shielded: `{}` has no hermes root above it",
+            home.display()
+        );
+    };
+    let Some(account) = &unit.account else {
+        refuse!("{title} cannot be shielded: the account of its `User=` does not exist");
+    };
+    let settings = Settings {
+        hermes: detect::executable_of(host, unit),
+        ..Settings::default()
+    };
+    let hermes = preflight::hermes(host, &settings, account, &root)?;
+    let version = match host.live() {
+        Some(_) => {
+            let version = preflight::version(account, &hermes)?;
+            output.step(format!(
+                "{title} runs profile `{profile}` with hermes {} at `{}`",
+                preflight::told(version),
+                hermes.display()
+            ));
+            preflight::check_version(version, &hermes, output)?;
+            version
+        }
+        None => None,
+    };
+    Ok(Shield {
+        unit: unit.name.clone(),
+        gateway_drain: stop_drain(&host.at(home), version, None),
+        hermes_version: version.map(|v| v.to_string()),
+        profile,
+        root,
+        hermes,
+    })
+}
