@@ -23,6 +23,7 @@ rustPlatform.buildRustPackage (finalAttrs: {
         lib.fileset.unions [
           ../tests/vm
           ../tests/nix
+          ../tests/packages
         ]
       ))
     ];

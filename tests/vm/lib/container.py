@@ -41,24 +41,41 @@ def run(case: Case) -> int:
     return case.code(boot)
 
 
-def _boot(case: Case, view: roots.Overlay, boot: int) -> None:
-    # A machine name takes letters and digits only; the overlay's name makes it unique.
-    machine = "vmcheck" + hashlib.sha256(str(view.top).encode()).hexdigest()[:10]
-    environment = environments.environment(case.cache, case.suite, case.hermes)
-    command = [
-        *("systemd-nspawn", "--quiet", f"--directory={view.merged}", f"--machine={machine}"),
+def machine(view: roots.Overlay) -> str:
+    """A name for the machine of a view: letters and digits only, and unique as the view's name is."""
+    return "vmcheck" + hashlib.sha256(str(view.top).encode()).hexdigest()[:10]
+
+
+def nspawn(view: roots.Overlay, name: str, *binds: str) -> list[str]:
+    """The command that boots a view; `environment` is the environment for it."""
+    return [
+        *("systemd-nspawn", "--quiet", f"--directory={view.merged}", f"--machine={name}"),
         *("--hostname=vmguest", "--boot", "--register=no", "--keep-unit", "--private-network"),
         *("--capability=all", "--system-call-filter=bpf", "--link-journal=no", "--resolv-conf=off"),
-        *("--timezone=off", "--console=pipe"),
+        *("--timezone=off", "--console=pipe", *binds),
+    ]
+
+
+def environment() -> dict[str, str]:
+    """Variables that make nspawn give the guest the unified hierarchy of control groups."""
+    return {**os.environ, "SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": "1"}
+
+
+def _boot(case: Case, view: roots.Overlay, boot: int) -> None:
+    name = machine(view)
+    hermes = environments.environment(case.cache, case.suite, case.hermes)
+    command = nspawn(
+        view,
+        name,
         f"--bind-ro={case.harness}:/vmcheck",
         f"--bind={case.out}:/vmcheck-out",
-        f"--bind-ro={environment}:/opt/hermes/{case.hermes}",
-    ]
-    with (case.out / f"console.{boot}").open("w") as console, cgroups.own(machine) as enter:
+        f"--bind-ro={hermes}:/opt/hermes/{case.hermes}",
+    )
+    with (case.out / f"console.{boot}").open("w") as console, cgroups.own(name) as enter:
         try:
             subprocess.run(
                 [*enter, *command],
-                env={**os.environ, "SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": "1"},
+                env=environment(),
                 stdin=subprocess.DEVNULL,
                 stdout=console,
                 stderr=subprocess.STDOUT,

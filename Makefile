@@ -1,0 +1,55 @@
+# Everything that one types here. `make` says what there is.
+
+PROGRAM = $(or $(CARGO_TARGET_DIR),target)/release/hermes-install
+# deb or rpm. Their units name programs below /usr, so there is no other prefix.
+LAYOUT = deb
+DESTDIR =
+# More options of `hermes-install render`, such as `--systemd 257`.
+RENDER =
+
+# Debian keeps site-functions for the administrator.
+zsh = $(if $(filter deb,$(LAYOUT)),vendor-completions,site-functions)
+share = $(DESTDIR)/usr/share
+generate = install -D -m 644 /dev/null $(2) && $(PROGRAM) generate $(1) >$(2)
+
+help:
+	@echo 'make try       install a gateway on a throw-away Debian, and take it over by hand; SHELL_IN=1 leaves you in it'
+	@echo 'make build     the program, as $(PROGRAM)'
+	@echo 'make test      every test, on Debian 12 and 13'
+	@echo 'make check     the gate: every check there is; installs what is missing'
+	@echo 'make install   what a package has, below DESTDIR; LAYOUT=deb or rpm'
+
+# The compiler and the download of the system work side by side.
+try:
+	@.ci/packages try
+	@$(MAKE) --no-print-directory --jobs=2 build system
+	@tests/vm/try --binary $(PROGRAM) $(if $(SHELL_IN),--shell)
+
+build:
+	@cargo build --release
+
+system:
+	@tests/vm/try --prepare
+
+test:
+	cargo test
+	cargo build --release
+	tests/vm/run --binary $(PROGRAM) --suite bookworm --suite trixie
+
+check:
+	.ci/run
+
+# The program and what it writes itself. This is the one list of them for deb and rpm; nix has functions of its own for
+# manual pages and completions, and its module renders the units.
+install: $(PROGRAM)
+	install -D -m 755 $(PROGRAM) $(DESTDIR)/usr/bin/hermes-install
+	$(PROGRAM) render --layout $(LAYOUT) --output $(DESTDIR)/ $(RENDER)
+	$(call generate,man,$(share)/man/man1/hermes-install.1)
+	$(call generate,completions bash,$(share)/bash-completion/completions/hermes-install)
+	$(call generate,completions fish,$(share)/fish/vendor_completions.d/hermes-install.fish)
+	$(call generate,completions zsh,$(share)/zsh/$(zsh)/_hermes-install)
+
+$(PROGRAM):
+	@echo '$(PROGRAM) is not there; run "make build" first' >&2; exit 1
+
+.PHONY: help try build system test check install
