@@ -50,6 +50,8 @@ pub(crate) enum Command {
     Exec(ExecArgs),
     /// Stop the unit's gateway as planned, and end it when it hangs in its exit; used by the unit
     PlannedStop(HelperArgs),
+    /// Wait before a restart when there were many in a short time; used by the unit
+    BeforeStart,
     /// Ask the unit's gateway to finish its work and restart; used by the unit
     PlannedRestart,
     /// Tell a restart from a takeover for gateways 0.16 and 0.17; used by the unit

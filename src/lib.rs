@@ -57,6 +57,7 @@ pub fn run() -> u8 {
         Some(Command::Uninstall(args)) => commands::uninstall::uninstall(&args),
         Some(Command::Render(args)) => commands::render::render(&args),
         Some(Command::Exec(args)) => Ok(commands::unit_hooks::exec(args)),
+        Some(Command::BeforeStart) => commands::unit_hooks::before_start(),
         Some(Command::PlannedStop(args)) => commands::unit_hooks::planned_stop(&args),
         Some(Command::PlannedRestart) => commands::unit_hooks::planned_restart(),
         Some(Command::PostStop(args)) => commands::unit_hooks::post_stop(&args),

@@ -6,8 +6,10 @@ use super::{DIFFERS, DONE};
 use crate::cli::{ExecArgs, HelperArgs};
 use crate::gateway::config::stop_drain;
 use crate::gateway::installation::Installation;
+use crate::gateway::state::State;
 use crate::gateway::stop::{self, Force, Stopped};
 use crate::host::process::Process;
+use crate::launcher::backoff::Starts;
 use crate::launcher::exec::{Launch, environment_root, launch};
 use crate::output;
 
@@ -25,14 +27,29 @@ pub(crate) fn exec(args: ExecArgs) -> u8 {
     refusal.code()
 }
 
+/// `ExecStartPre=`. A brake that fails is no reason to stay down.
+pub(crate) fn before_start() -> Result<u8> {
+    if let Some(starts) = Starts::of_this_unit() {
+        starts.wait_turn(|text| output::line(text))?;
+    }
+    Ok(DONE)
+}
+
 /// `ExecStop=`. systemd runs it after a gateway that ended by itself too; then there is no main process.
 pub(crate) fn planned_stop(args: &HelperArgs) -> Result<u8> {
-    let Some(process) = main_pid().and_then(Process::read) else {
-        return Ok(DONE);
-    };
-    let pid = process.pid;
     let (root, _) = environment_root(None)?;
     let home = args.profile.home(&root);
+    let starts = Starts::of_this_unit();
+    let Some(process) = main_pid().and_then(Process::read) else {
+        if let Some(starts) = starts.filter(|_| variable("EXIT_STATUS") == "75") {
+            starts.forgive(State::read(&home).as_ref())?;
+        }
+        return Ok(DONE);
+    };
+    if let Some(starts) = starts {
+        starts.forget()?;
+    }
+    let pid = process.pid;
     let told = std::env::var("HERMES_RESTART_DRAIN_TIMEOUT")
         .ok()
         .and_then(|v| v.parse().ok());
@@ -62,15 +79,19 @@ pub(crate) fn planned_restart() -> Result<u8> {
 /// `ExecStopPost=` for gateways 0.16 and 0.17: a failure here makes `Restart=on-failure` start the unit again.
 pub(crate) fn post_stop(args: &HelperArgs) -> Result<u8> {
     let (root, _) = environment_root(None)?;
-    let get = |name: &str| std::env::var(name).unwrap_or_default();
     let home = args.profile.home(&root);
-    if stop::asks_for_start(&home, &get("SERVICE_RESULT"), &get("EXIT_STATUS")) {
+    if stop::asks_for_start(&home, &variable("SERVICE_RESULT"), &variable("EXIT_STATUS")) {
         output::line(
             "the gateway ended for a restart and nobody has the profile; asking systemd to start it again",
         );
         return Ok(DIFFERS);
     }
     Ok(DONE)
+}
+
+/// A variable of this process; empty when it is not set.
+fn variable(name: &str) -> String {
+    std::env::var(name).unwrap_or_default()
 }
 
 /// The main process, from the environment that systemd gives to Exec lines (systemd.exec(5), MAINPID).

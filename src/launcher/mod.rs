@@ -1,5 +1,6 @@
 //! What a unit's main process does before it is the gateway: take the lock, look for other owners, `execve`.
 
+pub(crate) mod backoff;
 pub(crate) mod exec;
 pub(crate) mod lock;
 pub(crate) mod refusal;

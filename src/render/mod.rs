@@ -317,7 +317,7 @@ mod tests {
             ),
             (
                 "RestartPreventExitStatus=",
-                "RestartPreventExitStatus=2 69 78",
+                "RestartPreventExitStatus=2 69 78 203",
             ),
             ("TimeoutStopSec=210", "TimeoutStopSec=330"),
         ] {

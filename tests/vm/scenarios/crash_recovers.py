@@ -1,6 +1,7 @@
-"""A gateway killed by SIGSEGV and SIGKILL comes back, ten times in a row, with pauses that make no storm."""
+"""A gateway that is killed comes back: at once the first three times, then after 5 s to a minute, said in the journal."""
 
 import os
+import re
 import signal
 import time
 
@@ -9,7 +10,8 @@ from gateway import Profile
 from installer import install
 from systemd import Unit
 
-SECONDS = 460
+SECONDS = 420
+WAITS = ["5", "10", "20", "40", "60", "60"]
 
 
 def run() -> None:
@@ -17,16 +19,16 @@ def run() -> None:
     equal("install ends with", install(default).code, 0)
     unit = Unit(default.unit)
     pauses = []
-    for turn in range(10):
+    for turn in range(9):
         pid = unit.pid
         died = time.monotonic()
         os.kill(pid, signal.SIGSEGV if turn % 2 else signal.SIGKILL)
-        default.until_up(after=pid, seconds=120)
+        default.until_up(after=pid, seconds=150)
         pauses.append(round(time.monotonic() - died, 1))
         if not check(f"crash {turn + 1}: another process runs", unit.pid not in (0, pid), unit.pid):
             return
         equal(f"crash {turn + 1}: gateways", default.gateways(), [unit.pid])
-    equal("automatic restarts", unit.restarts, 10)
-    check("every pause is at least 5 s long", min(pauses) >= 5, pauses)
-    check("every pause is at most 75 s long", max(pauses) <= 75, pauses)
+    equal("automatic restarts", unit.restarts, 9)
+    said = re.findall(r"next start in (\d+) s: \d+ starts in 10 minutes", unit.journal())
+    equal("waits that the journal tells", said, WAITS)
     measured("seconds from crash to running", pauses)

@@ -1,0 +1,206 @@
+//! `before-start`, a unit's `ExecStartPre=`: a restart waits when there were many, and only then.
+//!
+//! systemd's own brake (`RestartSteps=`, since 254) counts every automatic restart since the last start by hand, planned
+//! ones too, and never forgets: a bot that was restarted four times since spring would pay a minute for each crash. Here
+//! the starts of the last ten minutes count, in a file in the unit's runtime directory. systemd empties that directory
+//! when the unit stops and keeps it over a restart (systemd.exec(5), RuntimeDirectoryPreserve=), so a start by hand finds
+//! nothing that could delay it. While this waits the unit is `activating`, and a stop ends the wait at once.
+
+use std::fmt::Write as _;
+use std::fs::{self, File};
+use std::io::{self, Read as _};
+use std::os::fd::AsFd as _;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::signal::{SigSet, Signal};
+use nix::sys::signalfd::SignalFd;
+use nix::time::{ClockId, clock_gettime};
+
+use crate::gateway::state::State;
+
+/// How long a start counts.
+const MEMORY: Duration = Duration::from_secs(600);
+/// Starts in that time that cost nothing: the first and three restarts.
+const FREE: usize = 4;
+/// Seconds that the starts after those wait, the last for all that follow.
+const WAITS: [u64; 5] = [5, 10, 20, 40, 60];
+/// The most that is read of the record; a line has twenty bytes and a hundred starts are more than ever count.
+const MOST: u64 = 4096;
+/// Times of starts, a line each, in seconds of CLOCK_BOOTTIME.
+const STARTS: &str = "starts";
+/// While a start waits: the time of CLOCK_BOOTTIME at which it goes on.
+const NEXT: &str = "next";
+
+/// The record of a unit's starts, in its runtime directory.
+#[derive(Debug)]
+pub(crate) struct Starts {
+    directory: PathBuf,
+    times: Vec<f64>,
+}
+
+impl Starts {
+    /// The record of the unit that this process is of; `None` where systemd gave it no runtime directory.
+    pub(crate) fn of_this_unit() -> Option<Self> {
+        // A unit that is shielded may have directories of its own beside this one (systemd.exec(5)).
+        let all = std::env::var("RUNTIME_DIRECTORY").ok()?;
+        let ours = all.split(':').find(|d| d.contains("/hermes-install/"))?;
+        Some(Self::read(Path::new(ours)))
+    }
+
+    /// The record in this directory. What is no record is an empty one: a brake must not keep a gateway down.
+    fn read(directory: &Path) -> Self {
+        let mut text = String::new();
+        if let Ok(file) = File::open(directory.join(STARTS)) {
+            let _ = file.take(MOST).read_to_string(&mut text);
+        }
+        let times = text.lines().filter_map(|line| line.parse().ok());
+        Self {
+            directory: directory.to_owned(),
+            times: times.filter(|t: &f64| t.is_finite()).collect(),
+        }
+    }
+
+    /// How long a start at this time has to wait, and how many starts there were in the time that counts.
+    fn wait(&self, now: f64) -> (Duration, usize) {
+        let oldest = now - MEMORY.as_secs_f64();
+        let recent = self.times.iter().filter(|t| (oldest..=now).contains(*t));
+        let count = recent.count();
+        let seconds = match count.checked_sub(FREE) {
+            None => 0,
+            Some(over) => WAITS[over.min(WAITS.len() - 1)],
+        };
+        (Duration::from_secs(seconds), count)
+    }
+
+    /// Wait as long as this start has to, and record it. `say` is told what is waited for. Whoever stops the unit ends
+    /// the wait, and the starts are forgotten: what comes next is a start by hand.
+    pub(crate) fn wait_turn(mut self, mut say: impl FnMut(&str)) -> io::Result<()> {
+        let (wait, count) = self.wait(now());
+        if !wait.is_zero() {
+            let due = now() + wait.as_secs_f64();
+            fs::write(self.directory.join(NEXT), format!("{due:.0} {count}\n"))?;
+            say(&format!(
+                "next start in {} s: {count} starts in {} minutes",
+                wait.as_secs(),
+                MEMORY.as_secs() / 60
+            ));
+            let stopped = !sleep(wait)?;
+            fs::remove_file(self.directory.join(NEXT))?;
+            if stopped {
+                return self.forget();
+            }
+        }
+        let oldest = now() - MEMORY.as_secs_f64();
+        self.times.retain(|t| *t > oldest);
+        self.times.push(now());
+        self.write()
+    }
+
+    /// Forget all starts: somebody stops or restarts the unit by hand.
+    pub(crate) fn forget(self) -> io::Result<()> {
+        match fs::remove_file(self.directory.join(STARTS)) {
+            Err(e) if e.kind() != io::ErrorKind::NotFound => Err(e),
+            _ => Ok(()),
+        }
+    }
+
+    /// Forget the last start when its gateway ended for a restart that was asked for. The state must be that gateway's
+    /// own: a gateway that ends with 75 before it was up leaves its predecessor's.
+    pub(crate) fn forgive(mut self, state: Option<&State>) -> io::Result<()> {
+        let Some(last) = self.times.last().copied() else {
+            return Ok(());
+        };
+        // A start time is in clock ticks since boot, as the kernel shows them to programs: 100 in a second (proc(5)).
+        let is_later = |ticks: u64| ticks as f64 / 100.0 > last - 1.0;
+        let asked =
+            state.is_some_and(|s| s.restart_requested && s.start_time.is_some_and(is_later));
+        if !asked {
+            return Ok(());
+        }
+        self.times.pop();
+        self.write()
+    }
+
+    fn write(&self) -> io::Result<()> {
+        let mut text = String::new();
+        for time in &self.times {
+            let _ = writeln!(text, "{time:.2}");
+        }
+        fs::write(self.directory.join(STARTS), text)
+    }
+}
+
+/// Seconds since boot, suspended time included.
+fn now() -> f64 {
+    clock_gettime(ClockId::CLOCK_BOOTTIME).map_or(0.0, |t| Duration::from(t).as_secs_f64())
+}
+
+/// Sleep; whether the whole time passed. A signal that stops the unit ends it.
+fn sleep(time: Duration) -> io::Result<bool> {
+    // The unit's KillSignal= is SIGINT; a unit that is shielded may have another one.
+    let stops = SigSet::from_iter([Signal::SIGINT, Signal::SIGTERM]);
+    stops.thread_block()?;
+    let signals = SignalFd::new(&stops)?;
+    let mut fds = [PollFd::new(signals.as_fd(), PollFlags::POLLIN)];
+    let timeout = PollTimeout::try_from(time).unwrap_or(PollTimeout::MAX);
+    Ok(poll(&mut fds, timeout)? == 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn starts(times: &[f64]) -> Starts {
+        Starts {
+            directory: PathBuf::new(),
+            times: times.to_vec(),
+        }
+    }
+
+    #[test]
+    fn the_first_three_restarts_are_free_and_then_the_wait_grows_to_a_minute() {
+        let waits: Vec<u64> = (0..12)
+            .map(|n| starts(&vec![1000.0; n]).wait(1001.0).0.as_secs())
+            .collect();
+        assert_eq!(waits, [0, 0, 0, 0, 5, 10, 20, 40, 60, 60, 60, 60]);
+    }
+
+    #[test]
+    fn starts_of_more_than_ten_minutes_ago_and_of_the_future_do_not_count() {
+        assert_eq!(starts(&[10.0; 9]).wait(611.0).1, 0);
+        assert_eq!(starts(&[700.0; 9]).wait(611.0).1, 0);
+        assert_eq!(starts(&[12.0; 9]).wait(611.0).1, 9);
+    }
+
+    #[test]
+    fn a_record_that_is_none_is_an_empty_one() {
+        let top = tempfile::tempdir().expect("a directory");
+        fs::write(top.path().join(STARTS), b"\xff\xfe nan\ninf\n5.5\n\n").expect("written");
+        assert!(Starts::read(top.path()).times.is_empty());
+        fs::write(top.path().join(STARTS), "nan\ninf\n5.5\nfive\n").expect("written");
+        assert_eq!(Starts::read(top.path()).times, [5.5]);
+        assert!(Starts::read(&top.path().join("nowhere")).times.is_empty());
+    }
+
+    #[test]
+    fn a_restart_that_its_own_gateway_asked_for_does_not_count() {
+        let top = tempfile::tempdir().expect("a directory");
+        let left = |json: &str| {
+            fs::write(top.path().join(STARTS), "100.00\n200.00\n").expect("written");
+            let state: State = serde_json::from_str(json).expect("a state");
+            let starts = Starts::read(top.path());
+            starts.forgive(Some(&state)).expect("written");
+            Starts::read(top.path()).times.len()
+        };
+        let state = |start: u64, asked: bool| {
+            format!(
+                r#"{{"pid": 7, "start_time": {start}, "gateway_state": "stopped", "restart_requested": {asked}}}"#
+            )
+        };
+        assert_eq!(left(&state(20_010, true)), 1);
+        assert_eq!(left(&state(20_010, false)), 2, "nobody asked");
+        assert_eq!(left(&state(15_000, true)), 2, "another gateway's state");
+    }
+}
