@@ -41,7 +41,7 @@ pub(crate) fn planned_stop(args: &HelperArgs) -> Result<u8> {
     let home = args.profile.home(&root);
     let starts = Starts::of_this_unit();
     let Some(process) = main_pid().and_then(Process::read) else {
-        if let Some(starts) = starts.filter(|_| variable("EXIT_STATUS") == "75") {
+        if let Some(starts) = starts {
             starts.forgive(State::read(&home).as_ref())?;
         }
         return Ok(DONE);
