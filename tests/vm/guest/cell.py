@@ -43,6 +43,8 @@ class Cell:
     first: str
     profile: Profile = field(default_factory=lambda: Profile("default", USER, f"/home/{USER}/.hermes"))
     hand: Hand | None = None
+    # What an event needs to stay until the end.
+    kept: object = None
 
     @property
     def ours(self) -> bool:
@@ -71,16 +73,16 @@ class Cell:
         """Install a unit for the profile as its policy's own command does, not started."""
         profile = profile or self.profile
         if self.ours:
-            scope = ("--user",) if unit.user else ("--system", "--run-as", USER)
+            scope = ["--user"] if unit.user else ["--system", "--run-as", USER]
             names = ("--profile", profile.name, "--hermes", HERMES, "--no-start")
-            done = hermes_install(*names, *scope, *args, user=unit.user or "root")
-            if done.code != 0:
-                raise RuntimeError(done.text)
+            installed = hermes_install(*names, *scope, *args, user=unit.user or "root")
+            if installed.code != 0:
+                raise RuntimeError(installed.text)
             return
         if unit.user:
             subprocess.run(["loginctl", "enable-linger", USER], check=True)
             wait.until("the user's manager", lambda: systemctl("is-system-running", user=USER, check=False))
-        scope = () if unit.user else ("--system", "--run-as-user", USER)
+        scope = [] if unit.user else ["--system", "--run-as-user", USER]
         # Whether to start it now and at boot: some versions ask, some do.
         done = as_user(unit.user or "root", HERMES, "-p", profile.name, "gateway", "install", *scope, answers="n\nn\n")
         print(done.stdout, done.stderr, flush=True)

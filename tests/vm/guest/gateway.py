@@ -1,5 +1,6 @@
 """Profile homes and the gateways on them: real ones, idle, busy, hung, started by hand."""
 
+import contextlib
 import json
 import os
 import pwd
@@ -78,9 +79,9 @@ class Profile:
         lock = str(self.home / "gateway.lock")
         try:
             for fd in Path(f"/proc/{pid}/fd").iterdir():
-                if os.readlink(fd).removesuffix(" (deleted)") == lock:
-                    if "FLOCK" in Path(f"/proc/{pid}/fdinfo/{fd.name}").read_text():
-                        return True
+                info = Path(f"/proc/{pid}/fdinfo/{fd.name}")
+                if os.readlink(fd).removesuffix(" (deleted)") == lock and "FLOCK" in info.read_text():
+                    return True
         except OSError:
             pass
         return False
@@ -290,7 +291,5 @@ def _answers(url: str) -> bool:
 
 
 def _ignore(request: urllib.request.Request) -> None:
-    try:
+    with contextlib.suppress(OSError):
         urllib.request.urlopen(request, timeout=600)
-    except OSError:
-        pass

@@ -91,7 +91,7 @@ def change_version(
             p.until_up(after=before[p.name][0])
         measured(f"seconds until all run on {version}", round(time.monotonic() - begin, 1))
     equal("installed version", manager.installed(), version)
-    for p, watch in zip(up, watches):
+    for p, watch in zip(up, watches, strict=True):
         old, starts = before[p.name]
         new = runs(p)
         check(f"{p.name}: another process", new != old, (old, new))

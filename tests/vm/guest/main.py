@@ -27,6 +27,7 @@ def main() -> int:
     spec = importlib.util.spec_from_file_location("scenario", HERE.parent / case["file"])
     try:
         wait.until("the boot to end", lambda: systemctl("is-system-running", check=False) in ("running", "degraded"))
+        assert spec and spec.loader
         module = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)
         if case["first"]:

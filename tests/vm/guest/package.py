@@ -112,6 +112,8 @@ class Rpm(Manager):
     """What dnf and zypper have in common."""
 
     REPOSITORY = Path("/vmcheck/packages/rpm")
+    # Where the manager reads what repositories there are.
+    REPOSITORIES: Path
 
     @property
     def versions(self) -> Versions:
@@ -125,7 +127,7 @@ class Rpm(Manager):
             print("a seed package stands for the distribution: this shows scriptlets, files and transactions, not Fedora")
             self.run(str(Path(__file__).parent / "seed/install"))
         release = Path("/etc/os-release").read_text()
-        system = re.search(r'^PRETTY_NAME="?([^"\n]*)', release, re.M)[1]
+        system = next(iter(re.findall(r'^PRETTY_NAME="?([^"\n]*)', release, re.M)))
         selinux = shell("getenforce").strip() if shutil.which("getenforce") else "absent"
         by = shell("rpm", "-q", "--whatprovides", "systemd").strip()
         measured("system", f"{system}, Linux {os.uname().release}, systemd of {by}, SELinux {selinux}")

@@ -20,7 +20,7 @@ def replace(profile: Profile, unit: Unit, user: str | None = None, extra_starts:
     old = unit.pid
     with Watch(profile) as watch:
         hand = profile.by_hand("--profile", profile.name, "gateway", "run", "--replace", user=user)
-        profile.until_up(hand.pid, wait_s)
+        profile.until_up(hand.pid, seconds=wait_s)
         time.sleep(OBSERVED)
     check("never two that hold the lock", watch.most_owners <= 1, watch.owners)
     measured("seconds with two processes, the old one ending", watch.overlap())

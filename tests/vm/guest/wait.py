@@ -3,13 +3,16 @@
 import os
 import time
 from collections.abc import Callable
+from typing import TypeVar
+
+T = TypeVar("T")
 
 
 class TimedOut(Exception):
     """A condition did not come."""
 
 
-def until(what: str, condition: Callable[[], object], seconds: float = 60, every: float = 0.1) -> object:
+def until(what: str, condition: Callable[[], T | None], seconds: float = 60, every: float = 0.1) -> T:
     """Wait for a true value and return it; longer on a slow machine."""
     seconds *= int(os.environ.get("VMCHECK_PATIENCE", "1"))
     deadline = time.monotonic() + seconds

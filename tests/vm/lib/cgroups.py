@@ -38,7 +38,7 @@ def _current() -> list[Path]:
         before, after = line.split(" - ")
         root, place = before.split()[3:5]
         kind, _, options = after.split()[:3]
-        controllers = "" if kind == "cgroup2" else "name=systemd" if "name=systemd" in options.split(",") else None
-        if controllers in paths:
-            found.append(Path(place) / os.path.relpath(paths.pop(controllers), root))
+        hierarchy = "" if kind == "cgroup2" else "name=systemd" if "name=systemd" in options.split(",") else None
+        if hierarchy in paths:
+            found.append(Path(place) / os.path.relpath(paths.pop(hierarchy), root))
     return found

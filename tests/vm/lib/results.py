@@ -5,6 +5,7 @@ from collections import Counter
 from dataclasses import asdict, dataclass, field
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 from .case import Case
 from .scenario import FIRSTS
@@ -22,7 +23,7 @@ class Result:
     good: int
     failures: list[str]
     seconds: float
-    measured: dict[str, object] = field(default_factory=dict)
+    measured: dict[str, Any] = field(default_factory=dict)
 
     @property
     def passed(self) -> bool:
@@ -112,8 +113,8 @@ def _matrix(cells: list[Result]) -> str:
         lines += ["", f"## {suite}", "", f"| event | first | {' | '.join(versions)} |", "|---|---|" + "---|" * len(versions)]
         found = {(r.scenario, r.hermes): _word(r) for r in cells if r.suite == suite}
         for name in sorted({name for name, _ in found}, key=_order):
-            words = " | ".join(found.get((name, version), "") for version in versions)
-            lines.append(f"| {' | '.join(name.split('@'))} | {words} |")
+            row = " | ".join(found.get((name, version), "") for version in versions)
+            lines.append(f"| {' | '.join(name.split('@'))} | {row} |")
     return "\n".join(lines) + "\n"
 
 

@@ -2,7 +2,7 @@
 
 import time
 
-from cell import Cell, Expect, OBSERVED
+from cell import OBSERVED, Cell, Expect
 
 SECONDS = 200
 FIRSTS = ["our", "upstream"]

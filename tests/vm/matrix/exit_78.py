@@ -9,7 +9,7 @@ HERMES = ["0.19.0"]
 
 def event(cell: Cell) -> Expect:
     cell.stop()
-    cell.taken = port_owner(8642)
+    cell.kept = port_owner(8642)
     cell.profile.make(CONFIG, f"API_SERVER_ENABLED=true\nAPI_SERVER_KEY={KEY}\nAPI_SERVER_PORT=8642\nAPI_SERVER_HOST=127.0.0.1\n")
     cell.again()
     return Expect("none", starts=1)

@@ -4,7 +4,7 @@ import subprocess
 import time
 from pathlib import Path
 
-from cell import Cell, Expect, OBSERVED
+from cell import OBSERVED, Cell, Expect
 from gateway import HERMES
 
 SECONDS = 200

@@ -4,13 +4,18 @@ import json
 import os
 import signal
 import subprocess
-from pathlib import Path
 
-import wait
-from check import check, contains, equal, measured
 import gateway
+from check import check, contains, equal, measured
 from gateway import CONFIG, Profile, fresh_account
-from installer import broken_hermes, difference, hermes_install, install, snapshot, status
+from installer import (
+    broken_hermes,
+    difference,
+    hermes_install,
+    install,
+    snapshot,
+    status,
+)
 from systemd import Unit
 
 HERMES = ["0.19.0", "0.15.2"]

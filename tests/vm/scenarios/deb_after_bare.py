@@ -36,8 +36,8 @@ def run() -> None:
     equal("upgrade ends with", moved.code, 0)
     lifecycle.runs(default)
     equal("the stopped one", Unit(idle.unit).states[0], "inactive")
-    left = [p for p in ("/etc/sysusers.d", "/etc/tmpfiles.d", "/etc/systemd/system") for p in Path(p).glob("hermes-gateway[@.]*")]
-    equal("copies of what the package has", [str(p) for p in left if p.is_file()], [])
+    left = [path for place in ("/etc/sysusers.d", "/etc/tmpfiles.d", "/etc/systemd/system") for path in Path(place).glob("hermes-gateway[@.]*")]
+    equal("copies of what the package has", [str(path) for path in left if path.is_file()], [])
     check("the launcher's copy is gone", not LAUNCHER.parent.exists())
     for link in Path("/etc/systemd/system").glob("*.target.wants/hermes-gateway@*"):
         equal(f"{link} leads to", str(link.readlink()), f"/usr/lib/systemd/system/{lifecycle.TEMPLATE}")
@@ -51,5 +51,5 @@ def run() -> None:
     default.until_up(after=pid)
     apt.purge()
     lifecycle.removed([default, idle])
-    left = [str(p) for p in Path("/etc/systemd/system").rglob("*hermes-gateway*")]
-    equal("what is left after purge", left, [])
+    kept = [str(p) for p in Path("/etc/systemd/system").rglob("*hermes-gateway*")]
+    equal("what is left after purge", kept, [])

@@ -29,7 +29,7 @@ def run() -> None:
     mine = Profile("coder", user="alice", root="/home/alice/.hermes").make()
     equal("install as alice ends with", install(mine, user="alice").code, 0)
     unit = Unit(mine.unit, user="alice")
-    pid = mine.until_up()
+    mine.until_up()
 
     # What somebody's hand does to a host.
     Path("/home/alice").chmod(0o755)
@@ -56,7 +56,7 @@ def run() -> None:
     # Files of a gateway that runs are not touched; those of one that was killed are.
     if not mine.gateways():
         unit.systemctl("start")
-    pid = mine.until_up()
+    mine.until_up()
     (mine.home / ".gateway-planned-stop.json").write_text("{}")
     os.utime(mine.home / ".gateway-planned-stop.json", (0, 0))
     code, report = doctor("--fix", "--yes")

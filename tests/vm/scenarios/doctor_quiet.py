@@ -45,8 +45,8 @@ def run() -> None:
     systemctl("daemon-reload")
     before = snapshot("var/lib/hermes", "home/alice/.hermes")
     equal("with a harmless drop-in", doctor(), (0, []))
-    text = hermes_install("doctor")
-    check("the text says so", "nothing is wrong" in text.out, text.out)
+    said = hermes_install("doctor")
+    check("the text says so", "nothing is wrong" in said.out, said.out)
     equal("what doctor changed", difference(before, snapshot("var/lib/hermes", "home/alice/.hermes")), [])
 
     # And it is not blind: a drop-in that was not loaded, and one that harms.

@@ -2,7 +2,7 @@
 
 import os
 
-from check import check, equal
+from check import equal
 from gateway import Profile
 from installer import hermes_install, install, status
 from systemd import Unit

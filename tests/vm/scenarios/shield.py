@@ -90,6 +90,7 @@ def taken_over(name: str, cell: Cell) -> None:
     with Watch(profile) as watch:
         cell.replace()
         hand = cell.hand
+        assert hand
         profile.until_up(hand.pid)
         time.sleep(OBSERVED)
     check(f"{name}: never two that hold the lock", watch.most_owners <= 1, watch.owners)

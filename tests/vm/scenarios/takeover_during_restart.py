@@ -3,7 +3,7 @@
 import time
 
 from check import check, equal
-from gateway import CONFIG, Profile
+from gateway import Profile
 from installer import install
 from systemd import Unit
 from takeover import give_back, replace
