@@ -38,6 +38,8 @@ pub(crate) enum Command {
     Shield(ShieldArgs),
     /// Show every profile: who runs it, its unit's state, and files that differ from what was installed
     Status(StatusArgs),
+    /// Show the settings of installed profiles, and where each comes from
+    Show(ShowArgs),
     /// Find unsafe units, duplicates, stale files and the like; explain and fix
     Doctor(DoctorArgs),
     /// Bring installed units and the launcher up to this version, restart what changed, roll back on failure
@@ -147,6 +149,9 @@ pub(crate) struct InstallArgs {
     /// Do not start the unit now
     #[arg(long)]
     pub(crate) no_start: bool,
+    /// Forget a setting that an earlier run chose or inherited, by its name in the configuration; give it again for more
+    #[arg(long, value_name = "SETTING")]
+    pub(crate) reset: Vec<String>,
     /// Take the place of another unit that runs the profile: disable it, stop it as planned, move its files to a backup
     #[arg(long)]
     pub(crate) migrate: bool,
@@ -209,6 +214,20 @@ pub(crate) struct ShieldArgs {
 /// Arguments of status.
 #[derive(Debug, Args)]
 pub(crate) struct StatusArgs {
+    /// Show this profile only; give it again for more
+    #[arg(long = "profile", short, value_name = "NAME")]
+    pub(crate) profiles: Vec<ProfileName>,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub(crate) scope: ScopeArgs,
+    /// Output as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Arguments of show.
+#[derive(Debug, Args)]
+pub(crate) struct ShowArgs {
     /// Show this profile only; give it again for more
     #[arg(long = "profile", short, value_name = "NAME")]
     pub(crate) profiles: Vec<ProfileName>,

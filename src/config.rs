@@ -47,7 +47,7 @@ pub(crate) struct Settings {
 }
 
 /// The keys of [`Settings`]; a test compares the two.
-const KEYS: [&str; 14] = [
+pub(crate) const KEYS: [&str; 14] = [
     "hermes",
     "home",
     "run-as",
@@ -76,7 +76,7 @@ pub(crate) struct Config {
 
 impl Settings {
     /// These settings over others.
-    fn over(self, below: &Self) -> Self {
+    pub(crate) fn over(self, below: &Self) -> Self {
         Self {
             hermes: self.hermes.or_else(|| below.hermes.clone()),
             home: self.home.or_else(|| below.home.clone()),
@@ -195,7 +195,7 @@ impl Config {
 }
 
 /// Refuse an unknown key and name the nearest known one.
-fn known<'a>(mut keys: impl Iterator<Item = &'a String>, section: &str) -> Result<()> {
+pub(crate) fn known<'a>(mut keys: impl Iterator<Item = &'a String>, section: &str) -> Result<()> {
     let Some(key) = keys.find(|k| !KEYS.contains(&k.as_str())) else {
         return Ok(());
     };

@@ -51,6 +51,7 @@ pub fn run() -> u8 {
         Some(Command::Adopt(args)) => commands::install::adopt(&args),
         Some(Command::Shield(args)) => commands::shield::shield(&args),
         Some(Command::Plan(args)) => commands::plan::plan(&args),
+        Some(Command::Show(args)) => commands::show::show(&args),
         Some(Command::Status(args)) => commands::status::status(&args),
         Some(Command::Doctor(args)) => commands::doctor::doctor(&args),
         Some(Command::Upgrade(args)) => commands::upgrade::upgrade(&args),

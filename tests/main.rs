@@ -8,5 +8,6 @@ mod golden;
 mod hosts;
 mod offline;
 mod others;
+mod settings;
 mod tool;
 mod versions;

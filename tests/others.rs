@@ -17,12 +17,12 @@ const TEXT: &str = "[Service]\nUser=hermes\n\
                     Environment=\"HERMES_HOME=/var/lib/hermes/profiles/coder\"\nRestart=always\n";
 
 /// An image with a profile, hermes at a place of its own, and the unit that hermes made for it, enabled.
-struct Image {
+pub(crate) struct Image {
     top: TempDir,
 }
 
 impl Image {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let image = Self {
             top: tempfile::tempdir().unwrap(),
         };
@@ -39,32 +39,32 @@ impl Image {
         image
     }
 
-    fn at(&self, path: &str) -> PathBuf {
+    pub(crate) fn at(&self, path: &str) -> PathBuf {
         self.top.path().join(path)
     }
 
-    fn write(&self, path: &str, text: &str) {
+    pub(crate) fn write(&self, path: &str, text: &str) {
         std::fs::create_dir_all(self.at(path).parent().unwrap()).unwrap();
         std::fs::write(self.at(path), text).unwrap();
     }
 
-    fn link(&self, path: &str, target: &str) {
+    pub(crate) fn link(&self, path: &str, target: &str) {
         std::fs::create_dir_all(self.at(path).parent().unwrap()).unwrap();
         std::os::unix::fs::symlink(target, self.at(path)).unwrap();
     }
 
-    fn is_there(&self, path: &str) -> bool {
+    pub(crate) fn is_there(&self, path: &str) -> bool {
         std::fs::symlink_metadata(self.at(path)).is_ok()
     }
 
-    fn run(&self, args: &[&str]) -> Output {
+    pub(crate) fn run(&self, args: &[&str]) -> Output {
         let root = ["--system", "--root"];
         let mut program = program();
         program.args(args).args(root).arg(self.top.path());
         program.output().unwrap()
     }
 
-    fn ok(&self, args: &[&str]) -> String {
+    pub(crate) fn ok(&self, args: &[&str]) -> String {
         let output = self.run(args);
         assert!(
             output.status.success(),

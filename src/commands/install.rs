@@ -3,17 +3,16 @@
 use anyhow::Result;
 use serde::Serialize;
 
-use super::DONE;
+use super::confirm::{confirm_moves, confirm_restarts, confirm_stops, tell_left};
 use super::prepare::{Prepared, prepare};
 use super::typed::Verb;
+use super::{DIFFERS, DONE};
 use crate::cli::{AdoptArgs, InstallArgs};
 use crate::deploy::transaction::Outcome;
 use crate::deploy::writer::Lock;
 use crate::error::refuse;
-use crate::gateway::owner::owner;
 use crate::host::Host;
 use crate::host::manager::reach_manager;
-use crate::host::process_text::name;
 use crate::layout::Scope;
 use crate::output::{self, Output};
 use crate::preflight::Checked;
@@ -49,41 +48,16 @@ fn run(args: &InstallArgs, verb: Verb) -> Result<u8> {
         checked,
         mut transaction,
     } = ready;
+    let mut left = Vec::new();
     if let Some(live) = host.live() {
+        confirm_moves(&host, live, &checked, &transaction, args.yes)?;
+        left = confirm_restarts(&mut transaction, live, args.yes)?;
         transaction.linger |= reach_manager(&host, live, &output)?;
     }
     let outcome = transaction.commit()?;
-    summary(&host, &checked, &outcome, &output)
-}
-
-/// Ask before gateways are stopped; `false` when there is none to stop, because their units run already.
-fn confirm_stops(ready: &Prepared, yes: bool, output: &Output) -> Result<bool> {
-    let mut stops = Vec::new();
-    for checked in &ready.checked {
-        let profile = &checked.instance.profile;
-        let mut handovers = ready.transaction.handovers.iter();
-        let handover = handovers.find(|h| h.home == checked.home);
-        if let Some(by_hand) = handover.and_then(|h| h.by_hand.as_ref()) {
-            stops.push(format!("{} of profile `{profile}`", name(&by_hand.process)));
-        } else if owner(&checked.home)?.is_none() || handover.is_some() {
-            refuse!(
-                "no gateway that somebody started by hand runs on `{}`; `hermes-install --profile {profile}` installs its \
-                 unit",
-                checked.home.display()
-            );
-        }
-    }
-    if stops.is_empty() {
-        output.done("the gateways run under their units already; nothing was changed");
-        return Ok(false);
-    }
-    let what = stops.join(" and ");
-    let question = format!("stop {what} as planned, and run it under systemd from now on?");
-    match yes.then_some(true).or_else(|| output::ask(&question)) {
-        Some(true) => Ok(true),
-        Some(false) => refuse!("nothing was changed"),
-        None => refuse!("this would stop {what}; say so with `--yes`"),
-    }
+    summary(&host, &checked, &outcome, &left, &output);
+    tell_left(&host, &left, &output);
+    Ok(if left.is_empty() { DONE } else { DIFFERS })
 }
 
 #[derive(Serialize)]
@@ -102,7 +76,7 @@ struct Installed<'a> {
     seconds_without_gateway: Option<f64>,
 }
 
-fn summary(host: &Host, checked: &[Checked], outcome: &Outcome, output: &Output) -> Result<u8> {
+fn summary(host: &Host, checked: &[Checked], outcome: &Outcome, left: &[String], output: &Output) {
     if output.json {
         let installed = |c| -> Installed {
             let c: &Checked = c;
@@ -122,11 +96,14 @@ fn summary(host: &Host, checked: &[Checked], outcome: &Outcome, output: &Output)
         if let Some(backup) = &outcome.backup {
             said["backup"] = format!("/{backup}").into();
         }
+        if !left.is_empty() {
+            said["to_restart"] = left.into();
+        }
         output::json(&said);
-        return Ok(DONE);
+        return;
     }
     if output.quiet {
-        return Ok(DONE);
+        return;
     }
     if let Some(backup) = &outcome.backup {
         output.done(format!("what was there before is in `/{backup}`"));
@@ -160,5 +137,4 @@ fn summary(host: &Host, checked: &[Checked], outcome: &Outcome, output: &Output)
              undo   hermes-install uninstall{user} --profile {profile}\n"
         ));
     }
-    Ok(DONE)
 }

@@ -47,8 +47,8 @@ impl<'a> Layers<'a> {
     /// What was chosen before, apart from what this run resets, and by this run.
     pub(super) fn choices(&self, profile: &ProfileName) -> Chosen {
         let mut chosen = self.before(profile);
-        let told = by_default(&self.config, profile);
-        if told.home.is_none() {
+        let configured = self.config.settings(profile, &Settings::default());
+        if configured.home.is_none() {
             chosen.record(&self.environment, |_| "HERMES_HOME".to_owned());
         }
         chosen.record(&self.flags, flag);
@@ -56,13 +56,16 @@ impl<'a> Layers<'a> {
     }
 
     fn before(&self, profile: &ProfileName) -> Chosen {
-        let mut chosen = self.receipt.settings.get(profile).cloned();
+        let chosen = self.receipt.settings.get(profile).cloned();
+        let mut chosen = chosen.unwrap_or_default();
         for name in self.reset {
-            if let Some(chosen) = &mut chosen {
-                chosen.reset(name);
-            }
+            chosen.reset(name);
         }
-        chosen.unwrap_or_default()
+        // The group was that of another account.
+        if self.flags.run_as.is_some() {
+            chosen.reset("group");
+        }
+        chosen
     }
 
     /// The settings of a profile.
@@ -71,10 +74,6 @@ impl<'a> Layers<'a> {
         let before = self.before(profile).settings()?;
         Ok(told.over(&self.environment).over(&before))
     }
-}
-
-fn by_default(config: &Config, profile: &ProfileName) -> Settings {
-    config.settings(profile, &Settings::default())
 }
 
 /// What the environment of the person who installs says: their own gateway's root.

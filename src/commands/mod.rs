@@ -1,12 +1,15 @@
 //! One short function per verb. Each returns its exit status.
 
+mod confirm;
 pub(crate) mod doctor;
 pub(crate) mod generate;
 pub(crate) mod install;
+mod layers;
 pub(crate) mod plan;
 mod prepare;
 pub(crate) mod render;
 pub(crate) mod shield;
+pub(crate) mod show;
 pub(crate) mod status;
 mod typed;
 pub(crate) mod uninstall;

@@ -1,11 +1,14 @@
 //! What install, adopt and plan share: from the command line to a transaction, owners that leave included. Changes
 //! nothing.
 
+use std::collections::BTreeMap;
+
 use anyhow::{Result, bail};
 
+use super::layers::Layers;
 use super::typed::{Verb, typed};
 use crate::cli::InstallArgs;
-use crate::config::{Config, Settings};
+use crate::config::Config;
 use crate::deploy::pipeline::{Policy, plan_for};
 use crate::deploy::receipt::{Contents, Receipt, read_receipt};
 use crate::deploy::transaction::Transaction;
@@ -33,11 +36,6 @@ pub(super) fn prepare<'a>(
     output: &'a Output,
 ) -> Result<Prepared<'a>> {
     let config = Config::load(args.settings.config.as_deref(), host)?;
-    let flags = Settings {
-        enable: args.no_enable.then_some(false),
-        start: args.no_start.then_some(false),
-        ..Settings::from_args(&args.settings)?
-    };
     let profiles = wanted(host, args, &config)?;
     let receipt = read_receipt(host)?;
     systemd_level(host)?;
@@ -50,17 +48,27 @@ pub(super) fn prepare<'a>(
     };
     let mut checked = Vec::new();
     let mut migrations = Vec::new();
+    let mut chosen = BTreeMap::new();
+    let layers = Layers::new(host, args, config, &receipt)?;
     for profile in &profiles {
-        let mut settings = config.settings(profile, &flags);
+        let mut settings = layers.settings(profile)?;
+        let mut choices = layers.choices(profile);
         if allow.by_hand || allow.units {
-            settings = inherit(host, &inventory, profile, settings, allow, output)?;
+            let before = settings.clone();
+            let (all, who) = inherit(host, &inventory, profile, settings, allow, output)?;
+            let from = who.map_or_else(String::new, |who| format!("inherited from {who}"));
+            choices.record_new(&before, &all, &from);
+            settings = all;
         }
+        chosen.insert(profile.clone(), choices);
         let profile = preflight::check(host, profile, &settings, output)?;
         migrations.extend(migrate(host, &inventory, &profile, allow, &typed)?);
         checked.push(profile);
     }
 
     let mut contents = with_instances(&receipt, &checked);
+    contents.settings.extend(chosen);
+    contents.settings.retain(|_, chosen| !chosen.is_empty());
     for migration in &migrations {
         contents.masks.extend(migration.masks.iter().cloned());
         let leaves = |unit: &String| {

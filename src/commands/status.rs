@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::{DIFFERS, DONE};
 use crate::cli::StatusArgs;
+use crate::deploy::desired::belongs_to;
 use crate::deploy::receipt::Receipt;
 use crate::deploy::receipt::read_receipt;
 use crate::gateway::command_line::shown;
@@ -196,8 +197,8 @@ fn row(
             .files
             .iter()
             .filter(|(path, _)| {
-                let shielded = shield.as_ref().is_some_and(|s| path.contains(s));
-                path.contains(&unit) || (shielded && !installed)
+                let shielded = shield.as_ref().is_some_and(|s| belongs_to(s, path));
+                belongs_to(&unit, path) || (shielded && !installed)
             })
             .filter_map(|(path, stamp)| difference(&host.root, path, stamp)),
     );
@@ -311,7 +312,7 @@ fn shared_drift(host: &Host, receipt: &Receipt) -> Vec<String> {
         receipt
             .instances
             .iter()
-            .any(|i| path.contains(&i.profile.unit()))
+            .any(|i| belongs_to(&i.profile.unit(), path))
     };
     receipt
         .files

@@ -43,6 +43,9 @@ fn words(args: &InstallArgs) -> Vec<String> {
     }
     let drain = settings.drain_timeout;
     value("--drain-timeout", drain.map(|seconds| seconds.to_string()));
+    for setting in &args.reset {
+        value("--reset", Some(setting.clone()));
+    }
     value("--config", settings.config.as_deref().map(path));
     words.extend(given(&[
         ("--system", args.scope.system),
@@ -78,7 +81,7 @@ mod tests {
     /// Two command lines that use every flag of install between them.
     const LINES: [&str; 2] = [
         "--profile a --profile b --hermes /h/hermes --home /srv/h --run-as bob --environment-file /e --drain-timeout 9 \
-         --config /c --system --root /r --no-enable --no-start --migrate --force --yes --quiet --json",
+         --reset home --config /c --system --root /r --no-enable --no-start --migrate --force --yes --quiet --json",
         "--profile a --user",
     ];
 

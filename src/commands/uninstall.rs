@@ -65,13 +65,12 @@ pub(crate) fn uninstall(args: &UninstallArgs) -> Result<u8> {
             ),
         }
     }
-    let contents = Contents {
-        instances: staying,
-        ..match args.profiles.is_empty() {
-            true => Contents::default(),
-            false => receipt.contents(),
-        }
+    let mut contents = match args.profiles.is_empty() {
+        true => Contents::default(),
+        false => receipt.contents(),
     };
+    contents.instances = staying;
+    contents.settings.retain(|profile, _| !is_going(profile));
     let removed = reduce(&host, &output, receipt, contents, &stop)?;
     if output.json {
         output::json(&serde_json::json!({ "files_removed": removed, "units": stop }));

@@ -2,7 +2,8 @@
 
 use anyhow::Result;
 
-use super::DONE;
+use super::confirm::{confirm_restarts, tell_left};
+use super::{DIFFERS, DONE};
 use crate::cli::UpgradeArgs;
 use crate::deploy::pipeline::{Policy, plan_for};
 use crate::deploy::receipt::read_receipt;
@@ -35,25 +36,16 @@ pub(crate) fn upgrade(args: &UpgradeArgs) -> Result<u8> {
         output::print(transaction.plan.to_diff());
     }
     transaction.refuse_conflicts()?;
-    // Only what runs is restarted: a stopped unit was stopped by somebody.
+    let mut left = Vec::new();
     if let Some(live) = host.live() {
+        // Only what runs is restarted: a stopped unit was stopped by somebody.
         transaction.up = running(live, units)?;
-    }
-    if !transaction.plan.is_empty() && !transaction.up.is_empty() && !args.yes {
-        let up = transaction.up.iter();
-        let names: Vec<&str> = up.map(|(unit, _)| unit.as_str()).collect();
-        if output::ask(&format!(
-            "apply this and restart {} where its unit changed?",
-            names.join(", ")
-        )) == Some(false)
-        {
-            refuse!("nothing was changed");
-        }
+        left = confirm_restarts(&mut transaction, live, args.yes)?;
     }
     let outcome = transaction.commit()?;
     if output.json {
         output::json(
-            &serde_json::json!({ "files_changed": outcome.files, "restarted": outcome.started }),
+            &serde_json::json!({ "files_changed": outcome.files, "restarted": outcome.started, "to_restart": left }),
         );
     } else if outcome.files == 0 {
         output.done("everything is of this version already; nothing was changed");
@@ -64,5 +56,6 @@ pub(crate) fn upgrade(args: &UpgradeArgs) -> Result<u8> {
             outcome.started.len()
         ));
     }
-    Ok(DONE)
+    tell_left(&host, &left, &output);
+    Ok(if left.is_empty() { DONE } else { DIFFERS })
 }

@@ -9,15 +9,17 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result, bail};
 use serde::{Deserialize, Serialize};
 
+use crate::deploy::chosen::Chosen;
 use crate::host::Host;
 use crate::host::rootfs::Actual;
 use crate::host::rootfs::look;
+use crate::profile::ProfileName;
 use crate::render::model::{Instance, Shield};
 use crate::render::tree::Entry;
 use crate::render::tree::Stamp;
 
 /// The version that this program writes; it reads this and every older one.
-const VERSION: u32 = 2;
+const VERSION: u32 = 3;
 
 /// See the module.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -44,6 +46,9 @@ pub(crate) struct Receipt {
     /// Units of others that we masked, as the paths of the masks; since version 2.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub(crate) masks: BTreeSet<String>,
+    /// What was chosen or inherited for profiles; since version 3.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) settings: BTreeMap<ProfileName, Chosen>,
     /// Whether it was we who enabled lingering for this user.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) linger: bool,
@@ -58,12 +63,14 @@ pub(crate) struct Contents {
     pub(crate) shields: Vec<Shield>,
     /// Units of others that are masked, as the paths of the masks.
     pub(crate) masks: BTreeSet<String>,
+    /// What was chosen or inherited for the profiles.
+    pub(crate) settings: BTreeMap<ProfileName, Chosen>,
 }
 
 impl Contents {
-    /// Whether there is nothing at all.
+    /// Whether no unit is or has anything of hermes-install; settings alone are nothing.
     pub(crate) fn is_empty(&self) -> bool {
-        *self == Self::default()
+        self.instances.is_empty() && self.shields.is_empty() && self.masks.is_empty()
     }
 
     /// The units that are or have something of ours, each with its profile home.
@@ -92,6 +99,7 @@ impl Receipt {
             instances: Vec::new(),
             shields: Vec::new(),
             masks: BTreeSet::new(),
+            settings: BTreeMap::new(),
             linger: false,
         }
     }
@@ -116,7 +124,14 @@ impl Receipt {
                 head.version
             );
         }
-        let receipt: Self = serde_json::from_slice(bytes).with_context(way_out)?;
+        let mut receipt: Self = serde_json::from_slice(bytes).with_context(way_out)?;
+        if head.version < 3 {
+            let chosen = receipt.instances.iter();
+            receipt.settings = chosen
+                .map(|i| (i.profile.clone(), Chosen::of_instance(i)))
+                .filter(|(_, chosen)| !chosen.is_empty())
+                .collect();
+        }
         Ok(Self {
             version: VERSION,
             ..receipt
@@ -136,6 +151,7 @@ impl Receipt {
             instances: self.instances.clone(),
             shields: self.shields.clone(),
             masks: self.masks.clone(),
+            settings: self.settings.clone(),
         }
     }
 
@@ -177,9 +193,9 @@ mod tests {
     #[test]
     fn a_newer_receipt_is_refused_and_named() {
         let error =
-            Receipt::parse(br#"{"version": 3, "shape": "unknown"}"#, "/r.json").expect_err("newer");
+            Receipt::parse(br#"{"version": 4, "shape": "unknown"}"#, "/r.json").expect_err("newer");
         assert!(
-            error.to_string().contains("`/r.json` is of version 3"),
+            error.to_string().contains("`/r.json` is of version 4"),
             "{error}"
         );
     }

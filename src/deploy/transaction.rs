@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
+use crate::deploy::desired::is_drop_in_of;
 use crate::deploy::plan::{Action, Plan};
 use crate::deploy::receipt::{Contents, Receipt};
 use crate::deploy::rollback::Activity;
@@ -58,7 +59,12 @@ pub(crate) fn running(
     units: Vec<(String, PathBuf)>,
 ) -> Result<Vec<(String, PathBuf)>> {
     let names: Vec<String> = units.iter().map(|(unit, _)| unit.clone()).collect();
-    let states = live.manager().show(&names)?;
+    let manager = live.manager();
+    // A user's manager that is not there yet runs nothing.
+    if names.is_empty() || manager.reach().is_err() {
+        return Ok(Vec::new());
+    }
+    let states = manager.show(&names)?;
     let runs = |unit: &String| states.iter().any(|s| s.id == *unit && s.runs());
     Ok(units.into_iter().filter(|(unit, _)| runs(unit)).collect())
 }
@@ -157,6 +163,8 @@ impl Transaction<'_> {
             .directories
             .extend(missing_directories(&self.host.root, &paths)?);
         receipt.linger = self.linger;
+        // What was inherited from an owner that leaves cannot be found out again.
+        receipt.settings.clone_from(&self.contents.settings);
         let directories = receipt.directories.clone();
         writer.put(&self.host.receipt(), &file(&receipt))?;
         Ok(directories)
@@ -169,11 +177,13 @@ impl Transaction<'_> {
             instances,
             shields,
             masks,
+            settings,
         } = self.contents.clone();
         receipt.instances = instances;
         receipt.instances.sort_by(|a, b| a.profile.cmp(&b.profile));
         receipt.shields = shields;
         receipt.masks = masks;
+        receipt.settings = settings;
         receipt.linger = self.linger;
         receipt.files = self
             .plan
@@ -209,6 +219,23 @@ impl Transaction<'_> {
         Ok(())
     }
 
+    /// Whether what a unit is made of changes, or may have changed in a run that was cut short.
+    fn changes_unit(&self, unit: &str) -> bool {
+        let changed = self.plan.changed().map(|c| &c.path);
+        let mut paths = changed.chain(self.old.pending.keys());
+        let is_instance = unit.starts_with(TEMPLATE.trim_end_matches(".service"));
+        paths.any(|path| {
+            is_drop_in_of(unit, path) || (is_instance && Path::new(path).ends_with(TEMPLATE))
+        })
+    }
+
+    /// The units that would be restarted: they run, and what they are made of changes.
+    pub(crate) fn restarts(&self, live: &Live) -> Result<Vec<String>> {
+        let changed = self.up.iter().filter(|(unit, _)| self.changes_unit(unit));
+        let running = running(live, changed.cloned().collect())?;
+        Ok(running.into_iter().map(|(unit, _)| unit).collect())
+    }
+
     /// Start a unit, or restart it when what it is made of changed, until it is ready. `None`: it ran already, unchanged.
     fn bring_up(
         &self,
@@ -222,13 +249,7 @@ impl Transaction<'_> {
         activity
             .was_started
             .insert(unit.to_owned(), before.is_started());
-        let is_instance = unit.starts_with(TEMPLATE.trim_end_matches(".service"));
-        let concerns = |path: &String| {
-            (is_instance && path.ends_with(TEMPLATE)) || path.contains(&format!("/{unit}.d/"))
-        };
-        let is_changed = self.plan.changed().map(|c| &c.path).any(concerns)
-            || self.old.pending.keys().any(concerns);
-        if before.runs() && !is_changed {
+        if before.runs() && !self.changes_unit(unit) {
             return Ok(None);
         }
         activity.touched.push(unit.to_owned());

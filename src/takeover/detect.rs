@@ -33,7 +33,7 @@ struct Candidate {
     variables: BTreeSet<String>,
 }
 
-/// Complete the settings of a profile by what its owner tells.
+/// Complete the settings of a profile by what its owner tells; also who that is, if there is one.
 pub(crate) fn inherit(
     host: &Host,
     inventory: &Inventory,
@@ -41,7 +41,7 @@ pub(crate) fn inherit(
     mut settings: Settings,
     allow: Allow,
     output: &Output,
-) -> Result<Settings> {
+) -> Result<(Settings, Option<String>)> {
     let mut found = candidates(host, inventory, profile, allow);
     found.retain(|c| {
         let is_root = |root: &PathBuf| same(&host.at(root), &host.at(&c.root));
@@ -53,8 +53,9 @@ pub(crate) fn inherit(
         found.retain(is_usual);
     }
     let Some(first) = found.first() else {
-        return Ok(settings);
+        return Ok((settings, None));
     };
+    let who = first.who.clone();
     let is_other = |c: &&Candidate| {
         c.account != first.account || !same(&host.at(&c.root), &host.at(&first.root))
     };
@@ -106,7 +107,7 @@ pub(crate) fn inherit(
             home.join(".env").display()
         ));
     }
-    Ok(settings)
+    Ok((settings, Some(who)))
 }
 
 fn candidates(

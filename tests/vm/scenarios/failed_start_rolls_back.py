@@ -23,7 +23,7 @@ def run() -> None:
     # Now with a good one running: a change that fails leaves the good one running.
     equal("a good install ends with", install(default).code, 0)
     files = snapshot("var/lib/hermes")
-    failed = hermes_install("--profile", "default", "--hermes", broken)
+    failed = hermes_install("--profile", "default", "--hermes", broken, "--yes")
     equal("a change that cannot work ends with", failed.code, 1)
     equal("files after it", difference(files, snapshot("var/lib/hermes")), [])
     default.until_up()

@@ -64,6 +64,11 @@ def play(name: str, cell: Cell, directory: Path, user: str) -> None:
     again = hermes_install("--profile", "default", *settings, "--hermes", gateway.HERMES, user=user)
     equal(f"{name}: an install after it ends with", again.code, 0)
     equal(f"{name}: gateways after that", profile.gateways(), [pid])
+    # What was inherited holds, though the old unit can no longer tell it.
+    for words in (("--migrate",), ()):
+        again = hermes_install("--profile", "default", *words, user=user)
+        equal(f"{name}: an install with {words} ends with", again.code, 0)
+        equal(f"{name}: gateways after it", profile.gateways(), [pid])
     equal(f"{name}: uninstall ends with", hermes_install("uninstall", "--yes", user=user).code, 0)
     equal(f"{name}: gateways after uninstall", profile.gateways(), [])
 

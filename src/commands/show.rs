@@ -1,0 +1,136 @@
+//! `show`: the settings of installed profiles, and where each comes from. Changes nothing.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Result, bail};
+use serde::Serialize;
+use serde_json::Value;
+
+use super::DONE;
+use crate::cli::ShowArgs;
+use crate::config::{Config, KEYS, Settings};
+use crate::deploy::chosen::{Chosen, by_name};
+use crate::deploy::receipt::{Receipt, read_receipt};
+use crate::host::Host;
+use crate::output;
+use crate::profile::ProfileName;
+use crate::render::model::Instance;
+
+#[derive(Debug, Serialize)]
+struct Shown {
+    profile: ProfileName,
+    unit: String,
+    settings: BTreeMap<&'static str, Setting>,
+}
+
+#[derive(Debug, PartialEq, Eq, Serialize)]
+struct Setting {
+    /// `null` where the default is to leave it to systemd or the gateway.
+    value: Value,
+    /// `default`, `configuration`, a flag, or the owner that it was inherited from.
+    from: String,
+}
+
+/// Show settings.
+pub(crate) fn show(args: &ShowArgs) -> Result<u8> {
+    let host = Host::observer(args.scope.scope(), args.scope.root.as_deref())?;
+    let receipt = read_receipt(&host)?;
+    let config = Config::load(None, &host)?;
+    let is_installed =
+        |wanted: &&ProfileName| receipt.instances.iter().any(|i| i.profile == **wanted);
+    if let Some(unknown) = args.profiles.iter().find(|wanted| !is_installed(wanted)) {
+        bail!(
+            "profile `{unknown}` is not installed in the {} scope; see `hermes-install status`",
+            host.scope.name()
+        );
+    }
+    let shown: Vec<Shown> = receipt
+        .instances
+        .iter()
+        .filter(|i| args.profiles.is_empty() || args.profiles.contains(&i.profile))
+        .map(|instance| of_instance(&host, &receipt, &config, instance))
+        .collect();
+    if args.json {
+        output::json(&serde_json::json!({ "profiles": shown }));
+    } else {
+        output::print(text(&host, &shown));
+    }
+    Ok(DONE)
+}
+
+fn of_instance(host: &Host, receipt: &Receipt, config: &Config, instance: &Instance) -> Shown {
+    let none = Chosen::default();
+    let chosen = receipt.settings.get(&instance.profile).unwrap_or(&none);
+    let configured = by_name(&config.settings(&instance.profile, &Settings::default()));
+    let defaults = by_name(&defaults(host, instance));
+    let settings = KEYS
+        .into_iter()
+        .filter(|name| *name != "start")
+        .map(|name| {
+            let setting = match (configured.get(name), chosen.get(name)) {
+                (Some(value), _) => Setting {
+                    value: value.clone(),
+                    from: "configuration".to_owned(),
+                },
+                (None, Some(choice)) => Setting {
+                    value: choice.value.clone(),
+                    from: choice.from.clone(),
+                },
+                (None, None) => Setting {
+                    value: defaults.get(name).cloned().unwrap_or_default(),
+                    from: "default".to_owned(),
+                },
+            };
+            (name, setting)
+        });
+    Shown {
+        unit: instance.profile.unit(),
+        settings: settings.collect(),
+        profile: instance.profile.clone(),
+    }
+}
+
+/// What counts where nothing was said.
+fn defaults(host: &Host, instance: &Instance) -> Settings {
+    let account = instance.account.as_ref();
+    Settings {
+        home: Some(instance.root.clone().unwrap_or_else(|| host.default_root())),
+        run_as: Some(account.map_or_else(|| host.own.name.clone(), |a| a.user.clone())),
+        group: account.map(|a| a.group.clone()),
+        hermes: instance.hermes.clone(),
+        drain_timeout: Some(instance.gateway_drain),
+        enable: Some(true),
+        restart: Some(instance.restart),
+        hardening: Some(instance.hardening),
+        ..Settings::default()
+    }
+}
+
+fn text(host: &Host, shown: &[Shown]) -> String {
+    if shown.is_empty() {
+        return format!(
+            "no profile is installed in the {} scope\n",
+            host.scope.name()
+        );
+    }
+    let mut out = String::new();
+    for profile in shown {
+        out += &format!("{} ({})\n", profile.profile, profile.unit);
+        for name in KEYS {
+            let Some(setting) = profile.settings.get(name) else {
+                continue;
+            };
+            let value = match &setting.value {
+                Value::Null => continue,
+                Value::String(text) => text.clone(),
+                value => value.to_string(),
+            };
+            out += &format!("  {name:17} {value}  [{}]\n", setting.from);
+        }
+    }
+    out += &format!(
+        "what was chosen or inherited is recorded in `/{}`; `hermes-install --profile NAME --reset SETTING` forgets it\n",
+        host.receipt()
+    );
+    out
+}

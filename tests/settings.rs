@@ -1,0 +1,179 @@
+//! Settings that were chosen or inherited stay until something says otherwise. `tests/vm` plays the same with a bot.
+
+use std::os::unix::process::ExitStatusExt as _;
+
+use crate::others::Image;
+use crate::tool::told;
+
+const DROP_IN: &str = "etc/systemd/system/hermes-gateway@coder.service.d/50-hermes-install.conf";
+const UNIT: &str = "etc/systemd/system/hermes-gateway-coder.service";
+const WANTED: &str = "etc/systemd/system/multi-user.target.wants/hermes-gateway-coder.service";
+const RECEIPT: &str = "var/lib/hermes-install/receipt.json";
+
+/// An image where hermes' own unit runs the profile of alice, in her home directory.
+fn of_alice() -> Image {
+    let image = Image::new();
+    image.write(
+        "etc/passwd",
+        "hermes:x:999:999::/var/lib/hermes:/usr/sbin/nologin\nalice:x:1000:1000::/home/alice:/bin/sh\n",
+    );
+    image.write("etc/group", "hermes:x:999:\nalice:x:1000:\n");
+    image.write("home/alice/.hermes/profiles/coder/config.yaml", "");
+    image.write(
+        UNIT,
+        "[Service]\nUser=alice\nExecStart=/opt/h/bin/hermes --profile coder gateway run\n\
+         Environment=HERMES_HOME=/home/alice/.hermes/profiles/coder\nRestart=always\n",
+    );
+    image
+}
+
+fn drop_in(image: &Image) -> String {
+    std::fs::read_to_string(image.at(DROP_IN)).unwrap_or_default()
+}
+
+#[test]
+fn what_was_inherited_stays_whatever_is_typed_next() {
+    let image = of_alice();
+    image.ok(&["--profile", "coder", "--migrate"]);
+    let first = drop_in(&image);
+    assert!(first.contains("User=alice"), "{first}");
+    assert!(first.contains("/home/alice/.hermes"), "{first}");
+    for again in [
+        &["--profile", "coder", "--migrate"][..],
+        &["--profile", "coder"],
+    ] {
+        let text = image.ok(again);
+        assert_eq!(drop_in(&image), first, "{again:?}\n{text}");
+    }
+    image.ok(&["upgrade", "--yes"]);
+    assert_eq!(drop_in(&image), first);
+}
+
+#[test]
+fn flags_stay_and_reset_takes_them_back() {
+    let image = of_alice();
+    for path in [UNIT, WANTED] {
+        std::fs::remove_file(image.at(path)).unwrap();
+    }
+    image.write("etc/bot.env", "");
+    image.ok(&[
+        "--profile",
+        "coder",
+        "--hermes",
+        "/opt/h/bin/hermes",
+        "--run-as",
+        "alice",
+        "--environment-file",
+        "/etc/bot.env",
+        "--drain-timeout",
+        "77",
+        "--no-enable",
+    ]);
+    let first = drop_in(&image);
+    for part in ["User=alice", "/etc/bot.env", "/opt/h/bin/hermes", "77"] {
+        assert!(first.contains(part), "{part}: {first}");
+    }
+    let link = "etc/systemd/system/multi-user.target.wants/hermes-gateway@coder.service";
+    image.ok(&["--profile", "coder"]);
+    assert_eq!(drop_in(&image), first);
+    assert!(!image.is_there(link), "--no-enable has gone");
+
+    let shown = image.ok(&["show"]);
+    for line in [
+        "run-as            alice  [--run-as]",
+        "[--no-enable]",
+        "[default]",
+    ] {
+        assert!(shown.contains(line), "{line}: {shown}");
+    }
+    image.ok(&[
+        "--profile",
+        "coder",
+        "--reset",
+        "drain-timeout",
+        "--reset",
+        "enable",
+    ]);
+    assert!(!drop_in(&image).contains("77"), "{}", drop_in(&image));
+    assert!(
+        drop_in(&image).contains("User=alice"),
+        "{}",
+        drop_in(&image)
+    );
+    assert!(image.is_there(link), "not enabled again");
+
+    let typo = image.run(&["--profile", "coder", "--reset", "drain"]);
+    assert_eq!(typo.status.code(), Some(2), "{}", told(&typo));
+    assert!(
+        told(&typo).contains("did you mean `drain-timeout`?"),
+        "{}",
+        told(&typo)
+    );
+}
+
+#[test]
+fn the_configuration_counts_more_than_what_was_chosen() {
+    let image = of_alice();
+    image.ok(&["--profile", "coder", "--migrate"]);
+    image.write(
+        "etc/hermes-install/config.toml",
+        "[profiles.coder]\nrun-as = \"hermes\"\nhome = \"/var/lib/hermes\"\n",
+    );
+    image.ok(&["--profile", "coder"]);
+    assert!(!drop_in(&image).contains("alice"), "{}", drop_in(&image));
+    let shown = image.ok(&["show", "--profile", "coder"]);
+    assert!(shown.contains("hermes  [configuration]"), "{shown}");
+}
+
+#[test]
+fn what_was_inherited_outlives_a_run_that_was_killed() {
+    let image = of_alice();
+    // The launcher is larger than that, the receipt is smaller: the kernel kills it half-way.
+    let killed = std::process::Command::new("sh")
+        .args(["-c", "ulimit -c 0; ulimit -f 128; exec \"$@\"", "sh"])
+        .arg(assert_cmd::cargo::cargo_bin!("hermes-install"))
+        .args(["--profile", "coder", "--migrate", "--system", "--root"])
+        .arg(image.at(""))
+        .output()
+        .unwrap();
+    assert_eq!(
+        killed.status.signal(),
+        Some(25),
+        "SIGXFSZ: {}",
+        told(&killed)
+    );
+    assert!(image.is_there(RECEIPT), "{}", told(&killed));
+    // Somebody takes the old unit away, so that nobody can tell any more.
+    for path in [UNIT, WANTED] {
+        let _ = std::fs::remove_file(image.at(path));
+    }
+    image.ok(&["--profile", "coder"]);
+    assert!(
+        drop_in(&image).contains("User=alice"),
+        "{}",
+        drop_in(&image)
+    );
+}
+
+#[test]
+fn the_receipt_of_an_older_version_keeps_its_settings() {
+    let image = of_alice();
+    image.ok(&["--profile", "coder", "--migrate"]);
+    let first = drop_in(&image);
+    let text = std::fs::read_to_string(image.at(RECEIPT)).unwrap();
+    let mut receipt: serde_json::Value = serde_json::from_str(&text).unwrap();
+    receipt["version"] = 2.into();
+    receipt.as_object_mut().unwrap().remove("settings");
+    image.write(RECEIPT, &receipt.to_string());
+    image.ok(&["--profile", "coder"]);
+    assert_eq!(drop_in(&image), first);
+}
+
+#[test]
+fn a_profile_that_was_removed_leaves_no_settings() {
+    let image = of_alice();
+    image.ok(&["--profile", "coder", "--migrate"]);
+    image.ok(&["uninstall", "--profile", "coder"]);
+    image.ok(&["--profile", "coder", "--hermes", "/opt/h/bin/hermes"]);
+    assert!(!drop_in(&image).contains("alice"), "{}", drop_in(&image));
+}
