@@ -7,7 +7,7 @@ use anyhow::{Result, bail};
 
 use super::{DIFFERS, DONE};
 use crate::cli::DoctorArgs;
-use crate::deploy::writer::Lock;
+use crate::deploy::lock::Lock;
 use crate::doctor::facts::Facts;
 use crate::doctor::finding::{Finding, Severity};
 use crate::doctor::fix::{self, Fixer};
@@ -176,7 +176,7 @@ fn fix(
             }
         }
         let _lock = Lock::take(&host.lock_directory())?;
-        failed = Fixer::new(host, live, facts, &output).run(&plan.fixes);
+        failed = Fixer::new(host, live, facts, &output)?.run(&plan.fixes);
     }
     // What is true now, seen anew.
     let facts = Facts::read(host)?;

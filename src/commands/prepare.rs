@@ -14,7 +14,7 @@ use crate::deploy::receipt::{Contents, Receipt, read_receipt};
 use crate::deploy::transaction::Transaction;
 use crate::host::Host;
 use crate::host::manager::systemd_level;
-use crate::host::rootfs::{Actual, look};
+use crate::host::rootfs::Actual;
 use crate::output::Output;
 use crate::preflight::{self, Checked};
 use crate::profile::{ProfileName, discover};
@@ -87,7 +87,7 @@ pub(super) fn prepare<'a>(
     };
     let mut transaction = plan_for(host, output, receipt, contents, &policy)?;
     for path in migrations.iter().flat_map(|m| &m.files) {
-        if let Actual::Present(entry, _) = look(&host.root, path)? {
+        if let Actual::Present(entry, _) = host.files.look(path)? {
             transaction.plan.retire(path.clone(), entry);
         }
     }

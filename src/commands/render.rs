@@ -8,6 +8,7 @@ use super::DONE;
 use crate::cli::RenderArgs;
 use crate::config::{Config, Settings};
 use crate::deploy::writer::Writer;
+use crate::host::rootfs::RootFs;
 use crate::layout::{Scope, hidden_by_protect_home};
 use crate::output;
 use crate::profile::ProfileName;
@@ -109,7 +110,7 @@ fn text(tree: &Tree) -> String {
 fn write(directory: &Path, tree: &Tree) -> Result<()> {
     std::fs::create_dir_all(directory)
         .with_context(|| format!("`{}` cannot be created", directory.display()))?;
-    let mut writer = Writer::new(directory);
+    let mut writer = Writer::new(&RootFs::new(directory)?);
     for (path, entry) in tree {
         let entry: &Entry = entry;
         writer.put(path, entry)?;

@@ -6,10 +6,10 @@ use anyhow::Result;
 
 use super::DONE;
 use crate::cli::ShieldArgs;
+use crate::deploy::lock::Lock;
 use crate::deploy::pipeline::{Policy, plan_for};
 use crate::deploy::receipt::{Contents, Receipt, read_receipt};
 use crate::deploy::transaction::{Outcome, running};
-use crate::deploy::writer::Lock;
 use crate::host::Host;
 use crate::output::{self, Output};
 use crate::render::model::Shield;

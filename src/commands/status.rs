@@ -16,7 +16,7 @@ use crate::gateway::state::State;
 use crate::host::Host;
 use crate::host::account::account_name;
 use crate::host::process::{Process, humanize};
-use crate::host::rootfs::{Actual, difference, look};
+use crate::host::rootfs::Actual;
 use crate::host::service_state::{Exit, ServiceState};
 use crate::layout::Scope;
 use crate::output;
@@ -200,7 +200,7 @@ fn row(
                 let shielded = shield.as_ref().is_some_and(|s| belongs_to(s, path));
                 belongs_to(&unit, path) || (shielded && !installed)
             })
-            .filter_map(|(path, stamp)| difference(&host.root, path, stamp)),
+            .filter_map(|(path, stamp)| host.files.difference(path, stamp)),
     );
     if state.is_some_and(|s| s.needs_reload) {
         drift.push(format!(
@@ -303,7 +303,7 @@ fn owner_row(process: &Process) -> OwnerRow {
 fn is_enabled(host: &Host, profile: &ProfileName) -> bool {
     crate::deploy::desired::links(host, profile)
         .iter()
-        .any(|link| matches!(look(&host.root, link), Ok(Actual::Present(..))))
+        .any(|link| matches!(host.files.look(link), Ok(Actual::Present(..))))
 }
 
 /// Files of ours that belong to no single profile and are not as we wrote them.
@@ -318,7 +318,7 @@ fn shared_drift(host: &Host, receipt: &Receipt) -> Vec<String> {
         .files
         .iter()
         .filter(|(path, _)| !instance(path))
-        .filter_map(|(path, stamp)| difference(&host.root, path, stamp))
+        .filter_map(|(path, stamp)| host.files.difference(path, stamp))
         .collect()
 }
 

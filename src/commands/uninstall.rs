@@ -4,10 +4,10 @@ use anyhow::{Result, bail};
 
 use super::DONE;
 use crate::cli::UninstallArgs;
+use crate::deploy::lock::Lock;
 use crate::deploy::pipeline::{Policy, plan_for};
 use crate::deploy::receipt::{Contents, Receipt, read_receipt};
 use crate::deploy::removal::take_down;
-use crate::deploy::writer::Lock;
 use crate::error::refuse;
 use crate::host::Host;
 use crate::output::{self, Output};

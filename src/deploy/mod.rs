@@ -1,13 +1,17 @@
 //! From a model to files and running units: what is desired, the plan that leads there, the one writer, the
 //! transaction around it.
 
+pub(crate) mod backup;
 pub(crate) mod chosen;
 pub(crate) mod desired;
+pub(crate) mod lock;
 pub(crate) mod pipeline;
+mod place;
 pub(crate) mod plan;
 pub(crate) mod readiness;
 pub(crate) mod receipt;
 pub(crate) mod removal;
+pub(crate) mod rights;
 mod rollback;
 pub(crate) mod service;
 pub(crate) mod transaction;

@@ -11,7 +11,7 @@ use crate::deploy::receipt::{Contents, Receipt};
 use crate::deploy::transaction::Transaction;
 use crate::host::Host;
 use crate::host::manager::systemd_level;
-use crate::host::rootfs::{Actual, look, observe};
+use crate::host::rootfs::Actual;
 use crate::layout::SYSTEMD_FLOOR;
 use crate::output::Output;
 use crate::profile::ProfileName;
@@ -40,21 +40,21 @@ pub(crate) fn plan_for<'a>(
         true => SYSTEMD_FLOOR,
         false => systemd_level(host)?,
     };
-    let is_there = |path: &String| matches!(look(&host.root, path), Ok(Actual::Present(..)));
+    let is_there = |path: &String| matches!(host.files.look(path), Ok(Actual::Present(..)));
     let is_enabled = |profile: &ProfileName| match policy.enable.get(profile) {
         Some(enable) => *enable,
         None => links(host, profile).iter().any(is_there),
     };
     let mut tree = desired(host, level, &contents, is_enabled)?;
     if policy.keeps_files {
-        for (path, actual) in observe(&host.root, tree.keys())? {
+        for (path, actual) in host.files.observe(tree.keys())? {
             match actual {
                 Actual::Present(entry, _) => tree.insert(path, entry),
                 _ => tree.remove(&path),
             };
         }
     }
-    let observed = observe(&host.root, tree.keys().chain(receipt.paths()))?;
+    let observed = host.files.observe(tree.keys().chain(receipt.paths()))?;
     let owner = nix::unistd::geteuid().as_raw();
     Ok(Transaction {
         plan: plan(&tree, &receipt, &observed, owner, policy.force),

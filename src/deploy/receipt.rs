@@ -12,7 +12,6 @@ use serde::{Deserialize, Serialize};
 use crate::deploy::chosen::Chosen;
 use crate::host::Host;
 use crate::host::rootfs::Actual;
-use crate::host::rootfs::look;
 use crate::profile::ProfileName;
 use crate::render::model::{Instance, Shield};
 use crate::render::tree::Entry;
@@ -177,7 +176,7 @@ impl Receipt {
 /// The receipt of a host; an empty one when there is none.
 pub(crate) fn read_receipt(host: &Host) -> Result<Receipt> {
     let path = host.receipt();
-    match look(&host.root, &path)? {
+    match host.files.look(&path)? {
         Actual::Missing => Ok(Receipt::empty(nix::unistd::geteuid().as_raw())),
         Actual::Present(Entry::File { bytes, .. }, _) => {
             Receipt::parse(&bytes, &format!("/{path}"))

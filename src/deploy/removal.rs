@@ -20,7 +20,7 @@ pub(crate) fn take_down(change: Transaction, stop: &[String]) -> Result<usize> {
             errors.extend(live.manager().verb("stop", names).err());
         }
     }
-    let mut writer = Writer::new(&host.root);
+    let mut writer = Writer::new(&host.files);
     errors.extend(writer.sweep(change.old.pending.keys()).err());
     let mut receipt = change.final_receipt();
     receipt.directories.clone_from(&change.old.directories);
@@ -73,10 +73,10 @@ pub(crate) fn take_down(change: Transaction, stop: &[String]) -> Result<usize> {
             change.output.step("lingering is off again");
         }
         errors.extend(writer.remove(&host.receipt()).err());
-        errors.extend(remove_empty(&host.root, &receipt.directories).err());
+        errors.extend(remove_empty(&host.files, &receipt.directories).err());
     } else {
         errors.extend(writer.put(&host.receipt(), &file(&receipt)).err());
-        errors.extend(remove_empty(&host.root, &receipt.directories).err());
+        errors.extend(remove_empty(&host.files, &receipt.directories).err());
     }
     if errors.is_empty() {
         return Ok(removed);

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
+use crate::deploy::backup::Backup;
 use crate::deploy::desired::is_drop_in_of;
 use crate::deploy::plan::{Action, Plan};
 use crate::deploy::receipt::{Contents, Receipt};
@@ -13,7 +14,6 @@ use crate::deploy::rollback::Activity;
 use crate::deploy::service::{Ready, Service};
 use crate::deploy::writer::{Writer, remove_empty};
 use crate::error::refuse;
-use crate::host::rootfs::missing_directories;
 use crate::host::{Host, Live};
 use crate::layout::TEMPLATE;
 use crate::output::Output;
@@ -84,7 +84,7 @@ impl Transaction<'_> {
 
     /// Carry it out, or put everything back.
     pub(crate) fn commit(self) -> Result<Outcome> {
-        let mut writer = Writer::new(&self.host.root);
+        let mut writer = Writer::new(&self.host.files);
         let mut activity = Activity::default();
         match self.run(&mut writer, &mut activity) {
             Ok(outcome) => Ok(outcome),
@@ -102,15 +102,14 @@ impl Transaction<'_> {
         } else {
             self.record_pending(writer)?
         };
-        let backup = self.host.state(&format!("backup/{}", seconds_now()));
-        writer.apply(&self.plan, &backup)?;
+        let mut backup = Backup::new(self.host)?;
+        writer.apply(&self.plan, &mut backup)?;
         for change in self.plan.changed() {
             self.output
                 .step(format!("{} /{}", past(&change.action), change.path));
         }
         outcome.files = self.plan.changed().count();
-        let is_moved = self.plan.changed().any(|c| c.action == Action::Retire);
-        outcome.backup = is_moved.then_some(backup);
+        outcome.backup = backup.directory().map(str::to_owned);
         if let Some(live) = self.host.live() {
             self.make_account(live)?;
             if !is_settled {
@@ -143,7 +142,7 @@ impl Transaction<'_> {
             writer.put(&self.host.receipt(), &file(&receipt))?;
         }
         // Last, as nothing puts directories back.
-        if let Err(e) = remove_empty(&self.host.root, &receipt.directories) {
+        if let Err(e) = remove_empty(&self.host.files, &receipt.directories) {
             self.output.warn(format!("{e:#}"));
         }
         Ok(outcome)
@@ -161,7 +160,7 @@ impl Transaction<'_> {
         paths.push(self.host.receipt());
         receipt
             .directories
-            .extend(missing_directories(&self.host.root, &paths)?);
+            .extend(self.host.files.missing_directories(&paths)?);
         receipt.linger = self.linger;
         // What was inherited from an owner that leaves cannot be found out again.
         receipt.settings.clone_from(&self.contents.settings);
@@ -281,10 +280,4 @@ pub(crate) fn past(action: &Action) -> &'static str {
         Action::Retire => "retired (backup kept)",
         Action::Keep | Action::Leave | Action::Conflict { .. } => "left",
     }
-}
-
-fn seconds_now() -> u64 {
-    std::time::SystemTime::now()
-        .duration_since(std::time::UNIX_EPOCH)
-        .map_or(0, |d| d.as_secs())
 }

@@ -1,78 +1,76 @@
-//! The one writer of files. A file appears whole or not at all: temporary file in the same directory, mode, fsync,
-//! rename. Everything done is remembered until the run ends, so that it can be undone.
+//! The one writer of files, each whole or not at all. What was there is remembered with the descriptor of its directory until the run ends, so that it is put back
+//! where it was, and not where a path leads by then.
 
-use std::collections::BTreeSet;
-use std::fs::{self, File};
-use std::io::{ErrorKind, Write as _};
-use std::os::unix::fs::{
-    MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _, fchown, lchown, symlink,
-};
-use std::path::{Path, PathBuf};
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsString;
+use std::io;
+use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
-use nix::errno::Errno;
-use nix::fcntl::{Flock, FlockArg, OFlag, openat};
-use nix::libc;
-use nix::sys::stat::Mode;
+use nix::sys::stat::FileStat;
 
-use crate::deploy::plan::{Action, Plan};
-use crate::host::rootfs::{Actual, directory, look, missing_directories, resolve};
+use crate::deploy::backup::Backup;
+use crate::deploy::place::{place, temporary, unlink};
+use crate::deploy::plan::{Action, Change, Plan};
+use crate::host::account::account_name;
+use crate::host::directory::Directory;
+use crate::host::read::is_missing;
+use crate::host::rootfs::{Actual, RootFs, look_in};
 use crate::render::tree::Entry;
 
-/// Holds the lock on a directory that exists in any case, so that locking leaves no file behind.
-pub(crate) struct Lock {
-    _held: Flock<File>,
-}
-
-impl Lock {
-    /// Take it, or say who might have it.
-    pub(crate) fn take(directory: &Path) -> Result<Self> {
-        let file = File::open(directory)
-            .with_context(|| format!("`{}` cannot be opened", directory.display()))?;
-        match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
-            Ok(held) => Ok(Self { _held: held }),
-            Err((_, Errno::EWOULDBLOCK)) => bail!(
-                "another hermes-install is at work (it holds a lock on `{}`); wait for it and run this again",
-                directory.display()
-            ),
-            Err((_, errno)) => bail!("`{}` cannot be locked: {errno}", directory.display()),
-        }
-    }
-}
-
-/// Writes under one root and remembers how it was.
+/// Writes below one root and remembers how it was.
 pub(crate) struct Writer {
-    root: PathBuf,
+    files: RootFs,
     before: Vec<Before>,
-    made: Vec<String>,
+    /// Path to its place in `before`.
+    known: BTreeMap<String, usize>,
+    made: Vec<Made>,
 }
 
 /// How a path was.
 struct Before {
     path: String,
+    directory: Directory,
+    name: OsString,
     actual: Actual,
-    /// User and group ID of what was there.
-    owner: Option<(u32, u32)>,
+    /// The file itself, and the user and group ID that it belonged to.
+    stat: Option<FileStat>,
+    state: State,
+}
+
+/// What this writer did at a path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    Seen,
+    Changed,
+    /// It wrote a copy of something else there.
+    Kept,
+}
+
+/// A directory that did not exist.
+struct Made {
+    above: Directory,
+    name: OsString,
 }
 
 impl Writer {
     /// A writer that has written nothing.
-    pub(crate) fn new(root: &Path) -> Self {
+    pub(crate) fn new(files: &RootFs) -> Self {
         Self {
-            root: root.to_owned(),
+            files: files.clone(),
             before: Vec::new(),
+            known: BTreeMap::new(),
             made: Vec::new(),
         }
     }
 
-    /// Carry out the file changes of a plan. Backups go under `backup`, relative to the root.
-    pub(crate) fn apply(&mut self, plan: &Plan, backup: &str) -> Result<()> {
+    /// Carry out the file changes of a plan.
+    pub(crate) fn apply(&mut self, plan: &Plan, backup: &mut Backup) -> Result<()> {
         for change in plan.changed() {
+            self.is_as_planned(change)?;
             if matches!(change.action, Action::Overwrite | Action::Retire) {
-                if let Some(entry) = &change.before {
-                    // A link's backup is a link: nothing is lost of it either.
-                    self.put(&format!("{backup}/{}", change.path), entry)?;
-                }
+                backup.keep(self, &change.path)?;
+                backup.save(self, &BTreeMap::<(), ()>::new())?;
             }
             match &change.after {
                 Some(entry) => self.put(&change.path, entry)?,
@@ -82,85 +80,115 @@ impl Writer {
         Ok(())
     }
 
-    /// Write one file or link.
-    pub(crate) fn put(&mut self, path: &str, entry: &Entry) -> Result<()> {
-        self.remember(path)?;
-        for missing in missing_directories(&self.root, [&path.to_owned()])? {
-            let full = directory(&self.root, &missing)?;
-            fs::create_dir(&full)
-                .with_context(|| format!("`{}` cannot be created", full.display()))?;
-            fs::set_permissions(&full, fs::Permissions::from_mode(0o755))?;
-            self.made.push(missing);
-        }
-        let full = resolve(&self.root, path)?;
-        place(&full, entry, None).with_context(|| format!("`{}` cannot be written", full.display()))
-    }
-
-    /// Remove one file or link.
-    pub(crate) fn remove(&mut self, path: &str) -> Result<()> {
-        self.remember(path)?;
-        let full = resolve(&self.root, path)?;
-        unlink(&full).with_context(|| format!("`{}` cannot be removed", full.display()))
-    }
-
-    /// Set the permission bits of a file; a link is not followed.
-    pub(crate) fn set_mode(&self, path: &Path, mode: u32) -> Result<()> {
-        let name = || format!("`{}` cannot be changed", path.display());
-        let file = File::options()
-            .read(true)
-            .custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK)
-            .open(path)
-            .with_context(name)?;
-        file.set_permissions(fs::Permissions::from_mode(mode))
-            .with_context(name)
-    }
-
-    /// Give files in a directory to the account that the directory belongs to.
-    ///
-    /// That account may write the directory: whatever it puts there meanwhile, only what is a file or directory of one
-    /// name, in a directory of its own, is given to it.
-    pub(crate) fn give<'a>(
-        &self,
-        directory: &Path,
-        names: impl Iterator<Item = &'a std::ffi::OsStr>,
-        uid: u32,
-        gid: u32,
-    ) -> Result<()> {
-        let top = File::options()
-            .read(true)
-            .custom_flags(libc::O_NOFOLLOW | libc::O_DIRECTORY)
-            .open(directory)
-            .with_context(|| format!("`{}` cannot be opened", directory.display()))?;
-        if top.metadata()?.uid() != uid {
-            bail!("`{}` has another owner by now", directory.display());
-        }
-        for name in names {
-            let shown = directory.join(name);
-            let flags = OFlag::O_RDONLY | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
-            let file = openat(&top, name, flags, Mode::empty())
-                .map(File::from)
-                .with_context(|| format!("`{}` cannot be opened", shown.display()))?;
-            let meta = file.metadata()?;
-            let is_single = meta.is_dir() || (meta.is_file() && meta.nlink() == 1);
-            if !is_single {
-                bail!(
-                    "`{}` is no plain file of one name; look at it yourself",
-                    shown.display()
-                );
-            }
-            fchown(&file, Some(uid), Some(gid))
-                .with_context(|| format!("`{}` cannot be given away", shown.display()))?;
+    /// What is about to be changed is what was shown.
+    fn is_as_planned(&mut self, change: &Change) -> Result<()> {
+        let Some(before) = self.remember(&change.path)? else {
+            return Ok(());
+        };
+        let seen = match &before.actual {
+            Actual::Present(entry, _) => Some(entry),
+            Actual::Missing | Actual::Other(_) => None,
+        };
+        if seen != change.before.as_ref() {
+            bail!(
+                "`/{}` was changed by somebody while this ran; run it again",
+                change.path
+            );
         }
         Ok(())
+    }
+
+    /// Write one file or link.
+    pub(crate) fn put(&mut self, path: &str, entry: &Entry) -> Result<()> {
+        self.put_below(path, entry, 0o755, State::Changed)
+    }
+
+    /// Write a copy for the owner of this host: nobody else can read it, or the directories above it that are new.
+    pub(super) fn put_private(&mut self, path: &str, entry: &Entry) -> Result<()> {
+        let private = match entry {
+            Entry::File { bytes, .. } => Entry::File {
+                bytes: bytes.clone(),
+                mode: 0o600,
+            },
+            // Of a link nothing is lost when it is kept as one.
+            Entry::Link { .. } => entry.clone(),
+        };
+        self.put_below(path, &private, 0o700, State::Kept)
+    }
+
+    fn put_below(&mut self, path: &str, entry: &Entry, mode: u32, state: State) -> Result<()> {
+        let failed = || format!("`/{path}` cannot be written");
+        let above = Path::new(path).parent().unwrap_or(Path::new(""));
+        self.make(above, mode).with_context(failed)?;
+        let before = self.remember(path)?.with_context(failed)?;
+        if let Some(owner) = before.directory.owner().filter(|uid| *uid != 0) {
+            bail!(
+                "`/{path}` cannot be written: `{}` can change its directory, so only `{0}` writes there",
+                account_name(owner)
+            );
+        }
+        before.touch(state)?;
+        place(&before.directory, &before.name, entry, None).with_context(failed)
+    }
+
+    /// What is at a path, the first time that it is asked for; `None` unless it is a file or link.
+    pub(super) fn seen(&mut self, path: &str) -> Result<Option<(Entry, FileStat)>> {
+        let before = self.remember(path)?;
+        Ok(before.and_then(|before| match &before.actual {
+            Actual::Present(entry, _) => Some((entry.clone(), before.stat?)),
+            Actual::Missing | Actual::Other(_) => None,
+        }))
+    }
+
+    /// Have a directory.
+    fn make(&mut self, path: &Path, mode: u32) -> io::Result<Directory> {
+        match self.files.find(path) {
+            Err(e) if is_missing(&e) => {}
+            other => return other,
+        }
+        let (Some(above), Some(name)) = (path.parent(), path.file_name()) else {
+            return Err(io::ErrorKind::NotFound.into());
+        };
+        let above = self.make(above, mode)?;
+        above.make(name, mode)?;
+        self.made.push(Made {
+            above,
+            name: name.to_owned(),
+        });
+        let made = self.files.find(path)?;
+        // Whatever the umask: this exact mode.
+        made.set_mode(mode)?;
+        Ok(made)
+    }
+
+    /// Remove one file or link; not one that somebody has changed since it was remembered.
+    pub(crate) fn remove(&mut self, path: &str) -> Result<()> {
+        let failed = || format!("`/{path}` cannot be removed");
+        let Some(before) = self.remember(path).with_context(failed)? else {
+            return Ok(());
+        };
+        before.touch(State::Changed)?;
+        unlink(&before.directory, &before.name).with_context(failed)
+    }
+
+    /// Keep everybody else out of a directory.
+    pub(super) fn close(&self, path: &str) -> Result<()> {
+        let closed = self
+            .files
+            .find(Path::new(path))
+            .and_then(|d| d.set_mode(0o700));
+        closed.with_context(|| format!("`/{path}` cannot be closed to others"))
     }
 
     /// Remove what a killed run may have left beside these paths.
     pub(crate) fn sweep<'a>(&self, paths: impl IntoIterator<Item = &'a String>) -> Result<()> {
         for path in paths {
-            let full = resolve(&self.root, path)?;
-            let temporary = temporary(&full);
-            unlink(&temporary)
-                .with_context(|| format!("`{}` cannot be removed", temporary.display()))?;
+            let swept = match self.files.find_parent(Path::new(path)) {
+                Ok((directory, name)) => unlink(&directory, &temporary(name)),
+                Err(e) if is_missing(&e) => Ok(()),
+                Err(e) => Err(e),
+            };
+            swept.with_context(|| format!("what was left beside `/{path}` cannot be removed"))?;
         }
         Ok(())
     }
@@ -169,96 +197,109 @@ impl Writer {
     pub(crate) fn undo(self) -> Vec<anyhow::Error> {
         let mut errors = Vec::new();
         for before in self.before.iter().rev() {
-            let path = &before.path;
-            let back = resolve(&self.root, path).and_then(|full| match &before.actual {
-                Actual::Present(entry, _) => Ok(place(&full, entry, before.owner)?),
-                Actual::Missing => Ok(unlink(&full)?),
-                Actual::Other(_) => Ok(()),
-            });
-            if let Err(e) = back {
-                errors.push(e.context(format!("`/{path}` could not be put back")));
+            // A copy may be the only one by now.
+            let is_needed = before.state == State::Kept && !errors.is_empty();
+            if before.state == State::Seen || is_needed {
+                continue;
+            }
+            if let Err(e) = before.put_back() {
+                let kept = self.copy_of(&before.path);
+                let what = format!("`/{}` could not be put back{kept}", before.path);
+                errors.push(anyhow::Error::from(e).context(what));
             }
         }
-        let made = self.made.iter().cloned().collect();
-        errors.extend(remove_empty(&self.root, &made).err());
+        for made in self.made.iter().rev() {
+            if let Err(e) = made.above.remove_empty(&made.name) {
+                let path = made.above.path().join(&made.name);
+                let what = format!("`{}` could not be removed again", path.display());
+                errors.push(anyhow::Error::from(e).context(what));
+            }
+        }
         errors
     }
 
-    fn remember(&mut self, path: &str) -> Result<()> {
-        if !self.before.iter().any(|known| known.path == path) {
-            let owner = fs::symlink_metadata(resolve(&self.root, path)?).ok();
+    /// Where the copy of a path is, as the end of a sentence.
+    fn copy_of(&self, path: &str) -> String {
+        let is_copy = |b: &&Before| b.state == State::Kept && b.path.ends_with(&format!("/{path}"));
+        let copy = self.before.iter().find(is_copy);
+        copy.map_or_else(String::new, |b| format!(" and is kept in `/{}`", b.path))
+    }
+
+    /// How a path is, the first time that it is asked for; `None` when its directory does not exist.
+    fn remember(&mut self, path: &str) -> Result<Option<&mut Before>> {
+        if !self.known.contains_key(path) {
+            let (directory, name) = match self.files.find_parent(Path::new(path)) {
+                Ok(found) => found,
+                Err(e) if is_missing(&e) => return Ok(None),
+                Err(e) => return Err(e).with_context(|| format!("`/{path}` cannot be examined")),
+            };
+            let stat = match directory.stat(name) {
+                Ok(stat) => Some(stat),
+                Err(e) if is_missing(&e) => None,
+                Err(e) => return Err(e).with_context(|| format!("`/{path}` cannot be examined")),
+            };
+            let actual = look_in(&directory, name)
+                .with_context(|| format!("`/{path}` cannot be examined"))?;
+            self.known.insert(path.to_owned(), self.before.len());
             self.before.push(Before {
                 path: path.to_owned(),
-                actual: look(&self.root, path)?,
-                owner: owner.map(|meta| (meta.uid(), meta.gid())),
+                name: name.to_owned(),
+                directory,
+                actual,
+                stat,
+                state: State::Seen,
             });
+        }
+        Ok(self.known.get(path).and_then(|at| self.before.get_mut(*at)))
+    }
+}
+
+impl Before {
+    /// About to be changed: not if somebody has changed it since it was remembered.
+    fn touch(&mut self, state: State) -> Result<()> {
+        if self.state == State::Seen {
+            let now = match self.directory.stat(&self.name) {
+                Err(e) if is_missing(&e) => None,
+                other => Some(other?),
+            };
+            if now.map(identity) != self.stat.map(identity) {
+                bail!(
+                    "`/{}` was changed by somebody while this ran; run it again",
+                    self.path
+                );
+            }
+            self.state = state;
         }
         Ok(())
     }
+
+    fn put_back(&self) -> io::Result<()> {
+        match &self.actual {
+            Actual::Present(entry, _) => {
+                place(&self.directory, &self.name, entry, self.stat.as_ref())
+            }
+            Actual::Missing => unlink(&self.directory, &self.name),
+            Actual::Other(_) => Ok(()),
+        }
+    }
+}
+
+/// What makes a file this file, in this state.
+fn identity(stat: FileStat) -> (u64, u64, i64, i64, i64) {
+    let changed = (stat.st_ctime, stat.st_ctime_nsec);
+    (stat.st_dev, stat.st_ino, stat.st_size, changed.0, changed.1)
 }
 
 /// Remove these directories where they are empty, the deepest first.
-pub(crate) fn remove_empty(root: &Path, directories: &BTreeSet<String>) -> Result<()> {
-    for directory in directories.iter().rev() {
-        let full = resolve(root, directory)?;
-        match fs::remove_dir(&full) {
-            Ok(()) => {}
-            // A link or a file by that name is not a directory that we made.
-            Err(e)
-                if matches!(
-                    e.kind(),
-                    ErrorKind::NotFound | ErrorKind::DirectoryNotEmpty | ErrorKind::NotADirectory
-                ) => {}
-            Err(e) => {
-                return Err(e).with_context(|| format!("`{}` cannot be removed", full.display()));
-            }
-        }
+pub(crate) fn remove_empty(files: &RootFs, directories: &BTreeSet<String>) -> Result<()> {
+    for path in directories.iter().rev() {
+        // A link or a file by that name is not a directory that this program made.
+        let removed = match files.find_parent(Path::new(path)) {
+            Ok((above, name)) => above.remove_empty(name).map(drop),
+            Err(e) if is_missing(&e) => Ok(()),
+            Err(e) => Err(e),
+        };
+        removed.with_context(|| format!("`/{path}` cannot be removed"))?;
     }
     Ok(())
-}
-
-/// The name that a file has until it is whole. systemd reads no file with this suffix.
-fn temporary(full: &Path) -> PathBuf {
-    let name = full.file_name().unwrap_or_default().to_string_lossy();
-    full.with_file_name(format!(".{name}.hermes-install-tmp"))
-}
-
-/// Write a file or link whole, for ourselves or as it was owned.
-fn place(full: &Path, entry: &Entry, owner: Option<(u32, u32)>) -> std::io::Result<()> {
-    let temporary = temporary(full);
-    unlink(&temporary)?;
-    match entry {
-        Entry::File { bytes, mode } => {
-            let mut file = File::options()
-                .write(true)
-                .create_new(true)
-                .mode(0o600)
-                .open(&temporary)?;
-            file.write_all(bytes)?;
-            // After writing, and whatever the umask: this exact mode.
-            file.set_permissions(fs::Permissions::from_mode(*mode))?;
-            file.sync_all()?;
-        }
-        Entry::Link { target } => symlink(target, &temporary)?,
-    }
-    if let Some((uid, gid)) = owner {
-        lchown(&temporary, Some(uid), Some(gid))?;
-    }
-    fs::rename(&temporary, full)?;
-    sync_parent(full)
-}
-
-fn unlink(full: &Path) -> std::io::Result<()> {
-    match fs::remove_file(full) {
-        Ok(()) => sync_parent(full),
-        Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(()),
-        Err(e) => Err(e),
-    }
-}
-
-fn sync_parent(full: &Path) -> std::io::Result<()> {
-    match full.parent() {
-        Some(parent) => File::open(parent)?.sync_all(),
-        None => Ok(()),
-    }
 }

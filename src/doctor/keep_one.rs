@@ -75,7 +75,7 @@ impl<'a> Fixer<'a> {
                 for file in unit.files.fragment.iter().chain(&unit.files.drop_ins) {
                     self.copy(file)?;
                 }
-                let path = hold_path(unit);
+                let path = self.hold_path(unit);
                 self.writer
                     .put(&path, &Entry::text("[Service]\nRestart=no\n".to_owned()))?;
                 held.push(path);
@@ -95,7 +95,7 @@ impl<'a> Fixer<'a> {
         for path in &held {
             end = end.and(self.writer.remove(path));
         }
-        end = end.and(remove_empty(&self.host.root, &directories));
+        end = end.and(remove_empty(&self.host.files, &directories));
         for name in stop {
             let _ = self.manager(name).daemon_reload();
             let _ = self
@@ -144,18 +144,35 @@ impl<'a> Fixer<'a> {
         }
     }
 
+    /// Let go of units that a killed run still holds.
+    pub(super) fn release(&mut self) -> Result<()> {
+        for unit in &self.facts.inventory.units {
+            let held = self.hold_path(unit);
+            if unit.files.drop_ins.contains(&Path::new("/").join(&held)) {
+                self.writer.remove(&held)?;
+                self.live.systemctl(&unit.manager).daemon_reload()?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Where a unit's drop-in is that no boot outlives, relative to the root.
+    ///
+    /// Root holds a user's unit in /run/systemd/user, which every user manager reads and root alone writes, and never
+    /// goes through a directory of that user. A unit of the same name in another manager is held as well if that one
+    /// happens to be reloaded before this ends.
+    fn hold_path(&self, unit: &Unit) -> String {
+        let directory = match (unit.is_user(), self.host.own.uid) {
+            (false, _) => "run/systemd/system".to_owned(),
+            (true, 0) => "run/systemd/user".to_owned(),
+            (true, uid) => format!("run/user/{uid}/systemd/user"),
+        };
+        format!("{directory}/{}.d/{HOLD}", unit.name)
+    }
+
     fn unit(&self, name: &UnitId) -> Result<&'a Unit> {
         let units = &self.facts.inventory.units;
         let found = units.iter().find(|u| u.id() == *name);
         found.with_context(|| format!("`{}` is not there any more", name.name))
     }
-}
-
-/// Where a unit's drop-in is that no boot outlives, relative to the root.
-fn hold_path(unit: &Unit) -> String {
-    let directory = match unit.is_user() {
-        false => "run/systemd/system".to_owned(),
-        true => format!("run/user/{}/systemd/user", unit.manager_account.uid),
-    };
-    format!("{directory}/{}.d/{HOLD}", unit.name)
 }

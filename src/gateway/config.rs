@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use crate::gateway::version::{Rules, Version};
-use crate::units::load_path::text;
+use crate::host::read::{self, read_small_text};
+use crate::host::rootfs::RootFs;
 
 /// Seconds that the gateway of this profile is configured to drain for, where its files say so:
 /// HERMES_RESTART_DRAIN_TIMEOUT, overridden by `agent.restart_drain_timeout` in config.yaml (gateway/run.py 0.19.0).
@@ -48,7 +49,7 @@ pub(crate) fn is_multiplexed(root: &Path) -> bool {
 }
 
 fn configuration(home: &Path) -> Option<yaml_rust2::Yaml> {
-    let text = text(Path::new("/"), &home.join("config.yaml"))?;
+    let text = read_small_text(&home.join("config.yaml"), read::TEXT).ok()??;
     // The parser recurses; a file that nests without end would take our stack.
     if is_nested_deeply(&text) {
         return None;
@@ -76,9 +77,17 @@ fn is_nested_deeply(text: &str) -> bool {
     })
 }
 
+/// The file of a hermes root that names its active profile.
+pub(crate) const ACTIVE_PROFILE: &str = "active_profile";
+
 /// The active profile of a hermes root, where its file can hold a name.
-pub(crate) fn active_profile(root: &Path, hermes_root: &Path) -> Option<String> {
-    let name = text(root, &hermes_root.join("active_profile"))?;
-    let name = name.trim().to_lowercase();
+pub(crate) fn active_profile(files: &RootFs, hermes_root: &Path) -> Option<String> {
+    let text = files.read_text(&hermes_root.join(ACTIVE_PROFILE), read::JSON);
+    active_name(&text.ok()??)
+}
+
+/// The same from the file's text.
+pub(crate) fn active_name(text: &str) -> Option<String> {
+    let name = text.trim().to_lowercase();
     (!name.is_empty() && name.len() <= 64).then_some(name)
 }

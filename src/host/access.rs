@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use crate::host::Host;
 use crate::host::account::Account;
+use crate::host::read;
 use crate::units::unit_file::Directive;
 
 /// Whether an account can use a path.
@@ -113,7 +114,7 @@ impl<'a> Access<'a> {
 
     /// The interpreter that a script names.
     pub(crate) fn interpreter(&self, program: &Path) -> Option<PathBuf> {
-        let text = crate::units::load_path::script(&self.host.root, program)?;
+        let text = self.host.files.read_script(program, read::JSON).ok()??;
         let line = text.lines().next()?.strip_prefix("#!")?;
         let path = PathBuf::from(line.split_whitespace().next()?);
         path.is_absolute().then_some(path)

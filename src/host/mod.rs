@@ -4,13 +4,16 @@
 
 pub(crate) mod access;
 pub(crate) mod account;
+pub(crate) mod directory;
 pub(crate) mod manager;
 pub(crate) mod process;
 pub(crate) mod process_text;
+pub(crate) mod read;
 pub(crate) mod rootfs;
 pub(crate) mod search;
 pub(crate) mod service_state;
 pub(crate) mod systemctl;
+mod walk;
 
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
@@ -18,6 +21,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Result, bail};
 
 use crate::host::account::Account;
+use crate::host::rootfs::RootFs;
 use crate::host::systemctl::{Manager, Systemctl};
 use crate::layout::{Layout, PACKAGED_LAUNCHER, SYSTEM_ROOT, Scope, TEMPLATE, host_launcher};
 
@@ -30,6 +34,8 @@ pub(crate) struct Host {
     pub(crate) scope: Scope,
     /// The account that runs this program, as the image knows it.
     pub(crate) own: Account,
+    /// Its files.
+    pub(crate) files: RootFs,
     live: Option<Live>,
 }
 
@@ -101,6 +107,7 @@ impl Host {
             own = Account::find(&own.name, &root)?.unwrap_or(own);
         }
         Ok(Self {
+            files: RootFs::new(&root)?,
             root,
             scope,
             own,
@@ -134,7 +141,10 @@ impl Host {
 
     /// The same, its links followed as the root sees them.
     pub(crate) fn real(&self, path: &Path) -> PathBuf {
-        crate::units::load_path::place(&self.root, path).unwrap_or_else(|| self.at(path))
+        match self.live {
+            Some(_) => path.to_owned(),
+            None => self.at(&self.files.real(path)),
+        }
     }
 
     /// Whether two paths of the host are one directory.

@@ -82,6 +82,9 @@ pub(crate) fn migrate(
             home.display()
         )
     };
+    if let Some(unread) = other_owner::unread(host, inventory, home) {
+        refuse!("{}: {}", unclear(), unread.why);
+    }
     let claims = other_owner::claims(host, inventory, profile, home).with_context(unclear)?;
     let owners = owners(host, inventory, checked).with_context(unclear)?;
     if claims.is_empty() && owners.units.is_empty() {

@@ -1,5 +1,6 @@
 //! Somebody else's hold on a profile home, as a sentence with its way out. Reads only. What cannot be told counts.
 
+use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
 use anyhow::Result;
@@ -10,7 +11,7 @@ use crate::host::process_text::name;
 use crate::host::process_text::stop_command;
 use crate::layout::Scope;
 use crate::profile::ProfileName;
-use crate::units::inventory::Inventory;
+use crate::units::inventory::{Inventory, UnreadFile};
 use crate::units::unit::Unit;
 
 /// Somebody else's hold on a profile.
@@ -63,6 +64,24 @@ pub(crate) fn owning_units(
             })
         })
         .collect()
+}
+
+/// A file that could not be read and may be of a unit that runs this profile.
+pub(crate) fn unread<'a>(
+    host: &Host,
+    inventory: &'a Inventory,
+    home: &Path,
+) -> Option<&'a UnreadFile> {
+    let meta = std::fs::metadata(host.real(home)).ok();
+    // A gateway of another account needs to write the home: nobody else gets to stand in the way with a file.
+    let concerns = |uid: u32| {
+        uid == 0
+            || meta
+                .as_ref()
+                .is_some_and(|m| m.uid() == uid || m.mode() & 0o022 != 0)
+    };
+    let mut unread = inventory.unread.iter();
+    unread.find(|file| concerns(file.account.uid))
 }
 
 fn process_claim(host: &Host, profile: &ProfileName, home: &Path) -> Result<Option<OtherOwner>> {

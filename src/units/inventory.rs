@@ -10,9 +10,10 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
 use crate::gateway::command_line::{Command, Home, home_of};
+use crate::host::account::Account;
 use crate::host::process::{self, Process, UnitRef};
 use crate::host::{Host, Live};
-use crate::units::load_path::{LoadPath, UnitFiles, load_paths, script};
+use crate::units::load_path::{LoadPath, UnitFiles, load_paths};
 use crate::units::unit::Unit;
 use crate::units::unit_file::command;
 
@@ -25,6 +26,17 @@ pub(crate) struct Inventory {
     pub(crate) gateways: Vec<Gateway>,
     /// Managers that could not be asked, each as a sentence.
     pub(crate) silent: Vec<String>,
+    /// Files of units that could not be read.
+    pub(crate) unread: Vec<UnreadFile>,
+}
+
+/// A file that may make a unit run a gateway.
+#[derive(Debug, Clone)]
+pub(crate) struct UnreadFile {
+    /// The account whose manager would read it.
+    pub(crate) account: Account,
+    /// What is wrong, as a sentence.
+    pub(crate) why: String,
 }
 
 /// A gateway process.
@@ -90,6 +102,11 @@ impl Inventory {
                 self.units.push(unit);
             }
         }
+        let unread = load_path.reader.unread().into_iter();
+        self.unread.extend(unread.map(|why| UnreadFile {
+            account: load_path.account.clone(),
+            why,
+        }));
     }
 
     /// Units that run the gateway of a profile home, or may and do not say of which.
@@ -117,7 +134,7 @@ fn may_concern(load_path: &LoadPath, listing: &UnitFiles, unit: &str) -> bool {
             || text
                 .lines()
                 .filter_map(|line| line.trim_start().strip_prefix("ExecStart="))
-                .filter_map(|line| script(&load_path.root, Path::new(command(line).first()?)))
+                .filter_map(|line| load_path.reader.script(Path::new(command(line).first()?)))
                 .any(|script| script.contains("hermes"))
     })
 }

@@ -1,19 +1,16 @@
-//! A manager's units as files: where they are, which there are, what each says. Reads only, never out of the root; a
-//! file that is no regular file, or does not end, is read as nothing or in part.
+//! A manager's units as files: where they are, which there are, what each says. Reads only, never out of the root. What
+//! is no regular file is nothing, as for systemd; what cannot be read is remembered.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
-use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use crate::host::Host;
 use crate::host::account::{self, Account};
-use crate::host::rootfs;
+use crate::host::read::{self, Unread};
+use crate::host::rootfs::RootFs;
 use crate::host::systemctl::{Manager, Systemctl};
 use crate::units::unit_file::template_of;
-
-/// The most that is read of one file. systemd itself takes no line beyond 1 MiB (`LONG_LINE_MAX`).
-const MOST: u64 = 4 << 20;
 
 /// A manager and its unit directories, the strongest first (systemd.unit(5), UNIT FILE LOAD PATH).
 #[derive(Debug)]
@@ -27,8 +24,8 @@ pub(crate) struct LoadPath {
     /// How to ask it, where it runs.
     pub(crate) systemctl: Option<Systemctl>,
     directories: Vec<PathBuf>,
-    /// Where its paths are found: `/` or an image.
-    pub(crate) root: PathBuf,
+    /// Reads its files.
+    pub(crate) reader: Reader,
 }
 
 /// A unit's files.
@@ -60,7 +57,7 @@ pub(crate) fn load_paths(host: &Host) -> Vec<LoadPath> {
         account: Account::root(),
         is_system: true,
         systemctl: host.live().map(|live| live.systemctl(&Manager::System)),
-        root: host.root.clone(),
+        reader: Reader::new(&host.files),
     }];
     let accounts = match host.own.uid {
         0 => account::all(&host.root),
@@ -104,7 +101,7 @@ pub(crate) fn load_paths(host: &Host) -> Vec<LoadPath> {
             manager,
             account,
             is_system: false,
-            root: host.root.clone(),
+            reader: Reader::new(&host.files),
         });
     }
     load_paths
@@ -126,7 +123,7 @@ impl LoadPath {
     pub(crate) fn list(&self) -> UnitFiles {
         let mut found = UnitFiles::default();
         for directory in &self.directories {
-            for name in entries(&self.root, directory) {
+            for name in self.reader.names(directory) {
                 let path = directory.join(&name);
                 if name.ends_with(".service") {
                     found.fragments.entry(name).or_insert(path);
@@ -134,7 +131,7 @@ impl LoadPath {
                     name.strip_suffix(".d").filter(|n| n.ends_with(".service"))
                 {
                     let drop_ins = found.drop_ins.entry(unit.to_owned()).or_default();
-                    for file in entries(&self.root, &path) {
+                    for file in self.reader.names(&path) {
                         if file.ends_with(".conf") {
                             let path = path.join(&file);
                             drop_ins.entry(file).or_insert(path);
@@ -144,7 +141,7 @@ impl LoadPath {
                     .iter()
                     .any(|end| name.ends_with(end))
                 {
-                    found.wanted.extend(entries(&self.root, &path));
+                    found.wanted.extend(self.reader.names(&path));
                 }
             }
         }
@@ -165,16 +162,17 @@ impl LoadPath {
     pub(crate) fn traces(&self, unit: &str) -> Vec<PathBuf> {
         let mut found = Vec::new();
         for directory in &self.directories {
-            for name in entries(&self.root, directory) {
+            for name in self.reader.names(directory) {
                 let path = directory.join(&name);
                 let wants = [".wants", ".requires", ".upholds"];
                 if name == unit {
                     found.push(path);
                 } else if name.strip_suffix(".d") == Some(unit) {
-                    let files = entries(&self.root, &path);
-                    found.extend(files.iter().map(|file| path.join(file)));
+                    let files = self.reader.names(&path);
+                    let drop_ins = files.iter().filter(|file| file.ends_with(".conf"));
+                    found.extend(drop_ins.map(|file| path.join(file)));
                 } else if wants.iter().any(|end| name.ends_with(end)) {
-                    let links = entries(&self.root, &path);
+                    let links = self.reader.names(&path);
                     let links = links.iter().filter(|link| *link == unit);
                     found.extend(links.map(|link| path.join(link)));
                 } else if name.ends_with(".service") && self.is_alias(&path, unit) {
@@ -186,23 +184,18 @@ impl LoadPath {
     }
 
     fn is_alias(&self, path: &Path, unit: &str) -> bool {
-        let place = |p: &Path| Some(place(&self.root, p.parent()?)?.join(p.file_name()?));
-        let target = place(path).and_then(|place| fs::read_link(place).ok());
+        let target = self.reader.files.link_target(path);
         target.is_some_and(|target| target.file_name().is_some_and(|name| name == unit))
     }
 
     /// A file's text, as far as it is one.
     pub(crate) fn text(&self, path: &Path) -> Option<String> {
-        text(&self.root, path)
+        self.reader.text(path)
     }
 
     /// Where a path leads when its links are followed, relative to the root.
     pub(crate) fn real(&self, path: &Path) -> PathBuf {
-        let relative = path.to_str().unwrap_or_default();
-        match rootfs::directory(&self.root, relative) {
-            Ok(real) => Path::new("/").join(real.strip_prefix(&self.root).unwrap_or(&real)),
-            Err(_) => path.to_owned(),
-        }
+        self.reader.files.real(path)
     }
 }
 
@@ -230,46 +223,68 @@ impl UnitFiles {
     }
 }
 
-/// Where this program finds a path of a root, links followed as the root sees them; `None` when they lead in circles.
-pub(crate) fn place(root: &Path, path: &Path) -> Option<PathBuf> {
-    match root == Path::new("/") {
-        true => Some(path.to_owned()),
-        false => rootfs::directory(root, path.to_str()?).ok(),
-    }
+/// Reads files of a root for information, and remembers what it could not read: that may have said anything.
+#[derive(Debug)]
+pub(crate) struct Reader {
+    files: RootFs,
+    unread: RefCell<BTreeSet<String>>,
 }
 
-/// The names in a directory of a root.
-fn entries(root: &Path, directory: &Path) -> Vec<String> {
-    place(root, directory)
-        .and_then(|place| fs::read_dir(place).ok())
-        .into_iter()
-        .flatten()
-        .flatten()
-        .filter_map(|entry| entry.file_name().into_string().ok())
-        .collect()
-}
-
-/// The text of a regular file of a root.
-pub(crate) fn text(root: &Path, path: &Path) -> Option<String> {
-    let place = place(root, path)?;
-    // Opening a pipe would wait for its writer.
-    if !fs::metadata(&place).ok()?.is_file() {
-        return None;
+impl Reader {
+    /// One that has read nothing.
+    pub(crate) fn new(files: &RootFs) -> Self {
+        Self {
+            files: files.clone(),
+            unread: RefCell::default(),
+        }
     }
-    let mut bytes = Vec::new();
-    let file = fs::File::open(&place).ok()?;
-    file.take(MOST).read_to_end(&mut bytes).ok()?;
-    let text = String::from_utf8(bytes);
-    Some(text.unwrap_or_else(|e| String::from_utf8_lossy(e.as_bytes()).into_owned()))
-}
 
-/// The text of a file that the kernel hands to an interpreter.
-pub(crate) fn script(root: &Path, path: &Path) -> Option<String> {
-    let place = place(root, path)?;
-    let mut start = [0; 2];
-    if !fs::metadata(&place).ok()?.is_file() {
-        return None;
+    /// What could not be read so far, each as a sentence.
+    pub(crate) fn unread(&self) -> Vec<String> {
+        self.unread.borrow().iter().cloned().collect()
     }
-    fs::File::open(&place).ok()?.read_exact(&mut start).ok()?;
-    (start == *b"#!").then(|| text(root, path)).flatten()
+
+    /// The names in a directory.
+    pub(crate) fn names(&self, directory: &Path) -> Vec<String> {
+        let names = self.files.names(directory).unwrap_or_else(|e| {
+            self.note(directory, &e);
+            Vec::new()
+        });
+        let names = names.into_iter();
+        names.filter_map(|name| name.into_string().ok()).collect()
+    }
+
+    /// The text of a regular file.
+    pub(crate) fn text(&self, path: &Path) -> Option<String> {
+        match self.files.read_text(path, read::UNIT) {
+            Ok(text) => text,
+            // systemd does not read it either.
+            Err(Unread::NotRegular(_)) => None,
+            Err(Unread::TooLarge(limit)) => {
+                self.note(path, &Unread::TooLarge(limit));
+                None
+            }
+            Err(Unread::Failed(e)) => {
+                self.note(path, &e);
+                None
+            }
+        }
+    }
+
+    /// The text of a file that the kernel hands to an interpreter.
+    pub(crate) fn script(&self, path: &Path) -> Option<String> {
+        match self.files.read_script(path, read::UNIT) {
+            Ok(text) => text,
+            Err(Unread::Failed(e)) => {
+                self.note(path, &e);
+                None
+            }
+            Err(_) => None,
+        }
+    }
+
+    fn note(&self, path: &Path, why: &dyn std::fmt::Display) {
+        let sentence = format!("`{}` cannot be read: {why}", path.display());
+        self.unread.borrow_mut().insert(sentence);
+    }
 }

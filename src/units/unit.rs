@@ -6,13 +6,13 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use crate::gateway::config::active_profile;
+use crate::gateway::config::{ACTIVE_PROFILE, active_name};
 use crate::host::Host;
 use crate::host::account::Account;
 use crate::host::service_state::ServiceState;
 use crate::host::systemctl::Manager;
 use crate::units::exec_line::{Context, GatewayCall, find};
-use crate::units::load_path::{Files, LoadPath, UnitFiles, script, text};
+use crate::units::load_path::{Files, LoadPath, Reader, UnitFiles};
 use crate::units::unit_file::{Directives, Specifiers, command, words};
 
 /// Who wrote a unit, by its name and what it runs.
@@ -108,10 +108,10 @@ impl Unit {
             false => Some(load_path.account.clone()),
         };
         if !is_masked {
-            unit.calls = unit.calls_of_files(host);
+            unit.calls = unit.calls_of_files(&load_path.reader);
             // What runs now may be another text than the files hold.
             if unit.is_stale() {
-                for call in unit.calls_as_loaded(host) {
+                for call in unit.calls_as_loaded(&load_path.reader) {
                     if !unit.calls.contains(&call) {
                         unit.calls.push(call);
                     }
@@ -122,7 +122,7 @@ impl Unit {
         unit
     }
 
-    fn calls_of_files(&self, host: &Host) -> Vec<GatewayCall> {
+    fn calls_of_files(&self, reader: &Reader) -> Vec<GatewayCall> {
         let mut environment: BTreeMap<String, String> = self
             .directives
             .environment(|v| self.expand(v))
@@ -131,7 +131,7 @@ impl Unit {
             .collect();
         for file in self.directives.list("Service", "EnvironmentFile") {
             let path = self.expand(file.value.trim_start_matches('-'));
-            let text = text(&host.root, Path::new(&path)).unwrap_or_default();
+            let text = reader.text(Path::new(&path)).unwrap_or_default();
             for line in text
                 .lines()
                 .filter(|l| !l.trim_start().starts_with(['#', ';']))
@@ -149,10 +149,10 @@ impl Unit {
                 .map(|w| self.expand(w))
                 .collect()
         });
-        self.find_runners(host, lines, &environment)
+        self.find_runners(reader, lines, &environment)
     }
 
-    fn calls_as_loaded(&self, host: &Host) -> Vec<GatewayCall> {
+    fn calls_as_loaded(&self, reader: &Reader) -> Vec<GatewayCall> {
         let Some(state) = &self.loaded else {
             return Vec::new();
         };
@@ -165,12 +165,12 @@ impl Unit {
         let argv = state.exec_start.split_once("argv[]=").map(|(_, rest)| rest);
         let line = argv.and_then(|rest| rest.split(" ; ").next());
         let lines = line.map(|l| l.split_whitespace().map(str::to_owned).collect());
-        self.find_runners(host, lines.into_iter(), &environment)
+        self.find_runners(reader, lines.into_iter(), &environment)
     }
 
     fn find_runners(
         &self,
-        host: &Host,
+        reader: &Reader,
         lines: impl Iterator<Item = Vec<String>>,
         environment: &BTreeMap<String, String>,
     ) -> Vec<GatewayCall> {
@@ -179,8 +179,11 @@ impl Unit {
         let context = Context {
             environment: environment.clone(),
             user_home: home.unwrap_or_else(|| PathBuf::from("/")),
-            script: &|path| script(&host.root, path),
-            active: &|root| active_profile(&host.root, root),
+            script: &|path| reader.script(path),
+            active: &|root| {
+                let text = reader.text(&root.join(ACTIVE_PROFILE))?;
+                active_name(&text)
+            },
         };
         lines.filter_map(|argv| find(&argv, &context)).collect()
     }

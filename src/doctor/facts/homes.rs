@@ -129,7 +129,7 @@ pub(crate) fn home_facts(host: &Host, home: &Path) -> HomeFacts {
         });
     facts.exposed = exposed.collect();
     let root = root_for(Some(home), Path::new("/nonexistent"));
-    facts.active = crate::gateway::config::active_profile(&host.root, &root);
+    facts.active = crate::gateway::config::active_profile(&host.files, &root);
     facts.drain = drain_setting(&real);
     facts.is_multiplexed = is_multiplexed(&host.real(&root));
     facts

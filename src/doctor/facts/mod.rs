@@ -18,7 +18,6 @@ use crate::gateway::command_line::Home;
 use crate::host::Host;
 use crate::host::process::UnitRef;
 use crate::host::process_text::{name, stop_command};
-use crate::host::rootfs::difference;
 use crate::layout::Scope;
 use crate::units::inventory::{Gateway, Inventory};
 use crate::units::unit::Unit;
@@ -176,7 +175,7 @@ fn drift(host: &Host) -> Result<Vec<Drift>> {
         let receipt = read_receipt(&host)?;
         let again = format!("hermes-install upgrade --{} --force", scope.name());
         for (path, stamp) in &receipt.files {
-            if let Some(what) = difference(&host.root, path, stamp) {
+            if let Some(what) = host.files.difference(path, stamp) {
                 found.push(Drift {
                     what,
                     hint: again.clone(),

@@ -68,8 +68,8 @@ pub(super) const RULES: &[Rule] = &[
     Rule {
         id: "silent-manager",
         severity: Note,
-        about: "A manager did not answer: its units were judged by their files, and what runs there is not known.",
-        fix: "see why it does not answer",
+        about: "A manager did not answer, or a file of its units cannot be read: what runs there is not known.",
+        fix: "see why",
         source: "observed",
         check: silent,
     },
@@ -260,6 +260,15 @@ fn silent(facts: &Facts, findings: &mut Findings) {
         findings.add(
             format!("a manager did not answer: {manager}"),
             "loginctl list-users".to_owned(),
+        );
+    }
+    for file in &facts.inventory.unread {
+        findings.add(
+            format!(
+                "what runs as `{}` is not known: {}",
+                file.account.name, file.why
+            ),
+            "see why it cannot be read".to_owned(),
         );
     }
 }

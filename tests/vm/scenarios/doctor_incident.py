@@ -103,7 +103,7 @@ def run() -> None:
     # A gateway's own files come and go with it.
     own = ("gateway.pid", ".lock", ".gateway-", ".clean_shutdown", "-wal", "-shm", ".tmp", "__pycache__")
     equal("what is lost", [p for p in gone if p not in links and not any(o in p for o in own)], [])
-    backups = list(Path("/var/lib/hermes-install/backup").glob("doctor-*"))
+    backups = list(Path("/var/lib/hermes-install/backup").glob("*"))
     equal("backups", len(backups), 1)
     check("the unit that was stopped is in it", (backups[0] / file).exists())
     kept = json.loads((backups[0] / "before.json").read_text())

@@ -82,7 +82,7 @@ def run() -> None:
     left = [*mine.home.glob(".gateway-*"), *mine.home.glob("gateway.pid")]
     equal("what is left of them", left, [])
     check("what a link led to is still there", Path("/etc/passwd").exists())
-    backups = sorted(Path("/var/lib/hermes-install/backup").glob("doctor-*"))
+    backups = sorted(Path("/var/lib/hermes-install/backup").glob("*"))
     kept = [p.name for p in backups[-1].rglob("*") if p.is_symlink() or p.is_file()]
     contains("the backup", str(kept), "gateway.pid", ".gateway-takeover.json", "before.json")
 

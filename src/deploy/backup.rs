@@ -1,0 +1,133 @@
+//! Copies of what a run changes or removes that was not its own: one dated directory for each run, which only the owner
+//! of the host can read, with `before.json` for what a copy does not show.
+
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use anyhow::Result;
+use serde::Serialize;
+
+use crate::deploy::writer::Writer;
+use crate::host::Host;
+use crate::host::rootfs::Actual;
+use crate::render::tree::Entry;
+
+/// The backup of one run. Nothing is written before there is something to keep.
+pub(crate) struct Backup {
+    above: String,
+    directory: String,
+    files: Vec<FileBefore>,
+}
+
+/// A file as it was.
+#[derive(Debug, Serialize)]
+struct FileBefore {
+    path: PathBuf,
+    uid: u32,
+    gid: u32,
+    mode: String,
+}
+
+/// `before.json`.
+#[derive(Serialize)]
+struct Record<'a, T> {
+    files: &'a [FileBefore],
+    #[serde(flatten)]
+    more: &'a T,
+}
+
+impl Backup {
+    /// One for a run that starts now.
+    pub(crate) fn new(host: &Host) -> Result<Self> {
+        let now = dated(SystemTime::now());
+        let above = host.state("backup");
+        let mut directory = format!("{above}/{now}");
+        let mut others = 1;
+        while host.files.look(&directory)? != Actual::Missing {
+            others += 1;
+            directory = format!("{above}/{now}-{others}");
+        }
+        Ok(Self {
+            above,
+            directory,
+            files: Vec::new(),
+        })
+    }
+
+    /// Where it is, relative to the root, once something was kept.
+    pub(crate) fn directory(&self) -> Option<&str> {
+        (!self.files.is_empty()).then_some(self.directory.as_str())
+    }
+
+    /// Where it is, or would be.
+    pub(crate) fn place(&self) -> PathBuf {
+        Path::new("/").join(&self.directory)
+    }
+
+    /// Keep a copy of a file, and what it was like; a link is kept as a link. Nothing where there is nothing.
+    pub(crate) fn keep(&mut self, writer: &mut Writer, path: &str) -> Result<()> {
+        let copy = format!("{}/{}", self.directory, printable(path));
+        if let Some((entry, stat)) = writer.seen(path)? {
+            writer.put_private(&copy, &entry)?;
+            self.note(Path::new(path), stat.st_uid, stat.st_gid, stat.st_mode);
+        }
+        Ok(())
+    }
+
+    /// Record what a file is like that stays and gets another owner or mode.
+    pub(crate) fn note(&mut self, path: &Path, uid: u32, gid: u32, mode: u32) {
+        self.files.push(FileBefore {
+            path: Path::new("/").join(path),
+            uid,
+            gid,
+            mode: format!("{:04o}", mode & 0o7777),
+        });
+    }
+
+    /// Write `before.json`, with `more` that the run knows.
+    pub(crate) fn save<T: Serialize>(&self, writer: &mut Writer, more: &T) -> Result<()> {
+        let files = &self.files;
+        let text = serde_json::to_string_pretty(&Record { files, more })? + "\n";
+        let path = format!("{}/before.json", self.directory);
+        writer.put_private(&path, &Entry::text(text))?;
+        // 0.1.0 made it for everybody to read.
+        writer.close(&self.above)
+    }
+}
+
+/// A time as `20261125T104500Z`: sorts as it is, and no shell or file system minds it.
+fn dated(time: SystemTime) -> String {
+    let full = humantime::format_rfc3339_seconds(time).to_string();
+    full.replace(['-', ':'], "")
+}
+
+/// A path whose control characters are spelled, as somebody will list the backup on a terminal.
+fn printable(path: &str) -> String {
+    let spelled = |c: char| match c.is_control() {
+        true => format!("\\u{:04x}", u32::from(c)),
+        false => c.to_string(),
+    };
+    path.chars().map(spelled).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, UNIX_EPOCH};
+
+    use super::*;
+
+    #[test]
+    fn a_time_is_a_name_that_sorts() {
+        let at = |seconds| dated(UNIX_EPOCH + Duration::from_secs(seconds));
+        assert_eq!(at(0), "19700101T000000Z");
+        assert_eq!(at(1_709_210_096), "20240229T123456Z");
+    }
+
+    #[test]
+    fn a_name_cannot_write_to_a_terminal() {
+        assert_eq!(
+            printable("a/\u{1b}]0;x\n.conf"),
+            "a/\\u001b]0;x\\u000a.conf"
+        );
+    }
+}

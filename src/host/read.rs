@@ -1,0 +1,169 @@
+//! The one reader of files that others may have made: a regular file, no more than so many bytes of it, and never a wait.
+//! What is not there is told apart from what cannot be read.
+
+use std::ffi::OsStr;
+use std::fs::File;
+use std::io::{self, ErrorKind, Read as _};
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+
+use nix::errno::Errno;
+use nix::fcntl::{OFlag, open, openat, readlinkat};
+use nix::sys::stat::{FileStat, Mode, SFlag, fstat};
+
+use crate::host::directory::{Directory, kind};
+use crate::host::walk::MOST_LINKS;
+
+/// For records of a gateway.
+pub(crate) const JSON: u64 = 64 << 10;
+/// For configuration and lists.
+pub(crate) const TEXT: u64 = 1 << 20;
+/// For unit files and scripts. systemd takes no line beyond 1 MiB (`LONG_LINE_MAX`).
+pub(crate) const UNIT: u64 = 4 << 20;
+/// For executables.
+pub(crate) const PROGRAM: u64 = 256 << 20;
+
+/// Why a file was not read.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Unread {
+    /// It is something else, such as a pipe, whose reader would wait.
+    #[error("it is {0}, not a regular file")]
+    NotRegular(&'static str),
+    /// It has more bytes than such a file has.
+    #[error("it is larger than {0} bytes")]
+    TooLarge(u64),
+    /// The kernel says so.
+    #[error(transparent)]
+    Failed(#[from] io::Error),
+}
+
+impl From<Errno> for Unread {
+    fn from(errno: Errno) -> Self {
+        Self::Failed(errno.into())
+    }
+}
+
+/// Whether an error says that there is nothing.
+pub(crate) fn is_missing(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory)
+}
+
+/// A file of this host by its path, links followed; `None` when there is none.
+pub(crate) fn read_small(path: &Path, limit: u64) -> Result<Option<Vec<u8>>, Unread> {
+    let mut path = path.to_owned();
+    for _ in 0..MOST_LINKS {
+        match open_step(&path) {
+            Ok(Step::File(file, _)) => return whole(file, limit).map(Some),
+            Ok(Step::Link(target)) => path = path.with_file_name("").join(target),
+            Err(Unread::Failed(e)) if is_missing(&e) => return Ok(None),
+            Err(e) => return Err(e),
+        }
+    }
+    Err(Errno::ELOOP.into())
+}
+
+/// The same as text; bytes that are no UTF-8 are replaced.
+pub(crate) fn read_small_text(path: &Path, limit: u64) -> Result<Option<String>, Unread> {
+    Ok(read_small(path, limit)?.map(text))
+}
+
+/// A regular file and what the kernel says of it, or where a link leads.
+pub(super) enum Step {
+    File(File, FileStat),
+    Link(PathBuf),
+}
+
+fn open_step(path: &Path) -> Result<Step, Unread> {
+    let Some(name) = path.file_name() else {
+        return Err(Unread::NotRegular("a directory"));
+    };
+    let above = match path.parent() {
+        Some(parent) if parent != Path::new("") => parent,
+        _ => Path::new("."),
+    };
+    let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+    let directory = open(above, flags, Mode::empty())?;
+    open_at(&directory, name)
+}
+
+/// A file in a directory.
+pub(super) fn open_in(directory: &Directory, name: &OsStr) -> Result<Step, Unread> {
+    open_at(directory.descriptor(), name)
+}
+
+/// Looked at by a descriptor that opens nothing, then opened: a device would act on its opening, a pipe wait.
+fn open_at(directory: &OwnedFd, name: &OsStr) -> Result<Step, Unread> {
+    let found = openat(
+        directory,
+        name,
+        OFlag::O_PATH | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC,
+        Mode::empty(),
+    )?;
+    let seen = fstat(&found)?;
+    match kind(&seen) {
+        SFlag::S_IFREG => {}
+        SFlag::S_IFLNK => return Ok(Step::Link(readlinkat(&found, "")?.into())),
+        other => return Err(Unread::NotRegular(name_of(other))),
+    }
+    let flags = OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+    let opened = openat(directory, name, flags | OFlag::O_NOCTTY, Mode::empty())?;
+    let stat = fstat(&opened)?;
+    if kind(&stat) != SFlag::S_IFREG {
+        return Err(Unread::NotRegular(name_of(kind(&stat))));
+    }
+    Ok(Step::File(File::from(opened), stat))
+}
+
+/// All bytes of a file.
+pub(super) fn whole(file: File, limit: u64) -> Result<Vec<u8>, Unread> {
+    let mut bytes = Vec::new();
+    file.take(limit + 1).read_to_end(&mut bytes)?;
+    match u64::try_from(bytes.len()) {
+        Ok(length) if length <= limit => Ok(bytes),
+        _ => Err(Unread::TooLarge(limit)),
+    }
+}
+
+/// A kind of file as a person calls it.
+pub(crate) fn name_of(kind: SFlag) -> &'static str {
+    match kind {
+        SFlag::S_IFDIR => "a directory",
+        SFlag::S_IFIFO => "a pipe",
+        SFlag::S_IFSOCK => "a socket",
+        SFlag::S_IFCHR | SFlag::S_IFBLK => "a device",
+        SFlag::S_IFLNK => "a link",
+        _ => "a file",
+    }
+}
+
+/// Bytes as text; those that are no UTF-8 are replaced.
+pub(super) fn text(bytes: Vec<u8>) -> String {
+    String::from_utf8(bytes).unwrap_or_else(|e| String::from_utf8_lossy(e.as_bytes()).into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_regular_files_of_a_size_are_read_and_nothing_waits() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let at = |name: &str| dir.path().join(name);
+        std::fs::write(at("file"), "12345").expect("written");
+        nix::unistd::mkfifo(&at("pipe"), Mode::S_IRUSR).expect("made");
+        std::os::unix::fs::symlink("pipe", at("to-pipe")).expect("made");
+        std::os::unix::fs::symlink("/dev/zero", at("zero")).expect("made");
+        std::os::unix::fs::symlink("circle", at("circle")).expect("made");
+        std::os::unix::fs::symlink("file", at("to-file")).expect("made");
+        let read = |name: &str, limit| read_small(&at(name), limit);
+        assert_eq!(read("to-file", 5).expect("read"), Some(b"12345".to_vec()));
+        assert_eq!(read("none", 5).expect("read"), None);
+        assert_eq!(read("file/none", 5).expect("read"), None);
+        assert!(matches!(read("file", 4), Err(Unread::TooLarge(4))));
+        for name in ["pipe", "to-pipe", "zero", "."] {
+            let error = read(name, 5).expect_err(name);
+            assert!(matches!(error, Unread::NotRegular(_)), "{name}: {error}");
+        }
+        assert!(matches!(read("circle", 5), Err(Unread::Failed(_))));
+    }
+}

@@ -1,0 +1,186 @@
+//! One component of a path after the other, as [`rootfs`](crate::host::rootfs) says.
+
+use std::ffi::{OsStr, OsString};
+use std::fmt::Display;
+use std::io::{self, ErrorKind};
+use std::os::fd::OwnedFd;
+use std::path::{Component, Path};
+
+use nix::errno::Errno;
+use nix::fcntl::{OFlag, readlinkat};
+use nix::sys::stat::{FileStat, SFlag, fstat};
+use nix::unistd::geteuid;
+
+use crate::host::account::account_name;
+use crate::host::directory::{Directory, kind};
+use crate::host::rootfs::RootFs;
+
+/// How many links one path may lead through, as the kernel has it (path_resolution(7)).
+pub(super) const MOST_LINKS: usize = 40;
+
+/// Which links on the way are followed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Links {
+    /// Those that root, the running account or the image's owner made where nobody else could.
+    Trusted,
+    /// All.
+    All,
+}
+
+/// One component of a path.
+enum Part {
+    Directory(Directory),
+    Link(OsString),
+}
+
+impl RootFs {
+    pub(super) fn walk(&self, path: &Path, links: Links) -> io::Result<Directory> {
+        let mut above: Vec<Directory> = Vec::new();
+        let mut todo = parts(path);
+        let mut followed = 0;
+        while let Some(part) = todo.pop() {
+            if part == ".." {
+                above.pop();
+                continue;
+            }
+            let here = above.last().unwrap_or(&self.top);
+            match self.step(here, &part, links)? {
+                Part::Directory(directory) => above.push(directory),
+                Part::Link(target) => {
+                    followed += 1;
+                    if followed > MOST_LINKS {
+                        return Err(Errno::ELOOP.into());
+                    }
+                    let target = Path::new(&target);
+                    if target.is_absolute() {
+                        above.clear();
+                    }
+                    todo.extend(parts(target));
+                }
+            }
+        }
+        Ok(above.pop().unwrap_or_else(|| self.top.clone()))
+    }
+
+    fn step(&self, here: &Directory, name: &OsStr, links: Links) -> io::Result<Part> {
+        let fd = here.open(name, OFlag::O_PATH)?;
+        let stat = fstat(&fd)?;
+        let refused = |why: &dyn Display| {
+            let path = here.path().join(name);
+            let why = format!("`{}` {why}", self.shown(path).display());
+            io::Error::new(ErrorKind::PermissionDenied, why)
+        };
+        match kind(&stat) {
+            SFlag::S_IFDIR => {}
+            SFlag::S_IFLNK => {
+                let is_trusted = here.owner().is_none() && self.trusts(stat.st_uid);
+                if links == Links::Trusted && !is_trusted {
+                    let by = account_name(here.owner().unwrap_or(stat.st_uid));
+                    return Err(refused(&format_args!(
+                        "is a link that `{by}` can turn elsewhere, and is not followed; run this as `{by}`"
+                    )));
+                }
+                return Ok(Part::Link(readlinkat(&fd, "")?));
+            }
+            _ => return Err(Errno::ENOTDIR.into()),
+        }
+        match here.owner() {
+            Some(owner) if links == Links::Trusted && owner != stat.st_uid => {
+                Err(refused(&format_args!(
+                    "belongs to `{}`, in a directory that `{}` can change",
+                    account_name(stat.st_uid),
+                    account_name(owner)
+                )))
+            }
+            _ => Ok(Part::Directory(self.enter(here, name, fd, &stat))),
+        }
+    }
+
+    fn enter(&self, here: &Directory, name: &OsStr, fd: OwnedFd, stat: &FileStat) -> Directory {
+        let owner = here.owner();
+        let owner = owner.or_else(|| self.is_others(stat).then_some(stat.st_uid));
+        here.child(name, fd, stat.st_uid, owner)
+    }
+
+    /// Root, the account that runs this program, and whoever made the image.
+    fn trusts(&self, uid: u32) -> bool {
+        uid == 0 || uid == geteuid().as_raw() || uid == self.top.uid()
+    }
+
+    /// Whether others can rename what is in a directory. In one with the sticky bit they cannot, but for what they own.
+    fn is_others(&self, stat: &FileStat) -> bool {
+        let has = |bits: u32| stat.st_mode & bits != 0;
+        let is_own_group = stat.st_gid == 0 || stat.st_uid != 0;
+        let is_shared = has(0o002) || (has(0o020) && !is_own_group);
+        !self.trusts(stat.st_uid) || (is_shared && !has(0o1000))
+    }
+}
+
+/// The parts of a path, last first.
+fn parts(path: &Path) -> Vec<OsString> {
+    path.components()
+        .rev()
+        .filter_map(|c| match c {
+            Component::Normal(part) => Some(part.to_owned()),
+            Component::ParentDir => Some("..".into()),
+            _ => None,
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::{self, Permissions};
+    use std::os::unix::fs::{PermissionsExt as _, symlink};
+
+    use super::*;
+    use crate::host::read::is_missing;
+
+    /// A root with `shared`, which everybody can write, and `etc`, which nobody else can.
+    fn root() -> (tempfile::TempDir, RootFs) {
+        let root = tempfile::tempdir().expect("a directory");
+        for name in ["shared/inner", "etc/d"] {
+            fs::create_dir_all(root.path().join(name)).expect("made");
+        }
+        let open = Permissions::from_mode(0o777);
+        fs::set_permissions(root.path().join("shared"), open).expect("set");
+        let files = RootFs::new(root.path()).expect("opened");
+        (root, files)
+    }
+
+    #[test]
+    fn a_link_that_somebody_else_can_turn_is_not_followed_but_for_reading() {
+        let (root, files) = root();
+        symlink("/etc", root.path().join("shared/turned")).expect("made");
+        fs::write(root.path().join("etc/file"), "text").expect("written");
+        let path = Path::new("/shared/turned/d");
+        let error = files.find(path).expect_err("followed");
+        assert_eq!(error.kind(), ErrorKind::PermissionDenied, "{error}");
+        assert!(!is_missing(&error));
+        let text = files.read_text(Path::new("/shared/turned/file"), 99);
+        assert_eq!(text.expect("read").as_deref(), Some("text"));
+    }
+
+    #[test]
+    fn links_of_the_root_lead_inside_it_however_they_are_written() {
+        let (root, files) = root();
+        symlink("/etc", root.path().join("absolute")).expect("made");
+        symlink("../../../../etc", root.path().join("etc/d/above")).expect("made");
+        for path in ["/absolute/d", "/etc/d/above/d", "/../etc/d"] {
+            let found = files.find(Path::new(path)).expect(path);
+            assert_eq!(found.path(), Path::new("/etc/d"), "{path}");
+        }
+    }
+
+    #[test]
+    fn a_directory_keeps_its_descriptor_whatever_takes_its_name() {
+        let (root, files) = root();
+        let held = files.find(Path::new("/shared/inner")).expect("found");
+        let (at, aside) = (root.path().join("shared/inner"), root.path().join("aside"));
+        fs::rename(&at, &aside).expect("renamed");
+        symlink("/etc", &at).expect("made");
+        held.create(OsStr::new("new")).expect("created");
+        assert!(aside.join("new").exists());
+        assert!(!root.path().join("etc/new").exists());
+    }
+}
