@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::cli::SettingArgs;
 use crate::host::Host;
+use crate::host::read::{self, read_small};
 use crate::layout::Scope;
 use crate::profile::ProfileName;
 use crate::render::model::{Hardening, RestartPolicy};
@@ -166,12 +167,12 @@ impl Config {
     /// The file that was named, or every layer that exists.
     pub(crate) fn load(file: Option<&Path>, host: &Host) -> Result<Self> {
         let read = |path: &Path| -> Result<Option<Self>> {
-            match std::fs::read_to_string(path) {
-                Ok(text) => Self::parse(&text, &path.display().to_string()).map(Some),
-                Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
-                Err(e) => Err(e)
-                    .with_context(|| format!("configuration `{}` cannot be read", path.display())),
-            }
+            let failed = || format!("configuration `{}` cannot be read", path.display());
+            let Some(bytes) = read_small(path, read::TEXT).with_context(failed)? else {
+                return Ok(None);
+            };
+            let text = String::from_utf8(bytes).with_context(failed)?;
+            Self::parse(&text, &path.display().to_string()).map(Some)
         };
         if let Some(file) = file {
             return read(file)?

@@ -1,10 +1,11 @@
 //! What a command line says of a gateway: whether it runs one, of which profile home, by which executable.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::gateway::config::ACTIVE_PROFILE;
 use crate::gateway::inline_source::{Inline, MAIN};
 use crate::host::process::{Process, shell_quote};
+use crate::host::read::{self, read_small_text};
 use crate::profile::root_for;
 
 /// The profile home a process works on.
@@ -23,7 +24,8 @@ pub(crate) fn home_of(process: &Process, command: &Command) -> Home {
     };
     let user_home = env.get("HOME").unwrap_or("/root");
     let active = |root: &Path| {
-        fs::read_to_string(process.path_in_namespace(&root.join("active_profile"))).ok()
+        let file = process.path_in_namespace(&root.join(ACTIVE_PROFILE));
+        read_small_text(&file, read::JSON).ok()?
     };
     Home::Known(command.home(
         env.get("HERMES_HOME").map(Path::new),

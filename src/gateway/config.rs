@@ -3,20 +3,21 @@
 use std::path::Path;
 
 use crate::gateway::version::{Rules, Version};
+use crate::gateway::yaml::Settings;
 use crate::host::read::{self, read_small_text};
 use crate::host::rootfs::RootFs;
 
 /// Seconds that the gateway of this profile is configured to drain for, where its files say so:
 /// HERMES_RESTART_DRAIN_TIMEOUT, overridden by `agent.restart_drain_timeout` in config.yaml (gateway/run.py 0.19.0).
 pub(crate) fn drain_setting(home: &Path) -> Option<u32> {
-    seconds(&configuration(home)?["agent"]["restart_drain_timeout"])
+    seconds(configuration(home)?.get("agent", "restart_drain_timeout"))
 }
 
 /// Seconds within which a stop of this profile's gateway is over but for closing down: turns, jobs of cron and of the
 /// API. `told` is what it was told in its environment. Without a version, the longest of what may hold.
 pub(crate) fn stop_drain(home: &Path, version: Option<Version>, told: Option<u32>) -> u32 {
     let config = configuration(home);
-    let agent = |key: &str| seconds(&config.as_ref()?["agent"][key]);
+    let agent = |key: &str| seconds(config.as_ref()?.get("agent", key));
     let turns = agent("restart_drain_timeout").max(told);
     let jobs = agent("cron_drain_timeout").unwrap_or_default();
     let jobs = jobs.saturating_add(JOB_CLEANUP);
@@ -33,48 +34,27 @@ pub(crate) fn stop_drain(home: &Path, version: Option<Version>, told: Option<u32
 /// `CRON_DRAIN_CLEANUP_RESERVE_S` of gateway/restart.py (0.20.4 to 0.22.2).
 const JOB_CLEANUP: u32 = 10;
 
+/// The most seconds that a configuration can ask a stop to wait.
+const LONGEST_DRAIN: u32 = 3600;
+
 fn seconds(value: &yaml_rust2::Yaml) -> Option<u32> {
     let seconds = value
         .as_f64()
         .or_else(|| value.as_i64().map(|n| n as f64))
         .or_else(|| value.as_str()?.trim().parse().ok())?;
-    // A float-to-integer cast saturates, so nonsense becomes a bound and not a panic.
-    Some(seconds.ceil() as u32)
+    // Whoever can write the file must not keep a host from shutting down; the cast makes a bound of nonsense.
+    Some((seconds.ceil() as u32).min(LONGEST_DRAIN))
 }
 
 /// Whether the gateway of this root serves the other profiles, too: `gateway.multiplex_profiles` (since 0.17); then
 /// a gateway of a named profile refuses to start beside it (hermes_cli/gateway.py 0.19.0).
 pub(crate) fn is_multiplexed(root: &Path) -> bool {
-    configuration(root).is_some_and(|c| c["gateway"]["multiplex_profiles"].as_bool() == Some(true))
+    configuration(root)
+        .is_some_and(|c| c.get("gateway", "multiplex_profiles").as_bool() == Some(true))
 }
 
-fn configuration(home: &Path) -> Option<yaml_rust2::Yaml> {
-    let text = read_small_text(&home.join("config.yaml"), read::TEXT).ok()??;
-    // The parser recurses; a file that nests without end would take our stack.
-    if is_nested_deeply(&text) {
-        return None;
-    }
-    let docs = yaml_rust2::YamlLoader::load_from_str(&text).ok()?;
-    docs.into_iter().next()
-}
-
-fn is_nested_deeply(text: &str) -> bool {
-    const MOST: usize = 200;
-    let mut depth = 0_usize;
-    for c in text.chars() {
-        match c {
-            '[' | '{' => depth += 1,
-            ']' | '}' => depth = depth.saturating_sub(1),
-            _ => {}
-        }
-        if depth > MOST {
-            return true;
-        }
-    }
-    text.lines().any(|line| {
-        let indent = line.len() - line.trim_start().len();
-        indent > MOST || line.matches("- ").count() > MOST || line.matches("? ").count() > MOST
-    })
+fn configuration(home: &Path) -> Option<Settings> {
+    Settings::parse(&read_small_text(&home.join("config.yaml"), read::TEXT).ok()??)
 }
 
 /// The file of a hermes root that names its active profile.

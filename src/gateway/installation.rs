@@ -9,6 +9,7 @@ use crate::gateway::command_line::executable;
 use crate::gateway::inline_source::literal_after;
 use crate::gateway::version::Version;
 use crate::host::process::Process;
+use crate::host::read::{self, open_regular, read_small, read_small_text};
 
 /// Where a hermes is installed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -113,7 +114,7 @@ impl Installation {
 fn head(path: &Path) -> Option<String> {
     use std::io::Read as _;
     let mut bytes = Vec::new();
-    let file = fs::File::open(path).ok()?;
+    let file = open_regular(path).ok()??;
     file.take(MOST).read_to_end(&mut bytes).ok()?;
     Some(String::from_utf8_lossy(&bytes).into_owned())
 }
@@ -133,7 +134,7 @@ fn is_checkout(directory: &Path) -> bool {
 
 /// A checkout's own files: its project file, the literal that versions up to 0.21 have, the stamp of a build.
 fn checkout_version(checkout: &Path) -> Option<Version> {
-    let project = fs::read_to_string(checkout.join("pyproject.toml")).ok()?;
+    let project = read_small_text(&checkout.join("pyproject.toml"), read::TEXT).ok()??;
     let project = project.lines().find_map(|l| assigned(l, "version"));
     project
         .or_else(|| literal_version(checkout))
@@ -141,13 +142,13 @@ fn checkout_version(checkout: &Path) -> Option<Version> {
 }
 
 fn stamp_version(checkout: &Path) -> Option<Version> {
-    let stamp = fs::read(checkout.join("install-stamp.json")).ok()?;
+    let stamp = read_small(&checkout.join("install-stamp.json"), read::JSON).ok()??;
     let stamp: serde_json::Value = serde_json::from_slice(&stamp).ok()?;
     Version::parse(stamp.get("baseVersion")?.as_str()?)
 }
 
 fn literal_version(library: &Path) -> Option<Version> {
-    let text = fs::read_to_string(library.join("hermes_cli/__init__.py")).ok()?;
+    let text = read_small_text(&library.join("hermes_cli/__init__.py"), read::TEXT).ok()??;
     text.lines().find_map(|line| assigned(line, "__version__"))
 }
 

@@ -11,3 +11,4 @@ pub(crate) mod owner;
 pub(crate) mod state;
 pub(crate) mod stop;
 pub(crate) mod version;
+mod yaml;

@@ -2,8 +2,7 @@
 //!
 //! Reads only. A lock is never unlinked and held for microseconds at most.
 
-use std::fs::{self, File};
-use std::io::ErrorKind;
+use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -17,6 +16,7 @@ use crate::gateway::installation::Installation;
 use crate::gateway::state::State;
 use crate::gateway::version::{RestartCommand, Rules};
 use crate::host::process::{self, Process};
+use crate::host::read::{self, open_regular, read_small};
 
 /// Held with flock(2) for the life of a gateway; stays behind, unlocked, when it ends.
 pub(crate) const GATEWAY_LOCK: &str = "gateway.lock";
@@ -92,10 +92,8 @@ pub(crate) fn owner(home: &Path) -> std::io::Result<Option<Owner>> {
 
 /// Whether somebody holds the flock. Ours, shared, is there for microseconds.
 fn is_locked(path: &Path) -> std::io::Result<bool> {
-    let file = match File::open(path) {
-        Ok(file) => file,
-        Err(e) if e.kind() == ErrorKind::NotFound => return Ok(false),
-        Err(e) => return Err(e),
+    let Some(file) = open_regular(path)? else {
+        return Ok(false);
     };
     match Flock::lock(file, FlockArg::LockSharedNonblock) {
         Ok(_lock) => Ok(false),
@@ -111,7 +109,7 @@ fn is_locked(path: &Path) -> std::io::Result<bool> {
 /// the databases open.
 fn recorded(home: &Path, held: bool) -> Option<Process> {
     let record = |name: &str| -> Option<Record> {
-        serde_json::from_slice(&fs::read(home.join(name)).ok()?).ok()
+        serde_json::from_slice(&read_small(&home.join(name), read::JSON).ok()??).ok()
     };
     let state = State::read(home).filter(|s| held || !s.has_ended());
     let state = state.map(|s| Record {

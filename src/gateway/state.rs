@@ -1,9 +1,10 @@
 //! `gateway_state.json`: what a gateway says of itself.
 
-use std::fs;
 use std::path::Path;
 
 use serde::Deserialize;
+
+use crate::host::read::{self, read_small};
 
 /// The gateway's account of itself.
 pub(crate) const STATE: &str = "gateway_state.json";
@@ -25,7 +26,7 @@ pub(crate) struct State {
 impl State {
     /// The state file of a profile home; `None` when there is none that can be read.
     pub(crate) fn read(home: &Path) -> Option<Self> {
-        serde_json::from_slice(&fs::read(home.join(STATE)).ok()?).ok()
+        serde_json::from_slice(&read_small(&home.join(STATE), read::JSON).ok()??).ok()
     }
 
     /// Whether the gateway says that it is up. `degraded` (since 0.14) is up with a platform that it keeps retrying.

@@ -43,6 +43,15 @@ impl From<Errno> for Unread {
     }
 }
 
+impl From<Unread> for io::Error {
+    fn from(unread: Unread) -> Self {
+        match unread {
+            Unread::Failed(error) => error,
+            other => Self::new(ErrorKind::InvalidInput, other),
+        }
+    }
+}
+
 /// Whether an error says that there is nothing.
 pub(crate) fn is_missing(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory)
@@ -50,10 +59,16 @@ pub(crate) fn is_missing(error: &io::Error) -> bool {
 
 /// A file of this host by its path, links followed; `None` when there is none.
 pub(crate) fn read_small(path: &Path, limit: u64) -> Result<Option<Vec<u8>>, Unread> {
+    let file = open_regular(path)?;
+    file.map(|file| whole(file, limit)).transpose()
+}
+
+/// The same, open for reading.
+pub(crate) fn open_regular(path: &Path) -> Result<Option<File>, Unread> {
     let mut path = path.to_owned();
     for _ in 0..MOST_LINKS {
         match open_step(&path) {
-            Ok(Step::File(file, _)) => return whole(file, limit).map(Some),
+            Ok(Step::File(file, _)) => return Ok(Some(file)),
             Ok(Step::Link(target)) => path = path.with_file_name("").join(target),
             Err(Unread::Failed(e)) if is_missing(&e) => return Ok(None),
             Err(e) => return Err(e),

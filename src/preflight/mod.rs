@@ -16,6 +16,7 @@ use crate::gateway::state::STATE;
 use crate::gateway::version::{Version, is_hermes};
 use crate::host::Host;
 use crate::host::account::Account;
+use crate::host::read::{self, Unread, open_regular};
 use crate::host::search::{hermes_search, install_command};
 use crate::host::systemctl;
 use crate::launcher::lock::RECORD_LOCK;
@@ -73,7 +74,12 @@ pub(crate) fn check(
         .chain(credentials.map(|file| ("credential", file, "credentials")));
     for (what, file, setting) in needed {
         // systemd itself reads them, as root or as the user whose manager it is: as we are.
-        if let Err(e) = fs::File::open(host.at(file)) {
+        let is_there = match open_regular(&host.at(file)) {
+            Ok(Some(_)) | Err(Unread::NotRegular("a directory")) => Ok(()),
+            Ok(None) => Err("it does not exist".to_owned()),
+            Err(e) => Err(e.to_string()),
+        };
+        if let Err(e) = is_there {
             refuse!(
                 "{what} `{}` cannot be read: {e}; the gateway would not start without it; create it, or leave out \
                  `{setting}`",
@@ -437,11 +443,10 @@ fn writable(host: &Host, account: &Account, root: &Path, hermes: &Path) -> Vec<P
 
 /// The interpreter that a script names, links followed: uv keeps Python under the home directory.
 fn interpreter(host: &Host, hermes: &Path) -> PathBuf {
-    let text = fs::read(host.at(hermes)).unwrap_or_default();
-    let first = text.split(|b| *b == b'\n').next().unwrap_or_default();
-    let line = String::from_utf8_lossy(first);
+    let text = host.files.read_script(hermes, read::JSON);
+    let text = text.ok().flatten().unwrap_or_default();
+    let line = text.lines().next().and_then(|line| line.strip_prefix("#!"));
     let program = line
-        .strip_prefix("#!")
         .and_then(|l| l.split_whitespace().next())
         .unwrap_or_default();
     fs::canonicalize(host.at(Path::new(program))).unwrap_or_else(|_| PathBuf::from(program))

@@ -2,7 +2,6 @@
 //! the variables that it was given. Reads only; what was set on purpose stays.
 
 use std::collections::BTreeSet;
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
@@ -14,6 +13,7 @@ use crate::host::Host;
 use crate::host::account::Account;
 use crate::host::account::account_name;
 use crate::host::process_text::name;
+use crate::host::read;
 use crate::launcher::exec::HERMES_VARIABLE;
 use crate::layout::{ACCOUNT, Scope};
 use crate::output::Output;
@@ -94,7 +94,14 @@ pub(crate) fn inherit(
         .iter()
         .chain(settings.environment_files.iter().flatten())
     {
-        for known in variable_names(&fs::read_to_string(host.at(file)).unwrap_or_default()) {
+        for known in variable_names(
+            &host
+                .files
+                .read_text(file, read::TEXT)
+                .ok()
+                .flatten()
+                .unwrap_or_default(),
+        ) {
             variables.remove(&known);
         }
     }

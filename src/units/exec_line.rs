@@ -1,6 +1,7 @@
 //! A command line of a unit, read for the gateway that it runs: directly, through our launcher, or inside `env`, a
 //! shell's `-c`, a script. Pure but for the readers it is given.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -32,7 +33,17 @@ pub(crate) struct Context<'a> {
     pub(crate) script: &'a dyn Fn(&Path) -> Option<String>,
     /// The active profile under a hermes root.
     pub(crate) active: &'a dyn Fn(&Path) -> Option<String>,
+    /// What is left to be spent on all command lines of a unit; [`BUDGET`] at first.
+    pub(crate) budget: Cell<usize>,
 }
+
+/// Words that may be looked at for one unit, scripts included: a thousand times what people write. Scripts can name each
+/// other, and themselves, without end.
+pub(crate) const BUDGET: usize = 50_000;
+/// Bytes of a word beyond which variables stay as they are: they can be made of each other.
+const LONGEST: usize = 64 << 10;
+/// What reading a script costs, in words.
+const SCRIPT: usize = 500;
 
 /// Programs whose gateway has another file system than we see, or another account than the unit names.
 const ELSEWHERE: [&str; 12] = [
@@ -59,9 +70,13 @@ const MOST: usize = 500;
 pub(crate) fn find(argv: &[String], context: &Context) -> Option<GatewayCall> {
     let mut search = Search {
         context,
-        environment: context.environment.clone(),
+        environment: BTreeMap::new(),
         is_elsewhere: false,
     };
+    if !search.spend(context.environment.len() + 1) {
+        return None;
+    }
+    search.environment.clone_from(&context.environment);
     let argv: Vec<String> = argv
         .iter()
         .take(MOST)
@@ -92,6 +107,9 @@ impl Search<'_> {
         if let Some(call) = self.launcher(argv) {
             return Some(call);
         }
+        if !self.spend(argv.len()) {
+            return None;
+        }
         self.is_elsewhere |= ELSEWHERE.contains(&program);
         if let Some(command) = Command::parse(argv) {
             return Some(self.call(&command));
@@ -121,10 +139,21 @@ impl Search<'_> {
             true => argv.iter().skip(1).find(|w| !w.starts_with('-')),
             false => argv.first(),
         };
-        let text = (self.context.script)(Path::new(script?))?;
+        let script = Path::new(script?);
+        if !self.spend(SCRIPT) {
+            return None;
+        }
+        let text = (self.context.script)(script)?;
         text.contains("hermes")
             .then(|| self.shell(&text, depth - 1))
             .flatten()
+    }
+
+    /// Whether there is budget for that.
+    fn spend(&self, words: usize) -> bool {
+        let left = self.context.budget.get().checked_sub(words);
+        self.context.budget.set(left.unwrap_or_default());
+        left.is_some()
     }
 
     /// The commands of a shell's text, one after the other, read without any of a shell's finer points.
@@ -132,6 +161,9 @@ impl Search<'_> {
         let text = text.replace("\\\n", " ");
         let lines = text.lines().filter(|l| !l.trim_start().starts_with('#'));
         for line in lines.take(MOST) {
+            if self.context.budget.get() == 0 {
+                return None;
+            }
             for simple in line.split([';', '&', '|', '(', ')', '`']).take(MOST) {
                 let argv: Vec<String> = words(simple)
                     .iter()
@@ -211,7 +243,7 @@ fn assignment(word: &str) -> Option<(&str, &str)> {
 fn variables(word: &str, environment: &BTreeMap<String, String>) -> String {
     let mut out = String::new();
     let mut rest = word;
-    while let Some(at) = rest.find('$') {
+    while let Some(at) = rest.find('$').filter(|_| out.len() < LONGEST) {
         out.push_str(&rest[..at]);
         rest = &rest[at + 1..];
         if let Some(after) = rest.strip_prefix('$') {
@@ -257,8 +289,31 @@ mod tests {
                         .then(|| "#!/bin/sh\nset -e\nexport HERMES_HOME=/srv/s\nexec \\\n  hermes gateway run\n".into())
                 },
                 active: &|_| Some("busy".into()),
+                budget: Cell::new(BUDGET),
             },
         )
+    }
+
+    #[test]
+    fn scripts_that_name_themselves_have_one_budget() {
+        let read = Cell::new(0);
+        let context = Context {
+            environment: BTreeMap::new(),
+            user_home: "/home/a".into(),
+            script: &|_| {
+                read.set(read.get() + 1);
+                Some(format!(
+                    "#!/bin/sh\n# hermes\n{}",
+                    "/x/run.sh\n".repeat(500)
+                ))
+            },
+            active: &|_| None,
+            budget: Cell::new(BUDGET),
+        };
+        for _ in 0..1000 {
+            assert_eq!(find(&["/x/run.sh".to_owned()], &context), None);
+        }
+        assert!(read.get() <= BUDGET / SCRIPT, "{}", read.get());
     }
 
     #[test]

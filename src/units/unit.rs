@@ -1,6 +1,7 @@
 //! One unit of one manager, read for the gateway that it runs: its files, what they say, and what its manager says.
 //! Reads only.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -11,7 +12,7 @@ use crate::host::Host;
 use crate::host::account::Account;
 use crate::host::service_state::ServiceState;
 use crate::host::systemctl::Manager;
-use crate::units::exec_line::{Context, GatewayCall, find};
+use crate::units::exec_line::{BUDGET, Context, GatewayCall, find};
 use crate::units::load_path::{Files, LoadPath, Reader, UnitFiles};
 use crate::units::unit_file::{Directives, Specifiers, command, words};
 
@@ -184,6 +185,7 @@ impl Unit {
                 let text = reader.text(&root.join(ACTIVE_PROFILE))?;
                 active_name(&text)
             },
+            budget: Cell::new(BUDGET),
         };
         lines.filter_map(|argv| find(&argv, &context)).collect()
     }

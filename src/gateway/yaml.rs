@@ -1,0 +1,107 @@
+//! Two-level settings of a YAML file, read event by event: what an alias stands for is never built, nothing recurses, and
+//! a file with more events than people write is no configuration.
+
+use std::collections::BTreeMap;
+
+use yaml_rust2::Yaml;
+use yaml_rust2::parser::{Event, Parser};
+use yaml_rust2::scanner::TScalarStyle;
+
+/// The most events of a file; hermes' own full example has about 900.
+const MOST: usize = 100_000;
+
+/// Scalars by section and key.
+#[derive(Debug, Default)]
+pub(crate) struct Settings(BTreeMap<(String, String), Yaml>);
+
+/// A collection that is being read.
+enum Open {
+    Sequence,
+    /// With the key whose value is next.
+    Mapping(Option<String>),
+}
+
+impl Settings {
+    /// The first document of a text; `None` when it is no YAML, or too much of it.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        let mut parser = Parser::new_from_str(text);
+        let mut settings = Self::default();
+        let mut open: Vec<Open> = Vec::new();
+        for _ in 0..MOST {
+            match parser.next_token().ok()?.0 {
+                Event::StreamEnd | Event::DocumentEnd => return Some(settings),
+                Event::MappingStart(..) => open.push(Open::Mapping(None)),
+                Event::SequenceStart(..) => open.push(Open::Sequence),
+                Event::MappingEnd | Event::SequenceEnd => {
+                    open.pop();
+                    settings.node(&mut open, None);
+                }
+                Event::Scalar(text, style, ..) => {
+                    let value = match style {
+                        TScalarStyle::Plain => Yaml::from_str(&text),
+                        _ => Yaml::String(text.clone()),
+                    };
+                    settings.node(&mut open, Some((text, value)));
+                }
+                Event::Alias(_) => settings.node(&mut open, None),
+                _ => {}
+            }
+        }
+        None
+    }
+
+    /// A node is complete: a key, or the value of one.
+    fn node(&mut self, open: &mut [Open], scalar: Option<(String, Yaml)>) {
+        let section = match open {
+            [Open::Mapping(Some(section)), Open::Mapping(_)] => Some(section.clone()),
+            _ => None,
+        };
+        let Some(Open::Mapping(key)) = open.last_mut() else {
+            return;
+        };
+        let Some(name) = key.take() else {
+            *key = Some(scalar.map_or_else(String::new, |(text, _)| text));
+            return;
+        };
+        if let (Some(section), Some((_, value))) = (section, scalar) {
+            self.0.insert((section, name), value);
+        }
+    }
+
+    /// A setting; [`Yaml::BadValue`] where there is none.
+    pub(crate) fn get(&self, section: &str, key: &str) -> &Yaml {
+        let found = self.0.get(&(section.to_owned(), key.to_owned()));
+        found.unwrap_or(&Yaml::BadValue)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_are_found_among_everything_else() {
+        let text = "# a comment\nlist: [1, {agent: 2}]\n? [complex, key]\n: value\nagent:\n  deep:\n    restart: 1\n  \
+                    tools: [a, b]\n  restart: 90\n  text: \"90\"\nagent2: {restart: 3}\n";
+        let settings = Settings::parse(text).expect("YAML");
+        assert_eq!(settings.get("agent", "restart").as_i64(), Some(90));
+        assert_eq!(settings.get("agent", "text").as_str(), Some("90"));
+        assert_eq!(settings.get("agent2", "restart").as_i64(), Some(3));
+        assert!(settings.get("agent", "deep").is_badvalue());
+        assert!(settings.get("list", "agent").is_badvalue());
+    }
+
+    #[test]
+    fn aliases_and_depth_cost_nothing() {
+        let mut bomb = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
+        for n in 1..12 {
+            let alias = format!("*a{}", n - 1);
+            bomb += &format!("a{n}: &a{n} [{}]\n", vec![alias; 10].join(", "));
+        }
+        let settings = Settings::parse(&(bomb + "agent: {restart: 5}\n")).expect("YAML");
+        assert_eq!(settings.get("agent", "restart").as_i64(), Some(5));
+        assert!(Settings::parse(&"[".repeat(1 << 20)).is_none());
+        assert!(Settings::parse(&"- ".repeat(1 << 17)).is_none());
+        assert!(Settings::parse(&"a: 1\n".repeat(MOST)).is_none());
+    }
+}
