@@ -45,6 +45,9 @@ class Cell:
     hand: Hand | None = None
     # What an event needs to stay until the end.
     kept: object = None
+    # What upstream's own unit is made by.
+    hermes: str = HERMES
+    environment: dict[str, str] = field(default_factory=dict)
 
     @property
     def ours(self) -> bool:
@@ -74,7 +77,7 @@ class Cell:
         profile = profile or self.profile
         if self.ours:
             scope = ["--user"] if unit.user else ["--system", "--run-as", USER]
-            names = ("--profile", profile.name, "--hermes", HERMES, "--no-start")
+            names = ("--profile", profile.name, "--hermes", self.hermes, "--no-start")
             installed = hermes_install(*names, *scope, *args, user=unit.user or "root")
             if installed.code != 0:
                 raise RuntimeError(installed.text)
@@ -84,7 +87,8 @@ class Cell:
             wait.until("the user's manager", lambda: systemctl("is-system-running", user=USER, check=False))
         scope = [] if unit.user else ["--system", "--run-as-user", USER]
         # Whether to start it now and at boot: some versions ask, some do.
-        done = as_user(unit.user or "root", HERMES, "-p", profile.name, "gateway", "install", *scope, answers="n\nn\n")
+        install = (self.hermes, "-p", profile.name, "gateway", "install", *scope)
+        done = as_user(unit.user or "root", *install, env=self.environment, answers="n\nn\n")
         print(done.stdout, done.stderr, flush=True)
         check.equal("upstream's unit after `gateway install`", unit.show()["LoadState"], "loaded")
         # As root, 0.19 leaves logs there that its own gateway cannot open then.

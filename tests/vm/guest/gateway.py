@@ -4,7 +4,6 @@ import contextlib
 import json
 import os
 import pwd
-import shutil
 import signal
 import socketserver
 import subprocess
@@ -111,9 +110,9 @@ class Profile:
             path.write_text(json.dumps(value))
             os.chown(path, owner.st_uid, owner.st_gid)
 
-    def by_hand(self, *args: str, user: str | None = None, env: dict[str, str] | None = None) -> "Hand":
+    def by_hand(self, *args: str, user: str | None = None, env: dict[str, str] | None = None, hermes: str = HERMES) -> "Hand":
         """Start hermes as a person does: in a login session, outside every unit."""
-        return Hand(self, list(args), user or self.user, env or {})
+        return Hand(self, [hermes, *args], user or self.user, env or {})
 
     def make_busy(self, port: int) -> None:
         """Configure an API server and a model that never answers; call `keep_busy` once the gateway runs."""
@@ -148,7 +147,7 @@ class Hand:
 
     count = 0
 
-    def __init__(self, profile: Profile, args: list[str], user: str, env: dict[str, str]) -> None:
+    def __init__(self, profile: Profile, command: list[str], user: str, env: dict[str, str]) -> None:
         Hand.count += 1
         self.profile = profile
         self.scope = f"by-hand-{Hand.count}.service"
@@ -163,14 +162,15 @@ class Hand:
                 *(f"--property=StandardOutput=append:{self.log}", f"--property=StandardError=append:{self.log}"),
                 *(f"--setenv={k}={v}" for k, v in variables.items()),
                 # A person's shell has no such variable, and hermes behaves as a service with it.
-                *("/usr/bin/env", "--unset=INVOCATION_ID", HERMES, *args),
+                *("/usr/bin/env", "--unset=INVOCATION_ID", *command),
             ],
             check=True,
         )
         self.pid = wait.until(
-            f"`hermes {' '.join(args)}` to start",
-            lambda: next((p for p in profile.gateways() if p not in before and "hermes" in _comm(p)), None)
-            or _main_pid(self.scope),
+            f"`{' '.join(command)}` to start",
+            lambda: (
+                next((p for p in profile.gateways() if p not in before and "hermes" in _comm(p)), None) or _main_pid(self.scope)
+            ),
             30,
         )
 
@@ -266,9 +266,7 @@ def fresh_account() -> None:
 
 def own(path: Path, user: str) -> None:
     """Give a tree to an account."""
-    shutil.chown(path, user, user)
-    for below in path.rglob("*"):
-        shutil.chown(below, user, user)
+    subprocess.run(["chown", "--recursive", "--no-dereference", f"{user}:{user}", path], check=True)
 
 
 def _comm(pid: int) -> str:

@@ -31,7 +31,8 @@ class Echo:
     """A model that answers `ping-X`, the last one that a user said, with `pong-X`."""
 
     def __init__(self) -> None:
-        self.asked = 0
+        # What it has answered.
+        self.answered: list[str] = []
         outer = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -40,10 +41,10 @@ class Echo:
 
             def do_POST(self) -> None:
                 asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-                outer.asked += 1
                 answer = outer.answer(asked.get("messages", []))
+                outer.answered.append(answer)
                 usage = {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2}
-                base = {"id": f"answer-{outer.asked}", "created": 0, "model": "fake", "usage": usage}
+                base = {"id": f"answer-{len(outer.answered)}", "created": 0, "model": "fake", "usage": usage}
                 message = {"role": "assistant", "content": answer}
                 if not asked.get("stream"):
                     choice = {"index": 0, "message": message, "finish_reason": "stop"}

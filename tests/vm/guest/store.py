@@ -26,6 +26,21 @@ print(ensure_install_launchers(Path(sys.argv[1]), Path(sys.argv[2])))
 """
 
 
+# The console script of an installation that was made before 0.22, and what 0.22 makes of a start of it: it executes itself
+# anew with the store's Python, by upstream's own code.
+SCRIPT = """#!{python}
+import os, sys
+sys.path.insert(0, {checkout!r})
+if not sys.flags.isolated:
+    from pathlib import Path
+    from hermes_cli.venv_sync import relaunch_command
+    os.execv({python!r}, relaunch_command(Path({python!r}), Path({checkout!r}), sys.argv, sys.orig_argv, None))
+import hermes_bootstrap
+from hermes_cli.main import main
+sys.exit(main())
+"""
+
+
 @dataclass
 class Store:
     """An installation of an account; root's checkout is not below its data root."""
@@ -78,6 +93,14 @@ class Store:
         if not self.hermes.exists():
             raise RuntimeError(f"upstream's code left no {self.hermes}")
         return self
+
+    def in_place(self) -> Path:
+        """The program of an older installation that was updated in place."""
+        hermes = self.checkout / "venv/bin/hermes"
+        hermes.parent.mkdir(parents=True)
+        hermes.write_text(SCRIPT.format(python=str(self.python), checkout=str(self.checkout)))
+        hermes.chmod(0o755)
+        return hermes
 
     def _environment(self, place: Path) -> None:
         """What makes a directory of packages an environment of the store's Python."""

@@ -1,0 +1,288 @@
+"""Telegram's Bot API as a bot needs it, on loopback: one chat, its messages and the bot's answers, and who polls."""
+
+import contextlib
+import json
+import select
+import socket
+import subprocess
+import sys
+import threading
+import time
+import urllib.parse
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import wait
+from check import check, equal, measured
+from gateway import CONFIG, VERSION, Profile, at_least
+from model import Echo
+
+TOKEN = "123456789:AAExampleOfATokenForTheStandInOnly00"
+USER = 42
+
+# Up to then a gateway that starts asks Telegram to forget what was said while there was none.
+KEEPS_PENDING = at_least(0, 21, 5)
+
+# Seconds that a poll which has nothing to say yet is left alone at most, before it looks again whether its client is there.
+LOOK = 0.1
+
+
+@dataclass
+class Poll:
+    """A request for updates that waits."""
+
+    pid: int
+    connection: socket.socket
+    ended_by_another: bool = False
+
+    def gone(self) -> bool:
+        """Has the client closed its connection?"""
+        try:
+            readable, _, _ = select.select([self.connection], [], [], 0)
+            return bool(readable) and not self.connection.recv(1, socket.MSG_PEEK)
+        except OSError:
+            return True
+
+
+@dataclass
+class Chat:
+    """What Telegram's servers know of the bot, guarded by `changed`."""
+
+    changed: threading.Condition = field(default_factory=threading.Condition)
+    # Updates that no poll has confirmed yet.
+    pending: list[dict] = field(default_factory=list)
+    said: int = 0
+    # Messages of the bot by their number, as last edited.
+    answers: dict[int, str] = field(default_factory=dict)
+    dropped: list[str] = field(default_factory=list)
+    calls: list[str] = field(default_factory=list)
+    polls: list[Poll] = field(default_factory=list)
+    # The most processes that polled at one time.
+    most_pollers: int = 0
+    # Processes that polled, in order, one that came back once more.
+    pollers: list[int] = field(default_factory=list)
+
+
+class Server(ThreadingHTTPServer):
+    """One whose clients may be killed at any time."""
+
+    daemon_threads = True
+
+    def handle_error(self, request: socket.socket | tuple[bytes, socket.socket], client_address: object) -> None:
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
+
+
+class BotAPI:
+    """The stand-in, and the person who talks to the bot."""
+
+    def __init__(self) -> None:
+        self.chat = Chat()
+        self.server = Server(("127.0.0.1", 0), _handler(self.chat))
+        self.port = self.server.server_address[1]
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def say(self, text: str) -> None:
+        """The person writes to the bot."""
+        with self.chat.changed:
+            self.chat.said += 1
+            person = {"id": USER, "is_bot": False, "first_name": "Alice"}
+            message = {"message_id": self.chat.said, "date": int(time.time()), "from": person, "text": text}
+            message["chat"] = {"id": USER, "type": "private", "first_name": "Alice"}
+            self.chat.pending.append({"update_id": self.chat.said, "message": message})
+            self.chat.changed.notify_all()
+
+    def answers(self, text: str) -> list[str]:
+        """The messages of the bot that say this."""
+        with self.chat.changed:
+            return [answer for answer in self.chat.answers.values() if text in answer]
+
+    @property
+    def polling(self) -> list[int]:
+        """The processes that poll just now."""
+        with self.chat.changed:
+            return sorted({poll.pid for poll in self.chat.polls if not poll.gone()})
+
+
+def configure(profile: Profile, bot: BotAPI, model: Echo) -> Profile:
+    """Make a profile whose gateway speaks with this stand-in and asks this model."""
+    config = (
+        f"{CONFIG}model:\n  provider: custom\n  default: fake\n  api_key: x\n  base_url: http://127.0.0.1:{model.port}/v1\n"
+        f"platforms:\n  telegram:\n    enabled: true\n    extra:\n      base_url: http://127.0.0.1:{bot.port}/bot\n"
+        "      drop_pending_on_cold_boot: false\n"
+    )
+    # Without the last one it asks the network for addresses of the real service.
+    env = f"TELEGRAM_BOT_TOKEN={TOKEN}\nTELEGRAM_ALLOWED_USERS={USER}\nHERMES_TELEGRAM_DISABLE_FALLBACK_IPS=1\n"
+    return profile.make(config, env)
+
+
+def install_library() -> None:
+    """Install what hermes needs for Telegram into its environment, as its administrator does with pip."""
+    place = f"/opt/hermes/{VERSION}"
+    layers = Path("/run/vmcheck-library")
+    for name in ("upper", "work"):
+        (layers / name).mkdir(parents=True)
+    options = f"lowerdir={place},upperdir={layers}/upper,workdir={layers}/work"
+    subprocess.run(["mount", "-t", "overlay", "overlay", "-o", options, place], check=True)
+    pip = (f"{place}/bin/pip", "install", "--quiet", "--no-index", f"--find-links={place}/wheels")
+    subprocess.run([*pip, "python-telegram-bot[webhooks]"], check=True)
+
+
+def answered(bot: BotAPI, word: str) -> None:
+    """A message is answered while a gateway runs."""
+    wait.until("somebody to poll", lambda: bot.polling)
+    bot.say(f"ping-{word}")
+    wait.until(f"an answer to {word}", lambda: bot.answers(f"pong-{word}"), 60)
+
+
+def around(bot: BotAPI, model: Echo, name: str, change: Callable[[], object]) -> None:
+    """A message whose turn has begun before a change of gateways, one while nobody polls, one after it: each is answered once."""
+    before, during, after = (f"{name}{when}" for when in ("before", "during", "after"))
+    old = wait.until("somebody to poll", lambda: bot.polling)[0]
+    bot.say(f"ping-{before}")
+    wait.until("the turn to begin", lambda: f"pong-{before}" in model.answered)
+    change()
+    wait.until("the old one to be gone", lambda: not Path(f"/proc/{old}").exists(), 90)
+    bot.say(f"ping-{during}")
+    wait.until("another to poll", lambda: bot.polling, 90)
+    answered(bot, after)
+    wait.until("an answer to the one before", lambda: bot.answers(f"pong-{before}"), 60)
+    forgotten = f"ping-{during}" in bot.chat.dropped
+    if KEEPS_PENDING:
+        wait.until("an answer to the one during it", lambda: bot.answers(f"pong-{during}"), 60)
+        check(f"{name}: hermes had Telegram forget nothing", not forgotten)
+    for word in (before, during, after):
+        said = bot.answers(f"pong-{word}")
+        # It cannot know whether an answer arrived that it sent when it was stopped, and says so when it sends it again.
+        plain = [text for text in said if "may be a duplicate" not in text]
+        wanted = not (word == during and forgotten)
+        check(f"{word} is answered once", len(plain) <= 1 and bool(said) == wanted, said)
+
+
+def verdict(bot: BotAPI) -> None:
+    """What holds of all of it."""
+    equal("the most that polled at a time", bot.chat.most_pollers, 1)
+    equal("pollers that came back", len(bot.chat.pollers), len(set(bot.chat.pollers)))
+    measured("methods called", dict(Counter(bot.chat.calls)))
+    measured("what the bot said", list(bot.chat.answers.values()))
+
+
+def _handler(chat: Chat) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            self.do_POST()
+
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            path = self.path.partition("?")[0]
+            if not path.startswith(f"/bot{TOKEN}/"):
+                self.reply(401, {"ok": False, "error_code": 401, "description": "Unauthorized"})
+                return
+            method = path.rsplit("/", 1)[-1]
+            told = _parameters(body, self.headers.get("Content-Type", ""))
+            if method == "getUpdates":
+                self.updates(told)
+            else:
+                self.reply(200, {"ok": True, "result": _call(chat, method, told)})
+
+        def updates(self, told: dict) -> None:
+            poll = Poll(_client(self.client_address[1]), self.connection)
+            with chat.changed:
+                for other in chat.polls:
+                    other.ended_by_another = True
+                chat.polls.append(poll)
+                chat.most_pollers = max(chat.most_pollers, len({p.pid for p in chat.polls if not p.gone()}))
+                if chat.pollers[-1:] != [poll.pid]:
+                    chat.pollers.append(poll.pid)
+                chat.changed.notify_all()
+                found = self.wait(poll, int(told.get("offset", 0)), float(told.get("timeout", 0)))
+                chat.polls.remove(poll)
+            if poll.ended_by_another:
+                text = "Conflict: terminated by other getUpdates request; make sure that only one bot instance is running"
+                self.reply(409, {"ok": False, "error_code": 409, "description": text})
+            else:
+                self.reply(200, {"ok": True, "result": found})
+
+        def wait(self, poll: Poll, offset: int, seconds: float) -> list[dict]:
+            """Updates from this one on, which confirms those before it; none when the client is gone."""
+            chat.pending = [update for update in chat.pending if update["update_id"] >= offset]
+            deadline = time.monotonic() + seconds
+            while not chat.pending and time.monotonic() < deadline and not poll.ended_by_another and not poll.gone():
+                chat.changed.wait(min(LOOK, seconds))
+            return list(chat.pending)
+
+        def reply(self, code: int, value: dict) -> None:
+            body = json.dumps(value).encode()
+            with contextlib.suppress(ConnectionError):
+                self.send_response(code)
+                self.send_header("Content-Type", "application/json")
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    return Handler
+
+
+def _call(chat: Chat, method: str, told: dict) -> object:
+    """The result of every method that does not wait."""
+    with chat.changed:
+        chat.calls.append(method)
+        if method == "getMe":
+            return _bot()
+        if method == "deleteWebhook":
+            if str(told.get("drop_pending_updates")).lower() == "true":
+                chat.dropped += [update["message"]["text"] for update in chat.pending]
+                chat.pending = []
+            return True
+        if method in ("sendMessage", "editMessageText"):
+            number = int(told.get("message_id") or 100000 + len(chat.answers))
+            # As a person sees it: without the escapes of its markup.
+            chat.answers[number] = str(told.get("text", "")).replace("\\", "")
+            chat.changed.notify_all()
+            where = {"id": int(told["chat_id"]), "type": "private", "first_name": "Alice"}
+            return {"message_id": number, "date": int(time.time()), "chat": where, "from": _bot(), "text": chat.answers[number]}
+        if method == "getChat":
+            return {
+                "id": int(told["chat_id"]),
+                "type": "private",
+                "first_name": "Alice",
+                "accent_color_id": 0,
+                "max_reaction_count": 1,
+            }
+        if method == "getMyCommands":
+            return []
+        return True
+
+
+def _bot() -> dict:
+    abilities = {"can_join_groups": True, "can_read_all_group_messages": False, "supports_inline_queries": False}
+    return {"id": int(TOKEN.split(":")[0]), "is_bot": True, "first_name": "Stand-in", "username": "stand_in_bot", **abilities}
+
+
+def _parameters(body: bytes, kind: str) -> dict:
+    """What a call was told, as JSON or as a form."""
+    if kind.startswith("application/json"):
+        return json.loads(body)
+    return dict(urllib.parse.parse_qsl(body.decode()))
+
+
+def _client(port: int) -> int:
+    """The process at the other end of a connection of this host, by the socket's inode (proc(5), `/proc/net/tcp`); 0 if unknown."""
+    suffix = f":{port:04X}"
+    for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
+        fields = line.split()
+        if fields[1].endswith(suffix):
+            wanted = f"socket:[{fields[9]}]"
+            for link in Path("/proc").glob("[0-9]*/fd/*"):
+                with contextlib.suppress(OSError):
+                    if str(link.readlink()) == wanted:
+                        return int(link.parts[2])
+    return 0

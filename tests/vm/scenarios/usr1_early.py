@@ -1,0 +1,39 @@
+"""SIGUSR1 in the first seconds of a start, when hermes has no handler for it yet, does not cost the gateway."""
+
+import os
+import signal
+import time
+from functools import partial
+from pathlib import Path
+
+import wait
+from check import equal
+from gateway import Profile
+from installer import install
+from systemd import Unit
+
+HERMES = ["0.19.0"]
+SECONDS = 90
+
+# Seconds after hermes' own start at which it comes.
+MOMENTS = (0.0, 0.3, 1.0, 2.5)
+
+
+def run() -> None:
+    default = Profile("default")
+    equal("install ends with", install(default).code, 0)
+    unit = Unit(default.unit)
+    for after in MOMENTS:
+        unit.systemctl("restart")
+        pid = unit.pid
+        wait.until("hermes to be executed", partial(executed, pid), every=0.01)
+        time.sleep(after)
+        os.kill(pid, signal.SIGUSR1)
+        default.until_up()
+        wait.until("it to settle", lambda: default.gateways() == [unit.pid] and default.is_up(unit.pid), 60)
+        equal(f"{after} s after its start: state", unit.states[0], "active")
+
+
+def executed(pid: int) -> bool:
+    """Is this hermes now, and not the launcher any more?"""
+    return b"gateway\0run" in Path(f"/proc/{pid}/cmdline").read_bytes()
