@@ -1,7 +1,7 @@
 //! What install, adopt and plan share: from the command line to a transaction, owners that leave included. Changes
 //! nothing.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Result, bail};
 
@@ -106,9 +106,9 @@ pub(super) fn prepare<'a>(
 
 /// What is recorded, with these profiles in the place of those of the same name.
 fn with_instances(receipt: &Receipt, checked: &[Checked]) -> Contents {
-    let is_new = |profile: &ProfileName| checked.iter().any(|c| c.instance.profile == *profile);
+    let new: BTreeSet<&ProfileName> = checked.iter().map(|c| &c.instance.profile).collect();
     let mut contents = receipt.contents();
-    contents.instances.retain(|i| !is_new(&i.profile));
+    contents.instances.retain(|i| !new.contains(&i.profile));
     contents
         .instances
         .extend(checked.iter().map(|c| c.instance.clone()));
@@ -137,10 +137,9 @@ fn wanted(host: &Host, args: &InstallArgs, config: &Config) -> Result<Vec<Profil
             "no profile is named; try `hermes-install --profile default` ({hint}), or see `hermes-install --help`"
         );
     }
-    for (at, profile) in profiles.iter().enumerate() {
-        if profiles[..at].contains(profile) {
-            bail!(crate::render::model::Invalid::Twice(profile.clone()));
-        }
+    let mut seen = BTreeSet::new();
+    if let Some(twice) = profiles.iter().find(|profile| !seen.insert(*profile)) {
+        bail!(crate::render::model::Invalid::Twice(twice.clone()));
     }
     Ok(profiles)
 }

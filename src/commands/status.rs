@@ -1,5 +1,6 @@
 //! `status`: every profile on this host, who has it, and whether what was installed is still so. Changes nothing.
 
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
@@ -7,20 +8,20 @@ use serde::Serialize;
 
 use super::{DIFFERS, DONE};
 use crate::cli::StatusArgs;
-use crate::deploy::desired::belongs_to;
 use crate::deploy::receipt::Receipt;
 use crate::deploy::receipt::read_receipt;
 use crate::gateway::command_line::shown;
 use crate::gateway::owner::owner;
 use crate::gateway::state::State;
-use crate::host::Host;
 use crate::host::account::account_name;
 use crate::host::process::{Process, humanize};
 use crate::host::rootfs::Actual;
 use crate::host::service_state::{Exit, ServiceState};
+use crate::host::{DirectoryId, Host};
 use crate::layout::Scope;
 use crate::output;
 use crate::profile::{ProfileName, discover};
+use crate::render::tree::Stamp;
 use crate::takeover::other_owner::{OtherOwner, owning_units};
 use crate::units::inventory::Inventory;
 
@@ -92,8 +93,9 @@ pub(crate) fn status(args: &StatusArgs) -> Result<u8> {
             )
         })
         .collect();
+    let known: BTreeSet<ProfileName> = profiles.iter().map(|(p, _)| p.clone()).collect();
     for profile in discover(&host.at(&host.default_root())) {
-        if !profiles.iter().any(|(known, _)| *known == profile) {
+        if !known.contains(&profile) {
             profiles.push((profile, host.default_root()));
         }
     }
@@ -115,16 +117,17 @@ pub(crate) fn status(args: &StatusArgs) -> Result<u8> {
         Some(live) => live.manager().show(&units)?,
         None => Vec::new(),
     };
-    let shared = shared_drift(&host, &receipt);
+    let states: HashMap<&str, &ServiceState> = states.iter().map(|s| (s.id.as_str(), s)).collect();
+    let recorded = Recorded::of(&host, &receipt);
     let inventory = Inventory::read(&host);
     let rows: Vec<Row> = profiles
         .into_iter()
         .map(|(profile, root)| {
-            let state = states.iter().find(|s| s.id == profile.unit());
+            let state = states.get(profile.unit().as_str()).copied();
             let claims = owning_units(&host, &inventory, &profile, &profile.home(&root));
             Row {
                 claims,
-                ..row(&host, &receipt, &profile, &root, state, &shared)
+                ..row(&host, &recorded, &profile, &root, state)
             }
         })
         .collect();
@@ -147,17 +150,17 @@ pub(crate) fn status(args: &StatusArgs) -> Result<u8> {
 
 fn row(
     host: &Host,
-    receipt: &Receipt,
+    recorded: &Recorded,
     profile: &ProfileName,
     root: &Path,
     state: Option<&ServiceState>,
-    shared: &[String],
 ) -> Row {
     let unit = profile.unit();
     let home = profile.home(root);
     let get = |word: fn(&ServiceState) -> &String| state.map(word).cloned().unwrap_or_default();
     let main_pid = state.and_then(|s| s.main_pid).unwrap_or_default();
-    let installed = receipt.instances.iter().any(|i| i.profile == *profile);
+    let receipt = recorded.receipt;
+    let installed = recorded.profiles.contains(profile);
     let (found, unknown) = match host.live().map(|_| owner(&home)) {
         Some(Ok(owner)) => (owner, None),
         Some(Err(e)) => (
@@ -188,20 +191,14 @@ fn row(
         .find(|s| s.profile == *profile && s.profile.home(&s.root) == home)
         .map(|s| s.unit.clone());
     let mut drift = if installed {
-        shared.to_vec()
+        recorded.shared_drift.clone()
     } else {
         Vec::new()
     };
-    drift.extend(
-        receipt
-            .files
-            .iter()
-            .filter(|(path, _)| {
-                let shielded = shield.as_ref().is_some_and(|s| belongs_to(s, path));
-                belongs_to(&unit, path) || (shielded && !installed)
-            })
-            .filter_map(|(path, stamp)| host.files.difference(path, stamp)),
-    );
+    drift.extend(recorded.drift(host, &unit));
+    if let Some(shield) = shield.as_ref().filter(|_| !installed) {
+        drift.extend(recorded.drift(host, shield));
+    }
     if state.is_some_and(|s| s.needs_reload) {
         drift.push(format!(
             "`{unit}` changed on disk; {} daemon-reload",
@@ -246,7 +243,8 @@ fn row(
 
 /// Units that run gateways of homes outside the rows.
 fn elsewhere(host: &Host, inventory: &Inventory, rows: &[Row]) -> Vec<Elsewhere> {
-    let is_in_a_row = |home: &Path| rows.iter().any(|r| host.same(&r.home, home));
+    let in_rows: HashSet<DirectoryId> = rows.iter().map(|r| host.directory(&r.home)).collect();
+    let is_in_a_row = |home: &Path| in_rows.contains(&host.directory(home));
     let mut found = Vec::new();
     for unit in &inventory.units {
         let Some(how) = unit.how() else { continue };
@@ -306,20 +304,41 @@ fn is_enabled(host: &Host, profile: &ProfileName) -> bool {
         .any(|link| matches!(host.files.look(link), Ok(Actual::Present(..))))
 }
 
-/// Files of ours that belong to no single profile and are not as we wrote them.
-fn shared_drift(host: &Host, receipt: &Receipt) -> Vec<String> {
-    let instance = |path: &str| {
-        receipt
-            .instances
-            .iter()
-            .any(|i| belongs_to(&i.profile.unit(), path))
-    };
-    receipt
-        .files
-        .iter()
-        .filter(|(path, _)| !instance(path))
-        .filter_map(|(path, stamp)| host.files.difference(path, stamp))
-        .collect()
+/// What the receipt says, by profile and unit.
+struct Recorded<'a> {
+    receipt: &'a Receipt,
+    profiles: BTreeSet<&'a ProfileName>,
+    files: BTreeMap<Option<&'a str>, Vec<(&'a String, &'a Stamp)>>,
+    /// Files that belong to no single profile and are not as they were written.
+    shared_drift: Vec<String>,
+}
+
+impl<'a> Recorded<'a> {
+    fn of(host: &Host, receipt: &'a Receipt) -> Self {
+        let mut recorded = Self {
+            receipt,
+            profiles: receipt.instances.iter().map(|i| &i.profile).collect(),
+            files: receipt.files_by_unit(),
+            shared_drift: Vec::new(),
+        };
+        let own: BTreeSet<String> = receipt.instances.iter().map(|i| i.profile.unit()).collect();
+        let is_shared = |unit: &Option<&str>| unit.is_none_or(|unit| !own.contains(unit));
+        let shared = recorded.files.iter().filter(|(unit, _)| is_shared(unit));
+        recorded.shared_drift = shared
+            .flat_map(|(_, files)| differences(host, files))
+            .collect();
+        recorded
+    }
+
+    fn drift(&self, host: &Host, unit: &str) -> Vec<String> {
+        let files = self.files.get(&Some(unit)).map_or(&[][..], Vec::as_slice);
+        differences(host, files)
+    }
+}
+
+fn differences(host: &Host, files: &[(&String, &Stamp)]) -> Vec<String> {
+    let differ = |(path, stamp): &(&String, &Stamp)| host.files.difference(path, stamp);
+    files.iter().filter_map(differ).collect()
 }
 
 fn hint(

@@ -93,29 +93,3 @@ pub(crate) fn is_drop_in_of(unit: &str, path: &str) -> bool {
     let directory = Path::new(path).parent().and_then(Path::file_name);
     directory.and_then(|d| d.to_str()?.strip_suffix(".d")) == Some(unit)
 }
-
-/// Whether a file is this very unit's: its file, a link to it, or a drop-in.
-pub(crate) fn belongs_to(unit: &str, path: &str) -> bool {
-    Path::new(path).file_name().is_some_and(|name| name == unit) || is_drop_in_of(unit, path)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_file_belongs_to_a_unit_by_its_whole_name() {
-        let directory = "etc/systemd/system";
-        for (path, is) in [
-            ("hermes-gateway.service", true),
-            ("multi-user.target.wants/hermes-gateway.service", true),
-            ("hermes-gateway.service.d/50-x.conf", true),
-            ("my-hermes-gateway.service", false),
-            ("my-hermes-gateway.service.d/50-x.conf", false),
-            ("hermes-gateway.service.wants/other.service", false),
-        ] {
-            let path = format!("{directory}/{path}");
-            assert_eq!(belongs_to("hermes-gateway.service", &path), is, "{path}");
-        }
-    }
-}

@@ -167,10 +167,30 @@ impl Receipt {
         self.files.keys().chain(self.pending.keys()).collect()
     }
 
+    /// The files that are recorded of each unit: its own, its drop-ins and the links that start it. What belongs to no
+    /// single instance has the key `None`.
+    pub(crate) fn files_by_unit(&self) -> BTreeMap<Option<&str>, Vec<(&String, &Stamp)>> {
+        let mut found: BTreeMap<_, Vec<_>> = BTreeMap::new();
+        for (path, stamp) in &self.files {
+            found.entry(unit_of(path)).or_default().push((path, stamp));
+        }
+        found
+    }
+
     /// Whether it records nothing at all.
     pub(crate) fn is_empty(&self) -> bool {
         self.files.is_empty() && self.pending.is_empty() && self.contents().is_empty()
     }
+}
+
+/// The unit that a file belongs to: the one that it is, links to or is a drop-in of; no template.
+pub(crate) fn unit_of(path: &str) -> Option<&str> {
+    let name = |part: &str| {
+        let unit = part.strip_suffix(".d").unwrap_or(part);
+        (unit.ends_with(".service") && !unit.ends_with("@.service")).then_some(unit.len())
+    };
+    let part = path.split('/').find(|part| name(part).is_some())?;
+    name(part).map(|end| &part[..end])
 }
 
 /// The receipt of a host; an empty one when there is none.
@@ -197,6 +217,28 @@ mod tests {
             error.to_string().contains("`/r.json` is of version 4"),
             "{error}"
         );
+    }
+
+    #[test]
+    fn a_file_belongs_to_the_unit_whose_name_is_a_part_of_its_path() {
+        for (path, unit) in [
+            ("etc/systemd/system/hermes-gateway@.service", None),
+            ("usr/local/lib/hermes-install/hermes-install", None),
+            (
+                "etc/systemd/system/hermes-gateway@p1.service.d/50-hermes-install.conf",
+                Some("hermes-gateway@p1.service"),
+            ),
+            (
+                "etc/systemd/system/multi-user.target.wants/hermes-gateway@p1.service",
+                Some("hermes-gateway@p1.service"),
+            ),
+            (
+                "etc/systemd/system/my-hermes-gateway.service.d/50-hermes-install-shield.conf",
+                Some("my-hermes-gateway.service"),
+            ),
+        ] {
+            assert_eq!(unit_of(path), unit, "{path}");
+        }
     }
 
     #[test]

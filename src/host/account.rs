@@ -1,6 +1,6 @@
 //! Accounts: of this host through NSS, of an image from its passwd file.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
@@ -40,18 +40,17 @@ impl Account {
                 .with_context(|| format!("account `{name}` cannot be looked up"))?;
             return Ok(user.map(Self::of));
         }
-        let passwd = std::fs::read_to_string(root.join("etc/passwd")).unwrap_or_default();
-        Ok(passwd.lines().find_map(|line| {
-            let field: Vec<&str> = line.split(':').collect();
-            (field.len() >= 7 && field[0] == name).then(|| Self {
-                name: name.to_owned(),
-                group: group_of_image(root, field[3]),
-                uid: field[2].parse().unwrap_or_default(),
-                gid: field[3].parse().unwrap_or_default(),
-                home: PathBuf::from(field[5]),
-                exists: true,
-            })
-        }))
+        Ok(of_image(root).into_iter().find(|a| a.name == name))
+    }
+
+    /// The account of this number.
+    pub(crate) fn find_number(uid: u32, root: &Path) -> Result<Option<Self>> {
+        if root == Path::new("/") {
+            let user = User::from_uid(uid.into())
+                .with_context(|| format!("user ID {uid} cannot be looked up"))?;
+            return Ok(user.map(Self::of));
+        }
+        Ok(of_image(root).into_iter().find(|a| a.uid == uid))
     }
 
     /// An account that is to be made; until then the unprivileged `nobody` (systemd's UID 65534) stands for it.
@@ -91,29 +90,43 @@ impl Account {
     }
 }
 
-fn group_of_image(root: &Path, gid: &str) -> String {
-    let groups = std::fs::read_to_string(root.join("etc/group")).unwrap_or_default();
-    groups
+/// The accounts of an image's passwd file, in its order.
+fn of_image(root: &Path) -> Vec<Account> {
+    let read = |name: &str| std::fs::read_to_string(root.join(name)).unwrap_or_default();
+    let (passwd, group) = (read("etc/passwd"), read("etc/group"));
+    let fields = |line: &'_ str| -> Vec<String> { line.split(':').map(str::to_owned).collect() };
+    let groups: HashMap<String, String> = group
         .lines()
-        .map(|line| line.split(':').collect::<Vec<_>>())
-        .find(|field| field.get(2) == Some(&gid))
-        .map_or_else(|| gid.to_owned(), |field| field[0].to_owned())
+        .map(fields)
+        .filter(|field| field.len() > 2)
+        .map(|mut field| (field.swap_remove(2), field.swap_remove(0)))
+        .collect();
+    let accounts = passwd.lines().map(fields).filter(|field| field.len() >= 7);
+    accounts
+        .map(|field| Account {
+            group: groups.get(&field[3]).unwrap_or(&field[3]).clone(),
+            uid: field[2].parse().unwrap_or_default(),
+            gid: field[3].parse().unwrap_or_default(),
+            home: PathBuf::from(&field[5]),
+            exists: true,
+            name: field[0].clone(),
+        })
+        .collect()
 }
 
-/// Every account that could have a user manager: of this host those of /etc/passwd and those that linger, of an image
-/// those of its passwd file.
+/// Every account that could have a user manager, by name: of this host those of /etc/passwd and those that linger, of an
+/// image those of its passwd file.
 pub(crate) fn all(root: &Path) -> Vec<Account> {
-    let passwd = std::fs::read_to_string(root.join("etc/passwd")).unwrap_or_default();
+    if root != Path::new("/") {
+        let by_name = of_image(root).into_iter().map(|a| (a.name.clone(), a));
+        return BTreeMap::from_iter(by_name).into_values().collect();
+    }
+    let passwd = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
     let named = passwd.lines().filter_map(|line| line.split(':').next());
     let mut names: BTreeSet<String> = named.map(str::to_owned).collect();
-    let lingering = std::fs::read_dir(root.join("var/lib/systemd/linger"));
-    names.extend(
-        lingering
-            .into_iter()
-            .flatten()
-            .flatten()
-            .filter_map(|entry| entry.file_name().into_string().ok()),
-    );
+    let lingering = std::fs::read_dir("/var/lib/systemd/linger");
+    let lingering = lingering.into_iter().flatten().flatten();
+    names.extend(lingering.filter_map(|entry| entry.file_name().into_string().ok()));
     names
         .iter()
         .filter_map(|name| Account::find(name, root).ok()?)

@@ -77,6 +77,15 @@ impl Live {
     }
 }
 
+/// What makes two paths one directory; a key for whatever is known of directories.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) enum DirectoryId {
+    /// Device and inode of one that exists.
+    Inode(u64, u64),
+    /// The path of one that does not, or cannot be looked at.
+    Name(PathBuf),
+}
+
 impl Host {
     /// The host, or the image at `root`, in this scope, to be changed.
     pub(crate) fn new(scope: Scope, root: Option<&Path>) -> Result<Self> {
@@ -147,14 +156,12 @@ impl Host {
         }
     }
 
-    /// Whether two paths of the host are one directory.
-    pub(crate) fn same(&self, a: &Path, b: &Path) -> bool {
-        let identity = |path: &Path| {
-            std::fs::metadata(self.real(path))
-                .ok()
-                .map(|m| (m.dev(), m.ino()))
-        };
-        a == b || identity(a).is_some_and(|id| identity(b) == Some(id))
+    /// Which directory a path of the host is, whatever links lead there.
+    pub(crate) fn directory(&self, path: &Path) -> DirectoryId {
+        match std::fs::metadata(self.real(path)) {
+            Ok(meta) => DirectoryId::Inode(meta.dev(), meta.ino()),
+            Err(_) => DirectoryId::Name(path.to_owned()),
+        }
     }
 
     /// What relative paths of the host layout are relative to: the root, or the user's home directory.

@@ -91,11 +91,6 @@ impl ServiceState {
         }
     }
 
-    /// Whether it answers to this name.
-    pub(crate) fn answers_to(&self, name: &str) -> bool {
-        self.id == name || self.names.iter().any(|n| n == name)
-    }
-
     /// Whether it runs or is just being started.
     pub(crate) fn runs(&self) -> bool {
         self.is_started() && !self.waits_to_restart()
@@ -155,7 +150,7 @@ mod tests {
         let [waiting, running] = &ServiceState::parse_all(text)[..] else {
             panic!("two units");
         };
-        assert!(waiting.answers_to("b.service") && !waiting.answers_to("c.service"));
+        assert_eq!(waiting.names, ["a.service", "b.service"]);
         assert!(waiting.is_started() && waiting.waits_to_restart() && !waiting.runs());
         assert_eq!((waiting.main_pid, waiting.restarts), (None, 3));
         assert!(waiting.ending().starts_with("exit status 78"));

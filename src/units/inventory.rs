@@ -4,7 +4,7 @@
 //! A unit's text is read from the files that its manager names when the manager answers, so drop-ins and links count as
 //! they are loaded; from the files on its load path otherwise and in an image. One call per manager, not per unit.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
@@ -12,7 +12,8 @@ use std::path::Path;
 use crate::gateway::command_line::{Command, Home, home_of};
 use crate::host::account::Account;
 use crate::host::process::{self, Process, UnitRef};
-use crate::host::{Host, Live};
+use crate::host::service_state::ServiceState;
+use crate::host::{DirectoryId, Host, Live};
 use crate::units::load_path::{LoadPath, UnitFiles, load_paths};
 use crate::units::unit::Unit;
 use crate::units::unit_file::command;
@@ -28,6 +29,10 @@ pub(crate) struct Inventory {
     pub(crate) silent: Vec<String>,
     /// Files of units that could not be read.
     pub(crate) unread: Vec<UnreadFile>,
+    /// Of each profile home, the units that run its gateway, by their place in `units`.
+    by_home: HashMap<DirectoryId, Vec<usize>>,
+    /// Units that run a gateway and do not say of which home.
+    of_any_home: Vec<usize>,
 }
 
 /// A file that may make a unit run a gateway.
@@ -58,7 +63,25 @@ impl Inventory {
         for load_path in load_paths(host) {
             inventory.add(&load_path, host);
         }
+        inventory.index(host);
         inventory
+    }
+
+    fn index(&mut self, host: &Host) {
+        for (at, unit) in self.units.iter().enumerate() {
+            let homes: BTreeSet<Option<&Path>> =
+                unit.calls.iter().map(|call| call.home.as_deref()).collect();
+            for home in homes {
+                match home {
+                    Some(home) => self
+                        .by_home
+                        .entry(host.directory(home))
+                        .or_default()
+                        .push(at),
+                    None => self.of_any_home.push(at),
+                }
+            }
+        }
     }
 
     fn add(&mut self, load_path: &LoadPath, host: &Host) {
@@ -90,11 +113,13 @@ impl Inventory {
             })
         });
         let states = states.unwrap_or_default();
+        let states = by_name(&states);
+        let known: BTreeSet<&String> = names.iter().collect();
         for name in &names {
-            let state = states.iter().find(|s| s.answers_to(name));
+            let state = states.get(name.as_str()).copied();
             let id = state.map_or(name, |s| &s.id);
             // An alias is its unit.
-            if id != name && names.contains(id) {
+            if id != name && known.contains(id) {
                 continue;
             }
             let unit = Unit::read(host, load_path, &listing, name, state);
@@ -112,13 +137,17 @@ impl Inventory {
     /// Units that run the gateway of a profile home, or may and do not say of which.
     pub(crate) fn units_of<'a>(
         &'a self,
-        host: &'a Host,
-        home: &'a Path,
+        host: &Host,
+        home: &Path,
     ) -> impl Iterator<Item = &'a Unit> {
-        self.units.iter().filter(move |unit| {
-            let mut homes = unit.calls.iter().map(|r| r.home.as_deref());
-            homes.any(|theirs| theirs.is_none_or(|t| host.same(t, home)))
-        })
+        let named = self.by_home.get(&host.directory(home));
+        let found: BTreeSet<usize> = named
+            .into_iter()
+            .flatten()
+            .chain(&self.of_any_home)
+            .copied()
+            .collect();
+        found.into_iter().map(|at| &self.units[at])
     }
 }
 
@@ -129,7 +158,8 @@ fn may_concern(load_path: &LoadPath, listing: &UnitFiles, unit: &str) -> bool {
     }
     let files = listing.files(unit);
     let texts = files.fragment.iter().chain(&files.drop_ins);
-    texts.filter_map(|path| load_path.text(path)).any(|text| {
+    let texts = texts.filter_map(|path| listing.text(load_path, path));
+    texts.into_iter().any(|text| {
         text.contains("hermes")
             || text
                 .lines()
@@ -137,6 +167,17 @@ fn may_concern(load_path: &LoadPath, listing: &UnitFiles, unit: &str) -> bool {
                 .filter_map(|line| load_path.reader.script(Path::new(command(line).first()?)))
                 .any(|script| script.contains("hermes"))
     })
+}
+
+/// What a manager says of units, by every name that it has for them.
+fn by_name(states: &[ServiceState]) -> HashMap<&str, &ServiceState> {
+    let mut found = HashMap::new();
+    for state in states {
+        for name in std::iter::once(&state.id).chain(&state.names) {
+            found.entry(name.as_str()).or_insert(state);
+        }
+    }
+    found
 }
 
 /// Every gateway that runs, but not the copies of itself that it forks.

@@ -2,8 +2,9 @@
 //! is no regular file is nothing, as for systemd; what cannot be read is remembered.
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 use crate::host::Host;
 use crate::host::account::{self, Account};
@@ -116,6 +117,8 @@ pub(crate) struct UnitFiles {
     drop_ins: BTreeMap<String, BTreeMap<String, PathBuf>>,
     /// Units that something pulls in at some time: a target's wants, or a timer, path or socket that is itself wanted.
     pub(crate) wanted: BTreeSet<String>,
+    /// Texts of files that were read, as all instances share their template's.
+    texts: RefCell<HashMap<PathBuf, Option<Rc<str>>>>,
 }
 
 impl LoadPath {
@@ -188,11 +191,6 @@ impl LoadPath {
         target.is_some_and(|target| target.file_name().is_some_and(|name| name == unit))
     }
 
-    /// A file's text, as far as it is one.
-    pub(crate) fn text(&self, path: &Path) -> Option<String> {
-        self.reader.text(path)
-    }
-
     /// Where a path leads when its links are followed, relative to the root.
     pub(crate) fn real(&self, path: &Path) -> PathBuf {
         self.reader.files.real(path)
@@ -200,6 +198,13 @@ impl LoadPath {
 }
 
 impl UnitFiles {
+    /// A file's text, as far as it is one; it is read once.
+    pub(crate) fn text(&self, load_path: &LoadPath, path: &Path) -> Option<Rc<str>> {
+        let mut texts = self.texts.borrow_mut();
+        let read = || load_path.reader.text(path).map(Rc::from);
+        texts.entry(path.to_owned()).or_insert_with(read).clone()
+    }
+
     /// Names of services that have a file, a drop-in or something that wants them; no templates.
     pub(crate) fn units(&self) -> BTreeSet<&String> {
         let all = self.fragments.keys().chain(self.drop_ins.keys());

@@ -83,7 +83,7 @@ impl Unit {
             .unwrap_or_else(|| listing.files(name));
         let mut directives = Directives::default();
         for path in files.fragment.iter().chain(&files.drop_ins) {
-            directives.read(path, &load_path.text(path).unwrap_or_default());
+            directives.read(path, &listing.text(load_path, path).unwrap_or_default());
         }
         let fragment = files.fragment.as_deref();
         let is_masked = state.is_some_and(|s| s.load_state == "masked")
@@ -273,7 +273,11 @@ impl Unit {
 fn find_account(host: &Host, user: &str) -> Option<Account> {
     match user {
         "root" | "0" => Some(Account::root()),
-        name => Account::find(name, &host.root).ok().flatten(),
+        // By name first, as systemd looks (`get_user_creds`): there may be an account called 1000.
+        name => Account::find(name, &host.root)
+            .ok()
+            .flatten()
+            .or_else(|| Account::find_number(name.parse().ok()?, &host.root).ok()?),
     }
 }
 

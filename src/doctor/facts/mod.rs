@@ -5,7 +5,8 @@
 pub(crate) mod homes;
 pub(crate) mod units;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -15,9 +16,9 @@ use self::homes::{HomeFacts, home_facts};
 use self::units::{UnitFacts, unit_facts};
 use crate::deploy::receipt::read_receipt;
 use crate::gateway::command_line::Home;
-use crate::host::Host;
 use crate::host::process::UnitRef;
 use crate::host::process_text::{name, stop_command};
+use crate::host::{DirectoryId, Host};
 use crate::layout::Scope;
 use crate::units::inventory::{Gateway, Inventory};
 use crate::units::unit::Unit;
@@ -32,7 +33,7 @@ pub(crate) struct Facts {
     /// Gateways that run and say of which home.
     pub(crate) gateways: Vec<GatewayFacts>,
     /// Of each profile home that some unit or gateway names.
-    pub(crate) homes: Vec<HomeFacts>,
+    pub(crate) homes: BTreeMap<PathBuf, HomeFacts>,
     /// Other names under which units and gateways have a home, to the name that it has in `homes`.
     pub(crate) aliases: BTreeMap<PathBuf, PathBuf>,
     /// The systemd version that reads the units, where that can be told.
@@ -76,7 +77,7 @@ impl Facts {
             .iter()
             .map(|u| unit_facts(host, u))
             .collect();
-        let mut homes: Vec<HomeFacts> = Vec::new();
+        let mut homes = BTreeMap::new();
         let named = inventory.units.iter().flat_map(|u| &u.calls);
         let named = named.filter_map(|r| r.home.clone());
         let running = inventory.gateways.iter().filter_map(|g| match &g.home {
@@ -84,15 +85,14 @@ impl Facts {
             _ => None,
         });
         let mut aliases = BTreeMap::new();
-        let mut by_identity: BTreeMap<PathBuf, PathBuf> = BTreeMap::new();
+        let mut by_directory: HashMap<DirectoryId, PathBuf> = HashMap::new();
         let all: BTreeSet<PathBuf> = named.chain(running).collect();
         for home in all {
-            let identity = fs::canonicalize(host.real(&home)).unwrap_or_else(|_| home.clone());
-            match by_identity.get(&identity) {
-                Some(known) => drop(aliases.insert(home, known.clone())),
-                None => {
-                    homes.push(home_facts(host, &home));
-                    by_identity.insert(identity, home);
+            match by_directory.entry(host.directory(&home)) {
+                Entry::Occupied(known) => drop(aliases.insert(home, known.get().clone())),
+                Entry::Vacant(place) => {
+                    homes.insert(home.clone(), home_facts(host, &home));
+                    place.insert(home);
                 }
             }
         }
@@ -122,8 +122,7 @@ impl Facts {
 
     /// The home of a unit's first gateway, if it says which.
     pub(crate) fn home_of(&self, unit: &Unit) -> Option<&HomeFacts> {
-        let home = self.known_as(unit.home()?);
-        self.homes.iter().find(|h| h.home == home)
+        self.homes.get(self.known_as(unit.home()?))
     }
 }
 

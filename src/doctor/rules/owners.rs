@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use super::{Rule, edit, gateways, install};
-use crate::doctor::facts::Facts;
+use crate::doctor::facts::{Facts, GatewayFacts};
 use crate::doctor::finding::Severity::{Error, Note, Warning};
 use crate::doctor::finding::{Findings, Fix};
 use crate::units::unit::{Origin, Unit, UnitId};
@@ -97,6 +97,11 @@ fn duplicates(facts: &Facts, findings: &mut Findings) {
             of_home.entry(home).or_default().push(unit);
         }
     }
+    let mut running: BTreeMap<&Path, Vec<&GatewayFacts>> = BTreeMap::new();
+    for gateway in &facts.gateways {
+        let home = facts.known_as(&gateway.home);
+        running.entry(home).or_default().push(gateway);
+    }
     for (home, mut units) in of_home {
         units.sort_by_key(|unit| preference(unit));
         let Some((keep, others)) = units.split_first() else {
@@ -124,27 +129,27 @@ fn duplicates(facts: &Facts, findings: &mut Findings) {
                 stop,
             });
         }
-        stray(facts, home, &units, findings);
+        for gateway in running.get(home).into_iter().flatten() {
+            stray(gateway, home, &units, findings);
+        }
     }
 }
 
 /// A gateway of a home that units have, which runs in none of them.
-fn stray(facts: &Facts, home: &Path, units: &[&Unit], findings: &mut Findings) {
-    for gateway in &facts.gateways {
-        let is_of = |known: &&Unit| {
-            let user = known.is_user().then_some(known.manager_account.uid);
-            let service = gateway.service.as_ref();
-            service.is_some_and(|u| u.name == known.name && u.user == user)
-        };
-        if facts.known_as(&gateway.home) == home && !units.iter().any(is_of) {
-            let what = format!(
-                "{} runs the gateway of `{}`, which {} would run as well",
-                gateway.title,
-                home.display(),
-                units[0].title()
-            );
-            findings.add(what, gateway.stop_command.clone()).home(home);
-        }
+fn stray(gateway: &GatewayFacts, home: &Path, units: &[&Unit], findings: &mut Findings) {
+    let is_of = |known: &&Unit| {
+        let user = known.is_user().then_some(known.manager_account.uid);
+        let service = gateway.service.as_ref();
+        service.is_some_and(|u| u.name == known.name && u.user == user)
+    };
+    if !units.iter().any(is_of) {
+        let what = format!(
+            "{} runs the gateway of `{}`, which {} would run as well",
+            gateway.title,
+            home.display(),
+            units[0].title()
+        );
+        findings.add(what, gateway.stop_command.clone()).home(home);
     }
 }
 

@@ -69,7 +69,7 @@ fn secret(facts: &Facts, findings: &mut Findings) {
 }
 
 fn readable(facts: &Facts, findings: &mut Findings) {
-    for known in &facts.homes {
+    for known in facts.homes.values() {
         for ExposedFile { path, mode } in &known.exposed {
             let what = format!(
                 "`{}` (mode {mode:04o}) can be read by everybody",
