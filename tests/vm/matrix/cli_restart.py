@@ -2,6 +2,8 @@
 
 from cell import Cell, Expect
 
+SUBSET = ["our-system", "our-user"]
+
 
 def event(cell: Cell) -> Expect:
     cell.cli("restart")
