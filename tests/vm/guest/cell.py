@@ -47,7 +47,6 @@ class Cell:
     kept: object = None
     # What upstream's own unit is made by.
     hermes: str = HERMES
-    environment: dict[str, str] = field(default_factory=dict)
 
     @property
     def ours(self) -> bool:
@@ -88,7 +87,7 @@ class Cell:
         scope = [] if unit.user else ["--system", "--run-as-user", USER]
         # Whether to start it now and at boot: some versions ask, some do.
         install = (self.hermes, "-p", profile.name, "gateway", "install", *scope)
-        done = as_user(unit.user or "root", *install, env=self.environment, answers="n\nn\n")
+        done = as_user(unit.user or "root", *install, answers="n\nn\n")
         print(done.stdout, done.stderr, flush=True)
         check.equal("upstream's unit after `gateway install`", unit.show()["LoadState"], "loaded")
         # As root, 0.19 leaves logs there that its own gateway cannot open then.

@@ -16,6 +16,9 @@ from systemd import as_user
 
 PARTS = Path("/opt/hermes") / VERSION
 
+# The repository that an update pulls from.
+UPSTREAM = Path("/srv/upstream.git")
+
 # What install.sh runs at its end, as the installation's owner: the checkout's launchers, then those on PATH.
 PUBLISH = """
 import sys
@@ -101,6 +104,42 @@ class Store:
         hermes.write_text(SCRIPT.format(python=str(self.python), checkout=str(self.checkout)))
         hermes.chmod(0o755)
         return hermes
+
+    def repository(self) -> None:
+        """Make the checkout one of git, with the tag of its version and a remote that is on this host."""
+        number = VERSION.split("-")[0]
+        (self.checkout / ".gitignore").write_text("__pycache__/\n.hermes/\ninstall-stamp.json\nvenv/\n")
+        # The wheel leaves it out, and hermes wants one.
+        project = f'[project]\nname = "hermes-agent"\nversion = "{number}"\nrequires-python = ">=3.11"\n'
+        (self.checkout / "pyproject.toml").write_text(project)
+        UPSTREAM.mkdir()
+        subprocess.run(["chown", "--recursive", f"{self.user}:", self.checkout, UPSTREAM], check=True)
+        self.git("init", "--initial-branch=main")
+        self.git("add", "--all")
+        self.git("commit", "--message=the release")
+        self.git("tag", f"v{number}")
+        self.git("init", "--bare", "--initial-branch=main", directory=UPSTREAM)
+        self.git("remote", "add", "origin", f"file://{UPSTREAM}")
+        self.git("push", "origin", "main", "--tags")
+
+    def publish(self) -> str:
+        """Let upstream have one commit more; its name."""
+        work = self.root.parent / "work"
+        if not work.exists():
+            self.git("clone", f"file://{UPSTREAM}", str(work), directory=self.root.parent)
+        module = work / "hermes_cli/__init__.py"
+        module.write_text(module.read_text() + "\n# One line more.\n")
+        self.git("commit", "--all", "--message=a change", directory=work)
+        self.git("push", "origin", "main", directory=work)
+        return self.git("rev-parse", "HEAD", directory=work).strip()
+
+    def git(self, *args: str, directory: Path | None = None) -> str:
+        """What git says, run by the installation's owner."""
+        person = ("-c", "user.name=upstream", "-c", "user.email=upstream@example.org")
+        done = as_user(self.user, "git", "-C", str(directory or self.checkout), *person, *args)
+        if done.returncode != 0:
+            raise RuntimeError(f"git {' '.join(args)} failed: {done.stderr}")
+        return done.stdout
 
     def _environment(self, place: Path) -> None:
         """What makes a directory of packages an environment of the store's Python."""
