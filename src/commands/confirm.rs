@@ -1,12 +1,14 @@
 //! What a person is asked before a run touches gateways that run. `--yes` answers; without it and without a terminal, what
 //! cannot be left out is refused.
 
-use anyhow::Result;
+use std::path::Path;
+
+use anyhow::{Context as _, Result};
 
 use super::prepare::Prepared;
 use crate::deploy::transaction::{Transaction, running};
 use crate::error::refuse;
-use crate::gateway::owner::owner;
+use crate::gateway::owner::{Owner, owner};
 use crate::host::process_text::name;
 use crate::host::{Host, Live};
 use crate::output::{self, Output};
@@ -22,7 +24,7 @@ pub(super) fn confirm_stops(ready: &Prepared, yes: bool, output: &Output) -> Res
         let handover = handovers.find(|h| h.home == checked.home);
         if let Some(by_hand) = handover.and_then(|h| h.by_hand.as_ref()) {
             stops.push(format!("{} of profile `{profile}`", name(&by_hand.process)));
-        } else if owner(&checked.home)?.is_none() || handover.is_some() {
+        } else if of_home(&checked.home)?.is_none() || handover.is_some() {
             refuse!(
                 "no gateway that somebody started by hand runs on `{}`; `hermes-install --profile {profile}` installs its \
                  unit",
@@ -41,6 +43,10 @@ pub(super) fn confirm_stops(ready: &Prepared, yes: bool, output: &Output) -> Res
         &format!("this would stop {what}"),
     )?;
     Ok(true)
+}
+
+fn of_home(home: &Path) -> Result<Option<Owner>> {
+    owner(home).with_context(|| format!("`{}` cannot be examined", home.display()))
 }
 
 /// Ask before a profile that runs gets another account, root or executable: it would be another bot, or none.

@@ -6,7 +6,6 @@
 
 use std::ffi::CString;
 use std::fs::File;
-use std::io;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
@@ -19,7 +18,8 @@ use crate::gateway::owner::{GATEWAY_LOCK, Hold, owner};
 use crate::host::account::account_name;
 use crate::host::process_text::name;
 use crate::host::search::hermes_search;
-use crate::launcher::lock::RECORD_LOCK;
+use crate::launcher::hermes::{Executable, HermesProblem, find};
+use crate::launcher::home::{HomeProblem, examine};
 use crate::launcher::lock::take_lock;
 use crate::launcher::refusal::Refusal;
 use crate::launcher::refusal::describe;
@@ -99,101 +99,98 @@ fn prepare(launch: &Launch, wait: &mut impl FnMut(&str)) -> Result<Ready, Refusa
     })
 }
 
-/// The home is a directory that we can work in, and holds no lock file that would make the gateway crash.
+/// The home is a directory that this account can work in, and holds no lock file that would make the gateway crash.
 fn check_home(profile: &ProfileName, home: &Path) -> Result<(), Refusal> {
     let shown = home.display();
     let me = || account_name(geteuid().as_raw());
-    let meta = std::fs::metadata(home).map_err(|e| {
-        Refusal::Unusable(match e.kind() {
-            io::ErrorKind::NotFound if profile.is_default() => format!(
-                "hermes root `{shown}` does not exist; create it for `{}`, or name another with `--home`",
-                me()
-            ),
-            io::ErrorKind::NotFound => format!(
-                "profile `{profile}` does not exist: there is no `{shown}`; create it with `hermes profile create {profile}`"
-            ),
-            _ => format!("profile home `{shown}` cannot be examined by `{}`: {e}", me()),
-        })
-    })?;
-    if !meta.is_dir() {
-        return Err(Refusal::Unusable(format!(
-            "profile home `{shown}` is not a directory; move it away or name another root with `--home`"
-        )));
-    }
-    if geteuid().is_root() && meta.uid() != 0 {
-        let owner = account_name(meta.uid());
+    let of_account = std::fs::metadata(home).ok().map(|m| m.uid());
+    if let Some(owner) = of_account.filter(|uid| geteuid().is_root() && *uid != 0) {
+        let owner = account_name(owner);
         return Err(Refusal::Unusable(format!(
             "profile home `{shown}` belongs to `{owner}` but this runs as root, and would leave files there that \
              `{owner}` cannot use; run the gateway as `{owner}` (`User={owner}` in the unit)"
         )));
     }
-    access(home, AccessFlags::R_OK | AccessFlags::W_OK | AccessFlags::X_OK).map_err(|errno| {
-        Refusal::Unusable(match errno {
-            Errno::EROFS => format!(
+    examine(home, &|path, flags| access(path, flags)).map_err(|problem| {
+        Refusal::Unusable(match problem {
+            HomeProblem::Missing if profile.is_default() => format!(
+                "hermes root `{shown}` does not exist; create it for `{}`, or name another with `--home`",
+                me()
+            ),
+            HomeProblem::Missing => format!(
+                "profile `{profile}` does not exist: there is no `{shown}`; create it with `hermes profile create {profile}`"
+            ),
+            HomeProblem::NoDirectory => format!(
+                "profile home `{shown}` is not a directory; move it away or name another root with `--home`"
+            ),
+            HomeProblem::Unseen(why) => {
+                format!("profile home `{shown}` cannot be examined by `{}`: {why}", me())
+            }
+            HomeProblem::Unsearchable(directory) => format!(
+                "profile home `{shown}` cannot be reached by `{}`: `{}` may not be searched",
+                me(),
+                directory.display()
+            ),
+            HomeProblem::Unusable {
+                errno: Errno::EROFS,
+                ..
+            } => format!(
                 "profile home `{shown}` is read-only here; if the unit's sandbox makes it so, add a drop-in with \
                  `ReadWritePaths={shown}`"
             ),
-            _ => format!(
+            HomeProblem::Unusable { errno, .. } => format!(
                 "profile home `{shown}` cannot be used by `{}`: {errno}; give it to that account with \
                  `chown -R {} {shown}`",
                 me(),
                 me()
             ),
+            HomeProblem::Lock { path, owner } => {
+                let owner = account_name(owner);
+                format!(
+                    "`{}` belongs to `{owner}` and cannot be opened by `{}`: a gateway of `{owner}` ran on this profile; \
+                     when it has ended, `chown {} {}` and start again",
+                    path.display(),
+                    me(),
+                    me(),
+                    path.display()
+                )
+            }
         })
-    })?;
-    for name in [GATEWAY_LOCK, RECORD_LOCK] {
-        let file = home.join(name);
-        if access(&file, AccessFlags::F_OK).is_ok()
-            && access(&file, AccessFlags::R_OK | AccessFlags::W_OK).is_err()
-        {
-            let owner = std::fs::symlink_metadata(&file)
-                .map_or_else(|_| "another account".into(), |m| account_name(m.uid()));
-            return Err(Refusal::Unusable(format!(
-                "`{}` belongs to `{owner}` and cannot be opened by `{}`: a gateway of `{owner}` ran on this profile; \
-                 when it has ended, `chown {} {}` and start again",
-                file.display(),
-                me(),
-                me(),
-                file.display()
-            )));
-        }
-    }
-    Ok(())
+    })
 }
 
 /// The executable to run: as told, or the first of these places.
 pub(crate) fn find_hermes(told: Option<&Path>, places: &[PathBuf]) -> Result<PathBuf, Refusal> {
-    let runnable = |path: &Path| path.is_file() && access(path, AccessFlags::X_OK).is_ok();
-    let Some(path) = told else {
-        return places.iter().find(|p| runnable(p)).cloned().ok_or_else(|| {
-            let list: Vec<String> = places
-                .iter()
-                .map(|p| format!("`{}`", p.display()))
-                .collect();
-            Refusal::Unusable(format!(
-                "no hermes executable: looked for {}; install hermes-agent, or name one with \
-                 `hermes-install --profile … --hermes PATH`",
-                list.join(", ")
-            ))
-        });
+    let look = |path: &Path| match path.exists() {
+        false => Executable::Missing,
+        true if path.is_file() && access(path, AccessFlags::X_OK).is_ok() => Executable::Runs,
+        true => Executable::Denied,
     };
-    let shown = path.display();
-    // The name is part of the contract: a running gateway that other gateways do not recognise as one loses its
-    // lock file to them, and then two run (gateway/status.py, `_cleanup_invalid_pid_path`).
-    let problem = if !path.is_absolute() {
-        "is not an absolute path"
-    } else if path.file_name().is_none_or(|n| n != "hermes") {
-        "is not called `hermes`, so other gateways would not know it for one and would start beside it"
-    } else if !path.exists() {
-        "does not exist"
-    } else if !runnable(path) {
-        "cannot be executed by this account"
-    } else {
-        return Ok(path.to_owned());
-    };
-    Err(Refusal::Unusable(format!(
-        "hermes executable `{shown}` {problem}; name one with `hermes-install --profile … --hermes PATH`"
-    )))
+    find(told, places, &look).map_err(|problem| {
+        let why = match problem {
+            HermesProblem::Relative => "is not an absolute path",
+            HermesProblem::OtherName => {
+                "is not called `hermes`, so other gateways would not know it for one and would start beside it"
+            }
+            HermesProblem::Missing => "does not exist",
+            HermesProblem::Denied => "cannot be executed by this account",
+            HermesProblem::Nowhere => {
+                let list: Vec<String> = places
+                    .iter()
+                    .map(|p| format!("`{}`", p.display()))
+                    .collect();
+                return Refusal::Unusable(format!(
+                    "no hermes executable: looked for {}; install hermes-agent, or name one with \
+                     `hermes-install --profile … --hermes PATH`",
+                    list.join(", ")
+                ));
+            }
+        };
+        Refusal::Unusable(format!(
+            "hermes executable `{}` {why}; name one with `hermes-install --profile … --hermes PATH`",
+            told.unwrap_or(Path::new("")).display()
+        ))
+    })
 }
 
 /// Refuse when somebody has the profile; wait while it is unclear whether a hidden replacer means it.

@@ -2,5 +2,7 @@
 
 pub(crate) mod backoff;
 pub(crate) mod exec;
+pub(crate) mod hermes;
+pub(crate) mod home;
 pub(crate) mod lock;
 pub(crate) mod refusal;

@@ -13,7 +13,7 @@ use anyhow::{Context as _, Result, bail};
 
 use crate::deploy::service::{Service, stop_as_planned};
 use crate::gateway::command_line::shown;
-use crate::gateway::owner::owner;
+use crate::gateway::owner::{Owner, owner};
 use crate::gateway::stop::Force;
 use crate::host::Live;
 use crate::host::account::account_name;
@@ -102,9 +102,11 @@ impl Handover {
         let mut at = begin;
         // Two units that take the profile from each other are one after the other.
         for _ in 0..=self.units.len() {
-            let owner = owner(&self.home)
-                .with_context(|| format!("`{}` cannot be examined", self.home.display()))?;
-            let Some(process) = owner.and_then(|o| o.process).filter(|p| self.knows(p)) else {
+            let Some(process) = self
+                .owner()?
+                .and_then(|o| o.process)
+                .filter(|p| self.knows(p))
+            else {
                 break;
             };
             stop_as_planned(&process, &self.home, self.drain, self.force, output)
@@ -127,7 +129,7 @@ impl Handover {
             }
             let _ = manager.verb("reset-failed", &names);
         }
-        if let Some(owner) = owner(&self.home)? {
+        if let Some(owner) = self.owner()? {
             let who = owner
                 .process
                 .map_or_else(|| "another process".into(), |p| name(&p));
@@ -141,6 +143,10 @@ impl Handover {
             at,
             took: at - begin,
         })
+    }
+
+    fn owner(&self) -> Result<Option<Owner>> {
+        owner(&self.home).with_context(|| format!("`{}` cannot be examined", self.home.display()))
     }
 
     /// Whether it is the gateway that was shown before, or runs in one of the units.

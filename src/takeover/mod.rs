@@ -3,5 +3,6 @@
 pub(crate) mod detect;
 pub(crate) mod handover;
 pub(crate) mod migrate;
+mod obstacles;
 pub(crate) mod other_owner;
 pub(crate) mod shield;

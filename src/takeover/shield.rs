@@ -2,7 +2,6 @@
 
 use anyhow::Result;
 
-use crate::config::Settings;
 use crate::error::refuse;
 use crate::gateway::config::stop_drain;
 use crate::host::Host;
@@ -115,11 +114,8 @@ pub(crate) fn shield_for(host: &Host, unit: &Unit, output: &Output) -> Result<Sh
     let Some(account) = &unit.account else {
         refuse!("{title} cannot be shielded: the account of its `User=` does not exist");
     };
-    let settings = Settings {
-        hermes: detect::executable_of(host, unit),
-        ..Settings::default()
-    };
-    let hermes = preflight::hermes(host, &settings, account, &root)?;
+    let named = detect::executable_of(host, unit);
+    let hermes = preflight::hermes(host, named.as_deref(), account, &root)?;
     let version = match host.live() {
         Some(_) => {
             let version = preflight::version(account, &hermes)?;

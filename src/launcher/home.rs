@@ -1,0 +1,218 @@
+//! What a gateway needs of its profile home. The launcher asks before each start and install before it writes a unit;
+//! each says the answer in its own words.
+
+use std::fs::{self, File};
+use std::io::ErrorKind;
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+
+use nix::errno::Errno;
+use nix::libc;
+use nix::unistd::AccessFlags;
+
+use crate::gateway::owner::GATEWAY_LOCK;
+use crate::launcher::lock::RECORD_LOCK;
+
+/// Whether an account may use a path, as the kernel says.
+pub(crate) type May<'a> = &'a dyn Fn(&Path, AccessFlags) -> Result<(), Errno>;
+
+/// Files that have to be opened for writing where they exist. All others a gateway replaces by renaming new ones, and
+/// treats unreadable ones as missing (gateway/status.py, 0.15.2 to 0.22.2).
+const LOCKS: [&str; 2] = [GATEWAY_LOCK, RECORD_LOCK];
+
+/// How often a file may be replaced while it is looked at before it counts as not there.
+const LOOKS: u32 = 10;
+
+/// Why a home cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum HomeProblem {
+    /// It is not there.
+    Missing,
+    /// It is something else than a directory.
+    NoDirectory,
+    /// It cannot be looked at; why.
+    Unseen(String),
+    /// This directory above it may not be searched.
+    Unsearchable(PathBuf),
+    /// It may not be read, written and searched.
+    Unusable {
+        /// The user ID that it belongs to.
+        owner: u32,
+        /// What the kernel said.
+        errno: Errno,
+    },
+    /// A lock file in it may not be read and written: another account's gateway left it.
+    Lock {
+        /// The file.
+        path: PathBuf,
+        /// The user ID that it belongs to.
+        owner: u32,
+    },
+}
+
+/// Look at a home for an account that may do what `may` says.
+pub(crate) fn examine(home: &Path, may: May) -> Result<(), HomeProblem> {
+    let meta = match fs::metadata(home) {
+        Ok(meta) => meta,
+        Err(e) if e.kind() == ErrorKind::NotFound => return Err(HomeProblem::Missing),
+        Err(e) => return Err(HomeProblem::Unseen(e.to_string())),
+    };
+    if !meta.is_dir() {
+        return Err(HomeProblem::NoDirectory);
+    }
+    let all = AccessFlags::R_OK | AccessFlags::W_OK | AccessFlags::X_OK;
+    if let Err(errno) = may(home, all) {
+        let mut above: Vec<&Path> = home.ancestors().skip(1).collect();
+        above.reverse();
+        let closed = above
+            .into_iter()
+            .find(|directory| may(directory, AccessFlags::X_OK).is_err());
+        return Err(match closed {
+            Some(directory) => HomeProblem::Unsearchable(directory.to_owned()),
+            None => HomeProblem::Unusable {
+                owner: meta.uid(),
+                errno,
+            },
+        });
+    }
+    for name in LOCKS {
+        let path = home.join(name);
+        if let Some(owner) = unusable(&path, may) {
+            return Err(HomeProblem::Lock { path, owner });
+        }
+    }
+    Ok(())
+}
+
+/// Who owns a file that may not be read and written. One that is replaced or goes away meanwhile is not there: what was
+/// asked of the old one says nothing of the new one.
+fn unusable(path: &Path, may: May) -> Option<u32> {
+    for _ in 0..LOOKS {
+        // Held open, so that its inode number is not used again meanwhile; nothing is read.
+        let held = File::options()
+            .read(true)
+            .custom_flags(libc::O_PATH | libc::O_NOFOLLOW)
+            .open(path);
+        let before = held.as_ref().ok()?.metadata().ok()?;
+        if may(path, AccessFlags::R_OK | AccessFlags::W_OK).is_ok() {
+            return None;
+        }
+        let after = fs::symlink_metadata(path).ok()?;
+        if (before.dev(), before.ino()) == (after.dev(), after.ino()) {
+            return Some(after.uid());
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use super::*;
+
+    fn yes(_: &Path, _: AccessFlags) -> Result<(), Errno> {
+        Ok(())
+    }
+
+    #[test]
+    fn a_home_is_a_directory_that_can_be_reached_and_used() {
+        let top = tempfile::tempdir().expect("a directory");
+        let home = top.path().join("a/home");
+        assert_eq!(examine(&home, &yes), Err(HomeProblem::Missing));
+        fs::create_dir_all(&home).expect("made");
+        assert_eq!(examine(&home, &yes), Ok(()));
+        let closed = top.path().join("a");
+        let no_way = |path: &Path, _| match path.starts_with(&closed) {
+            true => Err(Errno::EACCES),
+            false => Ok(()),
+        };
+        assert_eq!(
+            examine(&home, &no_way),
+            Err(HomeProblem::Unsearchable(closed.clone()))
+        );
+        let read_only = |path: &Path, flags: AccessFlags| match path == home
+            && flags.contains(AccessFlags::W_OK)
+        {
+            true => Err(Errno::EROFS),
+            false => Ok(()),
+        };
+        let problem = examine(&home, &read_only).expect_err("read-only");
+        assert!(
+            matches!(
+                problem,
+                HomeProblem::Unusable {
+                    errno: Errno::EROFS,
+                    ..
+                }
+            ),
+            "{problem:?}"
+        );
+        fs::write(top.path().join("file"), "").expect("written");
+        let file = top.path().join("file");
+        assert_eq!(examine(&file, &yes), Err(HomeProblem::NoDirectory));
+    }
+
+    #[test]
+    fn a_lock_of_another_account_is_named() {
+        let home = tempfile::tempdir().expect("a directory");
+        let lock = home.path().join(GATEWAY_LOCK);
+        fs::write(&lock, "").expect("written");
+        let not_the_lock = |path: &Path, _| match path == lock {
+            true => Err(Errno::EACCES),
+            false => Ok(()),
+        };
+        let owner = nix::unistd::geteuid().as_raw();
+        assert_eq!(
+            examine(home.path(), &not_the_lock),
+            Err(HomeProblem::Lock {
+                path: lock.clone(),
+                owner
+            })
+        );
+    }
+
+    /// Look at a home whose lock another thread replaces all the while, and takes away in between if `goes`. The account
+    /// may use neither the old nor the new file.
+    fn look_while_replaced(goes: bool) {
+        let home = tempfile::tempdir().expect("a directory");
+        let (lock, new) = (home.path().join(GATEWAY_LOCK), home.path().join("new"));
+        fs::write(&lock, "").expect("written");
+        let is_over = AtomicBool::new(false);
+        let denied = |path: &Path, _| {
+            if path != lock {
+                return Ok(());
+            }
+            let seen = || fs::symlink_metadata(path).ok().map(|m| m.ino());
+            let before = seen();
+            while seen() == before && !is_over.load(Ordering::Relaxed) {
+                std::thread::yield_now();
+            }
+            Err(Errno::EACCES)
+        };
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while !is_over.load(Ordering::Relaxed) {
+                    fs::write(&new, "").expect("written");
+                    fs::rename(&new, &lock).expect("renamed");
+                    if goes {
+                        fs::remove_file(&lock).expect("removed");
+                    }
+                }
+            });
+            let all: Vec<_> = (0..10).map(|_| examine(home.path(), &denied)).collect();
+            is_over.store(true, Ordering::Relaxed);
+            assert!(all.iter().all(Result::is_ok), "{all:?}");
+        });
+    }
+
+    #[test]
+    fn a_file_that_is_replaced_while_it_is_looked_at_is_no_problem() {
+        look_while_replaced(false);
+    }
+
+    #[test]
+    fn a_file_that_goes_away_while_it_is_looked_at_is_not_there() {
+        look_while_replaced(true);
+    }
+}

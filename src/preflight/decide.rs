@@ -1,0 +1,307 @@
+//! From settings and what a host says of them to an instance, or to everything that is in its way. Pure.
+
+use std::path::{Path, PathBuf};
+
+use crate::config::Settings;
+use crate::host::account::Account;
+use crate::host::search::install_command;
+use crate::launcher::hermes::HermesProblem;
+use crate::launcher::home::HomeProblem;
+use crate::layout::{ACCOUNT, Scope};
+use crate::preflight::probe::Probe;
+use crate::profile::ProfileName;
+use crate::render::model::{self, Instance};
+
+/// A profile that may be installed.
+#[derive(Debug, Clone)]
+pub(crate) struct Checked {
+    /// Its settings, resolved.
+    pub(crate) instance: Instance,
+    /// Its profile home.
+    pub(crate) home: PathBuf,
+    /// Whether it is to start at boot.
+    pub(crate) enable: bool,
+    /// Whether it is to run now.
+    pub(crate) start: bool,
+}
+
+/// The instance; or all that is in its way, each as a line with its way out.
+pub(super) fn decide(
+    profile: &ProfileName,
+    settings: &Settings,
+    probe: &Probe,
+) -> Result<Checked, String> {
+    let mut problems = Vec::new();
+    if let Err(problem) = &probe.home_problem {
+        problems.push(no_home(problem, profile, probe));
+    }
+    if let Err(problem) = &probe.hermes {
+        problems.push(no_hermes(
+            *problem,
+            settings.hermes.as_deref(),
+            &probe.places,
+            probe.scope,
+            &probe.account,
+            &probe.root,
+        ));
+    }
+    problems.extend(probe.unreadable.iter().map(|file| {
+        format!(
+            "{} `{}` cannot be read: {}; the gateway would not start without it; create it, or leave out `{}`",
+            file.what,
+            file.path.display(),
+            file.why,
+            file.setting
+        )
+    }));
+    match &probe.hermes {
+        Ok(hermes) if problems.is_empty() => Ok(Checked {
+            instance: instance(profile, settings, probe, hermes),
+            home: probe.home.clone(),
+            enable: settings.enable.unwrap_or(true),
+            start: settings.start.unwrap_or(true),
+        }),
+        _ => Err(problems.join("\n")),
+    }
+}
+
+fn instance(
+    profile: &ProfileName,
+    settings: &Settings,
+    probe: &Probe,
+    hermes: &PathBuf,
+) -> Instance {
+    let mut instance = Instance::plain(profile.clone(), probe.scope);
+    let run_as = settings.run_as.as_deref();
+    let is_other = run_as.is_some_and(|name| name != ACCOUNT) || settings.group.is_some();
+    if probe.scope == Scope::System && is_other {
+        let group = settings.group.as_ref().unwrap_or(&probe.account.group);
+        instance.account = Some(model::Account {
+            user: probe.account.name.clone(),
+            group: group.clone(),
+        });
+    }
+    instance.root = Some(probe.root.clone()).filter(|root| *root != probe.default_root);
+    // What the launcher finds by itself needs no setting, and then follows a later change of place.
+    let is_found = settings.hermes.is_none() && probe.found_by_launcher.as_ref() == Some(hermes);
+    instance.hermes = (!is_found).then(|| hermes.clone());
+    instance.environment_files = settings.environment_files.clone().unwrap_or_default();
+    instance.credentials = settings.credentials.clone().unwrap_or_default();
+    instance.restart = settings.restart.unwrap_or_default();
+    instance.hardening = settings.hardening.unwrap_or_default();
+    instance.drain_timeout = settings.drain_timeout;
+    instance.gateway_drain = probe.gateway_drain;
+    instance.hermes_version = probe.version.map(|v| v.to_string());
+    instance.memory_high.clone_from(&settings.memory_high);
+    instance.memory_max.clone_from(&settings.memory_max);
+    if probe.scope == Scope::System {
+        instance.home_access = probe.needs_home_access;
+        instance.read_write_paths.clone_from(&probe.writable);
+        let more = settings.read_write_paths.clone();
+        instance.read_write_paths.extend(more.unwrap_or_default());
+    }
+    instance
+}
+
+/// Why a home cannot be used, and the way out.
+fn no_home(problem: &HomeProblem, profile: &ProfileName, probe: &Probe) -> String {
+    let (name, home) = (&probe.account.name, probe.home.display());
+    let (root, by) = (probe.root.display(), &probe.by);
+    let as_account = match (probe.scope, probe.account.exists) {
+        (Scope::User, _) => String::new(),
+        (Scope::System, true) => format!("sudo -u {name} env HERMES_HOME={root} "),
+        (Scope::System, false) => format!(
+            "hermes-install --profile default`, then `sudo -u {name} env HERMES_HOME={root} "
+        ),
+    };
+    match problem {
+        HomeProblem::Missing if profile.is_default() => format!(
+            "hermes root `{home}` does not exist; create it as `{name}` with `{as_account}hermes setup`, or name \
+             another with `--home`"
+        ),
+        HomeProblem::Missing => {
+            let others: Vec<&str> = probe.profiles.iter().map(ProfileName::as_str).collect();
+            let others = match others.as_slice() {
+                [] => String::new(),
+                names => format!(" (there is: {})", names.join(", ")),
+            };
+            format!(
+                "profile `{profile}` does not exist: there is no `{home}`{others}; create it with \
+                 `{as_account}hermes profile create {profile}`, or name another root with `--home`"
+            )
+        }
+        HomeProblem::NoDirectory => format!(
+            "profile home `{home}` is not a directory; move it away, or name another root with `--home`"
+        ),
+        HomeProblem::Unseen(why) => format!("profile home `{home}` cannot be examined: {why}"),
+        HomeProblem::Unsearchable(directory) => format!(
+            "profile home `{home}` cannot be reached by `{name}`: `{}` may not be searched; `chmod o+x {}`, or keep the \
+             profile elsewhere with `--home`",
+            directory.display(),
+            directory.display()
+        ),
+        HomeProblem::Unusable { .. } => {
+            format!(
+                "profile home `{home}` belongs to `{by}` and cannot be read and written by `{name}`; `chown -R {name} \
+                 {home}`, or run the gateway as its owner with `--run-as {by}`"
+            )
+        }
+        HomeProblem::Lock { path, .. } => {
+            format!(
+                "`{}` belongs to `{by}` and `{name}` cannot use it: a gateway of `{by}` ran on this profile; when it \
+                 has ended, `chown {name} {}`",
+                path.display(),
+                path.display()
+            )
+        }
+    }
+}
+
+/// Why there is no hermes executable, and the way out.
+pub(super) fn no_hermes(
+    problem: HermesProblem,
+    named: Option<&Path>,
+    places: &[PathBuf],
+    scope: Scope,
+    account: &Account,
+    root: &Path,
+) -> String {
+    let shown = named.unwrap_or(Path::new("")).display();
+    match problem {
+        HermesProblem::Relative => format!("`--hermes {shown}` is not an absolute path"),
+        HermesProblem::OtherName => format!(
+            "`--hermes {shown}` is not called `hermes`: other gateways would not know its process for a gateway and would \
+             start beside it; make a link called `hermes` to it, or name the original"
+        ),
+        HermesProblem::Missing => {
+            format!("`--hermes {shown}` does not exist; name the hermes executable of hermes-agent")
+        }
+        HermesProblem::Denied => format!(
+            "`--hermes {shown}` cannot be executed by `{}`; put hermes where that account can run it, such as a virtual \
+             environment under /opt",
+            account.name
+        ),
+        HermesProblem::Nowhere => {
+            let places = places.iter().map(|p| format!("`{}`", p.display()));
+            let list: Vec<String> = places.collect();
+            let as_account = (scope == Scope::System).then_some((&*account.name, &*account.home));
+            let make = match account.exists {
+                true => String::new(),
+                false => format!(
+                    "useradd --system --create-home --home-dir {} {}`, then `",
+                    account.home.display(),
+                    account.name
+                ),
+            };
+            format!(
+                "no hermes executable that `{}` can run: looked for {} and on PATH; install hermes-agent with upstream's \
+                 installer (`{make}{}`), or name one with `--hermes PATH`",
+                account.name,
+                list.join(", "),
+                install_command(as_account, root)
+            )
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A profile of the default account whose hermes the launcher finds by itself.
+    fn probe() -> Probe {
+        let hermes = PathBuf::from("/opt/hermes/bin/hermes");
+        Probe {
+            scope: Scope::System,
+            account: Account::future(ACCOUNT, Path::new("/var/lib/hermes")),
+            default_root: "/var/lib/hermes".into(),
+            root: "/var/lib/hermes".into(),
+            home: "/var/lib/hermes/profiles/coder".into(),
+            home_problem: Ok(()),
+            by: String::new(),
+            profiles: vec!["default".parse().expect("a name")],
+            hermes: Ok(hermes.clone()),
+            places: vec![hermes.clone()],
+            found_by_launcher: Some(hermes),
+            version: None,
+            unreadable: Vec::new(),
+            gateway_drain: 60,
+            writable: Vec::new(),
+            needs_home_access: false,
+        }
+    }
+
+    fn decided(settings: &Settings, probe: &Probe) -> Result<Instance, String> {
+        let coder = "coder".parse().expect("a name");
+        decide(&coder, settings, probe).map(|checked| checked.instance)
+    }
+
+    #[test]
+    fn what_equals_the_template_is_no_setting() {
+        let instance = decided(&Settings::default(), &probe()).expect("decided");
+        let mut plain = Instance::plain("coder".parse().expect("a name"), Scope::System);
+        plain.gateway_drain = 60;
+        assert_eq!(instance, plain);
+        let named = Settings {
+            hermes: Some("/opt/hermes/bin/hermes".into()),
+            ..Settings::default()
+        };
+        let instance = decided(&named, &probe()).expect("decided");
+        assert_eq!(instance.hermes, named.hermes, "what was named is kept");
+    }
+
+    #[test]
+    fn another_account_has_its_own_group_unless_one_is_set() {
+        let mut probe = probe();
+        probe.account.name = "alice".to_owned();
+        probe.account.group = "users".to_owned();
+        let mut settings = Settings {
+            run_as: Some("alice".to_owned()),
+            ..Settings::default()
+        };
+        let account = |settings: &Settings| {
+            let account = decided(settings, &probe).expect("decided").account;
+            account.map(|a| (a.user, a.group))
+        };
+        let pair = |user: &str, group: &str| Some((user.to_owned(), group.to_owned()));
+        assert_eq!(account(&settings), pair("alice", "users"));
+        settings.group = Some("bots".to_owned());
+        assert_eq!(account(&settings), pair("alice", "bots"));
+    }
+
+    #[test]
+    fn everything_that_is_missing_is_told_at_once() {
+        let mut probe = probe();
+        probe.home_problem = Err(HomeProblem::Missing);
+        probe.hermes = Err(HermesProblem::Nowhere);
+        probe.unreadable.push(crate::preflight::probe::Unreadable {
+            what: "environment file",
+            setting: "--environment-file",
+            path: "/etc/bot.env".into(),
+            why: "No such file".to_owned(),
+        });
+        let told = decided(&Settings::default(), &probe).expect_err("refused");
+        for part in [
+            "profile `coder` does not exist: there is no `/var/lib/hermes/profiles/coder` (there is: default)",
+            "no hermes executable that `hermes` can run: looked for `/opt/hermes/bin/hermes` and on PATH",
+            "environment file `/etc/bot.env` cannot be read: No such file",
+        ] {
+            assert!(told.contains(part), "{part}: {told}");
+        }
+        assert_eq!(told.lines().count(), 3, "{told}");
+    }
+
+    #[test]
+    fn a_home_of_another_account_names_both_ways_out() {
+        let mut probe = probe();
+        probe.home_problem = Err(HomeProblem::Unusable {
+            owner: 1000,
+            errno: nix::errno::Errno::EACCES,
+        });
+        probe.by = "alice".to_owned();
+        let told = decided(&Settings::default(), &probe).expect_err("refused");
+        for part in ["belongs to `alice`", "`chown -R hermes", "`--run-as alice`"] {
+            assert!(told.contains(part), "{part}: {told}");
+        }
+    }
+}

@@ -1,0 +1,308 @@
+//! What a host says of a profile and its settings. Reads only, and judges nothing.
+
+use std::cell::RefCell;
+use std::ffi::OsStr;
+use std::fs;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+use nix::errno::Errno;
+use nix::unistd::AccessFlags;
+
+use crate::config::Settings;
+use crate::error::refuse;
+use crate::gateway::config::stop_drain;
+use crate::gateway::version::Version;
+use crate::host::Host;
+use crate::host::account::{Account, account_name};
+use crate::host::read::{self, Unread, open_regular};
+use crate::host::search::hermes_search;
+use crate::host::systemctl;
+use crate::launcher::hermes::{Executable, HermesProblem, find};
+use crate::launcher::home::{HomeProblem, examine};
+use crate::layout::{ACCOUNT, SYSTEM_ROOT, Scope, hidden_by_protect_home};
+use crate::profile::{ProfileName, discover};
+
+/// See the module.
+#[derive(Debug, Clone)]
+pub(super) struct Probe {
+    /// Which manager.
+    pub(super) scope: Scope,
+    /// The account that the gateway runs as.
+    pub(super) account: Account,
+    /// The hermes root that the template unit names.
+    pub(super) default_root: PathBuf,
+    /// The hermes root.
+    pub(super) root: PathBuf,
+    /// The profile home.
+    pub(super) home: PathBuf,
+    /// Why it cannot be used.
+    pub(super) home_problem: Result<(), HomeProblem>,
+    /// The account that what cannot be used belongs to.
+    pub(super) by: String,
+    /// The profiles under the root.
+    pub(super) profiles: Vec<ProfileName>,
+    /// The hermes executable.
+    pub(super) hermes: Result<PathBuf, HermesProblem>,
+    /// Where it was looked for.
+    pub(super) places: Vec<PathBuf>,
+    /// What the launcher would find by itself.
+    pub(super) found_by_launcher: Option<PathBuf>,
+    /// Its version, where it was asked and told it.
+    pub(super) version: Option<Version>,
+    /// Files that systemd could not read.
+    pub(super) unreadable: Vec<Unreadable>,
+    /// Seconds of drain that the gateway is configured for.
+    pub(super) gateway_drain: u32,
+    /// What hermes writes outside its root.
+    pub(super) writable: Vec<PathBuf>,
+    /// Whether it needs what `ProtectHome=yes` hides.
+    pub(super) needs_home_access: bool,
+}
+
+/// A file that a setting names and that cannot be read.
+#[derive(Debug, Clone)]
+pub(super) struct Unreadable {
+    /// What it would be.
+    pub(super) what: &'static str,
+    /// The setting.
+    pub(super) setting: &'static str,
+    /// The file.
+    pub(super) path: PathBuf,
+    /// Why not.
+    pub(super) why: String,
+}
+
+impl Probe {
+    /// Look at everything but the version and what depends on it.
+    pub(super) fn read(host: &Host, profile: &ProfileName, settings: &Settings) -> Result<Self> {
+        let account = account(host, settings)?;
+        let root = root(host, settings, &account);
+        let home = profile.home(&root);
+        // The default account and its root are made by the units' own sysusers.d and tmpfiles.d.
+        let is_made_later = host.scope == Scope::System
+            && account.name == ACCOUNT
+            && root == Path::new(SYSTEM_ROOT)
+            && !host.at(&root).exists();
+        let home_problem = match is_made_later && profile.is_default() {
+            true => Ok(()),
+            false => examine_home(host, &account, &home)?,
+        };
+        let (hermes, places) = find_hermes(host, settings.hermes.as_deref(), &account, &root)?;
+        let mut probe = Self {
+            scope: host.scope,
+            default_root: host.default_root(),
+            by: owner_of(&home_problem),
+            home_problem,
+            profiles: discover(&host.at(&root)),
+            found_by_launcher: hermes_search(&root, &account.home)
+                .into_iter()
+                .find(|p| host.at(p).exists()),
+            hermes,
+            places,
+            version: None,
+            unreadable: unreadable(host, settings),
+            gateway_drain: 0,
+            writable: Vec::new(),
+            needs_home_access: false,
+            account,
+            root,
+            home,
+        };
+        if let (Scope::System, Ok(hermes)) = (host.scope, &probe.hermes) {
+            probe.writable = writable(host, &probe.account, &probe.root, hermes);
+            let interpreter = interpreter(host, hermes);
+            let paths = [&probe.root, hermes, &interpreter, &probe.account.home];
+            probe.needs_home_access = paths
+                .into_iter()
+                .chain(&probe.writable)
+                .any(|p| is_private(host, p));
+        }
+        Ok(probe)
+    }
+
+    /// Read the gateway's drain; its default depends on the version.
+    pub(super) fn read_drain(&mut self, host: &Host) {
+        self.gateway_drain = stop_drain(&host.at(&self.home), self.version, None);
+    }
+}
+
+fn account(host: &Host, settings: &Settings) -> Result<Account> {
+    let name = match (host.scope, settings.run_as.as_deref()) {
+        (Scope::User, None) => return Ok(host.own.clone()),
+        (Scope::User, Some(name)) if name == host.own.name => return Ok(host.own.clone()),
+        (Scope::User, Some(name)) => refuse!(
+            "`--run-as {name}` needs the system's manager: your own manager runs everything as `{}`; use `--system` as root",
+            host.own.name
+        ),
+        (Scope::System, name) => name.unwrap_or(ACCOUNT),
+    };
+    match Account::find(name, &host.root)? {
+        Some(account) => Ok(account),
+        None if name == ACCOUNT => Ok(Account::future(name, Path::new(SYSTEM_ROOT))),
+        None => refuse!(
+            "account `{name}` does not exist; create it, or name another with `--run-as USER`"
+        ),
+    }
+}
+
+fn owner_of(problem: &Result<(), HomeProblem>) -> String {
+    match problem {
+        Err(HomeProblem::Unusable { owner, .. } | HomeProblem::Lock { owner, .. }) => {
+            account_name(*owner)
+        }
+        _ => String::new(),
+    }
+}
+
+/// The hermes root: as set, or the account's usual one.
+fn root(host: &Host, settings: &Settings, account: &Account) -> PathBuf {
+    match (&settings.home, host.scope) {
+        (Some(root), _) => root.clone(),
+        (None, Scope::System) if account.name != ACCOUNT => account.home.join(".hermes"),
+        (None, _) => host.default_root(),
+    }
+}
+
+/// What keeps the account from using the home; nobody can be asked in an image.
+fn examine_home(host: &Host, account: &Account, home: &Path) -> Result<Result<(), HomeProblem>> {
+    let real = host.at(home);
+    if host.live().is_none() {
+        return Ok(examine(&real, &|_, _| Ok(())));
+    }
+    let failed = RefCell::new(None);
+    let may = |path: &Path, flags: AccessFlags| {
+        let all = [
+            (AccessFlags::R_OK, "-r"),
+            (AccessFlags::W_OK, "-w"),
+            (AccessFlags::X_OK, "-x"),
+        ];
+        for (_, flag) in all.iter().filter(|(bit, _)| flags.contains(*bit)) {
+            match test(account, flag, path) {
+                Ok(true) => {}
+                Ok(false) => return Err(Errno::EACCES),
+                Err(e) => {
+                    failed.replace(Some(e));
+                    return Err(Errno::EIO);
+                }
+            }
+        }
+        Ok(())
+    };
+    let problem = examine(&real, &may);
+    failed.into_inner().map_or(Ok(problem), Err)
+}
+
+/// test(1) as the account: the kernel's own answer, access lists included.
+fn test(account: &Account, flag: &str, path: &Path) -> Result<bool> {
+    let out = systemctl::run_as(
+        account,
+        &[],
+        &[OsStr::new("test"), OsStr::new(flag), path.as_os_str()],
+    )
+    .with_context(|| {
+        format!(
+            "`{}` cannot be checked as `{}`",
+            path.display(),
+            account.name
+        )
+    })?;
+    Ok(out.status.success())
+}
+
+/// The hermes executable, and where it was looked for.
+pub(super) fn find_hermes(
+    host: &Host,
+    named: Option<&Path>,
+    account: &Account,
+    root: &Path,
+) -> Result<(Result<PathBuf, HermesProblem>, Vec<PathBuf>)> {
+    let places = hermes_search(root, &account.home);
+    let mut candidates = places.clone();
+    if host.live().is_some() {
+        // What the person who installs calls hermes; it is recorded, as the unit has another PATH.
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        candidates.extend(std::env::split_paths(&path).map(|dir| dir.join("hermes")));
+    }
+    let failed = RefCell::new(None);
+    let look = |path: &Path| {
+        let real = host.at(path);
+        if !real.exists() {
+            return Executable::Missing;
+        }
+        match host.live().map(|_| test(account, "-x", path)) {
+            _ if !real.is_file() => Executable::Denied,
+            None | Some(Ok(true)) => Executable::Runs,
+            Some(Ok(false)) => Executable::Denied,
+            Some(Err(e)) => {
+                failed.replace(Some(e));
+                Executable::Denied
+            }
+        }
+    };
+    let found = find(named, &candidates, &look);
+    failed.into_inner().map_or(Ok((found, places)), Err)
+}
+
+fn unreadable(host: &Host, settings: &Settings) -> Vec<Unreadable> {
+    let environment = settings.environment_files.iter().flatten();
+    let credentials = settings.credentials.iter().flat_map(|c| c.values());
+    let needed = environment
+        .map(|path| ("environment file", path, "--environment-file"))
+        .chain(credentials.map(|path| ("credential", path, "credentials")));
+    needed
+        .filter_map(|(what, path, setting)| {
+            // systemd itself reads them, as root or as the user whose manager it is: as this program runs.
+            let why = match open_regular(&host.at(path)) {
+                Ok(Some(_)) | Err(Unread::NotRegular("a directory")) => return None,
+                Ok(None) => "it does not exist".to_owned(),
+                Err(e) => e.to_string(),
+            };
+            Some(Unreadable {
+                what,
+                setting,
+                path: path.clone(),
+                why,
+            })
+        })
+        .collect()
+}
+
+/// What hermes' updates and its locks write outside its root: its own virtual environment where the account owns it
+/// (it installs what a platform needs at first use), and the account's home (`~/.local/state/hermes/gateway-locks`).
+fn writable(host: &Host, account: &Account, root: &Path, hermes: &Path) -> Vec<PathBuf> {
+    let real = fs::canonicalize(host.at(hermes)).unwrap_or_else(|_| hermes.to_owned());
+    let venv = real
+        .parent()
+        .and_then(Path::parent)
+        .filter(|dir| dir.join("pyvenv.cfg").exists())
+        .map(Path::to_owned);
+    let mut paths: Vec<PathBuf> = Vec::new();
+    for path in venv.into_iter().chain([account.home.clone()]) {
+        let is_own =
+            fs::metadata(host.at(&path)).is_ok_and(|m| m.is_dir() && m.uid() == account.uid);
+        let is_covered = path.starts_with(root) || paths.iter().any(|p| path.starts_with(p));
+        if account.exists && is_own && !is_covered && path != Path::new("/") {
+            paths.push(path);
+        }
+    }
+    paths
+}
+
+/// The interpreter that a script names, links followed: uv keeps Python under the home directory.
+fn interpreter(host: &Host, hermes: &Path) -> PathBuf {
+    let text = host.files.read_script(hermes, read::JSON);
+    let text = text.ok().flatten().unwrap_or_default();
+    let line = text.lines().next().and_then(|line| line.strip_prefix("#!"));
+    let program = line
+        .and_then(|l| l.split_whitespace().next())
+        .unwrap_or_default();
+    fs::canonicalize(host.at(Path::new(program))).unwrap_or_else(|_| PathBuf::from(program))
+}
+
+/// Whether `ProtectHome=yes` would hide this path.
+fn is_private(host: &Host, path: &Path) -> bool {
+    let real = fs::canonicalize(host.at(path)).unwrap_or_default();
+    hidden_by_protect_home(path) || hidden_by_protect_home(&real)
+}

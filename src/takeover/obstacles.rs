@@ -1,0 +1,97 @@
+//! Why a unit cannot be migrated and has to be dealt with by hand. Reads only.
+
+use std::path::{Path, PathBuf};
+
+use crate::host::Host;
+use crate::host::systemctl::Manager;
+use crate::units::inventory::same;
+use crate::units::load_path::LoadPath;
+use crate::units::unit::{Origin, Unit};
+
+/// Why a unit has to be dealt with by hand, and how.
+pub(super) fn obstacle(
+    host: &Host,
+    load_path: &LoadPath,
+    unit: &Unit,
+    home: &Path,
+    traces: &[PathBuf],
+) -> Option<(String, String)> {
+    let disable = format!(
+        "stop it with `{} disable --now {}`",
+        unit.manager.command_prefix(),
+        unit.name
+    );
+    let is_of_home = |theirs: &Path| same(&host.at(theirs), &host.at(home));
+    let homes: Vec<Option<&Path>> = unit.calls.iter().map(|r| r.home.as_deref()).collect();
+    if load_path.is_system && host.own.uid != 0 {
+        return Some((
+            "the system's units are root's".to_owned(),
+            "run this as root with `--system` and `--run-as`".to_owned(),
+        ));
+    }
+    if unit.origin == Origin::Ours {
+        let user = match load_path.is_system {
+            true => String::new(),
+            false => format!(" --user` as `{}", load_path.account.name),
+        };
+        return Some((
+            "hermes-install itself put it there".to_owned(),
+            format!("take it back with `hermes-install uninstall{user}`, naming its profile"),
+        ));
+    }
+    if unit.name.contains('@') {
+        return Some((
+            "its file is a template, which other units use".to_owned(),
+            disable,
+        ));
+    }
+    if !homes.is_empty() && !homes.iter().all(|theirs| theirs.is_some_and(is_of_home)) {
+        return Some((
+            "it does not say clearly that it runs this profile and nothing else".to_owned(),
+            disable,
+        ));
+    }
+    let strange = |path: &&PathBuf| {
+        let real = load_path.real(path.parent().unwrap_or(path));
+        let text = path.to_string_lossy();
+        let is_inside = load_path.is_system || !is_movable(load_path, path) || {
+            let home = load_path.real(&load_path.account.home);
+            real.starts_with(home) || real.starts_with("/run/user")
+        };
+        real.starts_with("/nix") || text.contains("/generator") || !is_inside
+    };
+    if let Some(path) = traces.iter().find(strange) {
+        return Some((
+            format!(
+                "`{}` is generated or lies outside its manager's directories",
+                path.display()
+            ),
+            format!("take it away where it comes from, or {disable}"),
+        ));
+    }
+    let is_foreign = !load_path.is_system && load_path.manager != Manager::User;
+    if is_foreign && traces.iter().any(|path| !is_movable(load_path, path)) {
+        return Some((
+            "a package brings it for every user".to_owned(),
+            format!(
+                "as `{}`: `systemctl --user mask --now {}`",
+                load_path.account.name, unit.name
+            ),
+        ));
+    }
+    None
+}
+
+/// Whether a path is an admin's or a user's to move, and not a package's.
+pub(super) fn is_movable(load_path: &LoadPath, path: &Path) -> bool {
+    if load_path.is_system {
+        return path.starts_with("/etc/systemd") || path.starts_with("/run/systemd");
+    }
+    path.starts_with(&load_path.account.home)
+        || path.starts_with(format!("/run/user/{}", load_path.account.uid))
+}
+
+pub(super) fn relative(path: &Path) -> String {
+    let text = path.to_string_lossy();
+    text.trim_start_matches('/').to_owned()
+}
