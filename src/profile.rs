@@ -3,6 +3,7 @@
 //! The rules are the gateway's own (hermes_cli/profiles.py and hermes_constants.py, 0.13.0 to 0.19.0): a launcher
 //! that disagreed with it about a home would guard the wrong directory.
 
+use std::ffi::OsStr;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -51,6 +52,15 @@ impl ProfileName {
         }
     }
 
+    /// The profile that a directory is the home of, and its hermes root: NAME and ROOT of `ROOT/profiles/NAME`, else
+    /// `default` and the directory itself. `None` when NAME is no profile's.
+    pub(crate) fn from_home(home: &Path) -> Option<(Self, &Path)> {
+        match named_home(home) {
+            Some((root, name)) => Some((name.to_str()?.parse().ok()?, root)),
+            None => Some((Self("default".into()), home)),
+        }
+    }
+
     /// The unit that runs this profile's gateway, in either scope.
     pub(crate) fn unit(&self) -> String {
         format!("hermes-gateway@{}.service", self.0)
@@ -96,6 +106,19 @@ impl fmt::Display for ProfileName {
     }
 }
 
+/// Root and name of a directory `ROOT/profiles/NAME`, whatever the name is.
+fn named_home(home: &Path) -> Option<(&Path, &OsStr)> {
+    let profiles = home
+        .parent()
+        .filter(|parent| parent.ends_with("profiles"))?;
+    Some((profiles.parent()?, home.file_name()?))
+}
+
+/// Whether a directory is where hermes keeps a profile other than `default`, by its place alone.
+pub(crate) fn is_named_home(home: &Path) -> bool {
+    named_home(home).is_some()
+}
+
 /// The hermes root that a process with this HERMES_HOME and home directory uses.
 ///
 /// `~/.hermes` when HERMES_HOME is unset or inside it; `<x>` for `<x>/profiles/<name>`; else HERMES_HOME itself
@@ -105,12 +128,7 @@ pub(crate) fn root_for(hermes_home: Option<&Path>, user_home: &Path) -> PathBuf 
     match hermes_home {
         None => native,
         Some(home) if home.as_os_str().is_empty() || home.starts_with(&native) => native,
-        Some(home) => match home.parent() {
-            Some(parent) if parent.file_name().is_some_and(|n| n == "profiles") => {
-                parent.parent().unwrap_or(home).to_owned()
-            }
-            _ => home.to_owned(),
-        },
+        Some(home) => named_home(home).map_or(home, |(root, _)| root).to_owned(),
     }
 }
 
@@ -162,6 +180,18 @@ mod tests {
             "test".parse::<ProfileName>(),
             Err(BadProfileName::Reserved(_))
         ));
+    }
+
+    #[test]
+    fn a_home_tells_its_profile_and_root() {
+        let of = |home| ProfileName::from_home(Path::new(home)).map(|(p, root)| (p.0, root));
+        let root = Path::new("/srv/h");
+        assert_eq!(of("/srv/h"), Some(("default".to_owned(), root)));
+        assert_eq!(of("/srv/h/profiles/x"), Some(("x".to_owned(), root)));
+        assert_eq!(of("/srv/h/profiles/No Name"), None);
+        assert!(is_named_home(Path::new("/srv/h/profiles/No Name")));
+        assert!(!is_named_home(Path::new("/srv/my-profiles/x")));
+        assert_eq!(of("/"), Some(("default".to_owned(), Path::new("/"))));
     }
 
     #[test]

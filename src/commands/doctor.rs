@@ -51,11 +51,7 @@ pub(crate) fn doctor(args: &DoctorArgs) -> Result<u8> {
 /// The findings about these profiles, and those that are about no profile.
 fn chosen(facts: &Facts, profiles: &[ProfileName]) -> Vec<Finding> {
     let is_of = |home: &Path, profile: &ProfileName| {
-        let named = home.parent().is_some_and(|p| p.ends_with("profiles"));
-        match profile.is_default() {
-            true => !named,
-            false => named && home.ends_with(profile.as_str()),
-        }
+        ProfileName::from_home(home).is_some_and(|(of, _)| of == *profile)
     };
     let mut findings = rules::check(facts);
     findings.retain(|f| match &f.home {

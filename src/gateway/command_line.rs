@@ -6,7 +6,7 @@ use crate::gateway::config::ACTIVE_PROFILE;
 use crate::gateway::inline_source::{Inline, MAIN};
 use crate::host::process::{Process, shell_quote};
 use crate::host::read::{self, read_small_text};
-use crate::profile::root_for;
+use crate::profile::{is_named_home, root_for};
 
 /// The profile home a process works on.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -93,7 +93,7 @@ impl Command {
 
     /// Whether this command line could mean that profile home, whatever its environment.
     pub(crate) fn may_mean(&self, home: &Path) -> bool {
-        let named = home.parent().is_some_and(|p| p.ends_with("profiles"));
+        let named = is_named_home(home);
         match self.profile.as_deref() {
             None => true,
             Some("default") => !named,
@@ -104,8 +104,7 @@ impl Command {
     /// Whether it means whichever profile is active when it starts (`hermes profile use`): no profile is named, and
     /// HERMES_HOME is a root or not set.
     pub(crate) fn follows_active(&self, hermes_home: Option<&Path>) -> bool {
-        let is_profile = |home: &Path| home.parent().is_some_and(|p| p.ends_with("profiles"));
-        self.profile.is_none() && !hermes_home.is_some_and(is_profile)
+        self.profile.is_none() && !hermes_home.is_some_and(is_named_home)
     }
 
     /// The profile home this command line means, in this environment.

@@ -19,7 +19,7 @@ use crate::layout::{ACCOUNT, Scope};
 use crate::output::Output;
 use crate::profile::ProfileName;
 use crate::takeover::migrate::Allow;
-use crate::units::inventory::{Inventory, same};
+use crate::units::inventory::Inventory;
 use crate::units::unit::Unit;
 use crate::units::unit_file::command;
 
@@ -44,11 +44,11 @@ pub(crate) fn inherit(
 ) -> Result<(Settings, Option<String>)> {
     let mut found = candidates(host, inventory, profile, allow);
     found.retain(|c| {
-        let is_root = |root: &PathBuf| same(&host.at(root), &host.at(&c.root));
+        let is_root = |root: &PathBuf| host.directory(root) == host.directory(&c.root);
         settings.home.as_ref().is_none_or(is_root)
             && settings.run_as.as_ref().is_none_or(|a| *a == c.account)
     });
-    let is_usual = |c: &Candidate| same(&host.at(&c.root), &host.at(&host.default_root()));
+    let is_usual = |c: &Candidate| host.directory(&c.root) == host.directory(&host.default_root());
     if found.iter().any(is_usual) {
         found.retain(is_usual);
     }
@@ -57,7 +57,7 @@ pub(crate) fn inherit(
     };
     let who = first.who.clone();
     let is_other = |c: &&Candidate| {
-        c.account != first.account || !same(&host.at(&c.root), &host.at(&first.root))
+        c.account != first.account || host.directory(&c.root) != host.directory(&first.root)
     };
     if let Some(other) = found.iter().find(is_other) {
         refuse!(
@@ -191,13 +191,9 @@ pub(crate) fn executable_of(host: &Host, unit: &Unit) -> Option<PathBuf> {
 }
 
 /// The hermes root of a profile home, if it is one of that profile.
-pub(crate) fn root_of(profile: &ProfileName, home: &Path) -> Option<PathBuf> {
-    let above = home.parent().filter(|p| p.ends_with("profiles"));
-    let root = match above {
-        Some(profiles) => profiles.parent()?,
-        None => home,
-    };
-    (profile.home(root) == home).then(|| root.to_owned())
+fn root_of(profile: &ProfileName, home: &Path) -> Option<PathBuf> {
+    let (of, root) = ProfileName::from_home(home)?;
+    (of == *profile).then(|| root.to_owned())
 }
 
 /// Whether a variable by this name means something to a gateway, and is neither every login's nor our own units'.

@@ -10,7 +10,7 @@ use crate::error::refuse;
 use crate::gateway::owner::{Hold, owner};
 use crate::gateway::stop::Force;
 use crate::host::Host;
-use crate::host::process::{self, Process, UnitRef};
+use crate::host::process::{self, Process};
 use crate::host::service_state::ServiceState;
 use crate::preflight::Checked;
 use crate::takeover::handover::{ByHand, Handover, Old};
@@ -18,7 +18,7 @@ use crate::takeover::obstacles::{is_movable, obstacle, relative};
 use crate::takeover::other_owner;
 use crate::units::inventory::Inventory;
 use crate::units::load_path::{LoadPath, load_paths};
-use crate::units::unit::Unit;
+use crate::units::unit::{Unit, UnitId};
 
 /// The command line of this run, for one that says more.
 #[derive(Debug)]
@@ -164,7 +164,8 @@ fn owners<'a>(
     checked: &'a Checked,
 ) -> Result<Owners<'a>> {
     let (profile, home) = (&checked.instance.profile, &checked.home);
-    let is_own = |unit: &&Unit| unit.manager == host.manager() && unit.name == profile.unit();
+    let own = UnitId::of_profile(host, profile);
+    let is_own = |unit: &&Unit| unit.id() == own;
     let mut owners = Owners {
         units: inventory
             .units_of(host, home)
@@ -188,9 +189,9 @@ fn owners<'a>(
     });
     // A process in the control group of cron or sshd is not that service's gateway; its main process would be.
     let unit = process.unit().and_then(|unit| {
-        let found = inventory.units.iter().find(|u| is_that(u, &unit))?;
+        let found = inventory.units.iter().find(|u| u.is_that(&unit))?;
         let pid = found.loaded.as_ref().and_then(|s| s.main_pid);
-        let is_theirs = pid == Some(process.pid) || owners.units.iter().any(|u| is_that(u, &unit));
+        let is_theirs = pid == Some(process.pid) || owners.units.iter().any(|u| u.is_that(&unit));
         is_theirs.then_some(found)
     });
     match unit {
@@ -202,11 +203,6 @@ fn owners<'a>(
         None => owners.is_out_of_reach = true,
     }
     Ok(owners)
-}
-
-fn is_that(unit: &Unit, named: &UnitRef) -> bool {
-    let user = unit.is_user().then_some(unit.manager_account.uid);
-    unit.name == named.name && user == named.user
 }
 
 impl Migration {

@@ -4,7 +4,6 @@ use std::path::{Path, PathBuf};
 
 use crate::host::Host;
 use crate::host::systemctl::Manager;
-use crate::units::inventory::same;
 use crate::units::load_path::LoadPath;
 use crate::units::unit::{Origin, Unit};
 
@@ -21,7 +20,7 @@ pub(super) fn obstacle(
         unit.manager.command_prefix(),
         unit.name
     );
-    let is_of_home = |theirs: &Path| same(&host.at(theirs), &host.at(home));
+    let is_of_home = |theirs: &Path| host.directory(theirs) == host.directory(home);
     let homes: Vec<Option<&Path>> = unit.calls.iter().map(|r| r.home.as_deref()).collect();
     if load_path.is_system && host.own.uid != 0 {
         return Some((

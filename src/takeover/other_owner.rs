@@ -7,12 +7,13 @@ use anyhow::Result;
 
 use crate::gateway::owner::{GATEWAY_LOCK, owner};
 use crate::host::Host;
+use crate::host::process::UnitRef;
 use crate::host::process_text::name;
 use crate::host::process_text::stop_command;
 use crate::layout::Scope;
 use crate::profile::ProfileName;
 use crate::units::inventory::{Inventory, UnreadFile};
-use crate::units::unit::Unit;
+use crate::units::unit::UnitId;
 
 /// Somebody else's hold on a profile.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
@@ -44,10 +45,10 @@ pub(crate) fn owning_units(
     profile: &ProfileName,
     home: &Path,
 ) -> Vec<OtherOwner> {
-    let is_own = |unit: &Unit| unit.manager == host.manager() && unit.name == profile.unit();
+    let own = UnitId::of_profile(host, profile);
     inventory
         .units_of(host, home)
-        .filter(|unit| !is_own(unit))
+        .filter(|unit| unit.id() != own)
         .filter_map(|unit| {
             let how = unit.how()?;
             Some(OtherOwner {
@@ -101,13 +102,11 @@ fn process_claim(host: &Host, profile: &ProfileName, home: &Path) -> Result<Opti
                 .to_owned(),
         }));
     };
-    let is_own = process.unit().is_some_and(|unit| {
-        let manager = match host.scope {
-            Scope::System => None,
-            Scope::User => Some(host.own.uid),
-        };
-        unit.name == profile.unit() && unit.user == manager
-    });
+    let own = UnitRef {
+        name: profile.unit(),
+        user: (host.scope == Scope::User).then_some(host.own.uid),
+    };
+    let is_own = process.unit() == Some(own);
     Ok((!is_own).then(|| OtherOwner {
         who: format!("{} {}", name(&process), owner.how),
         way_out: stop_command(&process),

@@ -81,12 +81,7 @@ pub(crate) fn full(name: &str) -> String {
 
 /// The profile whose gateway a unit runs.
 fn profile_of(unit: &Unit) -> Option<ProfileName> {
-    let home = unit.calls.iter().find_map(|r| r.home.as_deref())?;
-    let is_named = home.parent().is_some_and(|p| p.ends_with("profiles"));
-    match is_named {
-        true => home.file_name()?.to_str()?.parse().ok(),
-        false => "default".parse().ok(),
-    }
+    ProfileName::from_home(unit.home()?).map(|(profile, _)| profile)
 }
 
 /// The shield that a unit needs.
@@ -99,15 +94,9 @@ pub(crate) fn shield_for(host: &Host, unit: &Unit, output: &Output) -> Result<Sh
              `hermes-install --profile NAME` installs a unit that does"
         );
     };
-    let Some(profile) = profile_of(unit) else {
+    let Some((profile, root)) = ProfileName::from_home(home) else {
         refuse!(
             "{title} cannot be shielded: `{}` is no profile's home; see `hermes profile list`",
-            home.display()
-        );
-    };
-    let Some(root) = detect::root_of(&profile, home) else {
-        refuse!(
-            "{title} cannot be shielded: `{}` has no hermes root above it",
             home.display()
         );
     };
@@ -115,7 +104,7 @@ pub(crate) fn shield_for(host: &Host, unit: &Unit, output: &Output) -> Result<Sh
         refuse!("{title} cannot be shielded: the account of its `User=` does not exist");
     };
     let named = detect::executable_of(host, unit);
-    let hermes = preflight::hermes(host, named.as_deref(), account, &root)?;
+    let hermes = preflight::hermes(host, named.as_deref(), account, root)?;
     let version = match host.live() {
         Some(_) => {
             let version = preflight::version(account, &hermes)?;
@@ -134,7 +123,7 @@ pub(crate) fn shield_for(host: &Host, unit: &Unit, output: &Output) -> Result<Sh
         gateway_drain: stop_drain(&host.at(home), version, None),
         hermes_version: version.map(|v| v.to_string()),
         profile,
-        root,
+        root: root.to_owned(),
         hermes,
     })
 }

@@ -5,8 +5,6 @@
 //! they are loaded; from the files on its load path otherwise and in an image. One call per manager, not per unit.
 
 use std::collections::{BTreeSet, HashMap};
-use std::fs;
-use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
 use crate::gateway::command_line::{Command, Home, home_of};
@@ -199,13 +197,4 @@ fn gateways(_live: &Live) -> Vec<Gateway> {
         parent.is_some_and(|parent| parent.process.argv == gateway.process.argv)
     };
     found.iter().filter(|g| !is_fork(g)).cloned().collect()
-}
-
-/// Whether two paths are one directory, links followed where they lead somewhere.
-pub(crate) fn same(a: &Path, b: &Path) -> bool {
-    let identity = |path: &Path| fs::metadata(path).ok().map(|m| (m.dev(), m.ino()));
-    match (identity(a), identity(b)) {
-        (Some(a), Some(b)) => a == b,
-        _ => a == b,
-    }
 }

@@ -10,8 +10,10 @@ use serde::Serialize;
 use crate::gateway::config::{ACTIVE_PROFILE, active_name};
 use crate::host::Host;
 use crate::host::account::Account;
+use crate::host::process::UnitRef;
 use crate::host::service_state::ServiceState;
 use crate::host::systemctl::Manager;
+use crate::profile::ProfileName;
 use crate::units::exec_line::{BUDGET, Context, GatewayCall, find};
 use crate::units::load_path::{Files, LoadPath, Reader, UnitFiles};
 use crate::units::unit_file::{Directives, Specifiers, command, words};
@@ -36,6 +38,16 @@ pub(crate) struct UnitId {
     pub(crate) manager: Manager,
     /// Its name.
     pub(crate) name: String,
+}
+
+impl UnitId {
+    /// The unit that hermes-install makes for a profile in this scope.
+    pub(crate) fn of_profile(host: &Host, profile: &ProfileName) -> Self {
+        Self {
+            manager: host.manager(),
+            name: profile.unit(),
+        }
+    }
 }
 
 fn as_typed<S: serde::Serializer>(manager: &Manager, to: S) -> Result<S::Ok, S::Error> {
@@ -196,6 +208,12 @@ impl Unit {
             manager: self.manager.clone(),
             name: self.name.clone(),
         }
+    }
+
+    /// Whether it is the unit that a process runs in.
+    pub(crate) fn is_that(&self, of_process: &UnitRef) -> bool {
+        let user = self.is_user().then_some(self.manager_account.uid);
+        self.name == of_process.name && user == of_process.user
     }
 
     /// A value of this unit with its specifiers expanded.

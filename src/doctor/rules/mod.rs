@@ -13,6 +13,7 @@ use crate::doctor::facts::units::UnitFacts;
 use crate::doctor::finding::{Finding, Findings, Severity};
 use crate::host::account::Account;
 use crate::host::systemctl::Manager;
+use crate::profile::ProfileName;
 use crate::units::unit::Unit;
 
 /// A rule.
@@ -75,16 +76,13 @@ fn edit(unit: &Unit) -> String {
 /// The command that puts a safe unit in place of somebody else's.
 fn install(unit: &Unit) -> String {
     let call = unit.calls.first();
-    let named = call.and_then(|r| r.home.as_deref()).and_then(|home| {
-        let parent = home.parent()?;
-        (parent.file_name()? == "profiles").then(|| home.file_name()?.to_str())?
-    });
-    let profile = call
-        .and_then(|r| r.profile.as_deref())
-        .or(named)
-        .unwrap_or("default");
-    let is_name = profile.parse::<crate::profile::ProfileName>().is_ok();
-    let profile = if is_name { profile } else { "NAME" };
+    let told = call.and_then(|r| r.profile.as_deref());
+    let profile = match (told, call.and_then(|r| r.home.as_deref())) {
+        (Some(name), _) => name.parse().ok(),
+        (None, Some(home)) => ProfileName::from_home(home).map(|(profile, _)| profile),
+        (None, None) => "default".parse().ok(),
+    };
+    let profile = profile.as_ref().map_or("NAME", ProfileName::as_str);
     match (&unit.manager, &unit.account) {
         (Manager::System, Some(Account { name, .. })) if name != crate::layout::ACCOUNT => {
             format!("hermes-install --profile {profile} --system --run-as {name} --migrate")

@@ -7,6 +7,7 @@ use super::{Rule, edit, gateways, install};
 use crate::doctor::facts::{Facts, GatewayFacts};
 use crate::doctor::finding::Severity::{Error, Note, Warning};
 use crate::doctor::finding::{Findings, Fix};
+use crate::profile::is_named_home;
 use crate::units::unit::{Origin, Unit, UnitId};
 
 pub(super) const RULES: &[Rule] = &[
@@ -187,8 +188,7 @@ fn multiplexed(facts: &Facts, findings: &mut Findings) {
         let Some(home) = facts.home_of(unit).filter(|h| h.is_multiplexed) else {
             continue;
         };
-        let is_named = home.home.parent().is_some_and(|p| p.ends_with("profiles"));
-        if is_named && unit.how().is_some() {
+        if is_named_home(&home.home) && unit.how().is_some() {
             let what = format!(
                 "{} runs a profile that the gateway of its root serves already (`gateway.multiplex_profiles`)",
                 unit.title()
