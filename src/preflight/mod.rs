@@ -3,6 +3,7 @@
 
 mod decide;
 mod probe;
+mod sandbox;
 
 use std::ffi::OsStr;
 use std::fs;

@@ -2,8 +2,6 @@
 
 use std::cell::RefCell;
 use std::ffi::OsStr;
-use std::fs;
-use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
@@ -16,12 +14,13 @@ use crate::gateway::config::stop_drain;
 use crate::gateway::version::Version;
 use crate::host::Host;
 use crate::host::account::{Account, account_name};
-use crate::host::read::{self, Unread, open_regular};
+use crate::host::read::{Unread, open_regular};
 use crate::host::search::hermes_search;
 use crate::host::systemctl;
 use crate::launcher::hermes::{Executable, HermesProblem, find};
 use crate::launcher::home::{HomeProblem, examine};
-use crate::layout::{ACCOUNT, SYSTEM_ROOT, Scope, hidden_by_protect_home};
+use crate::layout::{ACCOUNT, SYSTEM_ROOT, Scope};
+use crate::preflight::sandbox::{interpreter, is_private, writable};
 use crate::profile::{ProfileName, discover};
 
 /// See the module.
@@ -267,42 +266,4 @@ fn unreadable(host: &Host, settings: &Settings) -> Vec<Unreadable> {
             })
         })
         .collect()
-}
-
-/// What hermes' updates and its locks write outside its root: its own virtual environment where the account owns it
-/// (it installs what a platform needs at first use), and the account's home (`~/.local/state/hermes/gateway-locks`).
-fn writable(host: &Host, account: &Account, root: &Path, hermes: &Path) -> Vec<PathBuf> {
-    let real = fs::canonicalize(host.at(hermes)).unwrap_or_else(|_| hermes.to_owned());
-    let venv = real
-        .parent()
-        .and_then(Path::parent)
-        .filter(|dir| dir.join("pyvenv.cfg").exists())
-        .map(Path::to_owned);
-    let mut paths: Vec<PathBuf> = Vec::new();
-    for path in venv.into_iter().chain([account.home.clone()]) {
-        let is_own =
-            fs::metadata(host.at(&path)).is_ok_and(|m| m.is_dir() && m.uid() == account.uid);
-        let is_covered = path.starts_with(root) || paths.iter().any(|p| path.starts_with(p));
-        if account.exists && is_own && !is_covered && path != Path::new("/") {
-            paths.push(path);
-        }
-    }
-    paths
-}
-
-/// The interpreter that a script names, links followed: uv keeps Python under the home directory.
-fn interpreter(host: &Host, hermes: &Path) -> PathBuf {
-    let text = host.files.read_script(hermes, read::JSON);
-    let text = text.ok().flatten().unwrap_or_default();
-    let line = text.lines().next().and_then(|line| line.strip_prefix("#!"));
-    let program = line
-        .and_then(|l| l.split_whitespace().next())
-        .unwrap_or_default();
-    fs::canonicalize(host.at(Path::new(program))).unwrap_or_else(|_| PathBuf::from(program))
-}
-
-/// Whether `ProtectHome=yes` would hide this path.
-fn is_private(host: &Host, path: &Path) -> bool {
-    let real = fs::canonicalize(host.at(path)).unwrap_or_default();
-    hidden_by_protect_home(path) || hidden_by_protect_home(&real)
 }

@@ -1,14 +1,39 @@
 """Install refuses, before it writes anything, when a live gateway or another unit owns the profile; the way out works."""
 
+import contextlib
 import subprocess
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 from check import check, contains, equal
 from gateway import HERMES, Profile, fresh_account
-from installer import difference, install, snapshot
+from installer import difference, hermes_install, install, snapshot
 from systemd import systemctl
 
 SECONDS = 60
+
+
+@contextlib.contextmanager
+def renamed(path: Path) -> Iterator[None]:
+    """A file is renamed and comes back all the while, as fast as can be."""
+    away = path.with_name("away")
+    over = threading.Event()
+
+    def rename() -> None:
+        while not over.is_set():
+            # The gateway itself may have written a new one meanwhile.
+            with contextlib.suppress(FileNotFoundError):
+                path.rename(away)
+                away.rename(path)
+
+    thread = threading.Thread(target=rename)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
 
 
 def run() -> None:
@@ -23,6 +48,10 @@ def run() -> None:
     contains("the refusal", refused.err, f"pid {hand.pid} of `hermes`", "resolve it with:")
     equal("what it changed", difference(before, snapshot("var/lib/hermes")), [])
     check("the hand-started gateway runs on", hand.alive())
+    with renamed(coder.home / "gateway_state.json"):
+        plans = [hermes_install("plan", "--profile", "coder", "--hermes", HERMES) for _ in range(20)]
+    equal("plans while a file comes and goes end with", {plan.code for plan in plans}, {1})
+    check("each names the gateway", all(f"pid {hand.pid} of `hermes`" in plan.err for plan in plans))
     hand.end()
 
     # Upstream's own unit, as its version writes it.

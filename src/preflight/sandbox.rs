@@ -1,0 +1,48 @@
+//! What the sandbox of a unit has to leave open for a gateway. Reads only.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+
+use crate::host::Host;
+use crate::host::account::Account;
+use crate::host::read;
+use crate::layout::hidden_by_protect_home;
+
+/// What hermes' updates and its locks write outside its root: its own virtual environment where the account owns it
+/// (it installs what a platform needs at first use), and the account's home (`~/.local/state/hermes/gateway-locks`).
+pub(super) fn writable(host: &Host, account: &Account, root: &Path, hermes: &Path) -> Vec<PathBuf> {
+    let real = fs::canonicalize(host.at(hermes)).unwrap_or_else(|_| hermes.to_owned());
+    let venv = real
+        .parent()
+        .and_then(Path::parent)
+        .filter(|dir| dir.join("pyvenv.cfg").exists())
+        .map(Path::to_owned);
+    let mut paths: Vec<PathBuf> = Vec::new();
+    for path in venv.into_iter().chain([account.home.clone()]) {
+        let is_own =
+            fs::metadata(host.at(&path)).is_ok_and(|m| m.is_dir() && m.uid() == account.uid);
+        let is_covered = path.starts_with(root) || paths.iter().any(|p| path.starts_with(p));
+        if account.exists && is_own && !is_covered && path != Path::new("/") {
+            paths.push(path);
+        }
+    }
+    paths
+}
+
+/// The interpreter that a script names, links followed: uv keeps Python under the home directory.
+pub(super) fn interpreter(host: &Host, hermes: &Path) -> PathBuf {
+    let text = host.files.read_script(hermes, read::JSON);
+    let text = text.ok().flatten().unwrap_or_default();
+    let line = text.lines().next().and_then(|line| line.strip_prefix("#!"));
+    let program = line
+        .and_then(|l| l.split_whitespace().next())
+        .unwrap_or_default();
+    fs::canonicalize(host.at(Path::new(program))).unwrap_or_else(|_| PathBuf::from(program))
+}
+
+/// Whether `ProtectHome=yes` would hide this path.
+pub(super) fn is_private(host: &Host, path: &Path) -> bool {
+    let real = fs::canonicalize(host.at(path)).unwrap_or_default();
+    hidden_by_protect_home(path) || hidden_by_protect_home(&real)
+}
