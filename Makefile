@@ -45,6 +45,7 @@ install: $(PROGRAM)
 	install -D -m 755 $(PROGRAM) $(DESTDIR)/usr/bin/hermes-install
 	$(PROGRAM) render --layout $(LAYOUT) --output $(DESTDIR)/ $(RENDER)
 	$(call generate,man,$(share)/man/man1/hermes-install.1)
+	$(call generate,man hermes-install.toml,$(share)/man/man5/hermes-install.toml.5)
 	$(call generate,completions bash,$(share)/bash-completion/completions/hermes-install)
 	$(call generate,completions fish,$(share)/fish/vendor_completions.d/hermes-install.fish)
 	$(call generate,completions zsh,$(share)/zsh/$(zsh)/_hermes-install)

@@ -34,7 +34,8 @@ rustPlatform.buildRustPackage (finalAttrs: {
   # The program runs on the machine that builds it only when both are alike.
   postInstall = lib.optionalString (stdenv.buildPlatform.canExecute stdenv.hostPlatform) ''
     $out/bin/hermes-install generate man > hermes-install.1
-    installManPage hermes-install.1
+    $out/bin/hermes-install generate man hermes-install.toml > hermes-install.toml.5
+    installManPage hermes-install.1 hermes-install.toml.5
     installShellCompletion --cmd hermes-install \
       --bash <($out/bin/hermes-install generate completions bash) \
       --fish <($out/bin/hermes-install generate completions fish) \

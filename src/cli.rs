@@ -1,9 +1,10 @@
 //! The command line as typed: clap types and help texts. No I/O, no decisions.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::config::Span;
 use crate::layout::{Layout, SYSTEMD_FLOOR, Scope};
 use crate::output::Output;
 use crate::profile::ProfileName;
@@ -27,9 +28,67 @@ pub(crate) struct Cli {
     pub(crate) install: InstallArgs,
 }
 
-/// The commands beside install.
+impl Cli {
+    /// Which manager, and how to talk, of the commands that report.
+    fn reporting(&self) -> Option<(&ScopeArgs, &OutputArgs)> {
+        let (scope, output) = match &self.command {
+            None => (&self.install.scope, &self.install.output),
+            Some(Command::Install(a)) => (&a.scope, &a.output),
+            Some(Command::Plan(PlanArgs { install: a, .. })) => (&a.scope, &a.output),
+            Some(Command::Adopt(AdoptArgs { install: a })) => (&a.scope, &a.output),
+            Some(Command::Shield(a)) => (&a.scope, &a.output),
+            Some(Command::Status(a)) => (&a.scope, &a.output),
+            Some(Command::Show(a)) => (&a.scope, &a.output),
+            Some(Command::Doctor(a)) => (&a.scope, &a.output),
+            Some(Command::Upgrade(a)) => (&a.scope, &a.output),
+            Some(Command::Uninstall(a)) => (&a.scope, &a.output),
+            Some(
+                Command::Render(_)
+                | Command::Exec(_)
+                | Command::PlannedStop(_)
+                | Command::PlannedRestart
+                | Command::BeforeStart
+                | Command::PostStop(_)
+                | Command::Generate(_),
+            ) => return None,
+        };
+        Some((scope, output))
+    }
+
+    /// How the command talks; `None` for one that does not report.
+    pub(crate) fn output(&self) -> Option<&OutputArgs> {
+        self.reporting().map(|(_, output)| output)
+    }
+
+    /// Whether the command looks for a hermes to install a unit for.
+    pub(crate) fn needs_hermes(&self) -> bool {
+        let install = match &self.command {
+            None => &self.install,
+            Some(Command::Install(install)) => install,
+            Some(Command::Plan(args)) => &args.install,
+            Some(Command::Adopt(args)) => &args.install,
+            Some(_) => return false,
+        };
+        install.settings.hermes.is_none()
+    }
+
+    /// Whether the command looks at the running host, and so at its systemd.
+    pub(crate) fn needs_systemd(&self) -> bool {
+        let is_about_rules = match &self.command {
+            Some(Command::Doctor(args)) => args.list || args.explain.is_some(),
+            _ => false,
+        };
+        let scope = self.reporting().map(|(scope, _)| scope);
+        !is_about_rules
+            && scope.is_some_and(|s| s.root.as_deref().is_none_or(|r| r == Path::new("/")))
+    }
+}
+
+/// The commands; those that only units call are hidden from `--help`.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Install profiles: plan, write, enable, start, verify; what happens without a command, too
+    Install(InstallArgs),
     /// Show what install would change, and change nothing
     Plan(PlanArgs),
     /// Bring a gateway that somebody started by hand under its profile's unit: stop it as planned, start the unit, verify
@@ -48,15 +107,20 @@ pub(crate) enum Command {
     Uninstall(UninstallArgs),
     /// Write the units to a directory or to standard output; touches nothing else
     Render(RenderArgs),
-    /// Start a profile's gateway in this process, or refuse (69: it has an owner, 78: it cannot run); used by the unit
+    /// Start a profile's gateway in this process, or refuse (69: it has an owner, 78: it cannot run)
+    #[command(hide = true)]
     Exec(ExecArgs),
-    /// Stop the unit's gateway as planned, and end it when it hangs in its exit; used by the unit
+    /// Stop the unit's gateway as planned, and end it when it hangs in its exit
+    #[command(hide = true)]
     PlannedStop(HelperArgs),
-    /// Wait before a restart when there were many in a short time; used by the unit
+    /// Wait before a restart when there were many in a short time
+    #[command(hide = true)]
     BeforeStart,
-    /// Ask the unit's gateway to finish its work and restart; used by the unit
+    /// Ask the unit's gateway to finish its work and restart
+    #[command(hide = true)]
     PlannedRestart,
-    /// Tell a restart from a takeover for gateways 0.16 and 0.17; used by the unit
+    /// Tell a restart from a takeover for gateways 0.16 and 0.17
+    #[command(hide = true)]
     PostStop(HelperArgs),
     /// Print the man page or shell completions
     Generate(GenerateArgs),
@@ -126,9 +190,9 @@ pub(crate) struct SettingArgs {
     /// File with environment variables for the gateway; give it again for more
     #[arg(long = "environment-file", value_name = "PATH")]
     pub(crate) environment_files: Vec<PathBuf>,
-    /// Seconds the gateway may take to finish its work when it is stopped
-    #[arg(long, value_name = "SECONDS")]
-    pub(crate) drain_timeout: Option<u32>,
+    /// How long a stop may wait for the gateway's running turns: `300`, `5m`, `1min 30s`
+    #[arg(long, value_name = "SPAN")]
+    pub(crate) drain_timeout: Option<Span>,
     /// Read settings from FILE instead of the usual places
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
@@ -217,12 +281,15 @@ pub(crate) struct StatusArgs {
     /// Show this profile only; give it again for more
     #[arg(long = "profile", short, value_name = "NAME")]
     pub(crate) profiles: Vec<ProfileName>,
+    /// Look again every two seconds until it is interrupted
+    #[arg(long, short, conflicts_with_all = ["json", "quiet"])]
+    pub(crate) watch: bool,
     #[command(flatten)]
     #[allow(missing_docs)]
     pub(crate) scope: ScopeArgs,
-    /// Output as JSON
-    #[arg(long)]
-    pub(crate) json: bool,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub(crate) output: OutputArgs,
 }
 
 /// Arguments of show.
@@ -234,26 +301,29 @@ pub(crate) struct ShowArgs {
     #[command(flatten)]
     #[allow(missing_docs)]
     pub(crate) scope: ScopeArgs,
-    /// Output as JSON
-    #[arg(long)]
-    pub(crate) json: bool,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub(crate) output: OutputArgs,
 }
 
 /// Arguments of doctor.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Exit status: 0 nothing but notes, 1 errors or warnings (after --fix, those that are left), \
-                        2 usage or trouble."
+                        2 usage or trouble.",
+    mut_arg("system", |a| a.help("Show findings about units of the system's manager only")),
+    mut_arg("user", |a| a.help("Show findings about units of users' managers only")),
+    mut_arg("root", |a| a.help("Look at a system image in DIR; its units are judged by their files"))
 )]
 pub(crate) struct DoctorArgs {
     /// Show findings about this profile only; give it again for more
     #[arg(long = "profile", short, value_name = "NAME")]
     pub(crate) profiles: Vec<ProfileName>,
     /// List the rules, and do nothing else
-    #[arg(long, exclusive = true)]
+    #[arg(long, conflicts_with_all = ["profiles", "explain", "fix", "system", "user", "root"])]
     pub(crate) list: bool,
     /// Say what a rule is about, and do nothing else
-    #[arg(long, value_name = "ID", exclusive = true)]
+    #[arg(long, value_name = "ID", conflicts_with_all = ["profiles", "fix", "system", "user", "root"])]
     pub(crate) explain: Option<String>,
     /// Fix what can be fixed: show a plan, ask, record what was before, and look again
     #[arg(long, conflicts_with = "root")]
@@ -261,12 +331,12 @@ pub(crate) struct DoctorArgs {
     /// Do not ask
     #[arg(long, short, requires = "fix")]
     pub(crate) yes: bool,
-    /// Look at a system image in DIR; its units are judged by their files
-    #[arg(long, value_name = "DIR")]
-    pub(crate) root: Option<PathBuf>,
-    /// Output as JSON
-    #[arg(long)]
-    pub(crate) json: bool,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub(crate) scope: ScopeArgs,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub(crate) output: OutputArgs,
 }
 
 /// Arguments of upgrade.
@@ -362,14 +432,29 @@ pub(crate) struct GenerateArgs {
 /// What can be generated.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Generate {
-    /// hermes-install(1) in roff
-    Man,
+    /// A man page in roff
+    Man {
+        /// hermes-install(1) or hermes-install.toml(5)
+        #[arg(value_enum, default_value = "hermes-install")]
+        page: Page,
+    },
     /// A completion script
     Completions {
         /// The shell it is for
         #[arg(value_enum)]
         shell: Shell,
     },
+}
+
+/// Man pages.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum Page {
+    /// The commands
+    #[value(name = "hermes-install")]
+    Program,
+    /// The settings
+    #[value(name = "hermes-install.toml")]
+    Settings,
 }
 
 /// Shells with completions.

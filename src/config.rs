@@ -2,68 +2,144 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 
 use anyhow::{Context as _, Result, bail};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::cli::SettingArgs;
+use crate::error::trouble;
 use crate::host::Host;
 use crate::host::read::{self, read_small};
 use crate::layout::Scope;
 use crate::profile::ProfileName;
-use crate::render::model::{Hardening, RestartPolicy};
+use crate::render::model::{Hardening, Instance, RestartPolicy};
+use crate::units::unit_file::seconds;
 
-/// Settings of one profile, or of all. What is absent is left to the layer below.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, rename_all = "kebab-case")]
-pub(crate) struct Settings {
-    /// The hermes executable.
-    pub(crate) hermes: Option<PathBuf>,
-    /// The hermes root.
-    pub(crate) home: Option<PathBuf>,
-    /// The account that the gateway runs as, in system scope.
-    pub(crate) run_as: Option<String>,
-    /// Its group, when that is not the account's own.
-    pub(crate) group: Option<String>,
-    /// Files with the gateway's environment.
-    pub(crate) environment_files: Option<Vec<PathBuf>>,
-    /// Files that systemd hands to the gateway as credentials, by name (`LoadCredential=`).
-    pub(crate) credentials: Option<BTreeMap<String, PathBuf>>,
-    /// Seconds of drain when the gateway is stopped.
-    pub(crate) drain_timeout: Option<u32>,
-    /// Whether the unit starts at boot.
-    pub(crate) enable: Option<bool>,
-    /// Whether install starts the unit.
-    pub(crate) start: Option<bool>,
-    /// When a gateway that ended comes back.
-    pub(crate) restart: Option<RestartPolicy>,
-    /// How far the gateway is shut off from the host.
-    pub(crate) hardening: Option<Hardening>,
-    /// Paths beside the hermes root that the gateway may write, in system scope.
-    pub(crate) read_write_paths: Option<Vec<PathBuf>>,
-    /// `MemoryHigh=`, as systemd writes it: `2G`, `50%`.
-    pub(crate) memory_high: Option<String>,
-    /// `MemoryMax=`.
-    pub(crate) memory_max: Option<String>,
+/// What is known of a setting beside its value; the struct, the keys, the layers, the man page and the tests follow
+/// from the one list below.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Setting {
+    field: &'static str,
+    /// What it means, one line each.
+    about: &'static [&'static str],
+    /// A value, as TOML.
+    pub(crate) example: &'static str,
 }
 
-/// The keys of [`Settings`]; a test compares the two.
-pub(crate) const KEYS: [&str; 14] = [
-    "hermes",
-    "home",
-    "run-as",
-    "group",
-    "environment-files",
-    "credentials",
-    "drain-timeout",
-    "enable",
-    "start",
-    "restart",
-    "hardening",
-    "read-write-paths",
-    "memory-high",
-    "memory-max",
-];
+impl Setting {
+    /// Its key in TOML.
+    pub(crate) fn key(&self) -> String {
+        self.field.replace('_', "-")
+    }
+
+    /// What it means.
+    pub(crate) fn about(&self) -> String {
+        let lines: Vec<&str> = self.about.iter().map(|line| line.trim()).collect();
+        lines.join(" ")
+    }
+}
+
+macro_rules! settings {
+    ($($(#[doc = $about:literal])+ $field:ident: $type:ty = $example:literal,)+) => {
+        /// Settings of one profile, or of all. What is absent is left to the layer below.
+        #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+        #[serde(default, rename_all = "kebab-case")]
+        pub(crate) struct Settings {
+            $($(#[doc = $about])+ pub(crate) $field: Option<$type>,)+
+        }
+
+        /// Every setting, in the order in which they are explained.
+        pub(crate) const SETTINGS: &[Setting] = &[$(Setting {
+            field: stringify!($field),
+            about: &[$($about),+],
+            example: $example,
+        }),+];
+
+        impl Settings {
+            /// These settings over others.
+            pub(crate) fn over(self, below: &Self) -> Self {
+                Self { $($field: self.$field.or_else(|| below.$field.clone()),)+ }
+            }
+        }
+    };
+}
+
+settings! {
+    /// The hermes executable; searched for in the usual places when it is left out.
+    hermes: PathBuf = r#""/opt/hermes/bin/hermes""#,
+    /// The hermes root, HERMES_HOME of the default profile. Default: /var/lib/hermes, or ~/.hermes of another account.
+    home: PathBuf = r#""/srv/hermes""#,
+    /// The account that the gateway runs as, in the system's manager. Default: hermes.
+    run_as: String = r#""bob""#,
+    /// Its group, where that is not the account's own.
+    group: String = r#""bots""#,
+    /// Files with environment variables for the gateway; systemd reads them at each start.
+    environment_files: Vec<PathBuf> = r#"["/etc/hermes-install/proxy.env"]"#,
+    /// Files that systemd hands to the gateway as credentials, by name (LoadCredential=).
+    credentials: BTreeMap<String, PathBuf> = r#"{ bot-token = "/etc/hermes-install/token" }"#,
+    /// How long a stop may wait for running turns: seconds, or a span as systemd writes it, such as "5m".
+    drain_timeout: Span = r#""5m""#,
+    /// Whether the unit starts at boot. Default: true.
+    enable: bool = "false",
+    /// Whether install starts the unit. Default: true.
+    start: bool = "false",
+    /// When a gateway that ended comes back: "on-failure" (after every crash, the default), "unless-killed" (not after SIGKILL, and
+    /// so not after the OOM killer) or "never".
+    restart: RestartPolicy = r#""unless-killed""#,
+    /// How far the gateway is shut off from the host: "strict", the default, or "relaxed" for tools that need sudo, devices or
+    /// containers.
+    hardening: Hardening = r#""relaxed""#,
+    /// Paths beside the hermes root that the gateway and its tools may write, in the system's manager.
+    read_write_paths: Vec<PathBuf> = r#"["/srv/repositories"]"#,
+    /// Memory above which the gateway is slowed down (MemoryHigh=).
+    memory_high: String = r#""2G""#,
+    /// Memory that the gateway cannot exceed (MemoryMax=).
+    memory_max: String = r#""4G""#,
+}
+
+/// A time span in whole seconds, written as a number of seconds or as systemd.time(7) has it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Span(pub(crate) u32);
+
+impl FromStr for Span {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let whole = |s: &f64| s.fract() == 0.0 && (0.0..=f64::from(u32::MAX)).contains(s);
+        // Checked above: whole and within range.
+        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+        seconds(text)
+            .filter(whole)
+            .map(|s| Self(s as u32))
+            .ok_or_else(|| {
+                format!(
+                    "`{text}` is no time span of whole seconds; write `300`, `5m` or `1min 30s`"
+                )
+            })
+    }
+}
+
+impl Serialize for Span {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_u32(self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for Span {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(untagged, expecting = "expected seconds or a time span such as \"5m\"")]
+        enum Written {
+            Seconds(u32),
+            Text(String),
+        }
+        match Written::deserialize(from)? {
+            Written::Seconds(seconds) => Ok(Self(seconds)),
+            Written::Text(text) => text.parse().map_err(serde::de::Error::custom),
+        }
+    }
+}
 
 /// One file, or all layers in one.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
@@ -76,46 +152,61 @@ pub(crate) struct Config {
 }
 
 impl Settings {
-    /// These settings over others.
-    pub(crate) fn over(self, below: &Self) -> Self {
-        Self {
-            hermes: self.hermes.or_else(|| below.hermes.clone()),
-            home: self.home.or_else(|| below.home.clone()),
-            run_as: self.run_as.or_else(|| below.run_as.clone()),
-            group: self.group.or_else(|| below.group.clone()),
-            environment_files: self
-                .environment_files
-                .or_else(|| below.environment_files.clone()),
-            credentials: self.credentials.or_else(|| below.credentials.clone()),
-            drain_timeout: self.drain_timeout.or(below.drain_timeout),
-            enable: self.enable.or(below.enable),
-            start: self.start.or(below.start),
-            restart: self.restart.or(below.restart),
-            hardening: self.hardening.or(below.hardening),
-            read_write_paths: self
-                .read_write_paths
-                .or_else(|| below.read_write_paths.clone()),
-            memory_high: self.memory_high.or_else(|| below.memory_high.clone()),
-            memory_max: self.memory_max.or_else(|| below.memory_max.clone()),
-        }
-    }
-
     /// What the command line says of every profile.
     pub(crate) fn from_args(args: &SettingArgs) -> Result<Self> {
         let absolute = |path: &PathBuf| {
             std::path::absolute(path).with_context(|| format!("`{}` is not a path", path.display()))
         };
+        // Every flag by name, so that none is forgotten here.
+        let SettingArgs {
+            profiles: _,
+            config: _,
+            hermes,
+            home,
+            run_as,
+            environment_files,
+            drain_timeout,
+        } = args;
         Ok(Self {
-            hermes: args.hermes.as_ref().map(absolute).transpose()?,
-            home: args.home.as_ref().map(absolute).transpose()?,
-            run_as: args.run_as.clone(),
-            environment_files: match args.environment_files.as_slice() {
+            hermes: hermes.as_ref().map(absolute).transpose()?,
+            home: home.as_ref().map(absolute).transpose()?,
+            run_as: run_as.clone(),
+            environment_files: match environment_files.as_slice() {
                 [] => None,
                 files => Some(files.iter().map(absolute).collect::<Result<_>>()?),
             },
-            drain_timeout: args.drain_timeout,
+            drain_timeout: *drain_timeout,
             ..Self::default()
         })
+    }
+
+    /// Take over what needs no host to be looked at: all but the account, the hermes root and the executable.
+    pub(crate) fn apply(&self, to: &mut Instance) {
+        // Every setting by name, so that none is forgotten here.
+        let Self {
+            hermes: _,
+            home: _,
+            run_as: _,
+            group: _,
+            enable: _,
+            start: _,
+            environment_files,
+            credentials,
+            drain_timeout,
+            restart,
+            hardening,
+            read_write_paths,
+            memory_high,
+            memory_max,
+        } = self.clone();
+        to.environment_files = environment_files.unwrap_or_default();
+        to.credentials = credentials.unwrap_or_default();
+        to.drain_timeout = drain_timeout.map(|span| span.0);
+        to.restart = restart.unwrap_or_default();
+        to.hardening = hardening.unwrap_or_default();
+        to.read_write_paths = read_write_paths.unwrap_or_default();
+        to.memory_high = memory_high;
+        to.memory_max = memory_max;
     }
 }
 
@@ -154,8 +245,9 @@ impl Config {
                 ("defaults" | "profiles", None) => {
                     bail!("configuration `{name}`: `{key}` is not a table")
                 }
-                _ => bail!(
-                    "configuration `{name}`: unknown section `[{key}]`; there are `[defaults]` and `[profiles.NAME]`"
+                _ => trouble!(
+                    "configuration `{name}`: unknown section `[{key}]`";
+                    "there are `[defaults]` and `[profiles.NAME]`"
                 ),
             }
         }
@@ -197,20 +289,20 @@ impl Config {
 
 /// Refuse an unknown key and name the nearest known one.
 pub(crate) fn known<'a>(mut keys: impl Iterator<Item = &'a String>, section: &str) -> Result<()> {
-    let Some(key) = keys.find(|k| !KEYS.contains(&k.as_str())) else {
+    let all: Vec<String> = SETTINGS.iter().map(Setting::key).collect();
+    let Some(key) = keys.find(|key| !all.contains(key)) else {
         return Ok(());
     };
-    let near = KEYS
+    let near = all
         .iter()
         .map(|k| (strsim::jaro_winkler(k, key), k))
         .filter(|(likeness, _)| *likeness > 0.7)
         .max_by(|a, b| a.0.total_cmp(&b.0));
     match near {
-        Some((_, near)) => bail!("unknown key `{key}` in `[{section}]`; did you mean `{near}`?"),
-        None => bail!(
-            "unknown key `{key}` in `[{section}]`; there are {}",
-            KEYS.join(", ")
-        ),
+        Some((_, near)) => {
+            trouble!("unknown key `{key}` in `[{section}]`"; "did you mean `{near}`?")
+        }
+        None => trouble!("unknown key `{key}` in `[{section}]`"; "there are {}", all.join(", ")),
     }
 }
 
@@ -218,42 +310,126 @@ pub(crate) fn known<'a>(mut keys: impl Iterator<Item = &'a String>, section: &st
 mod tests {
     use super::*;
 
+    /// A configuration of one profile with all examples, or all but one.
+    fn examples(without: &str) -> String {
+        let lines = SETTINGS.iter().filter(|s| s.key() != without);
+        let lines: String = lines
+            .map(|s| format!("{} = {}\n", s.key(), s.example))
+            .collect();
+        format!("[profiles.x]\n{lines}")
+    }
+
+    fn of_x(text: &str) -> Settings {
+        let config = Config::parse(text, "x.toml").expect("an example that can be read");
+        config.settings(&"x".parse().expect("a name"), &Settings::default())
+    }
+
     #[test]
-    fn the_list_of_keys_is_the_struct() {
-        let full = Settings {
-            hermes: Some("a".into()),
-            home: Some("a".into()),
-            run_as: Some("a".into()),
-            group: Some("a".into()),
-            environment_files: Some(vec![]),
-            credentials: Some(BTreeMap::new()),
-            drain_timeout: Some(1),
-            enable: Some(true),
-            start: Some(true),
-            restart: Some(RestartPolicy::Never),
-            hardening: Some(Hardening::Relaxed),
-            read_write_paths: Some(vec![]),
-            memory_high: Some("a".into()),
-            memory_max: Some("a".into()),
+    fn every_setting_has_an_example_that_is_read_and_kept_over_lower_layers() {
+        let full = of_x(&examples(""));
+        let written = toml::Table::try_from(&full).expect("serialises");
+        for setting in SETTINGS {
+            assert!(written.contains_key(&setting.key()), "{}", setting.key());
+            assert!(setting.about().ends_with('.'), "{}", setting.key());
+        }
+        assert_eq!(written.len(), SETTINGS.len());
+        assert_eq!(full.clone().over(&Settings::default()), full);
+        assert_eq!(Settings::default().over(&full), full);
+    }
+
+    #[test]
+    fn every_setting_of_a_unit_changes_what_is_rendered() {
+        let render = |settings: Settings| {
+            let profile = "x".parse().expect("a name");
+            let instance = crate::commands::render::instance(&profile, Scope::System, settings);
+            let model = crate::render::model::Model {
+                layout: crate::layout::Layout::Host,
+                scope: Scope::System,
+                systemd: crate::layout::SYSTEMD_FLOOR,
+                prefix: None,
+                shared_units: false,
+                launcher: None,
+                instances: vec![instance],
+                shields: Vec::new(),
+            };
+            crate::render::render(&model).expect("renders")
         };
-        let table = toml::Table::try_from(full).expect("serialises");
-        let mut keys: Vec<&str> = table.keys().map(String::as_str).collect();
-        let mut known = KEYS.to_vec();
-        keys.sort_unstable();
-        known.sort_unstable();
-        assert_eq!(keys, known);
+        let full = render(of_x(&examples("")));
+        for setting in SETTINGS {
+            let key = setting.key();
+            // These two are install's, and in no unit.
+            let is_of_install = ["enable", "start"].contains(&&*key);
+            let is_same = render(of_x(&examples(&key))) == full;
+            assert_eq!(is_same, is_of_install, "{key}");
+        }
+    }
+
+    #[test]
+    fn every_setting_is_an_option_of_the_nix_modules_and_in_the_readme() {
+        let top = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let read = |name: &str| std::fs::read_to_string(top.join(name)).expect("can be read");
+        let nix = read("nix/settings.nix");
+        let (_, nix) = nix
+            .split_once("settings = hermes: profile: {")
+            .expect("settings");
+        let (nix, _) = nix.split_once("};").expect("an end");
+        let words: Vec<&str> = nix
+            .split(|c: char| !c.is_alphanumeric() && c != '-')
+            .collect();
+        let readme = read("README.md");
+        let (_, readme) = readme.split_once("## Settings").expect("a section");
+        let (readme, _) = readme.split_once("\n## ").expect("another");
+        for setting in SETTINGS {
+            let key = setting.key();
+            // On NixOS a unit is enabled and started by the module itself.
+            let is_option = words.contains(&&*key) || ["enable", "start"].contains(&&*key);
+            assert!(is_option, "{key} is missing in nix/settings.nix");
+            let named = [format!("`{key}`"), format!("\n{key} = ")];
+            assert!(
+                named.iter().any(|n| readme.contains(n)),
+                "{key} is missing in README.md"
+            );
+        }
+    }
+
+    #[test]
+    fn a_span_is_seconds_or_what_systemd_takes() {
+        for (text, seconds) in [
+            ("300", 300),
+            ("5m", 300),
+            ("1min 30s", 90),
+            ("2h", 7200),
+            ("0", 0),
+        ] {
+            assert_eq!(text.parse(), Ok(Span(seconds)), "{text}");
+        }
+        for bad in ["", "5 parsecs", "infinity", "1.5s", "-1", "5000000000"] {
+            assert!(bad.parse::<Span>().is_err(), "{bad}");
+        }
+        let of = |value: &str| {
+            let text = format!("[defaults]\ndrain-timeout = {value}\n");
+            let settings = Config::parse(&text, "x.toml").map(|c| c.defaults.drain_timeout);
+            settings.map_err(|e| format!("{e:#}"))
+        };
+        assert_eq!(of("300"), Ok(Some(Span(300))));
+        assert_eq!(of("\"5m\""), Ok(Some(Span(300))));
+        for bad in ["\"soon\"", "true", "-1"] {
+            let text = of(bad).expect_err("refused");
+            assert!(text.contains("x.toml") && text.contains("5m"), "{text}");
+        }
     }
 
     #[test]
     fn an_unknown_key_is_refused_with_the_nearest_known_one() {
         let error =
             Config::parse("[profiles.coder]\ndrain-timout = 3\n", "x.toml").expect_err("typo");
-        let text = format!("{error:#}");
+        let error = crate::error::Error::of(&error);
+        let text = &error.message;
         assert!(
             text.contains("`drain-timout` in `[profiles.coder]`"),
             "{text}"
         );
-        assert!(text.contains("did you mean `drain-timeout`?"), "{text}");
+        assert_eq!(error.hints, ["did you mean `drain-timeout`?"]);
         assert!(Config::parse("[default]\n", "x.toml").is_err());
     }
 

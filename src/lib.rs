@@ -32,22 +32,56 @@ mod render;
 mod takeover;
 mod units;
 
+use std::path::Path;
+
 use clap::Parser as _;
 
 use cli::{Cli, Command};
-use commands::{DIFFERS, DONE, TROUBLE};
+use error::{Error, Exit, Kind};
 
 /// Parse the command line, run it, and return the exit status.
 pub fn run() -> u8 {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
-        Err(help) => {
-            let _ = help.print();
-            return if help.use_stderr() { TROUBLE } else { DONE };
-        }
+        Err(help) => return usage(&help) as u8,
     };
-    let result = match cli.command {
+    let json = cli.output().is_some_and(|o| o.json);
+    let booted = if cli.needs_systemd() {
+        host::boot::check(Path::new("/"), cli.needs_hermes())
+    } else {
+        Ok(())
+    };
+    let result = booted.map_err(Into::into).and_then(|()| dispatch(cli));
+    let exit = result.unwrap_or_else(|e| {
+        let error = Error::of(&e);
+        output::error(&error, json);
+        error.kind.exit()
+    });
+    exit as u8
+}
+
+/// Help that was asked for, or an error in the command line; as an object where JSON was asked for.
+fn usage(help: &clap::Error) -> Exit {
+    if !help.use_stderr() {
+        let _ = help.print();
+        return Exit::Done;
+    }
+    if std::env::args().any(|word| word == "--json") {
+        let text = help.render().to_string();
+        let mut parts = text.trim().split("\n\n").map(str::to_owned);
+        let message = parts.next().unwrap_or_default();
+        let message = message.trim_start_matches("error: ").to_owned();
+        output::error(&Error::new(Kind::Usage, message, parts.collect()), true);
+    } else {
+        let _ = help.print();
+    }
+    Exit::Trouble
+}
+
+fn dispatch(cli: Cli) -> anyhow::Result<Exit> {
+    match cli.command {
         None => commands::install::install(&cli.install),
+        Some(Command::Install(args)) => commands::install::install(&args),
         Some(Command::Adopt(args)) => commands::install::adopt(&args),
         Some(Command::Shield(args)) => commands::shield::shield(&args),
         Some(Command::Plan(args)) => commands::plan::plan(&args),
@@ -63,13 +97,5 @@ pub fn run() -> u8 {
         Some(Command::PlannedRestart) => commands::unit_hooks::planned_restart(),
         Some(Command::PostStop(args)) => commands::unit_hooks::post_stop(&args),
         Some(Command::Generate(args)) => commands::generate::generate(&args.what),
-    };
-    result.unwrap_or_else(|e| {
-        output::error(format_args!("{e:#}"));
-        if e.is::<error::Refused>() {
-            DIFFERS
-        } else {
-            TROUBLE
-        }
-    })
+    }
 }

@@ -17,21 +17,70 @@ fn the_version_is_the_crate_s() {
     );
 }
 
+/// The commands that `--help` lists, `help` itself left out.
+fn commands() -> Vec<String> {
+    let text = run(&["--help"]);
+    let (_, list) = text.split_once("\nCommands:\n").unwrap();
+    let (list, _) = list.split_once("\n\n").unwrap();
+    let names = list
+        .lines()
+        .filter(|l| l.starts_with("  ") && !l.starts_with("   "));
+    let mut names: Vec<String> = names
+        .map(|line| line.split_whitespace().next().unwrap().to_owned())
+        .collect();
+    assert_eq!(names.pop().as_deref(), Some("help"));
+    assert!(names.len() > 8, "{names:?}");
+    names
+}
+
+/// Commands that only units call.
+const OF_UNITS: [&str; 5] = [
+    "exec",
+    "before-start",
+    "planned-stop",
+    "planned-restart",
+    "post-stop",
+];
+
 #[test]
-fn help_names_the_first_command_to_try_and_every_verb() {
+fn help_names_the_first_command_to_try_and_hides_what_units_call() {
     let text = run(&["--help"]);
     assert!(text.starts_with("exit 0"), "{text}");
-    for word in [
-        "hermes-install --profile default",
-        "plan",
-        "status",
-        "upgrade",
-        "uninstall",
-        "render",
-        "exec",
-        "generate",
-    ] {
-        assert!(text.contains(word), "{word} is missing in:\n{text}");
+    assert!(text.contains("hermes-install --profile default"), "{text}");
+    for hidden in OF_UNITS {
+        assert!(!commands().contains(&hidden.to_owned()), "{text}");
+        assert!(run(&[hidden, "--help"]).starts_with("exit 0"), "{hidden}");
+    }
+}
+
+#[test]
+fn install_is_a_command_and_what_happens_without_one() {
+    let root = tempfile::tempdir().unwrap();
+    std::fs::create_dir_all(root.path().join("var/lib")).unwrap();
+    let root = root.path().to_str().unwrap();
+    let arguments = ["--root", root, "--system", "--profile", "coder"];
+    let named = run(&[&["install"], &arguments[..]].concat());
+    assert_eq!(named, run(&arguments));
+    assert!(named.contains("profile `coder` does not exist"), "{named}");
+    assert!(!named.contains("unrecognized"), "{named}");
+}
+
+#[test]
+fn every_command_that_reports_takes_the_same_options() {
+    for command in commands() {
+        if ["render", "generate"].contains(&command.as_str()) {
+            continue; // their output is the result itself
+        }
+        let text = run(&[&command, "--help"]);
+        for option in [
+            "--json",
+            "-q, --quiet",
+            "--system",
+            "--user",
+            "--root <DIR>",
+        ] {
+            assert!(text.contains(option), "{command} has no {option}:\n{text}");
+        }
     }
 }
 
@@ -68,7 +117,7 @@ fn an_unknown_key_names_file_section_and_the_nearest_key() {
         "c.toml",
         "`hermess`",
         "[profiles.coder]",
-        "did you mean `hermes`?",
+        "hint: did you mean `hermes`?",
     ] {
         assert!(text.contains(part), "{part} is missing in:\n{text}");
     }
@@ -118,14 +167,52 @@ fn a_reader_that_goes_away_is_no_error() {
 fn man_page_and_completions_name_every_command() {
     let page = run(&["generate", "man"]);
     let bash = run(&["generate", "completions", "bash"]);
-    for verb in ["plan", "status", "upgrade", "uninstall", "render", "exec"] {
+    for command in commands().iter().map(String::as_str).chain(OF_UNITS) {
+        let heading = format!(".SS hermes\\-install {command}\n");
+        assert!(page.contains(&heading), "{command} in the man page");
         assert!(
-            page.contains(&format!("hermes\\-install {verb}")),
-            "{verb} in the man page"
+            bash.contains(&format!("hermes__install,{command})")),
+            "{command} in the completions"
         );
-        assert!(bash.contains(verb), "{verb} in the completions");
     }
     assert!(page.contains(".TP\n78\n"));
+}
+
+#[test]
+fn every_flag_of_a_setting_and_every_key_is_in_the_manual() {
+    let page = run(&["generate", "man", "hermes-install.toml"]).replace("\\-", "-");
+    let (_, keys) = page.split_once("\n.SH KEYS\n").unwrap();
+    let (keys, _) = keys.split_once("\n.SH ").unwrap();
+    let keys: Vec<&str> = keys
+        .lines()
+        .filter_map(|line| line.split_once(" = "))
+        .map(|(key, _)| key)
+        .collect();
+    assert!(keys.len() > 10 && keys.contains(&"credentials"), "{page}");
+    // The keys are those that the program names when it meets another.
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("c.toml");
+    std::fs::write(&file, "[defaults]\nqqqq = 1\n").unwrap();
+    let text = run(&["render", "--config", file.to_str().unwrap()]);
+    assert!(
+        text.contains(&format!("hint: there are {}\n", keys.join(", "))),
+        "{text}"
+    );
+    let help = run(&["render", "--help"]);
+    let (_, help) = help.split_once("Options:").unwrap();
+    let (help, _) = help.split_once("--- stderr").unwrap();
+    // The profiles that are meant, and how they are rendered, are no settings.
+    let others = "profile config layout scope systemd hermes-version prefix output help";
+    for option in help.lines().filter_map(|l| l.trim_start().split_once("--")) {
+        let name = option.1.split([' ', ',']).next().unwrap();
+        if option.0.is_empty() || option.0.starts_with('-') {
+            let is_setting = keys.contains(&name) || keys.contains(&&*format!("{name}s"));
+            assert!(
+                is_setting || others.split(' ').any(|o| o == name),
+                "--{name}"
+            );
+        }
+    }
 }
 
 #[test]
@@ -144,4 +231,94 @@ fn json_is_valid_and_alone_on_standard_output() {
         "{}",
         told(&output)
     );
+}
+
+#[test]
+fn an_error_is_an_object_where_json_was_asked_for() {
+    let root = tempfile::tempdir().unwrap();
+    std::fs::create_dir_all(root.path().join("var/lib")).unwrap();
+    let root = root.path().to_str().unwrap();
+    let cases: [(&str, i32, &[&str]); 4] = [
+        (
+            "refused",
+            1,
+            &["adopt", "--profile", "default", "--root", root],
+        ),
+        ("trouble", 2, &["plan", "--root", root, "--system"]),
+        ("usage", 2, &["status", "--no-such-flag"]),
+        ("usage", 2, &["plan", "--profile", "No Name"]),
+    ];
+    for (kind, status, arguments) in cases {
+        let output = program().args(arguments).arg("--json").output().unwrap();
+        let value: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        let error = &value["error"];
+        assert_eq!(output.status.code(), Some(status), "{}", told(&output));
+        assert_eq!(error["kind"], kind, "{value}");
+        assert!(!error["message"].as_str().unwrap().is_empty(), "{value}");
+        assert!(!error["hints"].as_array().unwrap().is_empty(), "{value}");
+    }
+}
+
+#[test]
+fn an_error_is_a_sentence_and_its_hints_stand_below_it() {
+    let root = tempfile::tempdir().unwrap();
+    let text = run(&[
+        "status",
+        "--root",
+        root.path().to_str().unwrap(),
+        "--profile",
+        "x",
+    ]);
+    let lines: Vec<&str> = text.lines().skip(3).collect();
+    assert!(
+        lines[0].starts_with("error: profile `x` is neither"),
+        "{text}"
+    );
+    assert_eq!(
+        lines[1..],
+        ["hint: `hermes-install status` shows every profile"]
+    );
+}
+
+#[test]
+fn every_command_that_looks_at_the_host_says_in_one_sentence_that_it_has_no_systemd() {
+    let is_booted = std::path::Path::new("/run/systemd/system").is_dir();
+    for command in commands() {
+        if ["render", "generate"].contains(&command.as_str()) {
+            let text = run(&[&command, "--help"]);
+            assert!(!text.contains("booted"), "{text}");
+            continue;
+        }
+        // On a host that has systemd, only what changes nothing may run.
+        let asks_only = ["status", "doctor"].contains(&command.as_str());
+        if !is_booted || asks_only {
+            let text = run(&[&command]);
+            let said = text.contains("error: this host was not booted with systemd (PID 1 is");
+            assert_eq!(said, !is_booted, "{command}: {text}");
+            assert!(
+                is_booted || text.starts_with("exit 2\n"),
+                "{command}: {text}"
+            );
+        }
+    }
+    assert!(run(&["doctor", "--list"]).starts_with("exit 0"));
+    assert!(run(&["render"]).starts_with("exit 0"));
+}
+
+#[test]
+fn quiet_says_nothing_and_keeps_the_exit_status() {
+    let root = tempfile::tempdir().unwrap();
+    std::fs::create_dir_all(root.path().join("var/lib/hermes")).unwrap();
+    let root = root.path().to_str().unwrap();
+    for command in ["status", "doctor"] {
+        let arguments = [command, "--root", root];
+        let loud = run(&arguments);
+        let quiet = run(&[&arguments[..], &["--quiet"]].concat());
+        assert_eq!(loud.lines().next(), quiet.lines().next());
+        assert_ne!(loud, quiet, "{command}");
+        assert!(
+            quiet.ends_with("--- stdout\n--- stderr\n") || quiet.contains("error:"),
+            "{quiet}"
+        );
+    }
 }

@@ -151,6 +151,29 @@ fn a_profile_s_findings_can_be_had_alone() {
 }
 
 #[test]
+fn the_list_of_rules_is_the_same_as_text_and_as_json() {
+    let list = |more: &[&str]| {
+        let output = program().args(["doctor", "--list"]).args(more).output();
+        String::from_utf8(output.unwrap().stdout).unwrap()
+    };
+    let value: serde_json::Value = serde_json::from_str(&list(&["--json"])).unwrap();
+    let rules = value["rules"].as_array().unwrap();
+    let text = list(&[]);
+    assert_eq!(text.lines().count(), rules.len());
+    for (line, rule) in text.lines().zip(rules) {
+        let mut words = line.split_whitespace();
+        assert_eq!(words.next(), rule["id"].as_str());
+        assert_eq!(words.next(), rule["severity"].as_str());
+        let about = rule["about"].as_str().unwrap();
+        let sentence = words.collect::<Vec<_>>().join(" ");
+        assert!(
+            !sentence.is_empty() && about.starts_with(&sentence),
+            "{line}"
+        );
+    }
+}
+
+#[test]
 fn every_rule_is_explained_and_an_unknown_one_refused_with_the_list() {
     let list = program().args(["doctor", "--list"]).output().unwrap();
     let list = String::from_utf8(list.stdout).unwrap();

@@ -190,7 +190,7 @@ fn a_shield_comes_and_goes_without_a_trace() {
     }
     let status = image.ok(&["status"]);
     assert!(
-        status.contains("shield hermes-gateway-coder.service") && !status.contains("drift"),
+        status.contains("shield   hermes-gateway-coder.service,") && !status.contains("drift"),
         "{status}"
     );
     image.ok(&["shield", "--remove"]);

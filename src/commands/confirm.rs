@@ -26,9 +26,8 @@ pub(super) fn confirm_stops(ready: &Prepared, yes: bool, output: &Output) -> Res
             stops.push(format!("{} of profile `{profile}`", name(&by_hand.process)));
         } else if of_home(&checked.home)?.is_none() || handover.is_some() {
             refuse!(
-                "no gateway that somebody started by hand runs on `{}`; `hermes-install --profile {profile}` installs its \
-                 unit",
-                checked.home.display()
+                "no gateway that somebody started by hand runs on `{}`", checked.home.display();
+                "`hermes-install --profile {profile}` installs its unit"
             );
         }
     }

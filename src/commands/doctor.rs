@@ -1,37 +1,41 @@
 //! `doctor`: what is wrong with this host's gateways, and with `--fix` less of it.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::Path;
 
 use anyhow::{Result, bail};
 
-use super::{DIFFERS, DONE};
 use crate::cli::DoctorArgs;
 use crate::deploy::lock::Lock;
 use crate::doctor::facts::Facts;
 use crate::doctor::finding::{Finding, Severity};
-use crate::doctor::fix::{self, Fixer};
+use crate::doctor::fix::Fixer;
 use crate::doctor::fix_plan;
 use crate::doctor::rules::{self, rules};
-use crate::error::refuse;
+use crate::error::{Exit, refuse};
 use crate::host::{Host, Live};
-use crate::output::{self, Output};
+use crate::output::{self, json};
 use crate::profile::ProfileName;
+use crate::units::unit::Unit;
 
 /// Look, and fix where that was asked for.
-pub(crate) fn doctor(args: &DoctorArgs) -> Result<u8> {
+pub(crate) fn doctor(args: &DoctorArgs) -> Result<Exit> {
     if let Some(id) = &args.explain {
-        return explain(id);
+        return explain(id, args.output.json);
     }
     if args.list {
-        for rule in rules() {
-            output::print(format_args!("{:24} {}\n", rule.id, rule.severity.name()));
-        }
-        return Ok(DONE);
+        list(args.output.json);
+        return Ok(Exit::Done);
     }
-    let host = Host::observer(fix::scope(), args.root.as_deref())?;
+    let (scope, root) = (args.scope.scope(), args.scope.root.as_deref());
+    let host = if args.fix {
+        Host::new(scope, root)?
+    } else {
+        Host::observer(scope, root)?
+    };
     let facts = Facts::read(&host)?;
-    let findings = chosen(&facts, &args.profiles);
+    let findings = chosen(&facts, args);
     if args.fix {
         let Some(live) = host.live() else {
             refuse!(
@@ -40,40 +44,68 @@ pub(crate) fn doctor(args: &DoctorArgs) -> Result<u8> {
         };
         return fix(args, &host, live, &facts, &findings);
     }
-    if args.json {
-        output::json(&json(&facts, &findings));
-    } else {
+    if args.output.json {
+        output::json(&checked(&facts, &findings));
+    } else if !args.output.quiet {
         output::print(text(&facts, &findings));
     }
     Ok(code(&findings))
 }
 
-/// The findings about these profiles, and those that are about no profile.
-fn chosen(facts: &Facts, profiles: &[ProfileName]) -> Vec<Finding> {
+/// The findings about these profiles and managers, and those that are about none.
+fn chosen(facts: &Facts, args: &DoctorArgs) -> Vec<Finding> {
     let is_of = |home: &Path, profile: &ProfileName| {
         ProfileName::from_home(home).is_some_and(|(of, _)| of == *profile)
     };
+    let is_meant = |unit: &&Unit| match (args.scope.system, args.scope.user) {
+        (true, _) => !unit.is_user(),
+        (_, true) => unit.is_user(),
+        _ => true,
+    };
+    let units = facts.inventory.units.iter().filter(is_meant);
+    let meant: BTreeSet<String> = units.map(Unit::title).collect();
     let mut findings = rules::check(facts);
     findings.retain(|f| match &f.home {
-        Some(home) if !profiles.is_empty() => profiles.iter().any(|p| is_of(home, p)),
+        Some(home) if !args.profiles.is_empty() => args.profiles.iter().any(|p| is_of(home, p)),
         _ => true,
     });
+    findings.retain(|f| f.unit.as_ref().is_none_or(|unit| meant.contains(unit)));
     findings
 }
 
 /// Notes are no reason to act.
-fn code(findings: &[Finding]) -> u8 {
+fn code(findings: &[Finding]) -> Exit {
     match findings.iter().any(|f| f.severity != Severity::Note) {
-        true => DIFFERS,
-        false => DONE,
+        true => Exit::Differs,
+        false => Exit::Done,
     }
 }
 
-fn explain(id: &str) -> Result<u8> {
+/// Every rule: its id, its severity and the first sentence about it.
+fn list(is_json: bool) {
+    if is_json {
+        let rules = rules().collect();
+        return output::json(&json::Rules { rules });
+    }
+    for rule in rules() {
+        let severity = rule.severity.name();
+        output::print(format_args!(
+            "{:24} {severity:8} {}\n",
+            rule.id,
+            rule.summary()
+        ));
+    }
+}
+
+fn explain(id: &str, is_json: bool) -> Result<Exit> {
     let Some(rule) = rules().find(|r| r.id == id) else {
         let ids: Vec<&str> = rules().map(|r| r.id).collect();
         bail!("there is no rule `{id}`; there are {}", ids.join(", "));
     };
+    if is_json {
+        output::json(rule);
+        return Ok(Exit::Done);
+    }
     output::print(format_args!(
         "{} ({})\n\n{}\n\nfix     {}\nsource  {}\n",
         rule.id,
@@ -82,22 +114,24 @@ fn explain(id: &str) -> Result<u8> {
         rule.fix,
         rule.source
     ));
-    Ok(DONE)
+    Ok(Exit::Done)
 }
 
 fn count(findings: &[Finding], severity: Severity) -> usize {
     findings.iter().filter(|f| f.severity == severity).count()
 }
 
-fn json(facts: &Facts, findings: &[Finding]) -> serde_json::Value {
-    serde_json::json!({
-        "findings": findings,
-        "errors": count(findings, Severity::Error),
-        "warnings": count(findings, Severity::Warning),
-        "notes": count(findings, Severity::Note),
-        "units": facts.inventory.units.len(),
-        "gateways": facts.inventory.gateways.len(),
-    })
+fn checked<'a>(facts: &Facts, findings: &'a [Finding]) -> json::Checked<'a> {
+    json::Checked {
+        findings,
+        errors: count(findings, Severity::Error),
+        warnings: count(findings, Severity::Warning),
+        notes: count(findings, Severity::Note),
+        units: facts.inventory.units.len(),
+        gateways: facts.inventory.gateways.len(),
+        plan: None,
+        failed: None,
+    }
 }
 
 fn text(facts: &Facts, findings: &[Finding]) -> String {
@@ -150,11 +184,8 @@ fn fix(
     live: &Live,
     facts: &Facts,
     findings: &[Finding],
-) -> Result<u8> {
-    let output = Output {
-        quiet: false,
-        json: args.json,
-    };
+) -> Result<Exit> {
+    let output = args.output.printer();
     let plan = fix_plan::plan(host, findings);
     for fix in &plan.fixes {
         output.step(format!("plan  {}", fix_plan::describe(fix)));
@@ -168,7 +199,9 @@ fn fix(
             match output::ask("do this?") {
                 Some(true) => {}
                 Some(false) => refuse!("nothing was changed"),
-                None => refuse!("nothing was changed; say `--yes` to have this done"),
+                None => {
+                    refuse!("nothing was changed: there is no terminal to ask"; "`--yes` agrees")
+                }
             }
         }
         let _lock = Lock::take(&host.lock_directory())?;
@@ -176,17 +209,22 @@ fn fix(
     }
     // What is true now, seen anew.
     let facts = Facts::read(host)?;
-    let left = chosen(&facts, &args.profiles);
-    if args.json {
-        let mut value = json(&facts, &left);
-        value["plan"] = serde_json::json!(plan.fixes);
-        value["failed"] = serde_json::json!(failed);
-        output::json(&value);
-    } else {
+    let left = chosen(&facts, args);
+    if output.json {
+        output::json(&json::Checked {
+            plan: Some(&plan.fixes),
+            failed: Some(&failed),
+            ..checked(&facts, &left)
+        });
+    } else if !output.quiet {
         output::print(text(&facts, &left));
     }
     if failed.is_empty() {
         return Ok(code(&left));
+    }
+    if output.json {
+        // They are in the object; an error would be a second one.
+        return Ok(Exit::Differs);
     }
     refuse!("not everything could be fixed:\n  {}", failed.join("\n  "));
 }

@@ -3,16 +3,20 @@
 use anyhow::Result;
 use clap::CommandFactory as _;
 
-use super::DONE;
-use crate::cli::{Cli, Generate, Shell};
+use crate::cli::{Cli, Generate, Page, Shell};
+use crate::config::SETTINGS;
+use crate::error::Exit;
 use crate::output;
 
 /// Print one of them.
-pub(crate) fn generate(what: &Generate) -> Result<u8> {
+pub(crate) fn generate(what: &Generate) -> Result<Exit> {
     let mut command = Cli::command();
     let mut out = Vec::new();
     match what {
-        Generate::Man => man(command, &mut out)?,
+        Generate::Man { page } => match page {
+            Page::Program => man(command, &mut out)?,
+            Page::Settings => out.extend(settings().into_bytes()),
+        },
         Generate::Completions { shell } => {
             let name = command.get_name().to_owned();
             let shell = match shell {
@@ -25,7 +29,7 @@ pub(crate) fn generate(what: &Generate) -> Result<u8> {
         }
     }
     output::bytes(&out);
-    Ok(DONE)
+    Ok(Exit::Done)
 }
 
 /// One page for all commands: the overview, then each command's own options.
@@ -39,7 +43,18 @@ fn man(command: clap::Command, out: &mut Vec<u8>) -> Result<()> {
     page.render_description_section(out)?;
     page.render_options_section(out)?;
     out.extend_from_slice(b".SH COMMANDS\n");
-    for sub in command.get_subcommands().filter(|c| c.get_name() != "help") {
+    commands(&command, false, out)?;
+    out.extend_from_slice(b".SH \"COMMANDS OF THE UNITS\"\nOnly units call these.\n");
+    commands(&command, true, out)?;
+    page.render_extra_section(out)?;
+    out.extend_from_slice(include_bytes!("../man.roff"));
+    Ok(())
+}
+
+/// A section for each command with its options: those that people type, or the hidden ones.
+fn commands(command: &clap::Command, hidden: bool, out: &mut Vec<u8>) -> Result<()> {
+    let commands = command.get_subcommands();
+    for sub in commands.filter(|c| c.get_name() != "help" && c.is_hide_set() == hidden) {
         let about = sub.get_about().map(ToString::to_string).unwrap_or_default();
         out.extend_from_slice(
             format!(".SS hermes\\-install {}\n{about}.\n", sub.get_name()).as_bytes(),
@@ -50,7 +65,27 @@ fn man(command: clap::Command, out: &mut Vec<u8>) -> Result<()> {
         let section = String::from_utf8_lossy(&section).replace(".SH OPTIONS\n", "");
         out.extend_from_slice(section.as_bytes());
     }
-    page.render_extra_section(out)?;
-    out.extend_from_slice(include_bytes!("../man.roff"));
     Ok(())
+}
+
+/// hermes-install.toml(5): every setting as the list of them explains it.
+fn settings() -> String {
+    let keys: String = SETTINGS
+        .iter()
+        .map(|setting| {
+            let line = format!("{} = {}", setting.key(), setting.example);
+            format!(".TP\n{}\n{}\n", roff(&line), roff(&setting.about()))
+        })
+        .collect();
+    include_str!("../settings.roff").replace("@KEYS@\n", &keys)
+}
+
+/// Text as it stands, on one line of roff.
+fn roff(text: &str) -> String {
+    let text = text.replace('\\', "\\e").replace('-', "\\-");
+    if text.starts_with(['.', '\'']) {
+        format!("\\&{text}")
+    } else {
+        text
+    }
 }

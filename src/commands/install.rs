@@ -1,48 +1,45 @@
 //! `install`, and `adopt`: install for profiles whose gateways somebody started by hand, which asks first.
 
 use anyhow::Result;
-use serde::Serialize;
 
 use super::confirm::{confirm_moves, confirm_restarts, confirm_stops, tell_left};
 use super::prepare::{Prepared, prepare};
 use super::typed::Verb;
-use super::{DIFFERS, DONE};
 use crate::cli::{AdoptArgs, InstallArgs};
 use crate::deploy::lock::Lock;
 use crate::deploy::transaction::Outcome;
-use crate::error::refuse;
+use crate::error::{Exit, refuse};
 use crate::host::Host;
 use crate::host::manager::reach_manager;
 use crate::layout::Scope;
-use crate::output::{self, Output};
+use crate::output::{self, Output, json};
 use crate::preflight::Checked;
-use crate::profile::ProfileName;
 
 /// Install profiles.
-pub(crate) fn install(args: &InstallArgs) -> Result<u8> {
+pub(crate) fn install(args: &InstallArgs) -> Result<Exit> {
     run(args, Verb::Install)
 }
 
 /// Bring gateways that were started by hand under their profiles' units.
-pub(crate) fn adopt(args: &AdoptArgs) -> Result<u8> {
+pub(crate) fn adopt(args: &AdoptArgs) -> Result<Exit> {
     run(&args.install, Verb::Adopt)
 }
 
-fn run(args: &InstallArgs, verb: Verb) -> Result<u8> {
+fn run(args: &InstallArgs, verb: Verb) -> Result<Exit> {
     let output = args.output.printer();
     let host = Host::new(args.scope.scope(), args.scope.root.as_deref())?;
     if verb == Verb::Adopt && host.live().is_none() {
-        refuse!("nothing runs in an image, so there is nothing to adopt; leave out `--root`");
+        refuse!("nothing runs in an image, so there is nothing to adopt"; "leave out `--root`");
     }
     let _lock = Lock::take(&host.lock_directory())?;
     let ready = prepare(&host, args, verb, &output)?;
     let plan = &ready.transaction.plan;
-    if !plan.conflicts().is_empty() {
+    if !plan.conflicts().is_empty() && !output.json {
         output::print(plan.to_diff());
     }
     ready.transaction.refuse_conflicts()?;
     if verb == Verb::Adopt && !confirm_stops(&ready, args.yes, &output)? {
-        return Ok(DONE);
+        return Ok(Exit::Done);
     }
     let Prepared {
         checked,
@@ -57,49 +54,35 @@ fn run(args: &InstallArgs, verb: Verb) -> Result<u8> {
     let outcome = transaction.commit()?;
     summary(&host, &checked, &outcome, &left, &output);
     tell_left(&host, &left, &output);
-    Ok(if left.is_empty() { DONE } else { DIFFERS })
-}
-
-#[derive(Serialize)]
-struct Installed<'a> {
-    profile: &'a ProfileName,
-    unit: String,
-    home: &'a std::path::Path,
-    /// Main process of a unit that was started now.
-    started: Option<i32>,
-    enabled: bool,
-    /// Seconds that the stop of an old owner took.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    stop_seconds: Option<f64>,
-    /// Seconds from its end until the new gateway was up.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    seconds_without_gateway: Option<f64>,
+    Ok(if left.is_empty() {
+        Exit::Done
+    } else {
+        Exit::Differs
+    })
 }
 
 fn summary(host: &Host, checked: &[Checked], outcome: &Outcome, left: &[String], output: &Output) {
     if output.json {
-        let installed = |c| -> Installed {
+        let installed = |c| {
             let c: &Checked = c;
-            let seconds = outcome.handed_over.get(&c.instance.profile.unit());
-            Installed {
+            let unit = c.instance.profile.unit();
+            let seconds = outcome.handed_over.get(&unit);
+            json::InstalledProfile {
                 stop_seconds: seconds.map(|(stop, _)| *stop),
                 seconds_without_gateway: seconds.map(|(_, without)| *without),
-                unit: c.instance.profile.unit(),
                 home: &c.home,
-                started: outcome.started.get(&c.instance.profile.unit()).copied(),
+                started: outcome.started.get(&unit).copied(),
                 enabled: c.enable,
                 profile: &c.instance.profile,
+                unit,
             }
         };
-        let all: Vec<Installed> = checked.iter().map(installed).collect();
-        let mut said = serde_json::json!({ "files_changed": outcome.files, "profiles": all });
-        if let Some(backup) = &outcome.backup {
-            said["backup"] = format!("/{backup}").into();
-        }
-        if !left.is_empty() {
-            said["to_restart"] = left.into();
-        }
-        output::json(&said);
+        output::json(&json::Installed {
+            files_changed: outcome.files,
+            profiles: checked.iter().map(installed).collect(),
+            backup: outcome.backup.as_ref().map(|path| format!("/{path}")),
+            to_restart: left,
+        });
         return;
     }
     if output.quiet {
@@ -129,11 +112,12 @@ fn summary(host: &Host, checked: &[Checked], outcome: &Outcome, left: &[String],
             ));
             continue;
         }
+        let journal = host.manager().journal_command(&unit);
         let now = if c.start { "runs" } else { "is installed" };
         output::print(format_args!(
             "profile `{profile}` {now} as `{unit}` and {at_boot}\n  \
              state  hermes-install status{user}\n  \
-             log    journalctl{user} -u {unit} -f\n  \
+             log    {journal} -f\n  \
              undo   hermes-install uninstall{user} --profile {profile}\n"
         ));
     }

@@ -15,10 +15,3 @@ mod typed;
 pub(crate) mod uninstall;
 pub(crate) mod unit_hooks;
 pub(crate) mod upgrade;
-
-/// Done, or already as wanted.
-pub(crate) const DONE: u8 = 0;
-/// Something differs, or a person has to decide.
-pub(crate) const DIFFERS: u8 = 1;
-/// Wrong usage, or trouble.
-pub(crate) const TROUBLE: u8 = 2;

@@ -4,14 +4,13 @@ use anyhow::Result;
 
 use super::prepare::prepare;
 use super::typed::Verb;
-use super::{DIFFERS, DONE};
 use crate::cli::PlanArgs;
-use crate::error::refuse;
+use crate::error::{Exit, refuse};
 use crate::host::Host;
-use crate::output::{self, Output};
+use crate::output::{self, Output, json};
 
 /// Show what install would do.
-pub(crate) fn plan(args: &PlanArgs) -> Result<u8> {
+pub(crate) fn plan(args: &PlanArgs) -> Result<Exit> {
     let install = &args.install;
     let host = Host::new(install.scope.scope(), install.scope.root.as_deref())?;
     let quiet = Output {
@@ -23,10 +22,22 @@ pub(crate) fn plan(args: &PlanArgs) -> Result<u8> {
     let leaving = transaction.handovers.iter().flat_map(|h| &h.units);
     let stops: Vec<&str> = leaving.map(|u| u.name.as_str()).collect();
     if install.output.json {
-        output::json(&serde_json::json!({ "changes": plan.changes, "stops": stops }));
+        let conflicts = plan.conflicts();
+        let is_refused = !conflicts.is_empty();
+        let up = transaction.up.iter();
+        output::json(&json::Planned {
+            changes: &plan.changes,
+            conflicts,
+            stopped: stops,
+            started: up.map(|(unit, _)| unit.clone()).collect(),
+        });
+        // What stands in the way is in the object; an error would be a second one.
+        if is_refused {
+            return Ok(Exit::Differs);
+        }
     } else if args.diff {
         output::print(plan.to_diff());
-    } else {
+    } else if !install.output.quiet {
         output::print(plan.to_text());
         for unit in stops {
             output::print(format_args!("then stop  {unit}, as planned\n"));
@@ -43,5 +54,9 @@ pub(crate) fn plan(args: &PlanArgs) -> Result<u8> {
     if !conflicts.is_empty() {
         refuse!("install would refuse:\n  {}", conflicts.join("\n  "));
     }
-    Ok(if plan.is_empty() { DONE } else { DIFFERS })
+    Ok(if plan.is_empty() {
+        Exit::Done
+    } else {
+        Exit::Differs
+    })
 }

@@ -12,6 +12,7 @@ use crate::config::Config;
 use crate::deploy::pipeline::{Policy, plan_for};
 use crate::deploy::receipt::{Contents, Receipt, read_receipt};
 use crate::deploy::transaction::Transaction;
+use crate::error::trouble;
 use crate::host::Host;
 use crate::host::manager::systemd_level;
 use crate::host::rootfs::Actual;
@@ -131,10 +132,12 @@ fn wanted(host: &Host, args: &InstallArgs, config: &Config) -> Result<Vec<Profil
                 "there is none yet under `{}`",
                 host.default_root().display()
             ),
-            names => format!("there is: {}", names.join(", ")),
+            names => format!("there is {}", names.join(", ")),
         };
-        bail!(
-            "no profile is named; try `hermes-install --profile default` ({hint}), or see `hermes-install --help`"
+        trouble!(
+            "no profile is named, and {hint}";
+            "try `hermes-install --profile default`";
+            "`hermes-install --help` has the rest"
         );
     }
     let mut seen = BTreeSet::new();

@@ -4,10 +4,10 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result};
 
-use super::DONE;
 use crate::cli::RenderArgs;
 use crate::config::{Config, Settings};
 use crate::deploy::writer::Writer;
+use crate::error::Exit;
 use crate::host::rootfs::RootFs;
 use crate::layout::{Scope, hidden_by_protect_home};
 use crate::output;
@@ -17,7 +17,7 @@ use crate::render::render as render_model;
 use crate::render::tree::{Entry, Tree};
 
 /// Render to a directory or to standard output.
-pub(crate) fn render(args: &RenderArgs) -> Result<u8> {
+pub(crate) fn render(args: &RenderArgs) -> Result<Exit> {
     let config = match &args.settings.config {
         Some(file) => {
             let name = file.display().to_string();
@@ -59,37 +59,25 @@ pub(crate) fn render(args: &RenderArgs) -> Result<u8> {
         Some(directory) => write(directory, &tree)?,
         None => output::bytes(text(&tree).as_bytes()),
     }
-    Ok(DONE)
+    Ok(Exit::Done)
 }
 
 /// Settings as they are, without a host to look at.
-fn instance(profile: &ProfileName, scope: Scope, settings: Settings) -> Instance {
-    let plain = Instance::plain(profile.clone(), scope);
-    let account = plain.account.clone().map(|usual| {
+pub(crate) fn instance(profile: &ProfileName, scope: Scope, settings: Settings) -> Instance {
+    let mut instance = Instance::plain(profile.clone(), scope);
+    settings.apply(&mut instance);
+    instance.account = instance.account.map(|usual| {
         let user = settings.run_as.unwrap_or(usual.user);
         let group = settings.group.unwrap_or_else(|| user.clone());
         Account { user, group }
     });
-    let read_write_paths = settings.read_write_paths.unwrap_or_default();
-    let home_access = (settings.home.iter())
-        .chain(&settings.hermes)
-        .chain(&read_write_paths)
+    instance.root = settings.home;
+    instance.hermes = settings.hermes;
+    instance.home_access = (instance.root.iter())
+        .chain(&instance.hermes)
+        .chain(&instance.read_write_paths)
         .any(|path| hidden_by_protect_home(path));
-    Instance {
-        root: settings.home,
-        hermes: settings.hermes,
-        account,
-        environment_files: settings.environment_files.unwrap_or_default(),
-        credentials: settings.credentials.unwrap_or_default(),
-        restart: settings.restart.unwrap_or_default(),
-        hardening: settings.hardening.unwrap_or_default(),
-        drain_timeout: settings.drain_timeout,
-        home_access,
-        read_write_paths,
-        memory_high: settings.memory_high,
-        memory_max: settings.memory_max,
-        ..plain
-    }
+    instance
 }
 
 /// All files one after the other, each under its name, as `systemctl cat` prints them.

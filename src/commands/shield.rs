@@ -4,20 +4,20 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 
-use super::DONE;
 use crate::cli::ShieldArgs;
 use crate::deploy::lock::Lock;
 use crate::deploy::pipeline::{Policy, plan_for};
 use crate::deploy::receipt::{Contents, Receipt, read_receipt};
 use crate::deploy::transaction::{Outcome, running};
+use crate::error::Exit;
 use crate::host::Host;
-use crate::output::{self, Output};
+use crate::output::{self, Output, json};
 use crate::render::model::Shield;
 use crate::takeover::shield::{chosen, full, shield_for};
 use crate::units::inventory::Inventory;
 
 /// Put shields up, or take them away.
-pub(crate) fn shield(args: &ShieldArgs) -> Result<u8> {
+pub(crate) fn shield(args: &ShieldArgs) -> Result<Exit> {
     let output = args.output.printer();
     let host = Host::new(args.scope.scope(), args.scope.root.as_deref())?;
     let _lock = Lock::take(&host.lock_directory())?;
@@ -28,7 +28,7 @@ pub(crate) fn shield(args: &ShieldArgs) -> Result<u8> {
     }
 }
 
-fn put_up(args: &ShieldArgs, host: &Host, receipt: Receipt, output: &Output) -> Result<u8> {
+fn put_up(args: &ShieldArgs, host: &Host, receipt: Receipt, output: &Output) -> Result<Exit> {
     let inventory = Inventory::read(host);
     let units = chosen(&args.units, &args.profiles, host, &inventory)?;
     let mut contents = receipt.contents();
@@ -46,7 +46,7 @@ fn put_up(args: &ShieldArgs, host: &Host, receipt: Receipt, output: &Output) -> 
         ..Policy::default()
     };
     let mut transaction = plan_for(host, output, receipt, contents, &policy)?;
-    if !transaction.plan.conflicts().is_empty() {
+    if !transaction.plan.conflicts().is_empty() && !output.json {
         output::print(transaction.plan.to_diff());
     }
     transaction.refuse_conflicts()?;
@@ -70,7 +70,7 @@ fn put_up(args: &ShieldArgs, host: &Host, receipt: Receipt, output: &Output) -> 
     }
     let outcome = transaction.commit()?;
     summary(host, &names, &later, &outcome, output);
-    Ok(DONE)
+    Ok(Exit::Done)
 }
 
 /// The contents' units by these names, each with its profile home.
@@ -82,12 +82,12 @@ fn only(contents: &Contents, host: &Host, names: &[String]) -> Vec<(String, Path
 
 fn summary(host: &Host, names: &[String], later: &[String], outcome: &Outcome, output: &Output) {
     if output.json {
-        output::json(&serde_json::json!({
-            "files_changed": outcome.files,
-            "units": names,
-            "restarted": outcome.started,
-            "to_restart": later,
-        }));
+        output::json(&json::Shielded {
+            files_changed: outcome.files,
+            units: names,
+            restarted: json::started(&outcome.started),
+            to_restart: later,
+        });
         return;
     }
     if outcome.files == 0 {
@@ -107,7 +107,7 @@ fn summary(host: &Host, names: &[String], later: &[String], outcome: &Outcome, o
     }
 }
 
-fn remove(args: &ShieldArgs, host: &Host, receipt: Receipt, output: &Output) -> Result<u8> {
+fn remove(args: &ShieldArgs, host: &Host, receipt: Receipt, output: &Output) -> Result<Exit> {
     let names: Vec<String> = args.units.iter().map(|name| full(name)).collect();
     let is_meant = |shield: &Shield| {
         let all = names.is_empty() && args.profiles.is_empty();
@@ -125,17 +125,20 @@ fn remove(args: &ShieldArgs, host: &Host, receipt: Receipt, output: &Output) -> 
             "no such unit is shielded in the {} scope; nothing was changed",
             host.scope.name()
         ));
-        return Ok(DONE);
+        return Ok(Exit::Done);
     }
     contents.shields.retain(|s| !is_meant(s));
     let removed = super::uninstall::reduce(host, output, receipt, contents, &[])?;
     if output.json {
-        output::json(&serde_json::json!({ "files_removed": removed, "units": going }));
+        output::json(&json::Removed {
+            files_removed: removed,
+            units: &going,
+        });
     } else {
         output.done(format!(
             "the shield of {} is gone; gateways run on, under their units' own rules",
             going.join(", ")
         ));
     }
-    Ok(DONE)
+    Ok(Exit::Done)
 }

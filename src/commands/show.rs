@@ -6,11 +6,11 @@ use anyhow::{Result, bail};
 use serde::Serialize;
 use serde_json::Value;
 
-use super::DONE;
 use crate::cli::ShowArgs;
-use crate::config::{Config, KEYS, Settings};
+use crate::config::{Config, SETTINGS, Settings, Span};
 use crate::deploy::chosen::{Chosen, by_name};
 use crate::deploy::receipt::{Receipt, read_receipt};
+use crate::error::Exit;
 use crate::host::Host;
 use crate::output;
 use crate::profile::ProfileName;
@@ -20,7 +20,7 @@ use crate::render::model::Instance;
 struct Shown {
     profile: ProfileName,
     unit: String,
-    settings: BTreeMap<&'static str, Setting>,
+    settings: BTreeMap<String, Setting>,
 }
 
 #[derive(Debug, PartialEq, Eq, Serialize)]
@@ -32,7 +32,7 @@ struct Setting {
 }
 
 /// Show settings.
-pub(crate) fn show(args: &ShowArgs) -> Result<u8> {
+pub(crate) fn show(args: &ShowArgs) -> Result<Exit> {
     let host = Host::observer(args.scope.scope(), args.scope.root.as_deref())?;
     let receipt = read_receipt(&host)?;
     let config = Config::load(None, &host)?;
@@ -50,12 +50,12 @@ pub(crate) fn show(args: &ShowArgs) -> Result<u8> {
         .filter(|i| args.profiles.is_empty() || args.profiles.contains(&i.profile))
         .map(|instance| of_instance(&host, &receipt, &config, instance))
         .collect();
-    if args.json {
+    if args.output.json {
         output::json(&serde_json::json!({ "profiles": shown }));
-    } else {
+    } else if !args.output.quiet {
         output::print(text(&host, &shown));
     }
-    Ok(DONE)
+    Ok(Exit::Done)
 }
 
 fn of_instance(host: &Host, receipt: &Receipt, config: &Config, instance: &Instance) -> Shown {
@@ -63,11 +63,12 @@ fn of_instance(host: &Host, receipt: &Receipt, config: &Config, instance: &Insta
     let chosen = receipt.settings.get(&instance.profile).unwrap_or(&none);
     let configured = by_name(&config.settings(&instance.profile, &Settings::default()));
     let defaults = by_name(&defaults(host, instance));
-    let settings = KEYS
-        .into_iter()
-        .filter(|name| *name != "start")
+    let settings = SETTINGS
+        .iter()
+        .map(crate::config::Setting::key)
+        .filter(|name| name != "start")
         .map(|name| {
-            let setting = match (configured.get(name), chosen.get(name)) {
+            let setting = match (configured.get(&name), chosen.get(&name)) {
                 (Some(value), _) => Setting {
                     value: value.clone(),
                     from: "configuration".to_owned(),
@@ -77,7 +78,7 @@ fn of_instance(host: &Host, receipt: &Receipt, config: &Config, instance: &Insta
                     from: choice.from.clone(),
                 },
                 (None, None) => Setting {
-                    value: defaults.get(name).cloned().unwrap_or_default(),
+                    value: defaults.get(&name).cloned().unwrap_or_default(),
                     from: "default".to_owned(),
                 },
             };
@@ -98,7 +99,7 @@ fn defaults(host: &Host, instance: &Instance) -> Settings {
         run_as: Some(account.map_or_else(|| host.own.name.clone(), |a| a.user.clone())),
         group: account.map(|a| a.group.clone()),
         hermes: instance.hermes.clone(),
-        drain_timeout: Some(instance.gateway_drain),
+        drain_timeout: Some(Span(instance.gateway_drain)),
         enable: Some(true),
         restart: Some(instance.restart),
         hardening: Some(instance.hardening),
@@ -116,8 +117,8 @@ fn text(host: &Host, shown: &[Shown]) -> String {
     let mut out = String::new();
     for profile in shown {
         out += &format!("{} ({})\n", profile.profile, profile.unit);
-        for name in KEYS {
-            let Some(setting) = profile.settings.get(name) else {
+        for name in SETTINGS.iter().map(crate::config::Setting::key) {
+            let Some(setting) = profile.settings.get(&name) else {
                 continue;
             };
             let value = match &setting.value {

@@ -42,7 +42,7 @@ fn words(args: &InstallArgs) -> Vec<String> {
         value("--environment-file", Some(path(file)));
     }
     let drain = settings.drain_timeout;
-    value("--drain-timeout", drain.map(|seconds| seconds.to_string()));
+    value("--drain-timeout", drain.map(|span| span.0.to_string()));
     for setting in &args.reset {
         value("--reset", Some(setting.clone()));
     }

@@ -1,20 +1,19 @@
 //! `uninstall`: what the receipt lists, and nothing else.
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 
-use super::DONE;
 use crate::cli::UninstallArgs;
 use crate::deploy::lock::Lock;
 use crate::deploy::pipeline::{Policy, plan_for};
 use crate::deploy::receipt::{Contents, Receipt, read_receipt};
 use crate::deploy::removal::take_down;
-use crate::error::refuse;
+use crate::error::{Exit, refuse, trouble};
 use crate::host::Host;
-use crate::output::{self, Output};
+use crate::output::{self, Output, json};
 use crate::profile::ProfileName;
 
 /// Remove some profiles' units, or everything.
-pub(crate) fn uninstall(args: &UninstallArgs) -> Result<u8> {
+pub(crate) fn uninstall(args: &UninstallArgs) -> Result<Exit> {
     let output = args.output.printer();
     let host = Host::new(args.scope.scope(), args.scope.root.as_deref())?;
     let _lock = Lock::take(&host.lock_directory())?;
@@ -24,7 +23,7 @@ pub(crate) fn uninstall(args: &UninstallArgs) -> Result<u8> {
             "nothing is installed in the {} scope; nothing was changed",
             host.scope.name()
         ));
-        return Ok(DONE);
+        return Ok(Exit::Done);
     }
     let is_known = |name: &ProfileName| receipt.instances.iter().any(|i| i.profile == *name);
     if let Some(unknown) = args.profiles.iter().find(|p| !is_known(p)) {
@@ -33,7 +32,7 @@ pub(crate) fn uninstall(args: &UninstallArgs) -> Result<u8> {
             .iter()
             .map(|i| i.profile.as_str())
             .collect();
-        bail!(
+        trouble!(
             "profile `{unknown}` is not installed in the {} scope; installed: {}",
             host.scope.name(),
             names.join(", ")
@@ -61,7 +60,9 @@ pub(crate) fn uninstall(args: &UninstallArgs) -> Result<u8> {
             Some(true) => {}
             Some(false) => refuse!("nothing was changed"),
             None => refuse!(
-                "this would stop and remove {what}; say so with `--yes`, or name profiles with `--profile`"
+                "this would stop and remove {what}, and there is no terminal to ask";
+                "`--yes` agrees";
+                "`--profile NAME` removes one profile's unit"
             ),
         }
     }
@@ -73,13 +74,16 @@ pub(crate) fn uninstall(args: &UninstallArgs) -> Result<u8> {
     contents.settings.retain(|profile, _| !is_going(profile));
     let removed = reduce(&host, &output, receipt, contents, &stop)?;
     if output.json {
-        output::json(&serde_json::json!({ "files_removed": removed, "units": stop }));
+        output::json(&json::Removed {
+            files_removed: removed,
+            units: &stop,
+        });
     } else {
         output.done(format!(
             "removed {what}; profiles and their data are untouched"
         ));
     }
-    Ok(DONE)
+    Ok(Exit::Done)
 }
 
 /// Leave only these contents of what is recorded; stop these units first. The number of files removed.

@@ -2,8 +2,8 @@
 
 use anyhow::{Context as _, Result};
 
-use super::{DIFFERS, DONE};
 use crate::cli::{ExecArgs, HelperArgs};
+use crate::error::Exit;
 use crate::gateway::config::stop_drain;
 use crate::gateway::installation::Installation;
 use crate::gateway::state::State;
@@ -14,7 +14,7 @@ use crate::launcher::exec::{Launch, environment_root, launch};
 use crate::output;
 
 /// Become the gateway, or refuse with 69 or 78.
-pub(crate) fn exec(args: ExecArgs) -> u8 {
+pub(crate) fn exec(args: ExecArgs) -> Exit {
     let refusal = launch(
         &Launch {
             profile: args.profile,
@@ -24,19 +24,19 @@ pub(crate) fn exec(args: ExecArgs) -> u8 {
         |text| output::line(text),
     );
     output::line(&refusal);
-    refusal.code()
+    refusal.exit()
 }
 
 /// `ExecStartPre=`. A brake that fails is no reason to stay down.
-pub(crate) fn before_start() -> Result<u8> {
+pub(crate) fn before_start() -> Result<Exit> {
     if let Some(starts) = Starts::of_this_unit() {
         starts.wait_turn(|text| output::line(text))?;
     }
-    Ok(DONE)
+    Ok(Exit::Done)
 }
 
 /// `ExecStop=`. systemd runs it after a gateway that ended by itself too; then there is no main process.
-pub(crate) fn planned_stop(args: &HelperArgs) -> Result<u8> {
+pub(crate) fn planned_stop(args: &HelperArgs) -> Result<Exit> {
     let (root, _) = environment_root(None)?;
     let home = args.profile.home(&root);
     let starts = Starts::of_this_unit();
@@ -44,7 +44,7 @@ pub(crate) fn planned_stop(args: &HelperArgs) -> Result<u8> {
         if let Some(starts) = starts {
             starts.forgive(State::read(&home).as_ref())?;
         }
-        return Ok(DONE);
+        return Ok(Exit::Done);
     };
     if let Some(starts) = starts {
         starts.forget()?;
@@ -65,28 +65,28 @@ pub(crate) fn planned_stop(args: &HelperArgs) -> Result<u8> {
         )),
         Stopped::Exited => {}
     }
-    Ok(DONE)
+    Ok(Exit::Done)
 }
 
 /// `ExecReload=`.
-pub(crate) fn planned_restart() -> Result<u8> {
+pub(crate) fn planned_restart() -> Result<Exit> {
     let pid = main_pid()
         .context("MAINPID is not set; this is for a unit's ExecReload=, use `systemctl reload`")?;
     stop::planned_restart(pid).with_context(|| format!("pid {pid} cannot be asked to restart"))?;
-    Ok(DONE)
+    Ok(Exit::Done)
 }
 
 /// `ExecStopPost=` for gateways 0.16 and 0.17: a failure here makes `Restart=on-failure` start the unit again.
-pub(crate) fn post_stop(args: &HelperArgs) -> Result<u8> {
+pub(crate) fn post_stop(args: &HelperArgs) -> Result<Exit> {
     let (root, _) = environment_root(None)?;
     let home = args.profile.home(&root);
     if stop::asks_for_start(&home, &variable("SERVICE_RESULT"), &variable("EXIT_STATUS")) {
         output::line(
             "the gateway ended for a restart and nobody has the profile; asking systemd to start it again",
         );
-        return Ok(DIFFERS);
+        return Ok(Exit::Differs);
     }
-    Ok(DONE)
+    Ok(Exit::Done)
 }
 
 /// A variable of this process; empty when it is not set.

@@ -3,26 +3,25 @@
 use anyhow::Result;
 
 use super::confirm::{confirm_restarts, tell_left};
-use super::{DIFFERS, DONE};
 use crate::cli::UpgradeArgs;
 use crate::deploy::lock::Lock;
 use crate::deploy::pipeline::{Policy, plan_for};
 use crate::deploy::receipt::read_receipt;
 use crate::deploy::transaction::running;
-use crate::error::refuse;
+use crate::error::{Exit, refuse};
 use crate::host::Host;
-use crate::output;
+use crate::output::{self, json};
 
 /// Bring a host up to this version.
-pub(crate) fn upgrade(args: &UpgradeArgs) -> Result<u8> {
+pub(crate) fn upgrade(args: &UpgradeArgs) -> Result<Exit> {
     let output = args.output.printer();
     let host = Host::new(args.scope.scope(), args.scope.root.as_deref())?;
     let _lock = Lock::take(&host.lock_directory())?;
     let receipt = read_receipt(&host)?;
     if receipt.is_empty() {
         refuse!(
-            "nothing is installed in the {} scope; install with `hermes-install --profile NAME`",
-            host.scope.name()
+            "nothing is installed in the {} scope", host.scope.name();
+            "`hermes-install --profile NAME` installs"
         );
     }
     let contents = receipt.contents();
@@ -44,9 +43,11 @@ pub(crate) fn upgrade(args: &UpgradeArgs) -> Result<u8> {
     }
     let outcome = transaction.commit()?;
     if output.json {
-        output::json(
-            &serde_json::json!({ "files_changed": outcome.files, "restarted": outcome.started, "to_restart": left }),
-        );
+        output::json(&json::Upgraded {
+            files_changed: outcome.files,
+            restarted: json::started(&outcome.started),
+            to_restart: &left,
+        });
     } else if outcome.files == 0 {
         output.done("everything is of this version already; nothing was changed");
     } else {
@@ -57,5 +58,9 @@ pub(crate) fn upgrade(args: &UpgradeArgs) -> Result<u8> {
         ));
     }
     tell_left(&host, &left, &output);
-    Ok(if left.is_empty() { DONE } else { DIFFERS })
+    Ok(if left.is_empty() {
+        Exit::Done
+    } else {
+        Exit::Differs
+    })
 }

@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::config::Settings;
+use crate::config::{Settings, Span};
 use crate::render::model::{Account, Instance};
 
 /// See the module. By the names that settings have in the configuration.
@@ -48,7 +48,7 @@ impl Chosen {
             hermes: instance.hermes.clone(),
             home: instance.root.clone(),
             environment_files: Some(instance.environment_files.clone()).filter(|f| !f.is_empty()),
-            drain_timeout: instance.drain_timeout,
+            drain_timeout: instance.drain_timeout.map(Span),
             ..Settings::default()
         };
         let account = instance.account.clone();

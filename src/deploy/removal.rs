@@ -6,7 +6,7 @@ use anyhow::Result;
 use crate::deploy::plan::Action;
 use crate::deploy::transaction::{Transaction, file, past};
 use crate::deploy::writer::{Writer, remove_empty};
-use crate::error::Refused;
+use crate::error::refuse;
 
 /// Remove what is no longer wanted, go on after errors, and report them all.
 /// `stop` are units that go.
@@ -82,9 +82,5 @@ pub(crate) fn take_down(change: Transaction, stop: &[String]) -> Result<usize> {
         return Ok(removed);
     }
     let list: Vec<String> = errors.iter().map(|e| format!("  {e:#}")).collect();
-    Err(Refused(format!(
-        "not everything could be removed; run it again after mending this:\n{}",
-        list.join("\n")
-    ))
-    .into())
+    refuse!("not everything could be removed:\n{}", list.join("\n"); "mend this, then run it again")
 }

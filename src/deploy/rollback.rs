@@ -6,7 +6,7 @@ use anyhow::Result;
 
 use crate::deploy::transaction::Transaction;
 use crate::deploy::writer::Writer;
-use crate::error::Refused;
+use crate::error::{Error, Kind};
 use crate::host::Live;
 
 /// Which units were started before, and which of them were touched.
@@ -45,7 +45,8 @@ impl Transaction<'_> {
             (list, _) => format!("not everything could be put back: {}", list.join("; ")),
         };
         notes.insert(0, format!("{cause:#}\n{end}"));
-        Refused(notes.join("\n")).into()
+        let hints = Error::of(cause).hints;
+        Error::new(Kind::Refused, notes.join("\n"), hints).into()
     }
 
     /// After the files are back: the manager reads them, and every touched unit runs or rests as before.

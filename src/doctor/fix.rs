@@ -16,7 +16,6 @@ use crate::doctor::keep_one::UnitBefore;
 use crate::gateway::owner::owner;
 use crate::host::systemctl::Systemctl;
 use crate::host::{Host, Live};
-use crate::layout::Scope;
 use crate::output::Output;
 use crate::units::unit::UnitId;
 
@@ -140,13 +139,5 @@ impl<'a> Fixer<'a> {
             self.writer.remove(&relative.display().to_string())?;
         }
         Ok(())
-    }
-}
-
-/// Which scope's state directory a run of this account writes to.
-pub(crate) fn scope() -> Scope {
-    match nix::unistd::geteuid().is_root() {
-        true => Scope::System,
-        false => Scope::User,
     }
 }

@@ -1,5 +1,6 @@
 //! `gateway_state.json`: what a gateway says of itself.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde::Deserialize;
@@ -21,6 +22,28 @@ pub(crate) struct State {
     /// Whether it ends because a restart was asked for.
     #[serde(default)]
     pub(crate) restart_requested: bool,
+    /// The version of hermes that it runs; since 0.22.
+    #[serde(default)]
+    pub(crate) code_version: Option<String>,
+    /// The messaging platforms that it is configured for, by name.
+    #[serde(default)]
+    pub(crate) platforms: BTreeMap<String, PlatformRecord>,
+}
+
+/// What a gateway records of one platform (`write_runtime_status`, gateway/status.py of 0.19.0 and 0.22.2).
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct PlatformRecord {
+    /// `connected`, `connecting`, `retrying`, `paused`, `fatal`, …
+    pub(crate) state: String,
+    /// What went wrong last.
+    pub(crate) error_message: Option<String>,
+    /// When this was written.
+    pub(crate) updated_at: Option<String>,
+    /// Since when it retries; newer gateways.
+    pub(crate) retrying_since: Option<String>,
+    /// The gateway that wrote it; newer gateways. An entry of an earlier one stays in the file.
+    pub(crate) writer_pid: Option<i32>,
 }
 
 impl State {
@@ -32,6 +55,14 @@ impl State {
     /// Whether the gateway says that it is up. `degraded` (since 0.14) is up with a platform that it keeps retrying.
     pub(crate) fn is_up(&self) -> bool {
         matches!(self.gateway_state.as_str(), "running" | "degraded")
+    }
+
+    /// Whether it is up, and it or one of its platforms says that something does not work.
+    pub(crate) fn is_degraded(&self) -> bool {
+        let is_own = |p: &PlatformRecord| p.writer_pid.is_none_or(|pid| pid == self.pid);
+        let mut platforms = self.platforms.values().filter(|p| is_own(p));
+        let fails = |p: &PlatformRecord| matches!(&*p.state, "retrying" | "paused" | "fatal");
+        self.gateway_state == "degraded" || (self.is_up() && platforms.any(fails))
     }
 
     /// Whether the gateway says that it has ended.

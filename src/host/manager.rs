@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, bail};
 
 use crate::error::refuse;
+use crate::host::boot::user_packages;
 use crate::host::{Host, Live};
 use crate::layout::{SYSTEMD_FLOOR, Scope};
 use crate::output::Output;
@@ -19,9 +20,7 @@ pub(crate) fn reach_manager(host: &Host, live: &Live, output: &Output) -> Result
     let manager = live.manager();
     if host.scope == Scope::System {
         if let Err(e) = manager.reach() {
-            refuse!(
-                "systemd does not answer: {e:#}; this needs a host that was booted with systemd, or `--root DIR`"
-            );
+            refuse!("systemd does not answer: {e:#}"; "`systemctl status` shows its state");
         }
         return Ok(false);
     }
@@ -29,9 +28,11 @@ pub(crate) fn reach_manager(host: &Host, live: &Live, output: &Output) -> Result
     if enabled {
         let name = &host.own.name;
         if let Err(e) = live.set_linger(name, true) {
+            let way_out = user_packages(&host.root)
+                .unwrap_or_else(|| format!("loginctl enable-linger {name}"));
             refuse!(
-                "your gateway would stop when you log out, because lingering is off, and switching it on failed: {e:#}; \
-                 `sudo loginctl enable-linger {name}`, then run this again"
+                "your gateway would stop when you log out: lingering is off, and switching it on failed: {e:#}";
+                "as root, `{way_out}`; then run this again"
             );
         }
         output.done(format!(
@@ -47,10 +48,16 @@ pub(crate) fn reach_manager(host: &Host, live: &Live, output: &Output) -> Result
                 if enabled {
                     let _ = live.set_linger(&host.own.name, false);
                 }
+                if let Some(install) = user_packages(&host.root) {
+                    refuse!(
+                        "your systemd manager does not answer: {e:#}";
+                        "as root, `{install}`; then log in as `{}` again", host.own.name
+                    );
+                }
                 refuse!(
-                    "your systemd manager does not answer: {e:#}; log in as `{}` directly (not with su), or use \
-                     `--system` as root",
-                    host.own.name
+                    "your systemd manager does not answer: {e:#}";
+                    "log in as `{}` directly, not with su", host.own.name;
+                    "`--system` as root needs no manager of yours"
                 );
             }
             Err(_) => std::thread::sleep(Duration::from_millis(100)),

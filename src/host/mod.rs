@@ -4,6 +4,7 @@
 
 pub(crate) mod access;
 pub(crate) mod account;
+pub(crate) mod boot;
 pub(crate) mod directory;
 pub(crate) mod manager;
 pub(crate) mod process;
@@ -18,8 +19,9 @@ mod walk;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 
+use crate::error::trouble;
 use crate::host::account::Account;
 use crate::host::rootfs::RootFs;
 use crate::host::systemctl::{Manager, Systemctl};
@@ -91,10 +93,10 @@ impl Host {
     pub(crate) fn new(scope: Scope, root: Option<&Path>) -> Result<Self> {
         let host = Self::observer(scope, root)?;
         if host.live.is_some() && scope == Scope::System && host.own.uid != 0 {
-            bail!(
-                "the system's manager is root's to change and this runs as `{}`; run it with sudo, or use `--user` \
-                 for your own manager",
-                host.own.name
+            trouble!(
+                "the system's manager is root's to change and this runs as `{}`", host.own.name;
+                "`--user` works on your own manager";
+                "root can use `--system`"
             );
         }
         Ok(host)
@@ -106,9 +108,9 @@ impl Host {
         let root = match root {
             None => PathBuf::from("/"),
             Some(dir) if dir.is_dir() => std::fs::canonicalize(dir)?,
-            Some(dir) => bail!(
-                "`--root {}` is not a directory; name the top of a system image",
-                dir.display()
+            Some(dir) => trouble!(
+                "`--root {}` is not a directory", dir.display();
+                "name the top directory of a system image"
             ),
         };
         let live = (root == Path::new("/")).then_some(Live { scope });

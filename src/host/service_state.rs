@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 /// The properties that [`ServiceState`] is made of.
 pub(crate) const PROPERTIES: &str = "Id,Names,LoadState,ActiveState,SubState,Result,MainPID,NRestarts,ExecMainCode,\
-     ExecMainStatus,UnitFileState,InvocationID,NeedDaemonReload,FragmentPath,DropInPaths,Environment,ExecStart";
+     ExecMainStatus,ExecMainExitTimestamp,UnitFileState,InvocationID,NeedDaemonReload,FragmentPath,DropInPaths,Environment,ExecStart";
 
 /// See the module. Words are systemd's own (org.freedesktop.systemd1(5)).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -28,6 +28,8 @@ pub(crate) struct ServiceState {
     pub(crate) restarts: u32,
     /// How its main process ended last, if it ever did.
     pub(crate) exit: Option<Exit>,
+    /// When it did, in seconds since 1970.
+    pub(crate) exit_time: Option<u64>,
     /// `enabled`, `disabled`, `linked`, …
     pub(crate) unit_file_state: String,
     /// The ID of its last start; empty when it was never started.
@@ -79,6 +81,11 @@ impl ServiceState {
                 "2" | "3" => Some(Exit::Signal(status)),
                 _ => None,
             },
+            // As `--timestamp=unix` prints it.
+            exit_time: get("ExecMainExitTimestamp")
+                .strip_prefix('@')
+                .and_then(|seconds| seconds.parse().ok())
+                .filter(|seconds| *seconds > 0),
             unit_file_state: get("UnitFileState").to_owned(),
             invocation: get("InvocationID").to_owned(),
             needs_reload: get("NeedDaemonReload") == "yes",
@@ -143,7 +150,7 @@ mod tests {
     #[test]
     fn the_answer_is_one_state_for_each_unit() {
         let text = "Id=a.service\nNames=a.service b.service\nActiveState=activating\nSubState=auto-restart\nMainPID=0\n\
-                    NRestarts=3\nExecMainCode=1\nExecMainStatus=78\nNeedDaemonReload=no\nFragmentPath=\n\n\
+                    NRestarts=3\nExecMainExitTimestamp=@1764067500\nExecMainCode=1\nExecMainStatus=78\nNeedDaemonReload=no\nFragmentPath=\n\n\
                     Id=c.service\nNames=c.service\nActiveState=active\nSubState=running\nMainPID=41\nNRestarts=0\n\
                     ExecMainCode=0\nExecMainStatus=0\nResult=success\nNeedDaemonReload=yes\n\
                     FragmentPath=/etc/systemd/system/c.service\nExecStart={ path=/a ; argv[]=/a --b=c ; }\n";
@@ -154,6 +161,8 @@ mod tests {
         assert!(waiting.is_started() && waiting.waits_to_restart() && !waiting.runs());
         assert_eq!((waiting.main_pid, waiting.restarts), (None, 3));
         assert!(waiting.ending().starts_with("exit status 78"));
+        assert_eq!(waiting.exit_time, Some(1_764_067_500));
+        assert_eq!(running.exit_time, None);
         assert_eq!(waiting.fragment, None);
         assert!(running.runs() && !running.waits_to_restart() && running.needs_reload);
         assert_eq!((running.main_pid, running.exit), (Some(41), None));

@@ -7,7 +7,10 @@ use std::process::{Command, Output, Stdio};
 
 use anyhow::{Context as _, Result, bail};
 
+use serde::{Serialize, Serializer};
+
 use crate::host::account::Account;
+use crate::host::process::shell_quote;
 use crate::host::service_state::{PROPERTIES, ServiceState};
 use crate::layout::Scope;
 
@@ -30,6 +33,17 @@ pub(crate) struct Systemctl {
     manager: Manager,
 }
 
+/// `system`, `user`, or `user:NAME` for another user's.
+impl Serialize for Manager {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::System => to.serialize_str("system"),
+            Self::User => to.serialize_str("user"),
+            Self::UserOf(name) => to.collect_str(&format_args!("user:{name}")),
+        }
+    }
+}
+
 impl Manager {
     /// The manager of a scope, for the account that runs this program.
     pub(crate) fn of(scope: Scope) -> Self {
@@ -46,6 +60,31 @@ impl Manager {
             Self::User => "systemctl --user".to_owned(),
             Self::UserOf(name) => format!("systemctl --user -M {name}@"),
         }
+    }
+
+    /// The arguments with which journalctl shows what a unit and its manager said. `--user` would show root its own
+    /// journal where another user's is meant (add_matches_for_user_unit in systemd 252 takes the caller's ID).
+    pub(crate) fn journal_arguments(&self, unit: &str) -> Vec<String> {
+        match self {
+            Self::System => vec!["-u".into(), unit.into()],
+            Self::User => vec!["--user".into(), "-u".into(), unit.into()],
+            Self::UserOf(name) => {
+                let user = nix::unistd::User::from_name(name).ok().flatten();
+                let own = user.map(|user| format!("_UID={}", user.uid));
+                let of = |field: &str| own.clone().into_iter().chain([format!("{field}={unit}")]);
+                of("_SYSTEMD_USER_UNIT")
+                    .chain(["+".to_owned()])
+                    .chain(of("USER_UNIT"))
+                    .collect()
+            }
+        }
+    }
+
+    /// The journal of a unit, as a person types it.
+    pub(crate) fn journal_command(&self, unit: &str) -> String {
+        let mut words = vec!["journalctl".to_owned()];
+        words.extend(self.journal_arguments(unit));
+        shell_quote(&words)
     }
 }
 
@@ -83,6 +122,7 @@ impl Systemctl {
         }
         let mut args = vec![
             "show".to_owned(),
+            "--timestamp=unix".to_owned(),
             format!("--property={PROPERTIES}"),
             "--".to_owned(),
         ];
@@ -253,4 +293,23 @@ fn output(command: &mut Command) -> Result<String> {
 
 fn command_name(command: &Command) -> String {
     command.get_program().to_string_lossy().into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_unit_s_journal_is_that_of_its_own_manager() {
+        let unit = "hermes-gateway@x.service";
+        let of = |manager: Manager| manager.journal_command(unit);
+        assert_eq!(of(Manager::System), format!("journalctl -u {unit}"));
+        assert_eq!(of(Manager::User), format!("journalctl --user -u {unit}"));
+        // `--user` would mean the journal of whoever types it. Everybody has an account called root.
+        let of_another = of(Manager::UserOf("root".into()));
+        assert_eq!(
+            of_another,
+            format!("journalctl _UID=0 _SYSTEMD_USER_UNIT={unit} + _UID=0 USER_UNIT={unit}")
+        );
+    }
 }

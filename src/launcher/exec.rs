@@ -288,13 +288,14 @@ mod tests {
     use std::os::unix::fs::PermissionsExt as _;
 
     use super::*;
+    use crate::error::Exit;
 
     #[test]
     fn the_search_list_is_named_when_no_hermes_is_found() {
         let top = tempfile::tempdir().expect("a directory");
         let places = ["venv/bin/hermes", "usr/bin/hermes"].map(|place| top.path().join(place));
         let refusal = find_hermes(None, &places).expect_err("there is none");
-        assert_eq!(refusal.code(), 78);
+        assert_eq!(refusal.exit(), Exit::Unusable);
         let text = refusal.to_string();
         for place in &places {
             assert!(text.contains(&*place.to_string_lossy()), "{text}");

@@ -1,5 +1,6 @@
 //! Why a gateway was not started, as exit status and sentence.
 
+use crate::error::Exit;
 use crate::gateway::owner::Owner;
 use crate::host::process_text::{name, stop_command};
 use crate::profile::ProfileName;
@@ -17,10 +18,10 @@ pub(crate) enum Refusal {
 
 impl Refusal {
     /// The exit status.
-    pub(crate) fn code(&self) -> u8 {
+    pub(crate) fn exit(&self) -> Exit {
         match self {
-            Self::Owned(_) => 69,
-            Self::Unusable(_) => 78,
+            Self::Owned(_) => Exit::Owned,
+            Self::Unusable(_) => Exit::Unusable,
         }
     }
 }

@@ -85,20 +85,14 @@ fn instance(
     // What the launcher finds by itself needs no setting, and then follows a later change of place.
     let is_found = settings.hermes.is_none() && probe.found_by_launcher.as_ref() == Some(hermes);
     instance.hermes = (!is_found).then(|| hermes.clone());
-    instance.environment_files = settings.environment_files.clone().unwrap_or_default();
-    instance.credentials = settings.credentials.clone().unwrap_or_default();
-    instance.restart = settings.restart.unwrap_or_default();
-    instance.hardening = settings.hardening.unwrap_or_default();
-    instance.drain_timeout = settings.drain_timeout;
+    settings.apply(&mut instance);
     instance.gateway_drain = probe.gateway_drain;
     instance.hermes_version = probe.version.map(|v| v.to_string());
-    instance.memory_high.clone_from(&settings.memory_high);
-    instance.memory_max.clone_from(&settings.memory_max);
+    let chosen = std::mem::take(&mut instance.read_write_paths);
     if probe.scope == Scope::System {
         instance.home_access = probe.needs_home_access;
         instance.read_write_paths.clone_from(&probe.writable);
-        let more = settings.read_write_paths.clone();
-        instance.read_write_paths.extend(more.unwrap_or_default());
+        instance.read_write_paths.extend(chosen);
     }
     instance
 }

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 
 use crate::config::Settings;
-use crate::error::{Refused, refuse};
+use crate::error::{failure, refuse};
 use crate::gateway::version::{Version, is_hermes};
 use crate::host::Host;
 use crate::host::account::Account;
@@ -40,7 +40,7 @@ pub(crate) fn check(
         check_version(probe.version, hermes, output)?;
     }
     probe.read_drain(host);
-    decide::decide(profile, settings, &probe).map_err(|problems| Refused(problems).into())
+    decide::decide(profile, settings, &probe).map_err(|problems| failure!(Refused, "{problems}"))
 }
 
 /// The hermes executable that an account would run on a root: as named, or the first that it can run.
@@ -53,10 +53,11 @@ pub(crate) fn hermes(
     let (found, places) = probe::find_hermes(host, named, account, root)?;
     found.map_err(|problem| {
         let scope = host.scope;
-        Refused(decide::no_hermes(
-            problem, named, &places, scope, account, root,
-        ))
-        .into()
+        failure!(
+            Refused,
+            "{}",
+            decide::no_hermes(problem, named, &places, scope, account, root,)
+        )
     })
 }
 

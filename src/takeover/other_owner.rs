@@ -13,7 +13,7 @@ use crate::host::process_text::stop_command;
 use crate::layout::Scope;
 use crate::profile::ProfileName;
 use crate::units::inventory::{Inventory, UnreadFile};
-use crate::units::unit::UnitId;
+use crate::units::unit::{Unit, UnitId};
 
 /// Somebody else's hold on a profile.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
@@ -31,23 +31,22 @@ pub(crate) fn claims(
     profile: &ProfileName,
     home: &Path,
 ) -> Result<Vec<OtherOwner>> {
-    let mut claims = owning_units(host, inventory, profile, home);
+    let mut claims = owning_units(host, inventory.units_of(host, home), profile, home);
     if host.live().is_some() {
         claims.extend(process_claim(host, profile, home)?);
     }
     Ok(claims)
 }
 
-/// The claims of units: those that run, and those that something would start.
-pub(crate) fn owning_units(
+/// The claims of units that run gateways of this home: of those that are up, and those that something would start.
+pub(crate) fn owning_units<'a>(
     host: &Host,
-    inventory: &Inventory,
+    units: impl Iterator<Item = &'a Unit>,
     profile: &ProfileName,
     home: &Path,
 ) -> Vec<OtherOwner> {
     let own = UnitId::of_profile(host, profile);
-    inventory
-        .units_of(host, home)
+    units
         .filter(|unit| unit.id() != own)
         .filter_map(|unit| {
             let how = unit.how()?;

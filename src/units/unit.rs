@@ -33,8 +33,7 @@ pub(crate) enum Origin {
 /// A unit by manager and name.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct UnitId {
-    /// How its manager is reached.
-    #[serde(serialize_with = "as_typed")]
+    /// Its manager.
     pub(crate) manager: Manager,
     /// Its name.
     pub(crate) name: String,
@@ -48,10 +47,6 @@ impl UnitId {
             name: profile.unit(),
         }
     }
-}
-
-fn as_typed<S: serde::Serializer>(manager: &Manager, to: S) -> Result<S::Ok, S::Error> {
-    to.serialize_str(&manager.command_prefix())
 }
 
 /// One unit of one manager.

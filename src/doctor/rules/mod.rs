@@ -8,6 +8,8 @@ mod state;
 mod stop;
 mod syntax;
 
+use serde::Serialize;
+
 use crate::doctor::facts::Facts;
 use crate::doctor::facts::units::UnitFacts;
 use crate::doctor::finding::{Finding, Findings, Severity};
@@ -17,6 +19,7 @@ use crate::profile::ProfileName;
 use crate::units::unit::Unit;
 
 /// A rule.
+#[derive(Serialize)]
 pub(crate) struct Rule {
     /// Its name, for ever.
     pub(crate) id: &'static str,
@@ -29,7 +32,18 @@ pub(crate) struct Rule {
     /// What backs it: an issue of hermes-agent, a man page, a version that was seen to do it.
     pub(crate) source: &'static str,
     /// The rule itself.
+    #[serde(skip)]
     check: fn(&Facts, &mut Findings),
+}
+
+impl Rule {
+    /// What it finds, in one line: the first sentence of `about`.
+    pub(crate) fn summary(&self) -> &'static str {
+        self.about
+            .split_once(". ")
+            .map_or(self.about, |(first, _)| first)
+            .trim_end_matches('.')
+    }
 }
 
 /// All rules, in the order in which they are listed.

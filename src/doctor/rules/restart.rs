@@ -259,10 +259,8 @@ fn restart_loop(facts: &Facts, findings: &mut Findings) {
                 "{} was restarted {restarts} times and is about to start again",
                 unit.title()
             );
-            let user = if unit.is_user() { "--user " } else { "" };
-            findings
-                .add(what, format!("journalctl {user}-u {} -n 50", unit.name))
-                .unit(unit);
+            let journal = unit.manager.journal_command(&unit.name);
+            findings.add(what, format!("{journal} -n 50")).unit(unit);
         }
     }
 }

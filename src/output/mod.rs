@@ -1,9 +1,13 @@
 //! The one printer: progress and errors on standard error, results on standard output, colour only on a terminal that
 //! wants it (NO_COLOR is honoured). A reader that went away is no error.
 
+pub(crate) mod json;
+
 use std::io::Write as _;
 
 use anstyle::{AnsiColor, Style};
+
+use crate::error::Error;
 
 /// How a run talks.
 #[derive(Debug, Clone, Copy)]
@@ -41,12 +45,17 @@ impl Output {
     }
 }
 
-/// An error; said however quiet a run is.
-pub(crate) fn error(text: impl std::fmt::Display) {
-    let _ = writeln!(
-        anstream::stderr(),
-        "hermes-install: {BAD}error:{BAD:#} {text}"
-    );
+/// An error and its ways out, said however quiet a run is; where JSON was asked for, as an object on standard output
+/// as well.
+pub(crate) fn error(error: &Error, is_json: bool) {
+    let mut to = anstream::stderr();
+    let _ = writeln!(to, "{BAD}error:{BAD:#} {}", error.message);
+    for hint in &error.hints {
+        let _ = writeln!(to, "{GOOD}hint:{GOOD:#} {hint}");
+    }
+    if is_json {
+        json(&json::Failed { error });
+    }
 }
 
 /// A line of the launcher or of a unit's helper: the journal adds time and name.
@@ -57,6 +66,28 @@ pub(crate) fn line(text: impl std::fmt::Display) {
 /// A result on standard output.
 pub(crate) fn print(text: impl std::fmt::Display) {
     bytes(text.to_string().as_bytes());
+}
+
+/// A result on standard output, with its colours on a terminal that wants them.
+pub(crate) fn styled(text: impl std::fmt::Display) {
+    let _ = write!(anstream::stdout(), "{text}");
+}
+
+/// The same at the top of an empty screen; what does not go to a terminal is only added.
+pub(crate) fn screen(text: impl std::fmt::Display) {
+    let mut out = anstream::stdout();
+    let _ = write!(out, "\x1b[H\x1b[2J{text}").and_then(|()| out.flush());
+}
+
+/// A text of somebody else's as one line that does nothing to a terminal, cut where it gets too long.
+pub(crate) fn printable(text: &str) -> String {
+    const MOST: usize = 200;
+    let plain = |c: char| if c.is_control() { '\u{fffd}' } else { c };
+    let mut line: String = text.trim().chars().take(MOST).map(plain).collect();
+    if text.trim().chars().count() > MOST {
+        line.push('…');
+    }
+    line
 }
 
 /// A result on standard output, as it is.

@@ -1,0 +1,103 @@
+//! `status`: every profile on this host, who has it, and whether what was installed is still so. Changes nothing.
+
+mod rows;
+mod text;
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+
+use crate::cli::StatusArgs;
+use crate::deploy::receipt::{Receipt, read_receipt};
+use crate::error::{Exit, trouble};
+use crate::host::Host;
+use crate::output;
+use crate::output::json::{Profile, State, Status};
+use crate::profile::{ProfileName, discover};
+use crate::units::inventory::Inventory;
+
+use rows::Sight;
+
+/// How long `--watch` waits between two looks.
+const PAUSE: std::time::Duration = std::time::Duration::from_secs(2);
+
+/// Show the profiles.
+pub(crate) fn status(args: &StatusArgs) -> Result<Exit> {
+    let host = Host::observer(args.scope.scope(), args.scope.root.as_deref())?;
+    if args.watch {
+        loop {
+            let status = look(&host, args)?;
+            output::screen(text::text(&host, &status));
+            std::thread::sleep(PAUSE);
+        }
+    }
+    let status = look(&host, args)?;
+    if args.output.json {
+        output::json(&status);
+    } else if !args.output.quiet {
+        output::styled(text::text(&host, &status));
+    }
+    let is_as_wanted = status.profiles.iter().all(|p| is_as_wanted(&host, p));
+    Ok(if is_as_wanted {
+        Exit::Done
+    } else {
+        Exit::Differs
+    })
+}
+
+/// Nothing differs from what was installed, and what was installed runs well or was stopped.
+fn is_as_wanted(host: &Host, profile: &Profile) -> bool {
+    let is_well = matches!(profile.state, State::Running | State::Stopped);
+    profile.drift.is_empty() && (is_well || !profile.installed || host.live().is_none())
+}
+
+fn look(host: &Host, args: &StatusArgs) -> Result<Status> {
+    let receipt = read_receipt(host)?;
+    let profiles = chosen(host, &receipt, &args.profiles)?;
+    let inventory = Inventory::read(host);
+    let sight = Sight::new(host, &receipt, &inventory, &profiles)?;
+    let rows: Vec<Profile> = profiles
+        .iter()
+        .map(|(profile, root)| sight.profile(profile, root))
+        .collect();
+    let elsewhere = if args.profiles.is_empty() {
+        sight.elsewhere(&rows)
+    } else {
+        Vec::new()
+    };
+    Ok(Status {
+        profiles: rows,
+        elsewhere,
+    })
+}
+
+/// The profiles to show, each with its hermes root: installed ones, and those below the usual root.
+fn chosen(
+    host: &Host,
+    receipt: &Receipt,
+    wanted: &[ProfileName],
+) -> Result<Vec<(ProfileName, PathBuf)>> {
+    let usual = host.default_root();
+    let installed = receipt.instances.iter().map(|i| {
+        let root = i.root.clone().unwrap_or_else(|| usual.clone());
+        (i.profile.clone(), root)
+    });
+    let found = discover(&host.at(&usual));
+    // The installed one comes first, and is kept where a profile of the same name lies below the usual root.
+    let mut profiles: Vec<_> = installed
+        .chain(found.into_iter().map(|profile| (profile, usual.clone())))
+        .collect();
+    profiles.sort_by(|a, b| a.0.cmp(&b.0));
+    profiles.dedup_by(|b, a| a.0 == b.0);
+    let is_unknown = |name: &&ProfileName| !profiles.iter().any(|(known, _)| known == *name);
+    if let Some(name) = wanted.iter().find(is_unknown) {
+        trouble!(
+            "profile `{name}` is neither installed in the {} scope nor under `{}`",
+            host.scope.name(),
+            usual.display();
+            "`hermes-install status` shows every profile"
+        );
+    }
+    profiles.retain(|(profile, _)| wanted.is_empty() || wanted.contains(profile));
+    Ok(profiles)
+}

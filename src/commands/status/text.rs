@@ -1,0 +1,239 @@
+//! What is said of each profile, for people: a line for each fact, readable without colour.
+
+use std::fmt::Write as _;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use anstyle::{AnsiColor, Style};
+
+use crate::host::Host;
+use crate::host::process::{Process, humanize};
+use crate::host::process_text::stop_command;
+use crate::output::json::{Elsewhere, Hermes, Owner, Platform, Profile, State, Status};
+use crate::takeover::other_owner::OtherOwner;
+
+/// The whole answer.
+pub(super) fn text(host: &Host, status: &Status) -> String {
+    let mut out = String::new();
+    if status.profiles.is_empty() {
+        let _ = writeln!(
+            out,
+            "no profile is installed in the {} scope, and there is none under `{}`",
+            host.scope.name(),
+            host.default_root().display()
+        );
+    }
+    for profile in &status.profiles {
+        out += &about(host, profile);
+    }
+    for other in &status.elsewhere {
+        out += &elsewhere(other);
+    }
+    out
+}
+
+fn about(host: &Host, row: &Profile) -> String {
+    let style = colour(row.state);
+    let boot = match (row.installed, row.enabled) {
+        (false, false) => "not installed here",
+        (_, true) => "starts at boot",
+        (true, false) => "does not start at boot",
+    };
+    let mut out = format!(
+        "{}: {style}{}{style:#} ({} scope, {boot})\n",
+        row.profile,
+        row.state.name(),
+        row.scope.name()
+    );
+    let mut line = |label: &str, text: String| {
+        let _ = writeln!(out, "  {label:9}{text}");
+    };
+    if row.installed {
+        line("unit", unit(row));
+    }
+    if let Some(owner) = &row.owner {
+        line("owner", owned(owner));
+    }
+    if let Some(end) = &row.last_end {
+        let ago = end.at.and_then(ago);
+        line("ended", end.why.clone() + &ago.unwrap_or_default());
+    }
+    if let Some(hermes) = &row.hermes {
+        line("hermes", version(hermes));
+    }
+    if row.installed || row.owner.is_some() {
+        line("account", row.account.clone());
+    }
+    line("home", row.home.display().to_string());
+    for platform in &row.platforms {
+        line("platform", of_platform(platform));
+    }
+    if let Some(shield) = &row.shield {
+        line(
+            "shield",
+            format!(
+                "{shield}, not installed by hermes-install, under a drop-in that makes it safe"
+            ),
+        );
+    }
+    let is_shielded = |claim: &&OtherOwner| {
+        let mut shield = row.shield.iter();
+        shield.any(|unit| claim.who.contains(&format!("`{unit}`")))
+    };
+    for claim in row.other_owners.iter().filter(|c| !is_shielded(c)) {
+        line("also", format!("{}; `{}`", claim.who, claim.way_out));
+    }
+    for text in &row.drift {
+        line("drift", text.clone());
+    }
+    for text in row.unknown.iter().chain(&row.hint) {
+        line("hint", text.clone());
+    }
+    debug_assert!(host.scope == row.scope);
+    out
+}
+
+fn colour(state: State) -> Style {
+    match state {
+        State::Running => AnsiColor::Green.on_default(),
+        State::Failed | State::OwnedElsewhere => AnsiColor::Red.on_default(),
+        State::Degraded | State::Starting | State::Restarting => AnsiColor::Yellow.on_default(),
+        State::Stopped | State::Unknown => Style::new(),
+    }
+}
+
+fn unit(row: &Profile) -> String {
+    match row.restarts {
+        0 => row.unit.clone(),
+        1 => format!("{}, restarted once by itself", row.unit),
+        n => format!("{}, restarted {n} times by itself", row.unit),
+    }
+}
+
+fn owned(owner: &Owner) -> String {
+    let place = match (&owner.unit, &owner.terminal) {
+        (Some(unit), _) => format!("unit {unit}"),
+        (None, Some(terminal)) => format!("on {terminal}"),
+        (None, None) => "no terminal".to_owned(),
+    };
+    let age = humanize(Duration::from_secs(owner.age_seconds));
+    format!(
+        "pid {} of {}, {place}, for {age}: {}",
+        owner.pid, owner.user, owner.command
+    )
+}
+
+fn version(hermes: &Hermes) -> String {
+    match (&hermes.on_disk, hermes.needs_restart) {
+        (Some(on_disk), _) => format!("{}; {on_disk} is on disk: restart needed", hermes.version),
+        (None, true) => format!(
+            "{}; its files changed since: restart needed",
+            hermes.version
+        ),
+        (None, false) => hermes.version.clone(),
+    }
+}
+
+fn of_platform(platform: &Platform) -> String {
+    let mut text = format!("{} {}", platform.name, platform.state);
+    if let Some(error) = &platform.error {
+        let _ = write!(text, ": {error}");
+    }
+    // A time without a trouble would only be the time of its last word.
+    if let (Some(since), Some(_)) = (&platform.since, &platform.error) {
+        let _ = write!(text, " (since {since})");
+    }
+    text
+}
+
+fn ago(at: u64) -> Option<String> {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).ok()?;
+    let age = now.checked_sub(Duration::from_secs(at))?;
+    Some(format!(", {} ago", humanize(age)))
+}
+
+fn elsewhere(other: &Elsewhere) -> String {
+    let unit = match &other.account {
+        None => format!("system unit {}", other.unit),
+        Some(user) => format!("user unit of {user} {}", other.unit),
+    };
+    let home = match &other.home {
+        None => "a profile that it does not name".to_owned(),
+        Some(home) => format!("`{}`", home.display()),
+    };
+    let how = &other.how;
+    format!("elsewhere: {unit} ({how}) runs the gateway of {home}\n")
+}
+
+/// What to do next, as commands that work here; `None` when all is well or nobody can help.
+pub(super) fn hint(
+    host: &Host,
+    row: &Profile,
+    process: Option<&Process>,
+    is_loaded: bool,
+) -> Option<String> {
+    let (profile, unit) = (&row.profile, &row.unit);
+    let scope = match host.scope {
+        crate::layout::Scope::System => "",
+        crate::layout::Scope::User => " --user",
+    };
+    match row.state {
+        State::Failed | State::Restarting => {
+            let why = row.last_end.as_ref().map(|end| end.why.as_str());
+            let journal = host.manager().journal_command(unit);
+            Some(format!(
+                "ended with {}; see `{journal} -n 20`",
+                why.unwrap_or(&row.result)
+            ))
+        }
+        State::OwnedElsewhere => owned_elsewhere(row, process, scope),
+        State::Stopped if is_loaded && row.installed => Some(format!(
+            "`{} start {unit}`",
+            host.manager().command_prefix()
+        )),
+        State::Stopped if !row.installed => Some(format!(
+            "`hermes-install{scope} --profile {profile}` installs its unit"
+        )),
+        State::Running | State::Degraded
+            if row.hermes.as_ref().is_some_and(|h| h.needs_restart) =>
+        {
+            let typed = host.manager().command_prefix();
+            Some(format!(
+                "`{typed} reload {unit}` restarts it after its turns"
+            ))
+        }
+        State::Running if row.platforms.is_empty() => Some(format!(
+            "no platform is configured; as `{}`: `HERMES_HOME={} hermes --profile {profile} gateway setup`",
+            row.account,
+            root(row).display()
+        )),
+        _ => None,
+    }
+}
+
+/// The hermes root of a row.
+fn root(row: &Profile) -> &std::path::Path {
+    let above = (!row.profile.is_default()).then(|| row.home.parent().and_then(|p| p.parent()));
+    above.flatten().unwrap_or(&row.home)
+}
+
+fn owned_elsewhere(row: &Profile, process: Option<&Process>, scope: &str) -> Option<String> {
+    let Some(process) = process else {
+        return Some("its owner cannot be seen from here; look in containers on this host".into());
+    };
+    let profile = &row.profile;
+    let service = row.owner.as_ref().and_then(|o| o.unit.as_ref());
+    if service.is_some() && service == row.shield.as_ref() {
+        return None;
+    }
+    let stop = stop_command(process);
+    Some(match service {
+        Some(unit) => format!(
+            "running under {unit} (not installed by hermes-install): migrate with \
+             `hermes-install{scope} --profile {profile} --migrate`, or stop it with `{stop}`"
+        ),
+        None => format!(
+            "started by hand: `hermes-install adopt{scope} --profile {profile}` brings it under its unit, `{stop}` \
+             stops it"
+        ),
+    })
+}

@@ -1,0 +1,316 @@
+//! What `--json` prints: one object for each run, on standard output; docs/json.md shows them. A word means the same
+//! in all of them, and a field is only ever added.
+//!
+//! Times are seconds since 1970, durations are seconds, paths are absolute on the host or in the image.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use crate::deploy::plan::Change;
+use crate::doctor::finding::{Finding, Fix};
+use crate::doctor::rules::Rule;
+use crate::error::Error;
+use crate::layout::Scope;
+use crate::profile::ProfileName;
+use crate::takeover::other_owner::OtherOwner;
+
+/// Any command that ends with an error.
+#[derive(Debug, Serialize)]
+pub(crate) struct Failed<'a> {
+    /// Its kind, message and hints.
+    pub(crate) error: &'a Error,
+}
+
+/// `plan`.
+#[derive(Debug, Serialize)]
+pub(crate) struct Planned<'a> {
+    /// Every path of the plan and what would happen to it.
+    pub(crate) changes: &'a [Change],
+    /// What install would refuse, each as a sentence.
+    pub(crate) conflicts: Vec<String>,
+    /// Units of other owners that would be stopped.
+    pub(crate) stopped: Vec<&'a str>,
+    /// Units that would run at the end.
+    pub(crate) started: Vec<String>,
+}
+
+/// `install` and `adopt`.
+#[derive(Debug, Serialize)]
+pub(crate) struct Installed<'a> {
+    /// How many files were written or removed.
+    pub(crate) files_changed: usize,
+    /// The profiles that were asked for.
+    pub(crate) profiles: Vec<InstalledProfile<'a>>,
+    /// Where files of others were moved to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) backup: Option<String>,
+    /// Units that run the old definition until they are restarted.
+    pub(crate) to_restart: &'a [String],
+}
+
+/// One profile of [`Installed`].
+#[derive(Debug, Serialize)]
+pub(crate) struct InstalledProfile<'a> {
+    /// The profile.
+    pub(crate) profile: &'a ProfileName,
+    /// Its unit.
+    pub(crate) unit: String,
+    /// Its home.
+    pub(crate) home: &'a Path,
+    /// Main process of a unit that was started or restarted now.
+    pub(crate) started: Option<i32>,
+    /// Whether it starts at boot.
+    pub(crate) enabled: bool,
+    /// Seconds that the stop of an old owner took.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) stop_seconds: Option<f64>,
+    /// Seconds from its end until the new gateway was up.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) seconds_without_gateway: Option<f64>,
+}
+
+/// A unit that was started or restarted.
+#[derive(Debug, Serialize)]
+pub(crate) struct Started {
+    /// Its name.
+    pub(crate) unit: String,
+    /// Its main process.
+    pub(crate) main_pid: i32,
+}
+
+/// Units by name with the main process of each.
+pub(crate) fn started(units: &BTreeMap<String, i32>) -> Vec<Started> {
+    let units = units.iter().map(|(unit, main_pid)| Started {
+        unit: unit.clone(),
+        main_pid: *main_pid,
+    });
+    units.collect()
+}
+
+/// `upgrade`.
+#[derive(Debug, Serialize)]
+pub(crate) struct Upgraded<'a> {
+    /// How many files were written or removed.
+    pub(crate) files_changed: usize,
+    /// Units that run something new.
+    pub(crate) restarted: Vec<Started>,
+    /// Units that run the old definition until they are restarted.
+    pub(crate) to_restart: &'a [String],
+}
+
+/// `shield`.
+#[derive(Debug, Serialize)]
+pub(crate) struct Shielded<'a> {
+    /// How many files were written or removed.
+    pub(crate) files_changed: usize,
+    /// The units under a shield.
+    pub(crate) units: &'a [String],
+    /// Units that run something new.
+    pub(crate) restarted: Vec<Started>,
+    /// Units that run under half of their shield until they are restarted.
+    pub(crate) to_restart: &'a [String],
+}
+
+/// `uninstall` and `shield --remove`.
+#[derive(Debug, Serialize)]
+pub(crate) struct Removed<'a> {
+    /// How many files were removed or put back.
+    pub(crate) files_removed: usize,
+    /// The units that were taken away, or whose shield was.
+    pub(crate) units: &'a [String],
+}
+
+/// `doctor --list`.
+#[derive(Serialize)]
+pub(crate) struct Rules {
+    /// All rules, in the order in which they are checked.
+    pub(crate) rules: Vec<&'static Rule>,
+}
+
+/// `doctor`.
+#[derive(Debug, Serialize)]
+pub(crate) struct Checked<'a> {
+    /// What is wrong, the worst first.
+    pub(crate) findings: &'a [Finding],
+    /// How many are errors.
+    pub(crate) errors: usize,
+    /// How many are warnings.
+    pub(crate) warnings: usize,
+    /// How many are notes.
+    pub(crate) notes: usize,
+    /// How many units were looked at.
+    pub(crate) units: usize,
+    /// How many gateways were looked at.
+    pub(crate) gateways: usize,
+    /// With `--fix`: what was to be done.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) plan: Option<&'a [Fix]>,
+    /// With `--fix`: what could not be done, each as a sentence.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) failed: Option<&'a [String]>,
+}
+
+/// `status`.
+#[derive(Debug, Serialize)]
+pub(crate) struct Status {
+    /// Every profile that is installed or has a home below the usual hermes root.
+    pub(crate) profiles: Vec<Profile>,
+    /// Units that run gateways of other homes.
+    pub(crate) elsewhere: Vec<Elsewhere>,
+}
+
+/// What a profile's gateway does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum State {
+    /// Its unit runs it, and it says that all is well.
+    Running,
+    /// Its unit runs it, and some platform does not work.
+    Degraded,
+    /// Its unit runs it, and it does not say yet that it is up.
+    Starting,
+    /// It ended, and systemd waits to start it again.
+    Restarting,
+    /// Nobody runs it, and nothing failed.
+    Stopped,
+    /// Its unit failed.
+    Failed,
+    /// It runs, but not under its unit.
+    OwnedElsewhere,
+    /// That cannot be told.
+    Unknown,
+}
+
+impl State {
+    /// As it is printed.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Running => "running",
+            Self::Degraded => "degraded",
+            Self::Starting => "starting",
+            Self::Restarting => "restarting",
+            Self::Stopped => "stopped",
+            Self::Failed => "failed",
+            Self::OwnedElsewhere => "owned-elsewhere",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+/// One profile of [`Status`].
+#[derive(Debug, Serialize)]
+pub(crate) struct Profile {
+    /// The profile.
+    pub(crate) profile: ProfileName,
+    /// `system` or `user`.
+    pub(crate) scope: Scope,
+    /// The unit that runs it, or would.
+    pub(crate) unit: String,
+    /// Its home.
+    pub(crate) home: PathBuf,
+    /// The account that it runs as.
+    pub(crate) account: String,
+    /// Whether hermes-install has installed it in this scope.
+    pub(crate) installed: bool,
+    /// Whether its unit starts at boot.
+    pub(crate) enabled: bool,
+    /// What it does.
+    pub(crate) state: State,
+    /// systemd's word for its unit.
+    pub(crate) active_state: String,
+    /// The same, in more detail.
+    pub(crate) sub_state: String,
+    /// systemd's word for how the unit ended last.
+    pub(crate) result: String,
+    /// The unit's main process, 0 for none.
+    pub(crate) main_pid: i32,
+    /// How often systemd has restarted the unit by itself since somebody started it.
+    pub(crate) restarts: u32,
+    /// The hermes that runs, or would.
+    pub(crate) hermes: Option<Hermes>,
+    /// The platforms that it is configured for, as the gateway records them.
+    pub(crate) platforms: Vec<Platform>,
+    /// How the unit's main process ended, when it does not run.
+    pub(crate) last_end: Option<LastEnd>,
+    /// Who has the profile now.
+    pub(crate) owner: Option<Owner>,
+    /// Why the owner is not known, if it is not.
+    pub(crate) unknown: Option<String>,
+    /// What to do next, if anything.
+    pub(crate) hint: Option<String>,
+    /// Other units that run this profile, or would.
+    pub(crate) other_owners: Vec<OtherOwner>,
+    /// The unit of another owner that a drop-in keeps safe.
+    pub(crate) shield: Option<String>,
+    /// What differs from what was installed, each as a sentence.
+    pub(crate) drift: Vec<String>,
+}
+
+/// A hermes installation.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct Hermes {
+    /// The version that runs, or that the next start will run.
+    pub(crate) version: String,
+    /// The version on disk, when another one runs.
+    pub(crate) on_disk: Option<String>,
+    /// Whether the files on disk are newer than the process.
+    pub(crate) needs_restart: bool,
+}
+
+/// A messaging platform of a gateway.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct Platform {
+    /// `telegram`, `discord`, …
+    pub(crate) name: String,
+    /// `connected`, `connecting`, `retrying`, `paused`, `fatal`, … as hermes calls it.
+    pub(crate) state: String,
+    /// What does not work.
+    pub(crate) error: Option<String>,
+    /// Since when, as hermes writes it.
+    pub(crate) since: Option<String>,
+}
+
+/// How a unit's main process ended.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct LastEnd {
+    /// When.
+    pub(crate) at: Option<u64>,
+    /// How, in words.
+    pub(crate) why: String,
+    /// Its exit status, when it exited.
+    pub(crate) exit_status: Option<i32>,
+}
+
+/// A process that has a profile.
+#[derive(Debug, Serialize)]
+pub(crate) struct Owner {
+    /// Its process ID.
+    pub(crate) pid: i32,
+    /// The service that it belongs to.
+    pub(crate) unit: Option<String>,
+    /// Its terminal.
+    pub(crate) terminal: Option<String>,
+    /// Its account.
+    pub(crate) user: String,
+    /// Its command line.
+    pub(crate) command: String,
+    /// How long it runs.
+    pub(crate) age_seconds: u64,
+}
+
+/// A unit that runs the gateway of a home which no profile of [`Status`] is about.
+#[derive(Debug, Serialize)]
+pub(crate) struct Elsewhere {
+    /// Its name.
+    pub(crate) unit: String,
+    /// `system` or `user`.
+    pub(crate) manager: &'static str,
+    /// The account of a user's manager.
+    pub(crate) account: Option<String>,
+    /// `active`, `enabled`, …
+    pub(crate) how: String,
+    /// `None` when it does not say.
+    pub(crate) home: Option<PathBuf>,
+}
