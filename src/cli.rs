@@ -39,6 +39,10 @@ impl Cli {
             Some(Command::Shield(a)) => (&a.scope, &a.output),
             Some(Command::Status(a)) => (&a.scope, &a.output),
             Some(Command::Show(a)) => (&a.scope, &a.output),
+            Some(Command::Start(a) | Command::Stop(a)) => (&a.scope, &a.output),
+            Some(Command::Restart(RestartArgs { control: a, .. })) => (&a.scope, &a.output),
+            Some(Command::Logs(a)) => (&a.scope, &a.output),
+            Some(Command::Run(a)) => (&a.scope, &a.output),
             Some(Command::Doctor(a)) => (&a.scope, &a.output),
             Some(Command::Upgrade(a)) => (&a.scope, &a.output),
             Some(Command::Uninstall(a)) => (&a.scope, &a.output),
@@ -99,6 +103,16 @@ pub(crate) enum Command {
     Status(StatusArgs),
     /// Show the settings of installed profiles, and where each comes from
     Show(ShowArgs),
+    /// Start the units of profiles, and wait until their gateways are up
+    Start(ControlArgs),
+    /// Stop the units of profiles, after their gateways' turns
+    Stop(ControlArgs),
+    /// Restart gateways after their turns, as after an update of hermes; start those that do not run
+    Restart(RestartArgs),
+    /// Show the journal of profiles
+    Logs(LogsArgs),
+    /// Run hermes for a profile, as its account, with its root and files: hermes-install run default gateway setup
+    Run(RunArgs),
     /// Find unsafe units, duplicates, stale files and the like; explain and fix
     Doctor(DoctorArgs),
     /// Bring installed units and the launcher up to this version, restart what changed, roll back on failure
@@ -304,6 +318,78 @@ pub(crate) struct ShowArgs {
     #[command(flatten)]
     #[allow(missing_docs)]
     pub(crate) output: OutputArgs,
+}
+
+/// Arguments of start and stop.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct ControlArgs {
+    /// Profiles; the only one that is installed when none is named
+    #[arg(value_name = "PROFILE")]
+    pub(crate) profiles: Vec<ProfileName>,
+    /// All installed profiles
+    #[arg(long, conflicts_with = "profiles")]
+    pub(crate) all: bool,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub(crate) scope: ScopeArgs,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub(crate) output: OutputArgs,
+}
+
+/// Arguments of restart.
+#[derive(Debug, Args)]
+pub(crate) struct RestartArgs {
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub(crate) control: ControlArgs,
+    /// Do not ask the gateway to finish its turns first; systemd stops it as the unit says
+    #[arg(long)]
+    pub(crate) now: bool,
+}
+
+/// Arguments of logs.
+#[derive(Debug, Args)]
+pub(crate) struct LogsArgs {
+    /// Profiles; the only one that is installed when none is named
+    #[arg(value_name = "PROFILE")]
+    pub(crate) profiles: Vec<ProfileName>,
+    /// All installed profiles
+    #[arg(long, conflicts_with = "profiles")]
+    pub(crate) all: bool,
+    /// Go on with new lines
+    #[arg(long, short)]
+    pub(crate) follow: bool,
+    /// The last N lines
+    #[arg(long, short = 'n', value_name = "N")]
+    pub(crate) lines: Option<u32>,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub(crate) scope: ScopeArgs,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub(crate) output: OutputArgs,
+}
+
+/// Arguments of run.
+#[derive(Debug, Args)]
+pub(crate) struct RunArgs {
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub(crate) scope: ScopeArgs,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub(crate) output: OutputArgs,
+    /// The profile; it need not be installed
+    #[arg(value_name = "PROFILE")]
+    pub(crate) profile: ProfileName,
+    /// What hermes is to do, such as `gateway setup`
+    #[arg(
+        value_name = "ARGS",
+        trailing_var_arg = true,
+        allow_hyphen_values = true
+    )]
+    pub(crate) words: Vec<String>,
 }
 
 /// Arguments of doctor.

@@ -1,16 +1,20 @@
 //! One short function per verb. Each returns its exit status.
 
 mod confirm;
+pub(crate) mod control;
 pub(crate) mod doctor;
 pub(crate) mod generate;
 pub(crate) mod install;
 mod layers;
+pub(crate) mod logs;
 pub(crate) mod plan;
 mod prepare;
 pub(crate) mod render;
+pub(crate) mod run;
 pub(crate) mod shield;
 pub(crate) mod show;
 pub(crate) mod status;
+mod target;
 mod typed;
 pub(crate) mod uninstall;
 pub(crate) mod unit_hooks;

@@ -59,7 +59,8 @@ impl Service<'_> {
         self.ready(None)
     }
 
-    fn ready(&self, refused: Option<anyhow::Error>) -> Result<Ready> {
+    /// Wait until its gateway is ready. `refused` is what systemctl said of its start.
+    pub(crate) fn ready(&self, refused: Option<anyhow::Error>) -> Result<Ready> {
         let begin = Instant::now();
         let tick = every_ten_seconds(|seconds| {
             self.output.step(format!(

@@ -113,6 +113,19 @@ pub(crate) struct Shielded<'a> {
     pub(crate) to_restart: &'a [String],
 }
 
+/// `start`, `stop` and `restart`.
+#[derive(Debug, Default, Serialize)]
+pub(crate) struct Controlled {
+    /// Units whose gateways are up, by `start`.
+    pub(crate) started: Vec<Started>,
+    /// Units whose gateways are up again, by `restart`.
+    pub(crate) restarted: Vec<Started>,
+    /// Units that were stopped.
+    pub(crate) stopped: Vec<String>,
+    /// What did not come up, each as a sentence.
+    pub(crate) failed: Vec<String>,
+}
+
 /// `uninstall` and `shield --remove`.
 #[derive(Debug, Serialize)]
 pub(crate) struct Removed<'a> {

@@ -186,34 +186,23 @@ pub(super) fn hint(
             ))
         }
         State::OwnedElsewhere => owned_elsewhere(row, process, scope),
-        State::Stopped if is_loaded && row.installed => Some(format!(
-            "`{} start {unit}`",
-            host.manager().command_prefix()
-        )),
+        State::Stopped if is_loaded && row.installed => {
+            Some(format!("`hermes-install start{scope} {profile}`"))
+        }
         State::Stopped if !row.installed => Some(format!(
             "`hermes-install{scope} --profile {profile}` installs its unit"
         )),
         State::Running | State::Degraded
             if row.hermes.as_ref().is_some_and(|h| h.needs_restart) =>
         {
-            let typed = host.manager().command_prefix();
-            Some(format!(
-                "`{typed} reload {unit}` restarts it after its turns"
-            ))
+            let restart = format!("hermes-install restart{scope} {profile}");
+            Some(format!("`{restart}` restarts it after its turns"))
         }
         State::Running if row.platforms.is_empty() => Some(format!(
-            "no platform is configured; as `{}`: `HERMES_HOME={} hermes --profile {profile} gateway setup`",
-            row.account,
-            root(row).display()
+            "no platform is configured; `hermes-install run{scope} {profile} gateway setup` sets one up"
         )),
         _ => None,
     }
-}
-
-/// The hermes root of a row.
-fn root(row: &Profile) -> &std::path::Path {
-    let above = (!row.profile.is_default()).then(|| row.home.parent().and_then(|p| p.parent()));
-    above.flatten().unwrap_or(&row.home)
 }
 
 fn owned_elsewhere(row: &Profile, process: Option<&Process>, scope: &str) -> Option<String> {

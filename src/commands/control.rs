@@ -1,0 +1,179 @@
+//! `start`, `stop` and `restart`: systemctl for the units of profiles, and the truth about their gateways afterwards.
+
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+
+use super::target::{Target, live, targets};
+use crate::cli::{ControlArgs, RestartArgs};
+use crate::deploy::service::Service;
+use crate::error::{Exit, refuse};
+use crate::gateway::owner::owner;
+use crate::host::Host;
+use crate::host::process_text::{name, stop_command};
+use crate::host::systemctl::Systemctl;
+use crate::output::{self, Output, json};
+
+/// How much longer than its drain a gateway may take until systemd has started it again.
+const ROOM: Duration = Duration::from_secs(120);
+
+/// The units that a command is about.
+struct Run {
+    manager: Systemctl,
+    targets: Vec<Target>,
+    output: Output,
+    prefix: String,
+}
+
+/// Start the units of profiles, and wait until their gateways are up.
+pub(crate) fn start(args: &ControlArgs) -> Result<Exit> {
+    let run = Run::new(args, "hermes-install start")?;
+    run.begin("start", &run.units());
+    run.end(|done, started| done.started = started)
+}
+
+/// Stop the units of profiles, after their gateways' turns.
+pub(crate) fn stop(args: &ControlArgs) -> Result<Exit> {
+    let run = Run::new(args, "hermes-install stop")?;
+    let units = run.units();
+    run.tell("stop", &units);
+    run.manager.verb("stop", &units)?;
+    for target in &run.targets {
+        if let Some(process) = owner(&target.home)?.and_then(|owner| owner.process) {
+            refuse!(
+                "`{}` is stopped, and {} runs profile `{}`", target.unit, name(&process), target.profile;
+                "`{}` stops it", stop_command(&process)
+            );
+        }
+        run.output.done(format!("`{}` is stopped", target.unit));
+    }
+    if run.output.json {
+        output::json(&json::Controlled {
+            stopped: units,
+            ..json::Controlled::default()
+        });
+    }
+    Ok(Exit::Done)
+}
+
+/// Restart gateways after their turns, and wait until they are up; start those that do not run.
+pub(crate) fn restart(args: &RestartArgs) -> Result<Exit> {
+    let run = Run::new(&args.control, "hermes-install restart")?;
+    let states = run.manager.show(&run.units())?;
+    let running = |target: &&Target| {
+        let mut states = states.iter();
+        states.find(|s| s.id == target.unit && s.runs() && s.main_pid.is_some())
+    };
+    let (asked, others): (Vec<&Target>, Vec<&Target>) = run
+        .targets
+        .iter()
+        .partition(|target| !args.now && running(target).is_some());
+    let unit = |target: &&Target| target.unit.clone();
+    run.begin("restart", &others.iter().map(unit).collect::<Vec<_>>());
+    let units: Vec<String> = asked.iter().map(unit).collect();
+    if !units.is_empty() {
+        run.tell("reload", &units);
+        run.manager.verb("reload", &units)?;
+    }
+    for target in asked {
+        let before = running(&target).map(|state| state.invocation.clone());
+        run.wait_for_next(target, &before.unwrap_or_default())?;
+    }
+    run.end(|done, started| done.restarted = started)
+}
+
+impl Run {
+    fn new(args: &ControlArgs, command: &str) -> Result<Self> {
+        let host = Host::new(args.scope.scope(), args.scope.root.as_deref())?;
+        let manager = live(&host, command)?.manager();
+        Ok(Self {
+            manager,
+            targets: targets(&host, &args.profiles, args.all)?,
+            output: args.output.printer(),
+            prefix: host.manager().command_prefix(),
+        })
+    }
+
+    fn units(&self) -> Vec<String> {
+        self.targets.iter().map(|t| t.unit.clone()).collect()
+    }
+
+    /// Say what is called.
+    fn tell(&self, verb: &str, units: &[String]) {
+        let units = units.join(" ");
+        self.output.step(format!("{} {verb} {units}", self.prefix));
+    }
+
+    /// Have all of these started at once. Each is waited for later, and its failure is explained then.
+    fn begin(&self, verb: &str, units: &[String]) {
+        if !units.is_empty() {
+            let _ = self.manager.verb("reset-failed", units);
+            self.tell(verb, units);
+            let _ = self.manager.verb(verb, units);
+        }
+    }
+
+    /// Wait until a gateway that was asked to restart has ended and its unit was started again.
+    fn wait_for_next(&self, target: &Target, before: &str) -> Result<()> {
+        let patience = Duration::from_secs(u64::from(target.drain)) + ROOM;
+        let begin = Instant::now();
+        let mut told = 0;
+        while self.manager.show_one(&target.unit)?.invocation == before {
+            let seconds = begin.elapsed().as_secs();
+            if begin.elapsed() > patience {
+                refuse!(
+                    "`{}` was asked to restart and did not within {seconds} s", target.unit;
+                    "`hermes-install restart --now {}` does not wait for its turns", target.profile
+                );
+            }
+            if seconds >= told + 10 {
+                told = seconds;
+                let unit = &target.unit;
+                self.output
+                    .step(format!("waiting for the turns of `{unit}` ({seconds} s)"));
+            }
+            std::thread::sleep(Duration::from_millis(200));
+        }
+        // A restart counts as automatic, and an automatic one while it is watched would be a failure.
+        let _ = self
+            .manager
+            .verb("reset-failed", std::slice::from_ref(&target.unit));
+        Ok(())
+    }
+
+    /// Wait for every gateway; all failures are told before the run ends.
+    fn end(&self, place: impl Fn(&mut json::Controlled, Vec<json::Started>)) -> Result<Exit> {
+        let mut up = Vec::new();
+        let mut failed = Vec::new();
+        for target in &self.targets {
+            let service = Service {
+                manager: &self.manager,
+                unit: &target.unit,
+                home: &target.home,
+                output: &self.output,
+            };
+            match service.ready(None) {
+                Ok(ready) => up.push(json::Started {
+                    unit: target.unit.clone(),
+                    main_pid: ready.pid,
+                }),
+                Err(e) => failed.push(format!("{e:#}")),
+            }
+        }
+        if self.output.json && (failed.is_empty() || !up.is_empty()) {
+            let mut done = json::Controlled::default();
+            place(&mut done, up);
+            done.failed.clone_from(&failed);
+            output::json(&done);
+            return Ok(if failed.is_empty() {
+                Exit::Done
+            } else {
+                Exit::Differs
+            });
+        }
+        match failed.as_slice() {
+            [] => Ok(Exit::Done),
+            failed => refuse!("{}", failed.join("\n"); "`hermes-install why PROFILE` says more"),
+        }
+    }
+}

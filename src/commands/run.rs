@@ -1,0 +1,149 @@
+//! `run`: hermes for a profile, as its account, with its root and its files of variables and credentials. systemd reads
+//! those as it does for the unit, and gives the program a terminal of its own.
+
+use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context as _, Result};
+
+use super::target::live;
+use crate::cli::RunArgs;
+use crate::deploy::receipt::read_receipt;
+use crate::error::{Exit, trouble};
+use crate::host::Host;
+use crate::host::account::Account;
+use crate::host::process::shell_quote;
+use crate::host::search::{hermes_search, install_command};
+use crate::layout::Scope;
+use crate::render::model::Instance;
+
+/// Become systemd-run.
+pub(crate) fn run(args: &RunArgs) -> Result<Exit> {
+    let host = Host::new(args.scope.scope(), args.scope.root.as_deref())?;
+    live(&host, "hermes-install run")?;
+    let receipt = read_receipt(&host)?;
+    let mut installed = receipt.instances.into_iter();
+    let instance = installed
+        .find(|i| i.profile == args.profile)
+        .unwrap_or_else(|| Instance::plain(args.profile.clone(), host.scope));
+    let account = account(&host, &instance)?;
+    let root = instance.root.clone().unwrap_or_else(|| host.default_root());
+    let hermes = hermes(&host, &instance, &account, &root)?;
+    let words = words(host.scope, &instance, &account, &root, &hermes, &args.words);
+    args.output.printer().step(shell_quote(&words));
+    let error = Command::new(&words[0]).args(&words[1..]).exec();
+    Err(error).with_context(|| format!("`{}` could not be run", words[0]))
+}
+
+fn account(host: &Host, instance: &Instance) -> Result<Account> {
+    let Some(account) = &instance.account else {
+        return Ok(host.own.clone());
+    };
+    let user = &account.user;
+    match Account::find(user, &host.root)? {
+        Some(found) => Ok(found),
+        None => trouble!(
+            "account `{user}` does not exist";
+            "`hermes-install --profile default` makes the account `hermes`";
+            "`useradd --system {user}` makes one"
+        ),
+    }
+}
+
+fn hermes(host: &Host, instance: &Instance, account: &Account, root: &Path) -> Result<PathBuf> {
+    let set = instance.hermes.clone();
+    let mut places = set.map_or_else(|| hermes_search(root, &account.home), |hermes| vec![hermes]);
+    places.retain(|place| host.at(place).is_file());
+    match places.into_iter().next() {
+        Some(hermes) => Ok(hermes),
+        None => {
+            let is_own = account.uid == host.own.uid;
+            let other = (!is_own).then_some((account.name.as_str(), account.home.as_path()));
+            trouble!(
+                "there is no hermes executable for profile `{}`", instance.profile;
+                "`{}` installs hermes", install_command(other, root)
+            )
+        }
+    }
+}
+
+fn words(
+    scope: Scope,
+    instance: &Instance,
+    account: &Account,
+    root: &Path,
+    hermes: &Path,
+    arguments: &[String],
+) -> Vec<String> {
+    let mut words = vec!["systemd-run".to_owned()];
+    if scope == Scope::User {
+        words.push("--user".to_owned());
+    }
+    let options = ["--quiet", "--collect", "--wait", "--pipe", "--pty"];
+    words.extend(options.map(str::to_owned));
+    if let Some(group) = instance.account.as_ref().map(|a| &a.group) {
+        words.push(format!("--uid={}", account.name));
+        words.push(format!("--gid={group}"));
+    }
+    words.push(format!("--working-directory={}", account.home.display()));
+    words.push(format!("--setenv=HOME={}", account.home.display()));
+    words.push(format!("--setenv=HERMES_HOME={}", root.display()));
+    // Taken from whoever types this: how the terminal is to be spoken to.
+    words.extend(["--setenv=TERM".to_owned(), "--setenv=LANG".to_owned()]);
+    for file in &instance.environment_files {
+        words.push(format!("--property=EnvironmentFile={}", file.display()));
+    }
+    for (name, file) in &instance.credentials {
+        words.push(format!(
+            "--property=LoadCredential={name}:{}",
+            file.display()
+        ));
+    }
+    words.push("--".to_owned());
+    words.push(hermes.display().to_string());
+    words.extend(["--profile".to_owned(), instance.profile.to_string()]);
+    words.extend_from_slice(arguments);
+    words
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::render::model;
+
+    #[test]
+    fn hermes_runs_as_the_profile_s_account_with_its_root_and_files() {
+        let bob = Account {
+            home: "/home/bob".into(),
+            ..Account::future("bob", Path::new("/home/bob"))
+        };
+        let mut instance = Instance::plain("coder".parse().expect("a name"), Scope::System);
+        instance.account = Some(model::Account {
+            user: "bob".into(),
+            group: "bots".into(),
+        });
+        instance.environment_files = vec!["/etc/a.env".into()];
+        let all = words(
+            Scope::System,
+            &instance,
+            &bob,
+            Path::new("/srv/h"),
+            Path::new("/opt/hermes/bin/hermes"),
+            &["gateway".into(), "setup".into()],
+        );
+        let line = all.join(" ");
+        assert!(line.starts_with("systemd-run --quiet "), "{line}");
+        for part in [
+            " --uid=bob --gid=bots ",
+            " --setenv=HERMES_HOME=/srv/h ",
+            " --property=EnvironmentFile=/etc/a.env ",
+        ] {
+            assert!(line.contains(part), "{part} in {line}");
+        }
+        assert!(
+            line.ends_with(" -- /opt/hermes/bin/hermes --profile coder gateway setup"),
+            "{line}"
+        );
+    }
+}
