@@ -4,10 +4,10 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::config::Span;
 use crate::layout::{Layout, SYSTEMD_FLOOR, Scope};
 use crate::output::Output;
 use crate::profile::ProfileName;
+use crate::units::span::Span;
 
 /// Run Hermes gateways under systemd, safely: one gateway per profile, restarted when it crashes, left alone when it
 /// was stopped or replaced.

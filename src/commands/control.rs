@@ -6,13 +6,14 @@ use anyhow::Result;
 
 use super::target::{Target, live, targets};
 use crate::cli::{ControlArgs, RestartArgs};
+use crate::commands::json;
 use crate::deploy::service::Service;
 use crate::error::{Exit, refuse};
 use crate::gateway::owner::owner;
 use crate::host::Host;
 use crate::host::process_text::{name, stop_command};
 use crate::host::systemctl::Systemctl;
-use crate::output::{self, Output, json};
+use crate::output::{self, Output};
 
 /// How much longer than its drain a gateway may take until systemd has started it again.
 const ROOM: Duration = Duration::from_secs(120);

@@ -7,6 +7,7 @@ use std::path::Path;
 use anyhow::{Result, bail};
 
 use crate::cli::DoctorArgs;
+use crate::commands::json;
 use crate::deploy::lock::Lock;
 use crate::doctor::facts::Facts;
 use crate::doctor::finding::{Finding, Severity};
@@ -15,7 +16,7 @@ use crate::doctor::fix_plan;
 use crate::doctor::rules::{self, rules};
 use crate::error::{Exit, refuse};
 use crate::host::{Host, Live};
-use crate::output::{self, json};
+use crate::output;
 use crate::profile::ProfileName;
 use crate::units::unit::Unit;
 

@@ -6,13 +6,14 @@ use super::confirm::{confirm_moves, confirm_restarts, confirm_stops, tell_left};
 use super::prepare::{Prepared, prepare};
 use super::typed::Verb;
 use crate::cli::{AdoptArgs, InstallArgs};
+use crate::commands::json;
 use crate::deploy::lock::Lock;
 use crate::deploy::transaction::Outcome;
 use crate::error::{Exit, refuse};
 use crate::host::Host;
 use crate::host::manager::reach_manager;
 use crate::layout::Scope;
-use crate::output::{self, Output, json};
+use crate::output::{self, Output};
 use crate::preflight::Checked;
 
 /// Install profiles.

@@ -5,6 +5,7 @@ pub(crate) mod control;
 pub(crate) mod doctor;
 pub(crate) mod generate;
 pub(crate) mod install;
+pub(crate) mod json;
 mod layers;
 pub(crate) mod logs;
 pub(crate) mod plan;

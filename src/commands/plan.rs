@@ -5,9 +5,10 @@ use anyhow::Result;
 use super::prepare::prepare;
 use super::typed::Verb;
 use crate::cli::PlanArgs;
+use crate::commands::json;
 use crate::error::{Exit, refuse};
 use crate::host::Host;
-use crate::output::{self, Output, json};
+use crate::output::{self, Output};
 
 /// Show what install would do.
 pub(crate) fn plan(args: &PlanArgs) -> Result<Exit> {

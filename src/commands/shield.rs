@@ -5,13 +5,14 @@ use std::path::PathBuf;
 use anyhow::Result;
 
 use crate::cli::ShieldArgs;
+use crate::commands::json;
 use crate::deploy::lock::Lock;
 use crate::deploy::pipeline::{Policy, plan_for};
 use crate::deploy::receipt::{Contents, Receipt, read_receipt};
 use crate::deploy::transaction::{Outcome, running};
 use crate::error::Exit;
 use crate::host::Host;
-use crate::output::{self, Output, json};
+use crate::output::{self, Output};
 use crate::render::model::Shield;
 use crate::takeover::shield::{chosen, full, shield_for};
 use crate::units::inventory::Inventory;

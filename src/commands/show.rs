@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::cli::ShowArgs;
-use crate::config::{Config, SETTINGS, Settings, Span};
+use crate::config::{Config, SETTINGS, Settings};
 use crate::deploy::chosen::{Chosen, by_name};
 use crate::deploy::receipt::{Receipt, read_receipt};
 use crate::error::Exit;
@@ -15,6 +15,7 @@ use crate::host::Host;
 use crate::output;
 use crate::profile::ProfileName;
 use crate::render::model::Instance;
+use crate::units::span::Span;
 
 #[derive(Debug, Serialize)]
 struct Shown {

@@ -3,13 +3,14 @@
 use anyhow::Result;
 
 use crate::cli::UninstallArgs;
+use crate::commands::json;
 use crate::deploy::lock::Lock;
 use crate::deploy::pipeline::{Policy, plan_for};
 use crate::deploy::receipt::{Contents, Receipt, read_receipt};
 use crate::deploy::removal::take_down;
 use crate::error::{Exit, refuse, trouble};
 use crate::host::Host;
-use crate::output::{self, Output, json};
+use crate::output::{self, Output};
 use crate::profile::ProfileName;
 
 /// Remove some profiles' units, or everything.

@@ -4,13 +4,14 @@ use anyhow::Result;
 
 use super::confirm::{confirm_restarts, tell_left};
 use crate::cli::UpgradeArgs;
+use crate::commands::json;
 use crate::deploy::lock::Lock;
 use crate::deploy::pipeline::{Policy, plan_for};
 use crate::deploy::receipt::read_receipt;
 use crate::deploy::transaction::running;
 use crate::error::{Exit, refuse};
 use crate::host::Host;
-use crate::output::{self, json};
+use crate::output;
 
 /// Bring a host up to this version.
 pub(crate) fn upgrade(args: &UpgradeArgs) -> Result<Exit> {

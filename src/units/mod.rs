@@ -4,5 +4,6 @@ pub(crate) mod exec_line;
 pub(crate) mod inventory;
 pub(crate) mod load_path;
 pub(crate) mod secret;
+pub(crate) mod span;
 pub(crate) mod unit;
 pub(crate) mod unit_file;

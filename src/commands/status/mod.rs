@@ -8,11 +8,11 @@ use std::path::PathBuf;
 use anyhow::Result;
 
 use crate::cli::StatusArgs;
+use crate::commands::json::{Profile, State, Status};
 use crate::deploy::receipt::{Receipt, read_receipt};
 use crate::error::{Exit, trouble};
 use crate::host::Host;
 use crate::output;
-use crate::output::json::{Profile, State, Status};
 use crate::profile::{ProfileName, discover};
 use crate::units::inventory::Inventory;
 

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 
 use super::text::hint;
+use crate::commands::json::{Elsewhere, Hermes, LastEnd, Owner, Platform, Profile, State};
 use crate::deploy::desired::links;
 use crate::deploy::receipt::Receipt;
 use crate::gateway::command_line::shown;
@@ -19,7 +20,6 @@ use crate::host::search::hermes_search;
 use crate::host::service_state::{Exit, ServiceState};
 use crate::host::{DirectoryId, Host};
 use crate::layout::ACCOUNT;
-use crate::output::json::{Elsewhere, Hermes, LastEnd, Owner, Platform, Profile, State};
 use crate::output::printable;
 use crate::profile::ProfileName;
 use crate::render::model::Instance;

@@ -5,10 +5,10 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anstyle::{AnsiColor, Style};
 
+use crate::commands::json::{Elsewhere, Hermes, Owner, Platform, Profile, State, Status};
 use crate::host::Host;
 use crate::host::process::{Process, humanize};
 use crate::host::process_text::stop_command;
-use crate::output::json::{Elsewhere, Hermes, Owner, Platform, Profile, State, Status};
 use crate::takeover::other_owner::OtherOwner;
 
 /// The whole answer.

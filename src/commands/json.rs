@@ -1,6 +1,7 @@
-//! What `--json` prints: one object for each run, on standard output; docs/json.md shows them. A word means the same
+//! What `--json` prints: one object for each run, on standard output. A word means the same
 //! in all of them, and a field is only ever added.
 //!
+//! A command that ends with an error prints `{"error": {"kind", "message", "hints"}}` instead ([`crate::output::error`]).
 //! Times are seconds since 1970, durations are seconds, paths are absolute on the host or in the image.
 
 use std::collections::BTreeMap;
@@ -11,17 +12,9 @@ use serde::Serialize;
 use crate::deploy::plan::Change;
 use crate::doctor::finding::{Finding, Fix};
 use crate::doctor::rules::Rule;
-use crate::error::Error;
 use crate::layout::Scope;
 use crate::profile::ProfileName;
 use crate::takeover::other_owner::OtherOwner;
-
-/// Any command that ends with an error.
-#[derive(Debug, Serialize)]
-pub(crate) struct Failed<'a> {
-    /// Its kind, message and hints.
-    pub(crate) error: &'a Error,
-}
 
 /// `plan`.
 #[derive(Debug, Serialize)]

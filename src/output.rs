@@ -1,8 +1,6 @@
 //! The one printer: progress and errors on standard error, results on standard output, colour only on a terminal that
 //! wants it (NO_COLOR is honoured). A reader that went away is no error.
 
-pub(crate) mod json;
-
 use std::io::Write as _;
 
 use anstyle::{AnsiColor, Style};
@@ -54,7 +52,7 @@ pub(crate) fn error(error: &Error, is_json: bool) {
         let _ = writeln!(to, "{GOOD}hint:{GOOD:#} {hint}");
     }
     if is_json {
-        json(&json::Failed { error });
+        json(&serde_json::json!({ "error": error }));
     }
 }
 
