@@ -12,7 +12,7 @@
 //! `units::exec_line`, `doctor::rules`. Reading: `config`, `host`, `gateway`, `units`, `doctor::facts`,
 //! `preflight`, `takeover`. With effects: `deploy::writer` writes files, `host::systemctl` spawns programs,
 //! `output` prints; `deploy::transaction`, `deploy::removal` and `doctor::fix` put them in order, the first after a
-//! `takeover::handover` where a profile has an old owner. `launcher` and `gateway::stop` are what a unit runs, and
+//! `deploy::handover` where a profile has an old owner. `launcher` and `gateway::stop` are what a unit runs, and
 //! stand apart from all that; a handover and a fix borrow the stop.
 
 mod cli;

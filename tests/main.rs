@@ -1,6 +1,7 @@
 //! One integration binary. Every module drives the built program as its users do.
 #![allow(missing_docs, clippy::unwrap_used)]
 
+mod architecture;
 mod cli;
 mod doctor;
 mod exec;

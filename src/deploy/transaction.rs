@@ -8,6 +8,7 @@ use anyhow::Result;
 
 use crate::deploy::backup::Backup;
 use crate::deploy::desired::is_drop_in_of;
+use crate::deploy::handover::Handover;
 use crate::deploy::plan::{Action, Plan};
 use crate::deploy::receipt::{Contents, Receipt};
 use crate::deploy::rollback::Activity;
@@ -18,7 +19,6 @@ use crate::host::{Host, Live};
 use crate::layout::TEMPLATE;
 use crate::output::Output;
 use crate::render::tree::Entry;
-use crate::takeover::handover::Handover;
 
 /// A change about to be carried out.
 pub(crate) struct Transaction<'a> {

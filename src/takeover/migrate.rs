@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 
+use crate::deploy::handover::{ByHand, Handover, Old};
 use crate::error::refuse;
 use crate::gateway::owner::{Hold, owner};
 use crate::gateway::stop::Force;
@@ -13,7 +14,6 @@ use crate::host::Host;
 use crate::host::process::{self, Process};
 use crate::host::service_state::ServiceState;
 use crate::preflight::Checked;
-use crate::takeover::handover::{ByHand, Handover, Old};
 use crate::takeover::obstacles::{is_movable, obstacle, relative};
 use crate::takeover::other_owner;
 use crate::units::inventory::Inventory;
