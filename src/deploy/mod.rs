@@ -4,8 +4,8 @@
 pub(crate) mod backup;
 pub(crate) mod chosen;
 pub(crate) mod desired;
-pub(crate) mod lock;
 pub(crate) mod handover;
+pub(crate) mod lock;
 pub(crate) mod pipeline;
 mod place;
 pub(crate) mod plan;

@@ -7,15 +7,12 @@ use std::path::{Path, PathBuf};
 use crate::host::Host;
 use crate::host::account::Account;
 use crate::host::read;
-use crate::units::unit_file::Directive;
 
 /// Whether an account can use a path.
 #[derive(Debug, Clone)]
 pub(crate) struct Reach {
-    /// The path as the unit names it.
+    /// The path as it was asked for.
     pub(crate) path: PathBuf,
-    /// The directive that names it.
-    pub(crate) from: Directive,
     /// Where it leads.
     pub(crate) real: PathBuf,
     /// What is in the way.
@@ -57,14 +54,13 @@ impl<'a> Access<'a> {
         }
     }
 
-    /// Whether it can run a program or work in a directory; `from` is the directive that wants that.
-    pub(crate) fn reach(&self, path: &Path, from: &Directive) -> Reach {
+    /// Whether it can run a program or work in a directory.
+    pub(crate) fn reach(&self, path: &Path) -> Reach {
         let place = self.host.real(path);
         let real = Path::new("/").join(place.strip_prefix(&self.host.root).unwrap_or(&place));
         Reach {
             obstacle: self.obstacle(path, &real),
             path: path.to_owned(),
-            from: from.clone(),
             real,
         }
     }

@@ -13,13 +13,22 @@ use crate::profile::root_for;
 use crate::units::unit::Unit;
 use crate::units::unit_file::{Directive, command, words};
 
+/// A path that a unit needs.
+#[derive(Debug)]
+pub(crate) struct Need {
+    /// The directive that names it.
+    pub(crate) line: Directive,
+    /// Whether its account can use it.
+    pub(crate) reach: Reach,
+}
+
 /// What a unit needs of its host.
 #[derive(Debug, Default)]
 pub(crate) struct UnitFacts {
     /// Programs that it starts, their interpreters, and the hermes of a launcher.
-    pub(crate) programs: Vec<Reach>,
+    pub(crate) programs: Vec<Need>,
     /// Where it works.
-    pub(crate) directory: Option<Reach>,
+    pub(crate) directory: Option<Need>,
     /// Words with a `%`.
     pub(crate) percents: Vec<Percent>,
     /// The version of the hermes that it runs, where its environment shows it.
@@ -80,7 +89,10 @@ pub(crate) fn unit_facts(host: &Host, unit: &Unit) -> UnitFacts {
     if let Some(line) = unit.directives.last("Service", "WorkingDirectory") {
         let path = unit.expand(line.value.trim_matches('"'));
         if path.starts_with('/') {
-            facts.directory = Some(account.reach(Path::new(&path), line));
+            facts.directory = Some(Need {
+                line: line.clone(),
+                reach: account.reach(Path::new(&path)),
+            });
         }
     }
     for line in unit.directives.iter().filter(|d| d.value.contains('%')) {
@@ -113,15 +125,19 @@ impl UnitFacts {
         if !program.is_absolute() {
             return;
         }
-        let reach = account.reach(program, line);
+        let need = |path: &Path| Need {
+            line: line.clone(),
+            reach: account.reach(path),
+        };
+        let program_itself = need(program);
         let interpreter = account.interpreter(program);
         if self.version.is_none() {
             self.version = version_of(account.host, program);
         }
-        let is_fine = reach.obstacle.is_none();
-        self.programs.push(reach);
+        let is_fine = program_itself.reach.obstacle.is_none();
+        self.programs.push(program_itself);
         if let Some(interpreter) = interpreter.filter(|_| is_fine) {
-            self.programs.push(account.reach(&interpreter, line));
+            self.programs.push(need(&interpreter));
         }
     }
 }

@@ -222,12 +222,12 @@ fn unknown_home(facts: &Facts, findings: &mut Findings) {
 fn hidden(facts: &Facts, findings: &mut Findings) {
     for (unit, known) in gateways(facts) {
         for program in &known.programs {
-            if program.path.ends_with(".hermes-wrapped") {
-                let what = format!("{} starts `{}`", unit.title(), program.path.display());
+            if program.reach.path.ends_with(".hermes-wrapped") {
+                let what = format!("{} starts `{}`", unit.title(), program.reach.path.display());
                 findings
                     .add(what, edit(unit))
                     .unit(unit)
-                    .at(unit, &program.from);
+                    .at(unit, &program.line);
             }
         }
         for (key, values) in [

@@ -2,9 +2,10 @@
 
 use super::{Rule, edit, gateways, install};
 use crate::doctor::facts::Facts;
+use crate::doctor::facts::units::Need;
 use crate::doctor::finding::Findings;
 use crate::doctor::finding::Severity::{Error, Note, Warning};
-use crate::host::access::{Obstacle, Reach};
+use crate::host::access::Obstacle;
 use crate::units::unit::{Origin, Unit};
 
 pub(super) const RULES: &[Rule] = &[
@@ -66,38 +67,40 @@ fn program_gone(facts: &Facts, findings: &mut Findings) {
         for program in known
             .programs
             .iter()
-            .filter(|p| p.obstacle == Some(Obstacle::Missing))
+            .filter(|p| p.reach.obstacle == Some(Obstacle::Missing))
         {
             let what = format!(
                 "{} starts `{}`, which does not exist",
                 unit.title(),
-                program.path.display()
+                program.reach.path.display()
             );
             let hint = match unit.origin {
                 Origin::Ours => "hermes-install --profile NAME --hermes PATH".to_owned(),
                 Origin::Upstream => install(unit),
                 Origin::Other => edit(unit),
             };
-            findings.add(what, hint).unit(unit).at(unit, &program.from);
+            findings.add(what, hint).unit(unit).at(unit, &program.line);
         }
     }
 }
 
 fn directory_gone(facts: &Facts, findings: &mut Findings) {
     for (unit, known) in gateways(facts) {
-        let Some(reach) = &known.directory else {
+        let Some(directory) = &known.directory else {
             continue;
         };
-        if reach.obstacle == Some(Obstacle::Missing) && !reach.from.value.starts_with('-') {
+        if directory.reach.obstacle == Some(Obstacle::Missing)
+            && !directory.line.value.starts_with('-')
+        {
             let what = format!(
                 "{} works in `{}`, which does not exist",
                 unit.title(),
-                reach.path.display()
+                directory.reach.path.display()
             );
             findings
                 .add(what, edit(unit))
                 .unit(unit)
-                .at(unit, &reach.from);
+                .at(unit, &directory.line);
         }
     }
 }
@@ -105,19 +108,19 @@ fn directory_gone(facts: &Facts, findings: &mut Findings) {
 fn not_reachable(facts: &Facts, findings: &mut Findings) {
     for (unit, known) in gateways(facts) {
         let account = unit.account.as_ref().map_or("", |a| a.name.as_str());
-        let mut report = |reach: &Reach| {
-            if let Some(Obstacle::Denied(way)) = &reach.obstacle {
+        let mut report = |need: &Need| {
+            if let Some(Obstacle::Denied(way)) = &need.reach.obstacle {
                 let what = format!(
                     "{} needs `{}`, and `{account}` is stopped at `{}`",
                     unit.title(),
-                    reach.path.display(),
+                    need.reach.path.display(),
                     way.display()
                 );
                 let hint = format!(
                     "sudo -u {account} test -x {} && echo ok",
-                    reach.path.display()
+                    need.reach.path.display()
                 );
-                findings.add(what, hint).unit(unit).at(unit, &reach.from);
+                findings.add(what, hint).unit(unit).at(unit, &need.line);
             }
         };
         known.programs.iter().for_each(&mut report);
@@ -230,19 +233,19 @@ fn code_in_home(facts: &Facts, findings: &mut Findings) {
         let program = known
             .programs
             .iter()
-            .find(|p| is_home(&p.path) || is_home(&p.real));
+            .find(|p| is_home(&p.reach.path) || is_home(&p.reach.real));
         if let Some(program) = program.filter(|p| p.obstacle != Some(Obstacle::Missing)) {
             let what = format!(
                 "{} starts `{}`, which is in a home",
                 unit.title(),
-                program.path.display()
+                program.reach.path.display()
             );
             let finding = findings.add(
                 what,
                 "python3 -m venv /opt/hermes && /opt/hermes/bin/pip install hermes-agent"
                     .to_owned(),
             );
-            finding.unit(unit).at(unit, &program.from);
+            finding.unit(unit).at(unit, &program.line);
             if !facts.is_selinux_enforcing {
                 finding.at_most(Note);
             }
