@@ -234,7 +234,7 @@ fn code_in_home(facts: &Facts, findings: &mut Findings) {
             .programs
             .iter()
             .find(|p| is_home(&p.reach.path) || is_home(&p.reach.real));
-        if let Some(program) = program.filter(|p| p.obstacle != Some(Obstacle::Missing)) {
+        if let Some(program) = program.filter(|p| p.reach.obstacle != Some(Obstacle::Missing)) {
             let what = format!(
                 "{} starts `{}`, which is in a home",
                 unit.title(),
