@@ -1,6 +1,7 @@
 //! The command line as typed: clap types and help texts. No I/O, no decisions.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -186,6 +187,21 @@ impl OutputArgs {
     }
 }
 
+/// How long to wait for another run.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct WaitArgs {
+    /// Wait so long for another hermes-install that is at work, instead of giving up at once
+    #[arg(long, value_name = "SECONDS")]
+    wait: Option<u64>,
+}
+
+impl WaitArgs {
+    /// The time.
+    pub(crate) fn limit(&self) -> Duration {
+        Duration::from_secs(self.wait.unwrap_or_default())
+    }
+}
+
 /// Settings of the profiles to install.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct SettingArgs {
@@ -241,6 +257,9 @@ pub(crate) struct InstallArgs {
     pub(crate) yes: bool,
     #[command(flatten)]
     #[allow(missing_docs)]
+    pub(crate) wait: WaitArgs,
+    #[command(flatten)]
+    #[allow(missing_docs)]
     pub(crate) output: OutputArgs,
 }
 
@@ -284,6 +303,9 @@ pub(crate) struct ShieldArgs {
     #[command(flatten)]
     #[allow(missing_docs)]
     pub(crate) scope: ScopeArgs,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub(crate) wait: WaitArgs,
     #[command(flatten)]
     #[allow(missing_docs)]
     pub(crate) output: OutputArgs,
@@ -423,6 +445,9 @@ pub(crate) struct DoctorArgs {
     #[command(flatten)]
     #[allow(missing_docs)]
     pub(crate) output: OutputArgs,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub(crate) wait: WaitArgs,
 }
 
 /// Arguments of upgrade.
@@ -437,6 +462,9 @@ pub(crate) struct UpgradeArgs {
     /// Do not ask before gateways are restarted
     #[arg(long, short)]
     pub(crate) yes: bool,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub(crate) wait: WaitArgs,
     #[command(flatten)]
     #[allow(missing_docs)]
     pub(crate) output: OutputArgs,
@@ -454,6 +482,9 @@ pub(crate) struct UninstallArgs {
     /// Do not ask
     #[arg(long, short)]
     pub(crate) yes: bool,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub(crate) wait: WaitArgs,
     #[command(flatten)]
     #[allow(missing_docs)]
     pub(crate) output: OutputArgs,

@@ -205,7 +205,7 @@ fn fix(
                 }
             }
         }
-        let _lock = Lock::take(&host.lock_directory())?;
+        let _lock = Lock::take(host, args.wait.limit())?;
         failed = Fixer::new(host, live, facts, &output)?.run(&plan.fixes);
     }
     // What is true now, seen anew.

@@ -32,7 +32,7 @@ fn run(args: &InstallArgs, verb: Verb) -> Result<Exit> {
     if verb == Verb::Adopt && host.live().is_none() {
         refuse!("nothing runs in an image, so there is nothing to adopt"; "leave out `--root`");
     }
-    let _lock = Lock::take(&host.lock_directory())?;
+    let _lock = Lock::take(&host, args.wait.limit())?;
     let ready = prepare(&host, args, verb, &output)?;
     let plan = &ready.transaction.plan;
     if !plan.conflicts().is_empty() && !output.json {

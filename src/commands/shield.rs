@@ -21,7 +21,7 @@ use crate::units::inventory::Inventory;
 pub(crate) fn shield(args: &ShieldArgs) -> Result<Exit> {
     let output = args.output.printer();
     let host = Host::new(args.scope.scope(), args.scope.root.as_deref())?;
-    let _lock = Lock::take(&host.lock_directory())?;
+    let _lock = Lock::take(&host, args.wait.limit())?;
     let receipt = read_receipt(&host)?;
     match args.remove {
         true => remove(args, &host, receipt, &output),

@@ -17,7 +17,7 @@ use crate::output;
 pub(crate) fn upgrade(args: &UpgradeArgs) -> Result<Exit> {
     let output = args.output.printer();
     let host = Host::new(args.scope.scope(), args.scope.root.as_deref())?;
-    let _lock = Lock::take(&host.lock_directory())?;
+    let _lock = Lock::take(&host, args.wait.limit())?;
     let receipt = read_receipt(&host)?;
     if receipt.is_empty() {
         refuse!(

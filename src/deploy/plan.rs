@@ -11,6 +11,7 @@ use serde::Serialize;
 use crate::deploy::receipt::Receipt;
 use crate::host::rootfs::{Actual, Observed};
 use crate::render::tree::{Entry, Tree};
+use crate::units::secret::without_secrets;
 
 /// What happens to one path.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -260,7 +261,7 @@ impl Plan {
             let text = |entry: &Option<Entry>| match entry {
                 None => Some(String::new()),
                 Some(Entry::Link { target }) => Some(format!("link to {target}\n")),
-                Some(entry) => entry.as_text().map(str::to_owned),
+                Some(entry) => entry.as_text().map(without_secrets),
             };
             let (Some(before), Some(after)) = (text(&change.before), text(&change.after)) else {
                 let _ = writeln!(out, "{} /{} (binary)", change.action.verb(), change.path);

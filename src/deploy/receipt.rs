@@ -179,7 +179,10 @@ impl Receipt {
 
     /// Whether it records nothing at all.
     pub(crate) fn is_empty(&self) -> bool {
-        self.files.is_empty() && self.pending.is_empty() && self.contents().is_empty()
+        self.files.is_empty()
+            && self.pending.is_empty()
+            && self.directories.is_empty()
+            && self.contents().is_empty()
     }
 }
 

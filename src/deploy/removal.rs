@@ -1,12 +1,17 @@
 //! One run that takes things away: stop, remove, reload, and the receipt last. Unlike a change it goes on after errors and
 //! undoes nothing: what is gone was not wanted.
 
+use std::collections::BTreeSet;
+use std::path::Path;
+
 use anyhow::Result;
 
 use crate::deploy::plan::Action;
+use crate::deploy::receipt::Receipt;
 use crate::deploy::transaction::{Transaction, file, past};
 use crate::deploy::writer::{Writer, remove_empty};
 use crate::error::refuse;
+use crate::host::Host;
 
 /// Remove what is no longer wanted, go on after errors, and report them all.
 /// `stop` are units that go.
@@ -22,8 +27,8 @@ pub(crate) fn take_down(change: Transaction, stop: &[String]) -> Result<usize> {
     }
     let mut writer = Writer::new(&host.files);
     errors.extend(writer.sweep(change.old.pending.keys()).err());
+    errors.extend(writer.sweep([&host.receipt()]).err());
     let mut receipt = change.final_receipt();
-    receipt.directories.clone_from(&change.old.directories);
     let mut removed = 0;
     for file in change.plan.changed() {
         let result = match &file.after {
@@ -65,22 +70,44 @@ pub(crate) fn take_down(change: Transaction, stop: &[String]) -> Result<usize> {
             let _ = manager.verb("reset-failed", std::slice::from_ref(unit));
         }
     }
-    if receipt.is_empty() {
-        if change.old.linger {
-            if let Some(live) = host.live() {
-                errors.extend(live.set_linger(&host.own.name, false).err());
-            }
-            change.output.step("lingering is off again");
+    if receipt.is_empty() && change.old.linger {
+        if let Some(live) = host.live() {
+            errors.extend(live.set_linger(&host.own.name, false).err());
         }
-        errors.extend(writer.remove(&host.receipt()).err());
-        errors.extend(remove_empty(&host.files, &receipt.directories).err());
-    } else {
-        errors.extend(writer.put(&host.receipt(), &file(&receipt)).err());
-        errors.extend(remove_empty(&host.files, &receipt.directories).err());
+        change.output.step("lingering is off again");
     }
+    errors.extend(settle(host, &mut writer, receipt, &change.old));
     if errors.is_empty() {
         return Ok(removed);
     }
     let list: Vec<String> = errors.iter().map(|e| format!("  {e:#}")).collect();
     refuse!("not everything could be removed:\n{}", list.join("\n"); "mend this, then run it again")
+}
+
+/// Remove the directories, and the receipt last: as long as something is left, it says what.
+fn settle(
+    host: &Host,
+    writer: &mut Writer,
+    mut receipt: Receipt,
+    old: &Receipt,
+) -> Vec<anyhow::Error> {
+    let mut errors = Vec::new();
+    let place = host.receipt();
+    let holds_receipt = |directory: &&String| Path::new(&place).starts_with(directory);
+    let (last, first): (BTreeSet<_>, BTreeSet<_>) = old
+        .directories
+        .iter()
+        .cloned()
+        .partition(|d| holds_receipt(&d));
+    let is_empty = receipt.is_empty();
+    receipt.directories.clone_from(&old.directories);
+    errors.extend(remove_empty(&host.files, &first).err());
+    if is_empty && errors.is_empty() {
+        errors.extend(writer.remove(&place).err());
+        errors.extend(remove_empty(&host.files, &last).err());
+    }
+    if !is_empty || !errors.is_empty() {
+        errors.extend(writer.put(&place, &file(&receipt)).err());
+    }
+    errors
 }

@@ -94,7 +94,7 @@ impl Transaction<'_> {
 
     fn run(&self, writer: &mut Writer, activity: &mut Activity) -> Result<Outcome> {
         let mut outcome = Outcome::default();
-        writer.sweep(self.old.pending.keys())?;
+        writer.sweep(self.old.pending.keys().chain([&self.host.receipt()]))?;
         let mut receipt = self.final_receipt();
         let is_settled = self.plan.is_empty() && self.old.pending.is_empty();
         receipt.directories = if is_settled {

@@ -195,14 +195,6 @@ impl Host {
         }
     }
 
-    /// The directory that is locked while a run changes something: one that exists and stays.
-    pub(crate) fn lock_directory(&self) -> PathBuf {
-        match self.scope {
-            Scope::System => self.at(Path::new("/var/lib")),
-            Scope::User => self.at(&self.own.home),
-        }
-    }
-
     /// Whether a package owns launcher and template units here: then they are used in place.
     pub(crate) fn is_packaged(&self) -> bool {
         self.at(Path::new(PACKAGED_LAUNCHER)).exists()

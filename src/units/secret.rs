@@ -41,9 +41,53 @@ pub(crate) fn shown(directive: &Directive) -> String {
     format!("{}={value}", directive.key)
 }
 
+/// A unit's text for people: what is assigned to a variable that holds a secret is left out, on any line, as a drop-in
+/// or an edit may put it anywhere.
+pub(crate) fn without_secrets(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find('=') {
+        let (before, value) = (&rest[..at], &rest[at + 1..]);
+        let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
+        let start = before.trim_end_matches(is_name).len();
+        let end = match before[..start].chars().next_back() {
+            Some(quote @ ('"' | '\'')) => value.find([quote, '\n']),
+            _ => match value.chars().next() {
+                Some(quote @ ('"' | '\'')) => value[1..].find([quote, '\n']).map(|at| at + 1),
+                _ => value.find(char::is_whitespace),
+            },
+        };
+        let end = end.unwrap_or(value.len());
+        out.push_str(&rest[..=at]);
+        let is_hidden = is_secret(
+            &before[start..],
+            value[..end].trim_start_matches(['"', '\'']),
+        );
+        if is_hidden {
+            out.push_str("(hidden)");
+        }
+        rest = match is_hidden {
+            true => &value[end..],
+            false => value,
+        };
+    }
+    out + rest
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_text_shows_no_secret_however_it_is_quoted() {
+        let text = "[Service]\nEnvironment=BOT_TOKEN=123:abcdef HOME=/x\nEnvironment=\"API_KEY=a b c d e f\" A=1 \\\n                     X_SECRET='q w e r t y'\nExecStart=/bin/env PASSWORD=hunter22 hermes\nNice=5\n";
+        let shown = without_secrets(text);
+        assert_eq!(
+            shown,
+            "[Service]\nEnvironment=BOT_TOKEN=(hidden) HOME=/x\nEnvironment=\"API_KEY=(hidden)\" A=1 \\\n              X_SECRET=(hidden)'\nExecStart=/bin/env PASSWORD=(hidden) hermes\nNice=5\n"
+        );
+        assert_eq!(without_secrets("no = sign=\n=="), "no = sign=\n==");
+    }
 
     #[test]
     fn secrets_are_known_by_their_names() {
