@@ -192,7 +192,7 @@ impl OutputArgs {
 pub(crate) struct WaitArgs {
     /// Wait so long for another hermes-install that is at work, instead of giving up at once
     #[arg(long, value_name = "SECONDS")]
-    wait: Option<u64>,
+    pub(crate) wait: Option<u64>,
 }
 
 impl WaitArgs {

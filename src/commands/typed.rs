@@ -54,6 +54,9 @@ fn words(args: &InstallArgs) -> Vec<String> {
     if let Some(root) = &args.scope.root {
         words.extend(["--root".to_owned(), path(root)]);
     }
+    if let Some(seconds) = args.wait.wait {
+        words.extend(["--wait".to_owned(), seconds.to_string()]);
+    }
     words.extend(given(&[
         ("--no-enable", args.no_enable),
         ("--no-start", args.no_start),
@@ -81,7 +84,7 @@ mod tests {
     /// Two command lines that use every flag of install between them.
     const LINES: [&str; 2] = [
         "--profile a --profile b --hermes /h/hermes --home /srv/h --run-as bob --environment-file /e --drain-timeout 9 \
-         --reset home --config /c --system --root /r --no-enable --no-start --migrate --force --yes --quiet --json",
+         --reset home --config /c --system --root /r --wait 9 --no-enable --no-start --migrate --force --yes --quiet --json",
         "--profile a --user",
     ];
 

@@ -196,10 +196,12 @@ impl Writer {
     /// Put everything back, last change first; report what would not go back and go on.
     pub(crate) fn undo(self) -> Vec<anyhow::Error> {
         let mut errors = Vec::new();
-        for before in self.before.iter().rev() {
+        let changed = |state| move |before: &&Before| before.state == state;
+        let originals = self.before.iter().rev().filter(changed(State::Changed));
+        let copies = self.before.iter().rev().filter(changed(State::Kept));
+        for before in originals.chain(copies) {
             // A copy may be the only one by now.
-            let is_needed = before.state == State::Kept && !errors.is_empty();
-            if before.state == State::Seen || is_needed {
+            if before.state == State::Kept && !errors.is_empty() {
                 continue;
             }
             if let Err(e) = before.put_back() {

@@ -64,6 +64,7 @@ pub(crate) fn without_secrets(text: &str) -> String {
             value[..end].trim_start_matches(['"', '\'']),
         );
         if is_hidden {
+            out.extend(value.chars().next().filter(|c| matches!(c, '"' | '\'')));
             out.push_str("(hidden)");
         }
         rest = match is_hidden {
@@ -80,12 +81,26 @@ mod tests {
 
     #[test]
     fn a_text_shows_no_secret_however_it_is_quoted() {
-        let text = "[Service]\nEnvironment=BOT_TOKEN=123:abcdef HOME=/x\nEnvironment=\"API_KEY=a b c d e f\" A=1 \\\n                     X_SECRET='q w e r t y'\nExecStart=/bin/env PASSWORD=hunter22 hermes\nNice=5\n";
-        let shown = without_secrets(text);
-        assert_eq!(
-            shown,
-            "[Service]\nEnvironment=BOT_TOKEN=(hidden) HOME=/x\nEnvironment=\"API_KEY=(hidden)\" A=1 \\\n              X_SECRET=(hidden)'\nExecStart=/bin/env PASSWORD=(hidden) hermes\nNice=5\n"
-        );
+        for (text, shown) in [
+            (
+                "Environment=BOT_TOKEN=123:abcdef HOME=/x\n",
+                "Environment=BOT_TOKEN=(hidden) HOME=/x\n",
+            ),
+            (
+                "Environment=\"API_KEY=a b c d\" A=1 \\\n",
+                "Environment=\"API_KEY=(hidden)\" A=1 \\\n",
+            ),
+            (
+                " X_SECRET='q w e r t y'\nNice=5",
+                " X_SECRET='(hidden)'\nNice=5",
+            ),
+            (
+                "ExecStart=env PASSWORD=hunter22 hermes",
+                "ExecStart=env PASSWORD=(hidden) hermes",
+            ),
+        ] {
+            assert_eq!(without_secrets(text), shown);
+        }
         assert_eq!(without_secrets("no = sign=\n=="), "no = sign=\n==");
     }
 

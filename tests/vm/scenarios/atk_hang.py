@@ -1,0 +1,93 @@
+"""No file that an account can plant makes a command of root's, or the launcher, wait or grow."""
+
+import os
+import subprocess
+import time
+from pathlib import Path
+
+from check import check
+from gateway import Profile
+from installer import install, program
+from mallory import mallory
+from systemd import Unit
+
+SECONDS = 300
+# Seconds of a command, on a machine that emulates everything ten times as slow.
+LIMIT = 30
+MEMORY = 512 << 20
+BOMB = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
+    f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]\n" for n in range(1, 12)
+)
+COMMANDS = (("status",), ("doctor",), ("plan", "--profile", "default"), ("doctor", "--fix", "--yes"))
+
+
+def run() -> None:
+    default = Profile("default")
+    install(default)
+    unit = Unit(default.unit)
+    unit.systemctl("stop")
+    for name in ("gateway.lock", "gateway.pid", "gateway_state.json", ".env", "active_profile", "config.yaml"):
+        path = default.home / name
+        kept = path.read_bytes() if path.exists() else None
+        for how, plant in PLANTS.items():
+            path.unlink(missing_ok=True)
+            plant(path)
+            os.chown(path, default.home.stat().st_uid, -1, follow_symlinks=False)
+            for command in COMMANDS:
+                ends(f"{' '.join(command)} with {how} as {name}", command)
+            path.unlink(missing_ok=True)
+        if kept is not None:
+            path.write_bytes(kept)
+            os.chown(path, default.home.stat().st_uid, -1)
+
+    launcher(default, unit)
+    her = mallory()
+    her.run("mkdir -p ~/.hermes && mkfifo ~/.hermes/active_profile")
+    process = her.start("hermes", "-c", "read x", "gateway", executable="/bin/bash", env={"HOME": str(her.home)}, stdin=-1)
+    for command in COMMANDS:
+        ends(f"{' '.join(command)} with a pipe as her active_profile", command)
+    process.kill()
+    lines = {"commands": "ExecStart=/x/hermes gateway\n" * 90_000, "specifiers": "Environment=A=hermes%h%%%n\n" * 150_000}
+    for what, text in lines.items():
+        her.write(".config/systemd/user/many.service", "[Service]\n" + text, 0o644)
+        ends(f"doctor with her unit of {what}", ("doctor",))
+    script = her.write("loop.sh", "#!/bin/sh\n# hermes\n" + f"{her.home}/loop.sh\n" * 500)
+    her.write(".config/systemd/user/many.service", f"[Service]\nExecStart={script}\n", 0o644)
+    ends("doctor with her script that names itself", ("doctor",))
+
+
+def launcher(default: Profile, unit: Unit) -> None:
+    """It refuses, or the gateway runs; it never hangs as `active` without one."""
+    for name in ("gateway.lock", "gateway.pid", "gateway_state.json"):
+        path = default.home / name
+        path.unlink(missing_ok=True)
+        os.mkfifo(path)
+        os.chown(path, default.home.stat().st_uid, -1)
+        unit.systemctl("reset-failed", check=False)
+        unit.systemctl("start", check=False)
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline and unit.show()["ActiveState"] == "active" and not is_gateway(unit.pid):
+            time.sleep(0.2)
+        check(f"with a pipe as {name} the launcher does not stay", unit.pid == 0 or is_gateway(unit.pid), unit.states)
+        unit.systemctl("stop", check=False)
+        path.unlink(missing_ok=True)
+
+
+def is_gateway(pid: int) -> bool:
+    return pid > 0 and b"gateway" in Path(f"/proc/{pid}/cmdline").read_bytes() and b"exec" not in Path(f"/proc/{pid}/cmdline").read_bytes()
+
+
+def ends(what: str, command: tuple[str, ...]) -> None:
+    limited = ["prlimit", f"--as={MEMORY}", "timeout", str(LIMIT), program(), *command]
+    begin = time.monotonic()
+    done = subprocess.run(limited, capture_output=True, text=True)
+    seconds = time.monotonic() - begin
+    check(f"{what}: it ends by itself", done.returncode in (0, 1, 2), f"{done.returncode} after {seconds:.1f} s: {done.stderr[-200:]}")
+
+
+PLANTS = {
+    "a pipe": os.mkfifo,
+    "a link to /dev/zero": lambda path: path.symlink_to("/dev/zero"),
+    "100 MB": lambda path: path.write_bytes(b"x" * 100_000_000),
+    "aliases": lambda path: path.write_text(BOMB),
+}
