@@ -174,7 +174,7 @@ impl Run {
         }
         match failed.as_slice() {
             [] => Ok(Exit::Done),
-            failed => refuse!("{}", failed.join("\n"); "`hermes-install why PROFILE` says more"),
+            failed => refuse!("{}", failed.join("\n"); "`hermes-install logs PROFILE` says more"),
         }
     }
 }
