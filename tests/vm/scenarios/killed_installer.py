@@ -22,8 +22,8 @@ def run() -> None:
     equal("nothing is left of the reference", ours(), empty)
 
     # Killed at the entry of the Nth rename, sync or link: the boundaries of every step that changes a file.
-    moments = [("rename", n) for n in range(1, 11)] + [("fsync", n) for n in (1, 6, 17)]
-    moments += [("unlink", 1), ("symlink", 1), ("symlink", 2)]
+    moments = [("renameat", n) for n in range(1, 11)] + [("fsync", n) for n in (1, 6, 17)]
+    moments += [("unlinkat", 1), ("symlinkat", 1), ("symlinkat", 2)]
     killed = 0
     for call, n in moments:
         if not check(f"an install gets as far as {call} {n}", cut(call, n, "--no-start")):
@@ -42,7 +42,7 @@ def run() -> None:
     equal("install ends with", install(coder).code, 0)
     unit = Unit(coder.unit)
     old = ours()
-    for call, n in [("rename", 1), ("rename", 2), ("fsync", 2), ("fsync", 4)]:
+    for call, n in [("renameat", 1), ("renameat", 2), ("fsync", 2), ("fsync", 4)]:
         if not cut(call, n, "--drain-timeout", "7"):
             continue
         after = ours()
