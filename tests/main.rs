@@ -2,6 +2,7 @@
 #![allow(missing_docs, clippy::unwrap_used)]
 
 mod architecture;
+mod attacks;
 mod cli;
 mod doctor;
 mod exec;

@@ -1,9 +1,12 @@
 """Every mutating system call of a command fails, or is its last: what is on the disk then, and what was said of it."""
 
+import hashlib
+import json
 import re
 import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from image import MALLORY, UNIT, Image, difference
 
@@ -21,7 +24,6 @@ class Case:
     name: str
     args: tuple[str, ...]
     prepare: Callable[[Image], None]
-    goes_on: bool = False
 
 
 @dataclass
@@ -43,9 +45,6 @@ def installed(image: Image) -> None:
 
 def outdated(image: Image) -> None:
     """As an older version wrote it."""
-    import hashlib
-    import json
-
     installed(image)
     receipt = image.top / "var/lib/hermes-install/receipt.json"
     known = json.loads(receipt.read_text())
@@ -76,7 +75,7 @@ CASES = [
     Case("upgrade", ("upgrade", "--system", "--yes"), outdated),
     Case("force", (*INSTALL, "--force"), edited),
     Case("migrate", (*INSTALL, "--run-as", "hermes", "--home", "/var/lib/hermes", "--migrate"), migratable),
-    Case("uninstall", ("uninstall", "--system", "--yes"), installed, goes_on=True),
+    Case("uninstall", ("uninstall", "--system", "--yes"), installed),
 ]
 
 
@@ -88,7 +87,7 @@ def calls(binary: str, case: Case) -> Iterator[tuple[str, int]]:
         done = image.run(*case.args, prefix=("strace", "-f", "-o", log, "-e", f"trace={','.join('?' + c for c in CALLS)}"))
         assert done.code == 0, done.text
         seen: dict[str, int] = {}
-        for line in open(log):
+        for line in Path(log).read_text().splitlines():
             found = re.match(r"\d+ +(\w+)\((.*)", line)
             if not found:
                 continue
@@ -115,31 +114,44 @@ def play(binary: str, case: Case, tally: Tally) -> None:
 
 
 def judge(image: Image, case: Case, before: dict[str, str], code: int, text: str) -> Iterator[str]:
+    """What is wrong after a run that met a fault."""
     after = image.snapshot()
     changed = difference(before, after)
     if UNTOUCHED in text and changed:
         yield f"says that everything is as it was, but {changed}"
-    lost = [p for p, what in before.items() if p not in after and what.split(" ", 2)[2] not in all_contents(after)]
-    recorded = "hermes-install" in "".join(before) and case.name in ("upgrade", "uninstall")
-    if not recorded and [p for p in lost if "directory" not in before[p]]:
+    if code == 0 and any(".hermes-install-tmp" in path for path in after):
+        yield "ends with 0 and leaves a temporary file"
+    kept = {contents(what) for what in after.values()}
+    theirs = [path for path, what in before.items() if contents(what) != "directory" and path not in case_files(before)]
+    lost = [path for path in theirs if contents(before[path]) not in kept]
+    if lost:
         yield f"lost {lost}"
     # The next run mends it, and an uninstall leaves nothing.
     again = image.run(*case.args)
-    if again.code != 0 and not (case.name == "uninstall" and again.code == 1):
+    if again.code != 0:
         yield f"the next run ends with {again.code}: {again.text[-300:]}"
-    if image.run("uninstall", "--system", "--yes").code == 0:
-        left = [p for p in difference(before, image.snapshot()) if is_left(p, before)]
-        if left:
-            yield f"left after uninstall: {left}"
+    gone = image.run("uninstall", "--system", "--yes")
+    left = [path for path in difference(before, image.snapshot()) if is_left(path, before)]
+    if gone.code != 0 or left:
+        yield f"uninstall ends with {gone.code} and leaves {left}: {gone.text[-300:]}"
 
 
-def all_contents(snapshot: dict[str, str]) -> set[str]:
-    return {what.split(" ", 2)[2] for what in snapshot.values()}
+def contents(what: str) -> str:
+    return what.split(" ", 2)[2]
+
+
+def case_files(before: dict[str, str]) -> set[str]:
+    """The program's own files, which a run may change: nobody else's."""
+    receipt = next((what for path, what in before.items() if path.endswith("hermes-install/receipt.json")), None)
+    if receipt is None:
+        return set()
+    known = json.loads(bytes.fromhex(contents(receipt)))
+    return {*known["files"], "var/lib/hermes-install/receipt.json"}
 
 
 def is_left(path: str, before: dict[str, str]) -> bool:
     """Whether a path is the program's and should be gone. Backups stay on purpose."""
-    return path not in before and "/backup" not in path and path != "var/lib/hermes-install"
+    return path not in before and "/backup" not in path
 
 
 def run(binary: str) -> tuple[int, list[str]]:
