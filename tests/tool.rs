@@ -56,20 +56,27 @@ pub(crate) fn tree(top: &Path) -> String {
 
 /// Compare with a committed text; with BLESS=1 in the environment, write it instead.
 pub(crate) fn same_as_file(file: &Path, text: &str) {
+    if let Some(difference) = difference(file, text) {
+        panic!("{difference}");
+    }
+}
+
+/// How a text differs from a committed one, if it does; with BLESS=1 in the environment, that is written instead.
+pub(crate) fn difference(file: &Path, text: &str) -> Option<String> {
     if std::env::var_os("BLESS").is_some() {
         std::fs::create_dir_all(file.parent().unwrap()).unwrap();
         std::fs::write(file, text).unwrap();
-        return;
+        return None;
     }
     let expected =
         std::fs::read_to_string(file).unwrap_or_else(|e| panic!("{}: {e}", file.display()));
-    if expected != text {
+    (expected != text).then(|| {
         let diff = similar::TextDiff::from_lines(&expected, text)
             .unified_diff()
             .to_string();
-        panic!(
+        format!(
             "differs from {} (BLESS=1 writes it anew):\n{diff}",
             file.display()
-        );
-    }
+        )
+    })
 }

@@ -62,23 +62,11 @@ impl Command {
     pub(crate) fn parse<S: AsRef<str>>(argv: &[S]) -> Option<Self> {
         let argv: Vec<&str> = argv.iter().map(AsRef::as_ref).collect();
         let entry = Entry::find(&argv)?;
-        let mut profile = None;
-        let mut words = Vec::new();
-        let mut args = entry.arguments.iter();
-        while let Some(arg) = args.next() {
-            if matches!(arg.as_str(), "-p" | "--profile") {
-                profile = profile.or(args.next().cloned());
-            } else if let Some(name) = arg.strip_prefix("--profile=").or(arg.strip_prefix("-p=")) {
-                profile = profile.or(Some(name.to_owned()));
-            } else {
-                words.push(arg.as_str());
-            }
-        }
+        let (profile, words) = entry.words();
         let sub = if entry.is_runner {
             &words[..]
         } else {
-            let at = words.iter().position(|w| *w == "gateway")?;
-            &words[at + 1..]
+            after_gateway(&words)?
         };
         let verb = sub.first().copied().filter(|w| !w.starts_with('-'));
         let runs = entry.is_runner || matches!(verb, None | Some("run" | "restart"));
@@ -139,7 +127,72 @@ struct Entry {
     executables: Vec<PathBuf>,
 }
 
+/// Options of hermes that take a word (hermes_cli/_parser.py of 0.19.0 to 0.22.2).
+const WITH_WORD: [&str; 16] = [
+    "-z",
+    "--oneshot",
+    "--usage-file",
+    "-m",
+    "--model",
+    "--provider",
+    "--reasoning",
+    "-t",
+    "--toolsets",
+    "-r",
+    "--resume",
+    "--in",
+    "-c",
+    "--continue",
+    "-s",
+    "--skills",
+];
+
+/// What follows `gateway`, where that is hermes' command and not a word of another: `hermes logs gateway` reads a log.
+fn after_gateway<'a, 'b>(words: &'b [&'a str]) -> Option<&'b [&'a str]> {
+    let mut at = 0;
+    while let Some(word) = words.get(at) {
+        // What a variable holds that is not known may be an option, or nothing.
+        if !word.starts_with(['-', '$']) {
+            return (*word == "gateway").then(|| &words[at + 1..]);
+        }
+        at += 1 + usize::from(WITH_WORD.contains(word));
+    }
+    None
+}
+
+/// Whether a command line runs hermes, whatever for.
+pub(crate) fn is_hermes_line<S: AsRef<str>>(argv: &[S]) -> bool {
+    Entry::find(&argv.iter().map(AsRef::as_ref).collect::<Vec<_>>()).is_some()
+}
+
+/// The verb of a `hermes gateway VERB`.
+pub(crate) fn gateway_verb<S: AsRef<str>>(argv: &[S]) -> Option<String> {
+    let argv: Vec<&str> = argv.iter().map(AsRef::as_ref).collect();
+    let entry = Entry::find(&argv)?;
+    let (_, words) = entry.words();
+    after_gateway(&words)?
+        .first()
+        .map(|verb| (*verb).to_owned())
+}
+
 impl Entry {
+    /// The profile that the arguments name, and the other ones.
+    fn words(&self) -> (Option<String>, Vec<&str>) {
+        let mut profile = None;
+        let mut words = Vec::new();
+        let mut args = self.arguments.iter();
+        while let Some(arg) = args.next() {
+            if matches!(arg.as_str(), "-p" | "--profile") {
+                profile = profile.or(args.next().cloned());
+            } else if let Some(name) = arg.strip_prefix("--profile=").or(arg.strip_prefix("-p=")) {
+                profile = profile.or(Some(name.to_owned()));
+            } else {
+                words.push(arg.as_str());
+            }
+        }
+        (profile, words)
+    }
+
     fn find(argv: &[&str]) -> Option<Self> {
         let program = Path::new(*argv.first()?);
         if is_hermes(argv[0]) {
@@ -325,6 +378,9 @@ mod tests {
         }
         for line in [
             "hermes gateway status",
+            "hermes logs gateway",
+            "hermes logs gateway -f",
+            "hermes --skills x skills install gateway",
             "hermes chat",
             "journalctl -u hermes-gateway -f",
             "vim /opt/hermes gateway run",

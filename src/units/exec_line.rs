@@ -1,12 +1,14 @@
-//! A command line of a unit, read for the gateway that it runs: directly, through our launcher, or inside `env`, a
-//! shell's `-c`, a script. Pure but for the readers it is given.
+//! A command line of a unit, read for what it does with gateways: run one, directly or through wrappers, shells and
+//! scripts, or ask a manager or hermes to. What only speaks of gateways does nothing. Pure but for the readers it is
+//! given.
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use crate::gateway::command_line::{Aim, Command, runs_source};
-use crate::units::unit_file::words;
+use crate::gateway::command_line::{Aim, Command, gateway_verb, is_hermes_line, runs_source};
+use crate::units::shell;
+use crate::units::wrappers::{CONTAINERS, base, inner, script_of, shell_text};
 
 /// What a command line runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,6 +23,17 @@ pub(crate) struct GatewayCall {
     pub(crate) follows_active: bool,
     /// Whether it goes through our launcher.
     pub(crate) is_launcher: bool,
+}
+
+/// What a command line does with gateways.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub(crate) struct Effects {
+    /// Gateways that it runs.
+    pub(crate) calls: Vec<GatewayCall>,
+    /// Words that may run one and cannot be followed.
+    pub(crate) unclear: Vec<String>,
+    /// What it asks `hermes gateway` to do with gateways that others run: `start`, `stop`, …
+    pub(crate) verbs: Vec<String>,
 }
 
 /// What the command line runs in.
@@ -45,108 +58,109 @@ const LONGEST: usize = 64 << 10;
 /// What reading a script costs, in words.
 const SCRIPT: usize = 500;
 
-/// Programs whose gateway has another file system than we see, or another account than the unit names.
-const ELSEWHERE: [&str; 12] = [
-    "docker",
-    "podman",
-    "nerdctl",
-    "lxc-execute",
-    "lxc-start",
-    "systemd-nspawn",
-    "machinectl",
-    "chroot",
-    "su",
-    "sudo",
-    "runuser",
-    "setpriv",
-];
-
 /// How deep shells may call shells.
-const DEPTH: usize = 4;
-/// How many words of a command, and commands of a script, are looked at; people write fewer.
+const DEPTH: usize = 6;
+/// How many words of a command, and effects of a line, are looked at; people write fewer.
 const MOST: usize = 500;
 
-/// The gateway that a command line runs, if any.
-pub(crate) fn find(argv: &[String], context: &Context) -> Option<GatewayCall> {
+/// What a command line does.
+pub(crate) fn effects(argv: &[String], context: &Context) -> Effects {
     let mut search = Search {
         context,
         environment: BTreeMap::new(),
         is_elsewhere: false,
+        found: Effects::default(),
     };
     if !search.spend(context.environment.len() + 1) {
-        return None;
+        return search.found;
     }
     search.environment.clone_from(&context.environment);
-    let argv: Vec<String> = argv
-        .iter()
-        .take(MOST)
-        .map(|w| variables(w, &search.environment))
-        .collect();
-    search.command(&argv, DEPTH).or_else(|| {
-        // It runs a gateway in a way that is not understood.
-        let line = argv.join(" ");
-        (line.contains("hermes") && line.contains("gateway run")).then(|| GatewayCall {
-            home: None,
-            profile: None,
-            replaces: line.contains("--replace"),
-            follows_active: false,
-            is_launcher: false,
-        })
-    })
+    let argv = search.expanded(argv);
+    search.command(&argv, DEPTH);
+    search.found
 }
 
 struct Search<'a> {
     context: &'a Context<'a>,
     environment: BTreeMap<String, String>,
     is_elsewhere: bool,
+    found: Effects,
 }
 
 impl Search<'_> {
-    fn command(&mut self, argv: &[String], depth: usize) -> Option<GatewayCall> {
-        let program = base(argv.first()?);
+    fn expanded(&self, argv: &[String]) -> Vec<String> {
+        let words = argv.iter().take(MOST);
+        words.map(|w| variables(w, &self.environment)).collect()
+    }
+
+    fn command(&mut self, argv: &[String], depth: usize) {
+        let mut argv = argv;
+        while let Some((name, value)) = argv.first().and_then(|word| assignment(word)) {
+            self.environment.insert(name.to_owned(), value.to_owned());
+            argv = &argv[1..];
+        }
+        let Some(first) = argv.first() else {
+            return;
+        };
+        if depth == 0 || !self.spend(argv.len()) {
+            return;
+        }
+        let program = base(first);
+        if program == "export" {
+            return self.command(&argv[1..], depth - 1);
+        }
         if let Some(call) = self.launcher(argv) {
-            return Some(call);
+            return self.add(call);
         }
-        if !self.spend(argv.len()) {
-            return None;
-        }
-        self.is_elsewhere |= ELSEWHERE.contains(&program);
         if let Some(command) = Command::parse(argv) {
-            return Some(self.call(&command));
+            let call = self.call(&command);
+            return self.add(call);
         }
-        if depth == 0 || runs_source(argv) {
-            return None;
+        if is_hermes_line(argv) || runs_source(argv) {
+            self.found.verbs.extend(gateway_verb(argv));
+            return;
         }
-        for (at, word) in argv.iter().enumerate() {
-            if at > 0 && word.contains(char::is_whitespace) {
-                if let Some(call) = self.shell(word, depth - 1) {
-                    return Some(call);
-                }
-            } else if let Some((name, value)) = assignment(word) {
-                self.environment.insert(name.to_owned(), value.to_owned());
-            } else if at > 0 {
-                if let Some(call) = self.launcher(&argv[at..]) {
-                    return Some(call);
-                }
-                if let Some(command) = Command::parse(&argv[at..]) {
-                    return Some(self.call(&command));
-                }
+        if CONTAINERS.contains(&program) {
+            return self.container(argv);
+        }
+        if let Some((text, parameters)) = shell_text(argv) {
+            let was = self.is_elsewhere;
+            self.is_elsewhere |= matches!(program, "su" | "runuser");
+            self.shell(&text, parameters, depth - 1);
+            self.is_elsewhere = was;
+            return;
+        }
+        if let Some(inner) = inner(argv) {
+            let was = self.is_elsewhere;
+            self.is_elsewhere |= inner.is_elsewhere;
+            self.command(inner.words, depth - 1);
+            self.is_elsewhere = was;
+            return;
+        }
+        self.script(argv, depth);
+    }
+
+    /// A script is the program itself, or what a shell is given.
+    fn script(&mut self, argv: &[String], depth: usize) {
+        let Some((path, parameters)) = script_of(argv) else {
+            return;
+        };
+        if !self.spend(SCRIPT) {
+            return;
+        }
+        if let Some(text) = (self.context.script)(Path::new(path)) {
+            if is_shell_script(&text) {
+                self.shell(&text, parameters, depth - 1);
+            } else if speaks_of_running(&text) {
+                self.found.unclear.push(path.clone());
+            }
+        } else if path.contains('$') {
+            // A variable that nobody set may be hermes.
+            let stands_for = [&["hermes".to_owned()], &argv[1..]].concat();
+            if Command::parse(&stands_for).is_some() {
+                self.found.unclear.push(argv.join(" "));
             }
         }
-        // A script is the program itself, or what a shell is given.
-        let is_shell = matches!(program, "sh" | "bash" | "dash" | "zsh" | "ksh");
-        let script = match is_shell {
-            true => argv.iter().skip(1).find(|w| !w.starts_with('-')),
-            false => argv.first(),
-        };
-        let script = Path::new(script?);
-        if !self.spend(SCRIPT) {
-            return None;
-        }
-        let text = (self.context.script)(script)?;
-        text.contains("hermes")
-            .then(|| self.shell(&text, depth - 1))
-            .flatten()
     }
 
     /// Whether there is budget for that.
@@ -156,26 +170,31 @@ impl Search<'_> {
         left.is_some()
     }
 
-    /// The commands of a shell's text, one after the other, read without any of a shell's finer points.
-    fn shell(&mut self, text: &str, depth: usize) -> Option<GatewayCall> {
-        let text = text.replace("\\\n", " ");
-        let lines = text.lines().filter(|l| !l.trim_start().starts_with('#'));
-        for line in lines.take(MOST) {
-            if self.context.budget.get() == 0 {
-                return None;
-            }
-            for simple in line.split([';', '&', '|', '(', ')', '`']).take(MOST) {
-                let argv: Vec<String> = words(simple)
-                    .iter()
-                    .take(MOST)
-                    .map(|w| variables(w, &self.environment))
-                    .collect();
-                if let Some(call) = self.command(&argv, depth) {
-                    return Some(call);
-                }
-            }
+    fn add(&mut self, call: GatewayCall) {
+        if !self.found.calls.contains(&call) {
+            self.found.calls.push(call);
         }
-        None
+    }
+
+    /// A gateway in a container: its words are those of hermes, its home is another there.
+    fn container(&mut self, argv: &[String]) {
+        let command = (1..argv.len()).find_map(|at| Command::parse(&argv[at..]));
+        if let Some(command) = command {
+            self.is_elsewhere = true;
+            let call = self.call(&command);
+            self.add(call);
+        }
+    }
+
+    /// The commands of a shell's text, one after the other.
+    fn shell(&mut self, text: &str, parameters: &[String], depth: usize) {
+        for command in shell::commands(text, parameters) {
+            if self.context.budget.get() == 0 {
+                return;
+            }
+            let argv = self.expanded(&command.words);
+            self.command(&argv, depth);
+        }
     }
 
     /// A unit of ours in any scope, or one that goes through our launcher.
@@ -228,8 +247,26 @@ impl Search<'_> {
     }
 }
 
-fn base(word: &str) -> &str {
-    word.rsplit('/').next().unwrap_or(word)
+/// Whether the kernel hands a script to a shell.
+fn is_shell_script(text: &str) -> bool {
+    let line = text.lines().next().unwrap_or_default();
+    let mut words = line.trim_start_matches("#!").split_whitespace();
+    let program = words.next().map(base).unwrap_or_default();
+    let program = match program {
+        "env" => words
+            .find(|w| !w.starts_with('-'))
+            .map(base)
+            .unwrap_or_default(),
+        program => program,
+    };
+    matches!(program, "sh" | "bash" | "dash" | "zsh" | "ksh" | "ash")
+}
+
+/// Whether a program's text has the words of which it could make a gateway's command line.
+fn speaks_of_running(text: &str) -> bool {
+    text.contains("hermes")
+        && (text.contains("gateway run")
+            || (text.contains("gateway") && (text.contains("\"run\"") || text.contains("'run'"))))
 }
 
 /// `NAME=VALUE`, as `env` and shells take it.
@@ -276,7 +313,11 @@ mod tests {
     use crate::units::unit_file::command;
 
     fn run(line: &str) -> Option<GatewayCall> {
-        find(
+        all(line).calls.into_iter().next()
+    }
+
+    fn all(line: &str) -> Effects {
+        effects(
             &command(line),
             &Context {
                 environment: BTreeMap::from([
@@ -285,35 +326,23 @@ mod tests {
                 ]),
                 user_home: "/home/a".into(),
                 script: &|path| {
-                    (path == Path::new("/x/run.sh"))
-                        .then(|| "#!/bin/sh\nset -e\nexport HERMES_HOME=/srv/s\nexec \\\n  hermes gateway run\n".into())
+                    let text = match path.to_str()? {
+                        "/x/run.sh" => {
+                            "#!/bin/sh\nset -e\nexport HERMES_HOME=/srv/s\nexec \\\n  hermes gateway run\n"
+                        }
+                        "/x/coder" => "#!/bin/sh\nexec hermes -p coder \"$@\"\n",
+                        "/x/watch" => {
+                            "#!/bin/bash\nif ! pgrep -f 'hermes gateway run'; then\n  logger hermes gateway run\nfi\n"
+                        }
+                        "/x/ui.py" => "#!/usr/bin/python3\nrun(['hermes', 'gateway', 'run'])\n",
+                        _ => return None,
+                    };
+                    Some(text.into())
                 },
                 active: &|_| Some("busy".into()),
                 budget: Cell::new(BUDGET),
             },
         )
-    }
-
-    #[test]
-    fn scripts_that_name_themselves_have_one_budget() {
-        let read = Cell::new(0);
-        let context = Context {
-            environment: BTreeMap::new(),
-            user_home: "/home/a".into(),
-            script: &|_| {
-                read.set(read.get() + 1);
-                Some(format!(
-                    "#!/bin/sh\n# hermes\n{}",
-                    "/x/run.sh\n".repeat(500)
-                ))
-            },
-            active: &|_| None,
-            budget: Cell::new(BUDGET),
-        };
-        for _ in 0..1000 {
-            assert_eq!(find(&["/x/run.sh".to_owned()], &context), None);
-        }
-        assert!(read.get() <= BUDGET / SCRIPT, "{}", read.get());
     }
 
     #[test]
@@ -345,6 +374,19 @@ mod tests {
             ),
             ("/x/run.sh", "/srv/s/profiles/busy"),
             ("/bin/bash -l /x/run.sh", "/srv/s/profiles/busy"),
+            ("/x/coder gateway run --replace", "/srv/h/profiles/coder"),
+            (
+                "/usr/bin/script -q -c 'hermes -p default gateway run' /dev/null",
+                "/srv/h",
+            ),
+            (
+                "/usr/bin/uv --directory /srv/x run hermes -p default gateway run",
+                "/srv/h",
+            ),
+            (
+                "/bin/sh -c 'pgrep -f hermes || exec hermes -p default gateway run'",
+                "/srv/h",
+            ),
             (
                 "/usr/local/lib/hermes-install/hermes-install exec --profile coder",
                 "/srv/h/profiles/coder",
@@ -363,7 +405,6 @@ mod tests {
     fn what_cannot_be_followed_is_a_gateway_of_an_unknown_home() {
         for line in [
             "/usr/bin/docker run --rm hermes-image hermes gateway run",
-            "/bin/sh -c \"$HERMES_BIN gateway run --hermes\"",
             "/usr/bin/sudo -u bob hermes gateway run",
         ] {
             assert_eq!(
@@ -381,10 +422,61 @@ mod tests {
             "/usr/bin/hermes gateway status",
             "/usr/bin/hermes chat",
             "/bin/sh -c \"echo hermes\"",
+            "/bin/sh -c \"echo hermes gateway run\"",
+            "/bin/sh -c \"true # hermes gateway run\"",
+            "/usr/bin/hermes logs gateway -f",
+            "/usr/bin/hermes logs gateway",
+            "/usr/bin/hermes -z 'say whether the hermes gateway run was fine'",
+            "/usr/bin/hermes skills install gateway",
+            "/usr/bin/logger 'starting hermes gateway'",
+            "/usr/bin/pgrep -f 'hermes gateway run'",
+            "/usr/bin/ssh host hermes gateway run",
+            "/usr/bin/journalctl -f -u hermes gateway",
+            "/x/watch",
             "",
         ] {
             assert_eq!(run(line), None, "{line}");
         }
+    }
+
+    #[test]
+    fn what_may_run_a_gateway_is_no_gateway_yet() {
+        for line in [
+            "/bin/sh -c \"$HERMES_BIN gateway run --hermes\"",
+            "/x/ui.py",
+        ] {
+            let all = all(line);
+            assert!(all.calls.is_empty(), "{line}");
+            assert_eq!(all.unclear.len(), 1, "{line}");
+        }
+        let verbs =
+            all("/bin/sh -c 'hermes gateway stop --all; hermes -p coder gateway start'").verbs;
+        assert_eq!(verbs, ["stop", "start"]);
+    }
+
+    #[test]
+    fn scripts_that_name_themselves_have_one_budget() {
+        let read = Cell::new(0);
+        let context = Context {
+            environment: BTreeMap::new(),
+            user_home: "/home/a".into(),
+            script: &|_| {
+                read.set(read.get() + 1);
+                Some(format!(
+                    "#!/bin/sh\n# hermes\n{}",
+                    "/x/run.sh\n".repeat(500)
+                ))
+            },
+            active: &|_| None,
+            budget: Cell::new(BUDGET),
+        };
+        for _ in 0..1000 {
+            assert_eq!(
+                effects(&["/x/run.sh".to_owned()], &context),
+                Effects::default()
+            );
+        }
+        assert!(read.get() <= BUDGET / SCRIPT, "{}", read.get());
     }
 
     #[test]

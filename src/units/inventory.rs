@@ -121,7 +121,7 @@ impl Inventory {
                 continue;
             }
             let unit = Unit::read(host, load_path, &listing, name, state);
-            if !unit.calls.is_empty() || running.contains(name) || unit.is_named_so() {
+            if unit.concerns_gateways() || running.contains(name) {
                 self.units.push(unit);
             }
         }

@@ -131,7 +131,7 @@ impl LoadPath {
                 if name.ends_with(".service") {
                     found.fragments.entry(name).or_insert(path);
                 } else if let Some(unit) =
-                    name.strip_suffix(".d").filter(|n| n.ends_with(".service"))
+                    name.strip_suffix(".d").filter(|n| n.ends_with("service"))
                 {
                     let drop_ins = found.drop_ins.entry(unit.to_owned()).or_default();
                     for file in self.reader.names(&path) {
@@ -210,15 +210,24 @@ impl UnitFiles {
         let all = self.fragments.keys().chain(self.drop_ins.keys());
         all.chain(&self.wanted)
             .filter(|name| name.ends_with(".service") && !name.contains("@."))
+            // Drop-ins of a truncated name are those of all units that begin so.
+            .filter(|name| !name.ends_with("-.service") || self.fragments.contains_key(*name))
             .collect()
     }
 
-    /// The files of a unit: its own or its template's, and the drop-ins of both. One of a name counts once.
+    /// The files of a unit: its own or its template's, and the drop-ins of both, of its truncated names and of all
+    /// services (systemd.unit(5)). One of a name counts once.
     pub(crate) fn files(&self, unit: &str) -> Files {
         let template = template_of(unit);
         let names = || [Some(unit), template.as_deref()].into_iter().flatten();
+        let truncated: Vec<String> = names().flat_map(truncated).collect();
         let mut drop_ins: BTreeMap<&String, &PathBuf> = BTreeMap::new();
-        for (file, path) in names().filter_map(|n| self.drop_ins.get(n)).flatten() {
+        let of_all = truncated.iter().map(String::as_str).chain(["service"]);
+        for (file, path) in names()
+            .chain(of_all)
+            .filter_map(|n| self.drop_ins.get(n))
+            .flatten()
+        {
             drop_ins.entry(file).or_insert(path);
         }
         Files {
@@ -226,6 +235,23 @@ impl UnitFiles {
             drop_ins: drop_ins.into_values().cloned().collect(),
         }
     }
+}
+
+/// The names of drop-in directories that a unit shares with others: `a-b-.service` and `a-.service` for `a-b-c.service`.
+fn truncated(unit: &str) -> Vec<String> {
+    let Some((stem, kind)) = unit.rsplit_once('.') else {
+        return Vec::new();
+    };
+    let stem = stem.split_once('@').map_or(stem, |(prefix, _)| prefix);
+    let dashes = stem
+        .match_indices('-')
+        .map(|(at, _)| at)
+        .filter(|at| at + 1 < stem.len());
+    let mut names: Vec<String> = dashes
+        .map(|at| format!("{}.{kind}", &stem[..=at]))
+        .collect();
+    names.reverse();
+    names
 }
 
 /// Reads files of a root for information, and remembers what it could not read: that may have said anything.

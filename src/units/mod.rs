@@ -4,6 +4,8 @@ pub(crate) mod exec_line;
 pub(crate) mod inventory;
 pub(crate) mod load_path;
 pub(crate) mod secret;
+mod shell;
 pub(crate) mod span;
 pub(crate) mod unit;
 pub(crate) mod unit_file;
+mod wrappers;

@@ -20,16 +20,12 @@ pub(crate) fn is_secret(name: &str, value: &str) -> bool {
 /// A directive for people: on one line, not too long, secrets left out.
 pub(crate) fn shown(directive: &Directive) -> String {
     const MOST: usize = 160;
-    let mut value: String = match directive.key.as_str() {
-        "Environment" => words(&directive.value)
-            .iter()
-            .map(|word| match word.split_once('=') {
-                Some((name, value)) if is_secret(name, value) => format!("{name}=(hidden)"),
-                _ => word.clone(),
-            })
-            .collect::<Vec<_>>()
-            .join(" "),
-        _ => directive.value.clone(),
+    let mut value = match is_credential(directive) {
+        true => {
+            let name = directive.value.split(':').next().unwrap_or_default();
+            format!("{name}:(hidden)")
+        }
+        false => words_without_secrets(&directive.value),
     };
     value = value
         .chars()
@@ -39,6 +35,70 @@ pub(crate) fn shown(directive: &Directive) -> String {
         value = value.chars().take(MOST).chain(['…']).collect();
     }
     format!("{}={value}", directive.key)
+}
+
+/// Whether a directive holds a credential in its own text.
+pub(crate) fn is_credential(directive: &Directive) -> bool {
+    directive.key == "SetCredential"
+}
+
+/// The names of the secrets among these words: `NAME=VALUE`, or an option and the word behind it.
+pub(crate) fn secrets(words: &[String]) -> Vec<String> {
+    let mut found = Vec::new();
+    for (at, word) in words.iter().enumerate() {
+        let (name, value) = match word.split_once('=') {
+            Some((name, value)) => (name, value),
+            None => (word.as_str(), words.get(at + 1).map_or("", String::as_str)),
+        };
+        let is_option = name.starts_with("--");
+        let plain = name.trim_start_matches('-').replace('-', "_");
+        if (is_option || word.contains('=')) && is_secret(&plain, value) {
+            found.push(name.to_owned());
+        }
+    }
+    found
+}
+
+/// A text with the values of its secrets left out, and the passwords of its URLs; as it is when it has none.
+pub(crate) fn words_without_secrets(text: &str) -> String {
+    let all = words(text);
+    let names = secrets(&all);
+    if names.is_empty() && !all.iter().any(|word| has_password(word)) {
+        return text.to_owned();
+    }
+    let mut out: Vec<String> = Vec::new();
+    let mut hides_next = false;
+    for word in &all {
+        let name = word.split_once('=').map_or(word.as_str(), |(name, _)| name);
+        let is_named = names.iter().any(|n| n == name);
+        out.push(match word.split_once('=') {
+            _ if std::mem::take(&mut hides_next) => "(hidden)".to_owned(),
+            Some((name, _)) if is_named => format!("{name}=(hidden)"),
+            _ if has_password(word) => without_password(word),
+            _ => word.clone(),
+        });
+        hides_next = is_named && !word.contains('=');
+    }
+    out.join(" ")
+}
+
+/// Where the password of a URL stands: `scheme://user:PASSWORD@host`.
+fn password(word: &str) -> Option<(usize, usize)> {
+    let begin = word.find("://")? + 3;
+    let end = begin + word[begin..].split('/').next()?.rfind('@')?;
+    let colon = begin + word[begin..end].find(':')?;
+    (colon + 1 < end).then_some((colon + 1, end))
+}
+
+fn has_password(word: &str) -> bool {
+    password(word).is_some()
+}
+
+fn without_password(word: &str) -> String {
+    password(word).map_or_else(
+        || word.to_owned(),
+        |(begin, end)| format!("{}(hidden){}", &word[..begin], &word[end..]),
+    )
 }
 
 /// A unit's text for people: what is assigned to a variable that holds a secret is left out, on any line, as a drop-in
@@ -78,6 +138,27 @@ pub(crate) fn without_secrets(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn secrets_are_left_out_of_command_lines_and_urls() {
+        for (text, told) in [
+            (
+                "/usr/bin/env A_TOKEN=123456:AB hermes",
+                "/usr/bin/env A_TOKEN=(hidden) hermes",
+            ),
+            (
+                "hermes --bot-token 123456:AB run",
+                "hermes --bot-token (hidden) run",
+            ),
+            (
+                "HTTPS_PROXY=http://bob:p%40ss@10.0.0.1:3128",
+                "HTTPS_PROXY=http://bob:(hidden)@10.0.0.1:3128",
+            ),
+            ("hermes  gateway \"run\"", "hermes  gateway \"run\""),
+        ] {
+            assert_eq!(words_without_secrets(text), told, "{text}");
+        }
+    }
 
     #[test]
     fn a_text_shows_no_secret_however_it_is_quoted() {

@@ -14,7 +14,7 @@ use crate::host::process::UnitRef;
 use crate::host::service_state::ServiceState;
 use crate::host::systemctl::Manager;
 use crate::profile::ProfileName;
-use crate::units::exec_line::{BUDGET, Context, GatewayCall, find};
+use crate::units::exec_line::{BUDGET, Context, Effects, GatewayCall, effects};
 use crate::units::load_path::{Files, LoadPath, Reader, UnitFiles};
 use crate::units::unit_file::{Directives, Specifiers, command, words};
 
@@ -68,6 +68,10 @@ pub(crate) struct Unit {
     pub(crate) account: Option<Account>,
     /// The gateways that it runs, or will after its manager has read changed files.
     pub(crate) calls: Vec<GatewayCall>,
+    /// Words of its command lines that may run a gateway and cannot be followed.
+    pub(crate) unclear: Vec<String>,
+    /// What it asks `hermes gateway` to do with gateways that others run.
+    pub(crate) verbs: Vec<String>,
     /// Whether something starts it: a link in a target's wants, or a timer.
     pub(crate) is_wanted: bool,
     /// Whether it is masked.
@@ -103,6 +107,8 @@ impl Unit {
             files,
             account: None,
             calls: Vec::new(),
+            unclear: Vec::new(),
+            verbs: Vec::new(),
             is_wanted: listing.wanted.contains(name),
             is_masked,
             loaded: state.cloned(),
@@ -116,21 +122,26 @@ impl Unit {
             false => Some(load_path.account.clone()),
         };
         if !is_masked {
-            unit.calls = unit.calls_of_files(&load_path.reader);
+            let mut all = unit.effects_of_files(&load_path.reader);
             // What runs now may be another text than the files hold.
             if unit.is_stale() {
-                for call in unit.calls_as_loaded(&load_path.reader) {
+                all.extend(unit.effects_as_loaded(&load_path.reader));
+            }
+            for effects in all {
+                for call in effects.calls {
                     if !unit.calls.contains(&call) {
                         unit.calls.push(call);
                     }
                 }
+                unit.unclear.extend(effects.unclear);
+                unit.verbs.extend(effects.verbs);
             }
         }
         unit.origin = unit.find_origin();
         unit
     }
 
-    fn calls_of_files(&self, reader: &Reader) -> Vec<GatewayCall> {
+    fn effects_of_files(&self, reader: &Reader) -> Vec<Effects> {
         let mut environment: BTreeMap<String, String> = self
             .directives
             .environment(|v| self.expand(v))
@@ -157,10 +168,10 @@ impl Unit {
                 .map(|w| self.expand(w))
                 .collect()
         });
-        self.find_runners(reader, lines, &environment)
+        self.effects(reader, lines, &environment)
     }
 
-    fn calls_as_loaded(&self, reader: &Reader) -> Vec<GatewayCall> {
+    fn effects_as_loaded(&self, reader: &Reader) -> Vec<Effects> {
         let Some(state) = &self.loaded else {
             return Vec::new();
         };
@@ -173,15 +184,15 @@ impl Unit {
         let argv = state.exec_start.split_once("argv[]=").map(|(_, rest)| rest);
         let line = argv.and_then(|rest| rest.split(" ; ").next());
         let lines = line.map(|l| l.split_whitespace().map(str::to_owned).collect());
-        self.find_runners(reader, lines.into_iter(), &environment)
+        self.effects(reader, lines.into_iter(), &environment)
     }
 
-    fn find_runners(
+    fn effects(
         &self,
         reader: &Reader,
         lines: impl Iterator<Item = Vec<String>>,
         environment: &BTreeMap<String, String>,
-    ) -> Vec<GatewayCall> {
+    ) -> Vec<Effects> {
         // An account that does not exist, or is made for each run, has no home of its own.
         let home = self.account.as_ref().map(|a| a.home.clone());
         let context = Context {
@@ -194,7 +205,7 @@ impl Unit {
             },
             budget: Cell::new(BUDGET),
         };
-        lines.filter_map(|argv| find(&argv, &context)).collect()
+        lines.map(|argv| effects(&argv, &context)).collect()
     }
 
     /// What names it among all units of all managers.
@@ -260,14 +271,33 @@ impl Unit {
         }
     }
 
+    /// Whether it runs a gateway, or may, or asks for one, or is called as if it did.
+    pub(crate) fn concerns_gateways(&self) -> bool {
+        let is_silent = self.calls.is_empty() && self.unclear.is_empty() && self.verbs.is_empty();
+        !is_silent || self.is_named_so()
+    }
+
     /// Whether its name is one of a gateway's, whatever it runs.
     pub(crate) fn is_named_so(&self) -> bool {
         self.name.starts_with("hermes-gateway") || matches!(&*self.name, "hermes.service")
     }
 
+    /// Whether its own file starts the launcher, whatever its drop-ins add.
+    fn starts_launcher(&self) -> bool {
+        let all = self.directives.iter().filter(|d| d.key == "ExecStart");
+        let mut own = all.filter(|d| Some(&d.file) == self.files.fragment.as_ref());
+        own.any(|d| {
+            command(&d.value)
+                .first()
+                .is_some_and(|w| w.ends_with("/hermes-install"))
+        })
+    }
+
     fn find_origin(&self) -> Origin {
         if self.name.starts_with("hermes-gateway@") {
-            return Origin::Ours;
+            // People have templates of this name; what goes through the launcher is an instance of ours.
+            let is_ours = self.calls.is_empty() || self.starts_launcher();
+            return if is_ours { Origin::Ours } else { Origin::Other };
         }
         let stem = self.name.trim_end_matches(".service");
         let is_named = stem == "hermes-gateway" || stem.starts_with("hermes-gateway-");

@@ -34,6 +34,8 @@ impl Directives {
     /// Add what a file says.
     pub(crate) fn read(&mut self, file: &Path, text: &str) {
         let mut section = String::new();
+        // systemd skips a byte order mark (`config_parse`), as editors of Windows write it.
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         let mut lines = text.lines().enumerate();
         while let Some((at, line)) = lines.next() {
             let line = line.trim();

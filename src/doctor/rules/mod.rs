@@ -4,6 +4,7 @@
 mod owners;
 mod paths;
 mod restart;
+mod service;
 mod state;
 mod stop;
 mod syntax;
@@ -52,6 +53,7 @@ pub(crate) fn rules() -> impl Iterator<Item = &'static Rule> {
         owners::RULES,
         restart::RULES,
         stop::RULES,
+        service::RULES,
         paths::RULES,
         syntax::RULES,
         state::RULES,

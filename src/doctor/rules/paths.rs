@@ -187,7 +187,29 @@ fn unescaped(facts: &Facts, findings: &mut Findings) {
                 finding.unit(unit).at(unit, &percent.line);
             }
         }
+        bad_specifiers(unit, findings);
         variables(unit, findings);
+    }
+}
+
+/// The letters of specifiers (systemd.unit(5), SPECIFIERS); after another character systemd drops the assignment.
+const SPECIFIERS: &str = "aAbBCdDEfgGhHiIjJlLmMnNoPpqsStTuUvVwWyY%";
+
+fn bad_specifiers(unit: &Unit, findings: &mut Findings) {
+    for (name, (value, line)) in unit.directives.environment(str::to_owned) {
+        let mut rest = value.as_str();
+        while let Some(at) = rest.find('%') {
+            let next = rest[at + 1..].chars().next();
+            if next.is_none_or(|c| !SPECIFIERS.contains(c)) && !value.starts_with('/') {
+                let what = format!(
+                    "`{name}` in Environment= of {} has a `%` that begins no specifier, and systemd drops it; write `%%`",
+                    unit.title()
+                );
+                findings.add(what, edit(unit)).unit(unit).at(unit, line);
+                break;
+            }
+            rest = &rest[at + 1 + next.map_or(0, char::len_utf8)..];
+        }
     }
 }
 

@@ -7,13 +7,14 @@ use crate::doctor::facts::Facts;
 use crate::doctor::facts::homes::ExposedFile;
 use crate::doctor::finding::Severity::{Error, Note, Warning};
 use crate::doctor::finding::{Findings, Fix};
-use crate::units::secret::is_secret;
+use crate::units::secret::{is_credential, is_secret, secrets};
+use crate::units::unit_file::words;
 
 pub(super) const RULES: &[Rule] = &[
     Rule {
         id: "secret-in-unit",
         severity: Error,
-        about: "A secret stands in Environment=. Everybody on the host can read it, from the file and by `systemctl show`.",
+        about: "A secret stands in Environment=, SetCredential= or on an Exec line. Everybody on the host can read it, from the file and by `systemctl show`.",
         fix: "move it to the profile's .env, or to a file of mode 0600 that EnvironmentFile= names",
         source: "systemd.exec(5), Environment=",
         check: secret,
@@ -64,6 +65,26 @@ fn secret(facts: &Facts, findings: &mut Findings) {
                 );
                 findings.add(what, edit(unit)).unit(unit).at(unit, line);
             }
+        }
+        secret_on_lines(unit, findings);
+    }
+}
+
+fn secret_on_lines(unit: &crate::units::unit::Unit, findings: &mut Findings) {
+    for line in unit.directives.iter().filter(|d| d.section == "Service") {
+        let mut names = Vec::new();
+        if is_credential(line) {
+            names.extend(line.value.split(':').next().map(str::to_owned));
+        } else if line.key.starts_with("Exec") {
+            names = secrets(&words(&line.value));
+        }
+        for name in names {
+            let what = format!(
+                "`{name}` in {}= of {} can be read by everybody",
+                line.key,
+                unit.title()
+            );
+            findings.add(what, edit(unit)).unit(unit).at(unit, line);
         }
     }
 }

@@ -1,0 +1,354 @@
+//! Rules about what kind of service a unit is: what systemd refuses to load, never sees active, or ends by itself.
+
+use super::{Rule, edit, gateways};
+use crate::doctor::facts::Facts;
+use crate::doctor::finding::Severity::{Error, Note, Warning};
+use crate::doctor::finding::{Finding, Findings};
+use crate::units::unit::Unit;
+use crate::units::unit_file::{Directive, command, words};
+
+pub(super) const RULES: &[Rule] = &[
+    Rule {
+        id: "cannot-load",
+        severity: Error,
+        about: "systemd refuses the unit, or ignores the line: a path that is not absolute (it knows neither `~` nor \
+                `$HOME`) or quoted, more than one ExecStart=, a policy that the type does not allow.",
+        fix: "write absolute paths without quotes, and one ExecStart=",
+        source: "systemd.service(5), systemd.exec(5); `bad-setting` of systemd 252",
+        check: cannot_load,
+    },
+    Rule {
+        id: "not-a-plain-service",
+        severity: Error,
+        about: "A gateway is one process that stays and tells nobody that it is ready. As forking, notify or oneshot it is \
+                never active: systemd kills it when the start's time is over, and starts it again.",
+        fix: "Type=exec or simple",
+        source: "systemd.service(5), Type=",
+        check: kind,
+    },
+    Rule {
+        id: "ends-by-itself",
+        severity: Warning,
+        about: "The unit ends a gateway that is well: a watchdog that it does not feed, a longest run time; or it stops in a \
+                way that a gateway cannot survive: SIGKILL at once, or never.",
+        fix: "leave WatchdogSec=, RuntimeMaxSec=, KillSignal=SIGKILL and SendSIGKILL=no out",
+        source: "systemd.service(5), WatchdogSec=, RuntimeMaxSec=; systemd.kill(5)",
+        check: ends,
+    },
+    Rule {
+        id: "restarts-the-wrong-end",
+        severity: Warning,
+        about: "Restart=on-success starts a gateway again that was replaced or stopped on purpose, and leaves one down that \
+                crashed; an ExecStopPost= that starts its own unit brings back whatever was stopped.",
+        fix: "Restart=on-failure",
+        source: "systemd.service(5), Restart=, ExecStopPost=",
+        check: wrong_end,
+    },
+    Rule {
+        id: "stops-other-gateways",
+        severity: Warning,
+        about: "`hermes gateway stop` on an Exec line stops gateways of hermes' own unit, and with `--all` those of every \
+                profile, whoever runs them.",
+        fix: "leave stopping to systemd",
+        source: "hermes_cli/gateway.py of 0.13.0 to 0.22.2",
+        check: stops_others,
+    },
+    Rule {
+        id: "starts-another-unit",
+        severity: Warning,
+        about: "`hermes gateway start` asks a manager to start hermes' own unit and ends: this unit is no gateway's main \
+                process, and starts the other one again after every stop.",
+        fix: "disable one of the two",
+        source: "hermes_cli/gateway.py of 0.13.0 to 0.22.2",
+        check: starts_another,
+    },
+    Rule {
+        id: "may-run-a-gateway",
+        severity: Note,
+        about: "The unit starts a program that may run a gateway, and its command line does not say so clearly. It is not \
+                counted as an owner, and nothing touches it.",
+        fix: "see what it runs",
+        source: "observed",
+        check: unclear,
+    },
+    Rule {
+        id: "sandbox-shuts-the-home",
+        severity: Error,
+        about: "The unit's sandbox hides the profile home from its gateway, or makes it read-only: the gateway cannot take \
+                its lock or write its databases.",
+        fix: "ReadWritePaths= of the hermes root, and ProtectHome=no where it lies in a home",
+        source: "systemd.exec(5), ProtectHome=, ProtectSystem=, DynamicUser=, ReadOnlyPaths=",
+        check: sandbox,
+    },
+    Rule {
+        id: "home-of-the-manager",
+        severity: Error,
+        about: "`%h` is the home of the account that the manager runs as, root's in a system unit, whatever User= says.",
+        fix: "write the path",
+        source: "systemd.unit(5), SPECIFIERS",
+        check: home_of_the_manager,
+    },
+];
+
+fn report<'a>(
+    unit: &Unit,
+    line: &Directive,
+    what: &str,
+    findings: &'a mut Findings,
+) -> &'a mut Finding {
+    findings
+        .add(format!("{} {what}", unit.title()), edit(unit))
+        .unit(unit)
+        .at(unit, line)
+}
+
+fn is_true(value: &str) -> bool {
+    matches!(value, "yes" | "true" | "on" | "1")
+}
+
+fn cannot_load(facts: &Facts, findings: &mut Findings) {
+    for (unit, _) in gateways(facts) {
+        let list = |key: &str| unit.directives.list("Service", key);
+        let kind = unit.directives.value("Service", "Type").unwrap_or("simple");
+        let starts = list("ExecStart");
+        for line in &starts {
+            let program = command(&line.value).into_iter().next().unwrap_or_default();
+            if program.contains('/') && !program.starts_with(['/', '%']) {
+                let what = format!("cannot be loaded: systemd takes `{program}` for no path");
+                report(unit, line, &what, findings);
+            }
+        }
+        if let Some(second) = starts.get(1).filter(|_| kind != "oneshot") {
+            report(
+                unit,
+                second,
+                "cannot be loaded: it has more than one ExecStart=",
+                findings,
+            );
+        }
+        if let Some(line) = unit.directives.last("Service", "WorkingDirectory") {
+            let path = line.value.trim_start_matches('-');
+            if !path.starts_with(['/', '%']) && path != "~" {
+                let what =
+                    format!("cannot be loaded: WorkingDirectory= takes `{path}` for no path");
+                report(unit, line, &what, findings);
+            }
+        }
+        let policy = unit.directives.last("Service", "Restart");
+        if let Some(line) = policy
+            .filter(|d| kind == "oneshot" && matches!(d.value.as_str(), "always" | "on-success"))
+        {
+            let what = format!(
+                "cannot be loaded: Restart={} is not for Type=oneshot",
+                line.value
+            );
+            report(unit, line, &what, findings);
+        }
+        for line in list("EnvironmentFile") {
+            if !line.value.trim_start_matches('-').starts_with(['/', '%']) {
+                let what = "has an EnvironmentFile= that is no absolute path: systemd ignores it";
+                report(unit, line, what, findings).at_most(Warning);
+            }
+        }
+    }
+}
+
+fn kind(facts: &Facts, findings: &mut Findings) {
+    for (unit, _) in gateways(facts).filter(|(unit, _)| !is_restarter(unit)) {
+        let line = unit.directives.last("Service", "Type");
+        let never = ["forking", "notify", "notify-reload", "oneshot", "dbus"];
+        if let Some(line) = line.filter(|d| never.contains(&d.value.as_str())) {
+            let what = format!(
+                "is of Type={}: its gateway never makes it active",
+                line.value
+            );
+            report(unit, line, &what, findings);
+        }
+    }
+}
+
+/// Whether a unit only restarts gateways, as timers do, and may end.
+fn is_restarter(unit: &Unit) -> bool {
+    let line = unit
+        .directives
+        .value("Service", "ExecStart")
+        .unwrap_or_default();
+    words(line).iter().any(|word| word == "restart")
+}
+
+fn ends(facts: &Facts, findings: &mut Findings) {
+    for (unit, _) in gateways(facts) {
+        let line = |key: &str| unit.directives.last("Service", key);
+        let none = |d: &&Directive| !matches!(d.value.as_str(), "0" | "infinity");
+        if let Some(line) = line("WatchdogSec").filter(none) {
+            report(
+                unit,
+                line,
+                "has a watchdog that its gateway does not feed",
+                findings,
+            );
+        }
+        if let Some(line) = line("RuntimeMaxSec").filter(none) {
+            report(
+                unit,
+                line,
+                "ends its gateway after a time, in the middle of a turn",
+                findings,
+            );
+        }
+        let kills = ["SIGKILL", "KILL", "9"];
+        if let Some(line) = line("KillSignal").filter(|d| kills.contains(&d.value.as_str())) {
+            report(
+                unit,
+                line,
+                "is stopped by SIGKILL, without a drain",
+                findings,
+            );
+        }
+        let never = ["no", "false", "off", "0"];
+        if let Some(line) = line("SendSIGKILL").filter(|d| never.contains(&d.value.as_str())) {
+            report(
+                unit,
+                line,
+                "leaves a gateway running that does not end in time",
+                findings,
+            );
+        }
+    }
+}
+
+fn wrong_end(facts: &Facts, findings: &mut Findings) {
+    for (unit, _) in gateways(facts) {
+        let line = unit.directives.last("Service", "Restart");
+        if let Some(line) = line.filter(|d| d.value == "on-success") {
+            let what = "comes back when it was stopped or replaced, and not when it crashed";
+            report(unit, line, what, findings);
+        }
+        for line in unit.directives.list("Service", "ExecStopPost") {
+            let words = command(&line.value);
+            let is_systemctl = words.first().is_some_and(|w| w.ends_with("systemctl"));
+            let starts = words
+                .iter()
+                .any(|w| matches!(w.as_str(), "start" | "restart"));
+            if is_systemctl && starts && words.contains(&unit.name) {
+                report(unit, line, "starts itself when it was stopped", findings);
+            }
+        }
+    }
+}
+
+fn stops_others(facts: &Facts, findings: &mut Findings) {
+    for (unit, _) in gateways(facts) {
+        for key in [
+            "ExecStartPre",
+            "ExecStartPost",
+            "ExecStop",
+            "ExecStopPost",
+            "ExecReload",
+        ] {
+            for line in unit.directives.list("Service", key) {
+                let verb = crate::gateway::command_line::gateway_verb(&command(&line.value));
+                if verb.as_deref() == Some("stop") {
+                    let what = format!("stops gateways that others run, in {key}=");
+                    report(unit, line, &what, findings);
+                }
+            }
+        }
+    }
+}
+
+fn starts_another(facts: &Facts, findings: &mut Findings) {
+    for unit in &facts.inventory.units {
+        let line = unit.directives.last("Service", "ExecStart");
+        if let Some(line) = line.filter(|_| unit.verbs.iter().any(|verb| verb == "start")) {
+            let what =
+                "starts hermes' own unit (`hermes gateway start`), and runs no gateway itself";
+            report(unit, line, what, findings);
+        }
+    }
+}
+
+fn unclear(facts: &Facts, findings: &mut Findings) {
+    for unit in &facts.inventory.units {
+        let line = unit.directives.last("Service", "ExecStart");
+        for program in unit.unclear.iter().filter(|_| unit.calls.is_empty()) {
+            let finding = findings.add(
+                format!("{} may run a gateway: `{program}`", unit.title()),
+                format!("{} cat {}", unit.manager.command_prefix(), unit.name),
+            );
+            finding.unit(unit);
+            if let Some(line) = line {
+                finding.at(unit, line);
+            }
+        }
+    }
+}
+
+fn sandbox(facts: &Facts, findings: &mut Findings) {
+    for (unit, _) in gateways(facts).filter(|(unit, _)| !unit.is_user()) {
+        let Some(home) = unit.home() else { continue };
+        let contains = |key: &'static str| {
+            let lines = unit.directives.list("Service", key);
+            lines.into_iter().find(|line| {
+                let paths = words(&line.value);
+                let mut paths = paths
+                    .iter()
+                    .map(|p| unit.expand(p.trim_start_matches(['-', '+'])));
+                paths.any(|path| home.starts_with(path))
+            })
+        };
+        let is_writable = ["ReadWritePaths", "BindPaths"]
+            .map(contains)
+            .iter()
+            .any(Option::is_some)
+            || ["StateDirectory", "CacheDirectory", "LogsDirectory"]
+                .iter()
+                .any(|key| {
+                    home.starts_with("/var") && unit.directives.last("Service", key).is_some()
+                });
+        let is_private = ["/home", "/root", "/run/user"]
+            .iter()
+            .any(|top| home.starts_with(top));
+        let line = |key: &str| unit.directives.last("Service", key);
+        let hides = line("ProtectHome").filter(|d| {
+            is_private
+                && (is_true(&d.value)
+                    || d.value == "tmpfs"
+                    || (d.value == "read-only" && !is_writable))
+        });
+        let strict = line("ProtectSystem").filter(|d| d.value == "strict" && !is_writable);
+        let dynamic = line("DynamicUser").filter(|d| is_true(&d.value) && !is_writable);
+        let read_only = ["ReadOnlyPaths", "InaccessiblePaths"]
+            .map(contains)
+            .into_iter()
+            .flatten()
+            .next();
+        let read_only = read_only.filter(|_| !is_writable);
+        let found = hides.or(strict).or(dynamic).or(read_only);
+        // A home that a bind mount brings in is another one.
+        if let Some(line) = found.filter(|_| contains("BindPaths").is_none()) {
+            let what = format!(
+                "cannot use its profile home `{}`: {}= shuts it",
+                home.display(),
+                line.key
+            );
+            report(unit, line, &what, findings);
+        }
+    }
+}
+
+fn home_of_the_manager(facts: &Facts, findings: &mut Findings) {
+    for (unit, _) in gateways(facts).filter(|(unit, _)| !unit.is_user()) {
+        if unit.account.as_ref().is_none_or(|account| account.uid == 0) {
+            continue;
+        }
+        for (name, (value, line)) in unit.directives.environment(str::to_owned) {
+            if matches!(name.as_str(), "HERMES_HOME" | "HOME") && value.contains("%h") {
+                let account = unit.account.as_ref().map_or("", |a| a.name.as_str());
+                let what =
+                    format!("means the home of `{account}` by `%h`, and systemd reads root's");
+                report(unit, line, &what, findings);
+            }
+        }
+    }
+}
