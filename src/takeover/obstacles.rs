@@ -38,6 +38,12 @@ pub(super) fn obstacle(
             format!("take it back with `hermes-install uninstall{user}`, naming its profile"),
         ));
     }
+    if let Some(starter) = unit.activators.first() {
+        return Some((
+            format!("`{starter}` would start it again"),
+            format!("first run `{}`", unit.disable_command()),
+        ));
+    }
     if unit.name.contains('@') {
         return Some((
             "its file is a template, which other units use".to_owned(),

@@ -56,11 +56,7 @@ pub(crate) fn owning_units<'a>(
                     unit.title(),
                     home.display()
                 ),
-                way_out: format!(
-                    "{} disable --now {}",
-                    unit.manager.command_prefix(),
-                    unit.name
-                ),
+                way_out: unit.disable_command(),
             })
         })
         .collect()

@@ -117,6 +117,8 @@ pub(crate) struct UnitFiles {
     drop_ins: BTreeMap<String, BTreeMap<String, PathBuf>>,
     /// Units that something pulls in at some time: a target's wants, or a timer, path or socket that is itself wanted.
     pub(crate) wanted: BTreeSet<String>,
+    /// Of each service, the timers, paths and sockets among them that start it.
+    pub(crate) activators: BTreeMap<String, Vec<String>>,
     /// Texts of files that were read, as all instances share their template's.
     texts: RefCell<HashMap<PathBuf, Option<Rc<str>>>>,
 }
@@ -148,15 +150,13 @@ impl LoadPath {
                 }
             }
         }
-        let activated: Vec<String> = found
-            .wanted
-            .iter()
-            .filter_map(|name| {
-                let (stem, kind) = name.rsplit_once('.')?;
-                matches!(kind, "timer" | "path" | "socket").then(|| format!("{stem}.service"))
-            })
-            .collect();
-        found.wanted.extend(activated);
+        for name in &found.wanted {
+            if let Some((stem, "timer" | "path" | "socket")) = name.rsplit_once('.') {
+                let activators = found.activators.entry(format!("{stem}.service"));
+                activators.or_default().push(name.clone());
+            }
+        }
+        found.wanted.extend(found.activators.keys().cloned());
         found
     }
 

@@ -74,6 +74,8 @@ pub(crate) struct Unit {
     pub(crate) verbs: Vec<String>,
     /// Whether something starts it: a link in a target's wants, or a timer.
     pub(crate) is_wanted: bool,
+    /// The timers, paths and sockets that start it, and are started themselves.
+    pub(crate) activators: Vec<String>,
     /// Whether it is masked.
     pub(crate) is_masked: bool,
     /// What its manager says of it; `None` when the manager was not asked.
@@ -110,6 +112,7 @@ impl Unit {
             unclear: Vec::new(),
             verbs: Vec::new(),
             is_wanted: listing.wanted.contains(name),
+            activators: listing.activators.get(name).cloned().unwrap_or_default(),
             is_masked,
             loaded: state.cloned(),
             directives,
@@ -231,6 +234,15 @@ impl Unit {
             is_user: self.is_user(),
         }
         .expand(text)
+    }
+
+    /// The command that keeps it from running for good: what starts it is disabled, be it a timer.
+    pub(crate) fn disable_command(&self) -> String {
+        let prefix = self.manager.command_prefix();
+        match self.activators.as_slice() {
+            [] => format!("{prefix} disable --now {}", self.name),
+            list => format!("{prefix} disable --now {}", list.join(" ")),
+        }
     }
 
     /// The home of its first gateway, if it says which.

@@ -18,10 +18,12 @@ use crate::deploy::receipt::read_receipt;
 use crate::gateway::command_line::Home;
 use crate::host::process::UnitRef;
 use crate::host::process_text::{name, stop_command};
+use crate::host::read::UNIT;
 use crate::host::{DirectoryId, Host};
 use crate::layout::Scope;
 use crate::units::inventory::{Gateway, Inventory};
 use crate::units::unit::Unit;
+use crate::units::unit_file::{Directives, seconds};
 
 /// Everything that rules judge.
 #[derive(Debug, Default)]
@@ -40,10 +42,54 @@ pub(crate) struct Facts {
     pub(crate) systemd: Option<u32>,
     /// Whether SELinux decides what a system service may run.
     pub(crate) is_selinux_enforcing: bool,
+    /// The managers' DefaultTimeoutStopSec=, where their configuration sets it.
+    pub(crate) default_stop: DefaultStop,
     /// Accounts whose managers outlive their sessions.
     pub(crate) lingering: BTreeSet<String>,
     /// Files that hermes-install wrote and that are not as it wrote them.
     pub(crate) drift: Vec<Drift>,
+}
+
+/// DefaultTimeoutStopSec= in seconds (systemd-system.conf(5)).
+#[derive(Debug, Default)]
+pub(crate) struct DefaultStop {
+    /// Of the system's manager.
+    pub(crate) system: Option<f64>,
+    /// Of every user manager.
+    pub(crate) user: Option<f64>,
+}
+
+/// What the configuration of a manager sets: its file, then its drop-ins by file name, the strongest directory first.
+fn default_stop(host: &Host, name: &str) -> Option<f64> {
+    const PLACES: [&str; 4] = ["/etc", "/run", "/usr/local/lib", "/usr/lib"];
+    let main = |top: &&str| {
+        let path = Path::new(top).join("systemd").join(name);
+        host.files
+            .read_text(&path, UNIT)
+            .ok()?
+            .map(|text| (path, text))
+    };
+    let mut drop_ins: BTreeMap<String, PathBuf> = BTreeMap::new();
+    for top in PLACES {
+        let directory = Path::new(top).join("systemd").join(format!("{name}.d"));
+        for file in host.files.names(&directory).unwrap_or_default() {
+            let file = file.to_string_lossy().into_owned();
+            let path = directory.join(&file);
+            if file.ends_with(".conf") {
+                drop_ins.entry(file).or_insert(path);
+            }
+        }
+    }
+    let mut directives = Directives::default();
+    if let Some((path, text)) = PLACES.iter().find_map(main) {
+        directives.read(&path, &text);
+    }
+    for path in drop_ins.into_values() {
+        if let Ok(Some(text)) = host.files.read_text(&path, UNIT) {
+            directives.read(&path, &text);
+        }
+    }
+    seconds(directives.value("Manager", "DefaultTimeoutStopSec")?)
 }
 
 /// A gateway that runs.
@@ -107,6 +153,10 @@ impl Facts {
             homes,
             aliases,
             systemd: systemd(host),
+            default_stop: DefaultStop {
+                system: default_stop(host, "system.conf"),
+                user: default_stop(host, "user.conf"),
+            },
             is_selinux_enforcing: host.live().is_some() && enforce.is_ok_and(|t| t.trim() == "1"),
             lingering: lingering
                 .filter_map(|e| e.file_name().into_string().ok())

@@ -120,15 +120,17 @@ fn duplicates(facts: &Facts, findings: &mut Findings) {
                 list.join(", ")
             );
             let stop: Vec<UnitId> = others.iter().map(|u| u.id()).collect();
-            let hint: Vec<String> = stop
-                .iter()
-                .map(|u| format!("{} disable --now {}", u.manager.command_prefix(), u.name))
-                .collect();
+            let hint: Vec<String> = others.iter().map(|u| u.disable_command()).collect();
+            // A fix disables services; what a timer starts is a person's to decide.
+            let is_fixed = others.iter().all(|u| u.activators.is_empty());
             let finding = findings.add(what, hint.join(" && "));
-            finding.at_unit(others[0]).home(home).fix(Fix::KeepOne {
-                keep: keep.id(),
-                stop,
-            });
+            finding.at_unit(others[0]).home(home);
+            if is_fixed {
+                finding.fix(Fix::KeepOne {
+                    keep: keep.id(),
+                    stop,
+                });
+            }
         }
         for gateway in running.get(home).into_iter().flatten() {
             stray(gateway, home, &units, findings);

@@ -5,7 +5,7 @@ use crate::doctor::facts::Facts;
 use crate::doctor::finding::Findings;
 use crate::doctor::finding::Severity::{Error, Note, Warning};
 use crate::gateway::version::Rules;
-use crate::units::unit_file::{command, seconds};
+use crate::units::unit_file::{Directive, command, seconds};
 
 pub(super) const RULES: &[Rule] = &[
     Rule {
@@ -105,9 +105,19 @@ const CLEANUP: u32 = 30;
 
 fn stop_timeout(facts: &Facts, findings: &mut Findings) {
     for (unit, known) in gateways(facts) {
-        let line = ["TimeoutStopSec", "TimeoutSec"].map(|key| unit.directives.last("Service", key));
-        let line = line.into_iter().flatten().last();
-        let timeout = line.map_or(Some(DEFAULT), |d| seconds(&d.value));
+        // Both set the same value, so the last one in the text wins.
+        let is_timeout = |d: &&Directive| {
+            d.section == "Service" && matches!(d.key.as_str(), "TimeoutStopSec" | "TimeoutSec")
+        };
+        let line = unit.directives.iter().filter(is_timeout).last();
+        let default = match unit.is_user() {
+            false => facts.default_stop.system,
+            true => facts.default_stop.user,
+        };
+        let timeout = match line.filter(|d| !d.value.is_empty()) {
+            Some(line) => seconds(&line.value),
+            None => Some(default.unwrap_or(DEFAULT)),
+        };
         let environment = unit.directives.environment(|v| unit.expand(v));
         let told = environment
             .get("HERMES_RESTART_DRAIN_TIMEOUT")
@@ -116,16 +126,25 @@ fn stop_timeout(facts: &Facts, findings: &mut Findings) {
         let needed = match (known.version, turns) {
             (Some(version), _) => Rules::of(Some(version)).stop_timeout(turns),
             (None, Some(turns)) => turns.saturating_add(CLEANUP),
-            (None, None) => continue,
+            // Of any version: what the close-down takes.
+            (None, None) => CLEANUP,
         };
         let Some(timeout) = timeout else { continue };
         if timeout == 0.0 || timeout >= f64::from(needed) {
             continue;
         }
+        let drain = match needed.saturating_sub(CLEANUP) {
+            0 => String::new(),
+            drain => format!("may drain for {drain} s and "),
+        };
+        let more = if drain.is_empty() {
+            "to close down"
+        } else {
+            "more"
+        };
         let what = format!(
-            "{} is killed {timeout} s after its stop, and its gateway may drain for {} s and needs {CLEANUP} s more",
-            unit.title(),
-            needed.saturating_sub(CLEANUP)
+            "{} is killed {timeout} s after its stop, and its gateway {drain}needs {CLEANUP} s {more}",
+            unit.title()
         );
         let finding = findings.add(what, format!("{}, TimeoutStopSec={needed}", edit(unit)));
         finding.unit(unit).at_unit(unit);
