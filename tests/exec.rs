@@ -269,6 +269,63 @@ fn a_restart_by_the_command_line_is_a_takeover_up_to_0_21_3_and_waits_for_its_un
     bench.gateway(bench.launcher());
 }
 
+#[test]
+fn a_profile_that_another_gateway_of_its_root_serves_is_refused_until_it_is_let_go() {
+    let bench = Bench::new();
+    bench.version("0.22.2");
+    let state = |gateway: &Gateway, served: &str| {
+        let text = format!(
+            r#"{{"pid": {}, "gateway_state": "running", "served_profiles": [{served}]}}"#,
+            gateway.pid()
+        );
+        std::fs::write(bench.root().join("gateway_state.json"), text).unwrap();
+    };
+    let host = bench.by_hand(&["gateway", "run"], true);
+    state(&host, r#""default", "coder""#);
+    let text = bench.refusal();
+    assert!(
+        text.starts_with("exit 69") && text.contains("served by the gateway of profile `default`"),
+        "{text}"
+    );
+    assert!(text.contains("--profile coder --standalone"), "{text}");
+    state(&host, "");
+    bench.gateway(bench.launcher());
+    // What a gateway that is gone has served, it serves no more.
+    state(&host, r#""default", "coder""#);
+    host.kill();
+    bench.gateway(bench.launcher());
+}
+
+#[test]
+fn the_default_profile_is_named_only_where_that_does_not_keep_others_from_taking_it_over() {
+    let bench = Bench::new();
+    let is_named = |version: &str| {
+        bench.version(version);
+        let mut command = Command::new(assert_cmd::cargo::cargo_bin!("hermes-install"));
+        command
+            .args(["exec", "--profile", "default", "--home"])
+            .arg(bench.root())
+            .arg("--hermes")
+            .arg(bench.path("bin/hermes"))
+            .env_remove("HERMES_HOME");
+        bench.gateway(command).told.contains("--profile")
+    };
+    let active = bench.root().join("active_profile");
+    for (version, alone, beside) in [
+        ("0.20.4", true, true),
+        ("0.20.6", false, true),
+        ("0.21.3", false, false),
+        ("0.22.2", false, false),
+        ("0.23.0", false, false),
+        ("strange", false, true),
+    ] {
+        let _ = std::fs::remove_file(&active);
+        assert_eq!(is_named(version), alone, "{version}");
+        std::fs::write(&active, "coder\n").unwrap();
+        assert_eq!(is_named(version), beside, "{version}");
+    }
+}
+
 /// What the helper of 0.16 and 0.17 says after a clean exit: 1 asks systemd for another start.
 fn post_stop(bench: &Bench) -> Child {
     Command::new(assert_cmd::cargo::cargo_bin!("hermes-install"))

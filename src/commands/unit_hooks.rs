@@ -1,5 +1,7 @@
 //! What the units run: `exec`, `planned-stop`, `planned-restart`, `post-stop`.
 
+use std::time::Duration;
+
 use anyhow::{Context as _, Result};
 
 use crate::cli::{ExecArgs, HelperArgs};
@@ -8,7 +10,8 @@ use crate::gateway::config::stop_drain;
 use crate::gateway::installation::Installation;
 use crate::gateway::state::State;
 use crate::gateway::stop::{self, Force, Stopped};
-use crate::host::process::Process;
+use crate::gateway::version::Rules;
+use crate::host::process::{Process, humanize};
 use crate::launcher::backoff::Starts;
 use crate::launcher::exec::{Launch, environment_root, launch};
 use crate::output;
@@ -42,7 +45,11 @@ pub(crate) fn planned_stop(args: &HelperArgs) -> Result<Exit> {
     let starts = Starts::of_this_unit();
     let Some(process) = main_pid().and_then(Process::read) else {
         if let Some(starts) = starts {
-            starts.forgive(State::read(&home).as_ref())?;
+            let state = State::read(&home);
+            if variable("EXIT_STATUS") == "75" {
+                starts.note_restart(state.as_ref())?;
+            }
+            starts.forgive(state.as_ref())?;
         }
         return Ok(Exit::Done);
     };
@@ -73,6 +80,15 @@ pub(crate) fn planned_restart() -> Result<Exit> {
     let pid = main_pid()
         .context("MAINPID is not set; this is for a unit's ExecReload=, use `systemctl reload`")?;
     stop::planned_restart(pid).with_context(|| format!("pid {pid} cannot be asked to restart"))?;
+    let process = Process::read(pid);
+    let version = process.and_then(|p| Installation::of_process(&p)?.version);
+    let wait = Rules::of(version).restart_wait;
+    if wait > 0 {
+        output::line(format!(
+            "asked the gateway, pid {pid}, to restart; it finishes its running turns first, within {}",
+            humanize(Duration::from_secs(u64::from(wait)))
+        ));
+    }
     Ok(Exit::Done)
 }
 

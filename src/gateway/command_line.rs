@@ -4,9 +4,14 @@ use std::path::{Path, PathBuf};
 
 use crate::gateway::config::ACTIVE_PROFILE;
 use crate::gateway::inline_source::{Inline, MAIN};
+use crate::gateway::installation::Installation;
+use crate::gateway::version::{DefaultProfile, Rules};
 use crate::host::process::{Process, shell_quote};
 use crate::host::read::{self, read_small_text};
 use crate::profile::{is_named_home, root_for};
+
+/// Set for a gateway that a service manager starts; it does not follow the active profile then (since 0.21.0).
+pub(crate) const SUPERVISED: &str = "HERMES_SUPERVISED_CHILD";
 
 /// The profile home a process works on.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,9 +28,14 @@ pub(crate) fn home_of(process: &Process, command: &Command) -> Home {
         return Home::Hidden;
     };
     let user_home = env.get("HOME").unwrap_or("/root");
+    let is_managed = env.get(SUPERVISED).is_some() || env.get("INVOCATION_ID").is_some();
     let active = |root: &Path| {
         let file = process.path_in_namespace(&root.join(ACTIVE_PROFILE));
-        read_small_text(&file, read::JSON).ok()?
+        let name = read_small_text(&file, read::JSON).ok()??;
+        let version = || Installation::of_process(process).and_then(|found| found.version);
+        let follows =
+            !is_managed || Rules::of(version()).default_profile != DefaultProfile::Unnamed;
+        follows.then_some(name)
     };
     Home::Known(command.home(
         env.get("HERMES_HOME").map(Path::new),

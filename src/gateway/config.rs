@@ -53,6 +53,16 @@ pub(crate) fn is_multiplexed(root: &Path) -> bool {
         .is_some_and(|c| c.get("gateway", "multiplex_profiles").as_bool() == Some(true))
 }
 
+/// Whether this profile has a gateway of its own beside one that serves all: `gateway.standalone` of its own
+/// configuration (since 0.21.5). hermes ignores it for the default profile.
+pub(crate) fn is_standalone(home: &Path) -> bool {
+    let truth = |text: &str| ["1", "true", "yes", "on"].contains(&&*text.trim().to_lowercase());
+    configuration(home).is_some_and(|c| {
+        let value = c.get("gateway", "standalone");
+        value.as_bool() == Some(true) || value.as_str().is_some_and(truth)
+    })
+}
+
 fn configuration(home: &Path) -> Option<Settings> {
     Settings::parse(&read_small_text(&home.join("config.yaml"), read::TEXT).ok()??)
 }

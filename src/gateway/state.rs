@@ -6,6 +6,7 @@ use std::path::Path;
 use serde::Deserialize;
 
 use crate::host::read::{self, read_small};
+use crate::profile::ProfileName;
 
 /// The gateway's account of itself.
 pub(crate) const STATE: &str = "gateway_state.json";
@@ -22,6 +23,12 @@ pub(crate) struct State {
     /// Whether it ends because a restart was asked for.
     #[serde(default)]
     pub(crate) restart_requested: bool,
+    /// The profiles that it serves, its own included; empty for its own alone, `None` where it does not say.
+    #[serde(default)]
+    pub(crate) served_profiles: Option<Vec<String>>,
+    /// Why it serves its own profile only, on a host where it would serve all (since 0.21.4).
+    #[serde(default)]
+    pub(crate) multiplex_standalone_reason: Option<String>,
     /// The version of hermes that it runs; since 0.22.
     #[serde(default)]
     pub(crate) code_version: Option<String>,
@@ -63,6 +70,17 @@ impl State {
         let mut platforms = self.platforms.values().filter(|p| is_own(p));
         let fails = |p: &PlatformRecord| matches!(&*p.state, "retrying" | "paused" | "fatal");
         self.gateway_state == "degraded" || (self.is_up() && platforms.any(fails))
+    }
+
+    /// Whether the gateway lists this profile as one that it serves.
+    pub(crate) fn serves(&self, profile: &ProfileName) -> bool {
+        let mut served = self.served_profiles.iter().flatten();
+        served.any(|name| name.eq_ignore_ascii_case(profile.as_str()))
+    }
+
+    /// Whether the gateway got as far as its work: past `starting`, and not because the start failed.
+    pub(crate) fn was_up(&self) -> bool {
+        !matches!(self.gateway_state.as_str(), "starting" | "startup_failed")
     }
 
     /// Whether the gateway says that it has ended.

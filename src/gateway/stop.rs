@@ -14,7 +14,7 @@ use nix::unistd::Pid;
 
 use crate::gateway::owner::{Hold, owner};
 use crate::gateway::state::State;
-use crate::host::process::Process;
+use crate::host::process::{self, Process};
 
 /// How long a gateway may show no sign of having heard the signal before it counts as hung. Its handler runs in the
 /// event loop within milliseconds; a loop blocked by slow storage was seen to need some seconds.
@@ -128,9 +128,19 @@ fn is_alive(process: &Process) -> bool {
     Process::read(process.pid).is_some_and(|p| p.start == process.start)
 }
 
-/// Ask the main process to drain and restart: exit status 75 (0 in 0.16 and 0.17).
-pub(crate) fn planned_restart(pid: i32) -> nix::Result<()> {
-    kill(Pid::from_raw(pid), Signal::SIGUSR1)
+/// Ask the main process to drain and restart: exit status 75 (0 in 0.16 and 0.17). Waits until it listens: for the first
+/// 1 to 10 s of a start nothing handles the signal, and it would kill.
+pub(crate) fn planned_restart(pid: i32) -> std::io::Result<()> {
+    let deadline = Instant::now() + ARRIVAL;
+    while !process::catches(pid, Signal::SIGUSR1)? {
+        if Instant::now() > deadline {
+            return Err(std::io::Error::other(
+                "it has not come as far as to listen for SIGUSR1",
+            ));
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    Ok(kill(Pid::from_raw(pid), Signal::SIGUSR1)?)
 }
 
 /// Whether the clean exit that systemd reports asks for another start.

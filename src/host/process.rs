@@ -195,6 +195,14 @@ fn dir(pid: i32) -> PathBuf {
     PathBuf::from(format!("/proc/{pid}"))
 }
 
+/// Whether a process has a handler for a signal: `SigCgt` of /proc/PID/status (proc_pid_status(5)).
+pub(crate) fn catches(pid: i32, signal: nix::sys::signal::Signal) -> std::io::Result<bool> {
+    let text = fs::read_to_string(dir(pid).join("status"))?;
+    let mask = text.lines().find_map(|l| l.strip_prefix("SigCgt:"));
+    let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    Ok(mask.is_some_and(|mask| mask & (1 << (signal as i32 - 1)) != 0))
+}
+
 /// The arguments of a process; `None` when it is gone.
 pub(crate) fn argv(pid: i32) -> Option<Vec<String>> {
     let bytes = fs::read(format!("/proc/{pid}/cmdline")).ok()?;

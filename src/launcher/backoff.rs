@@ -32,6 +32,12 @@ const MOST: u64 = 4096;
 const STARTS: &str = "starts";
 /// While a start waits: the time of CLOCK_BOOTTIME at which it goes on.
 const NEXT: &str = "next";
+/// How many gateways asked for another start before they were up, since the last that was.
+const EARLY: &str = "early";
+/// How many of them there may be in a row. Exit status 75 asks for another start under every restart policy; hermes 0.21.4
+/// and later end with it in their first seconds when another gateway serves the profile, which may pass: that one may be
+/// about to end, or need up to 30 s to see that the profile has opted out.
+pub(crate) const MOST_EARLY: u32 = 6;
 
 /// The record of a unit's starts, in its runtime directory.
 #[derive(Debug)]
@@ -106,16 +112,38 @@ impl Starts {
         }
     }
 
+    /// The gateway of the last start has ended and asks for another one (exit status 75). Only from a gateway that was up
+    /// is that a planned restart.
+    pub(crate) fn note_restart(&self, state: Option<&State>) -> io::Result<()> {
+        let path = self.directory.join(EARLY);
+        if state.is_some_and(|s| s.was_up() && self.is_of_last_start(s)) {
+            return match fs::remove_file(path) {
+                Err(e) if e.kind() != io::ErrorKind::NotFound => Err(e),
+                _ => Ok(()),
+            };
+        }
+        fs::write(path, format!("{}\n", self.early() + 1))
+    }
+
+    /// How many gateways asked for another start before they were up, since the last that was.
+    pub(crate) fn early(&self) -> u32 {
+        let text = fs::read_to_string(self.directory.join(EARLY)).unwrap_or_default();
+        text.trim().parse().unwrap_or_default()
+    }
+
+    /// Whether a state is that of the gateway which the last start became. A start time is in clock ticks since boot, as
+    /// the kernel shows them to programs: 100 in a second (proc(5)).
+    fn is_of_last_start(&self, state: &State) -> bool {
+        let last = self.times.last().copied();
+        let begin = state.start_time.map(|ticks| ticks as f64 / 100.0);
+        last.zip(begin)
+            .is_some_and(|(last, begin)| begin > last - 1.0)
+    }
+
     /// Forget the last start when its gateway ended for a restart that was asked for. The state must be that gateway's
     /// own: a gateway that ends with 75 before it was up leaves its predecessor's.
     pub(crate) fn forgive(mut self, state: Option<&State>) -> io::Result<()> {
-        let Some(last) = self.times.last().copied() else {
-            return Ok(());
-        };
-        // A start time is in clock ticks since boot, as the kernel shows them to programs: 100 in a second (proc(5)).
-        let is_later = |ticks: u64| ticks as f64 / 100.0 > last - 1.0;
-        let asked =
-            state.is_some_and(|s| s.restart_requested && s.start_time.is_some_and(is_later));
+        let asked = state.is_some_and(|s| s.restart_requested && self.is_of_last_start(s));
         if !asked {
             return Ok(());
         }
@@ -182,6 +210,27 @@ mod tests {
         fs::write(top.path().join(STARTS), "nan\ninf\n5.5\nfive\n").expect("written");
         assert_eq!(Starts::read(top.path()).times, [5.5]);
         assert!(Starts::read(&top.path().join("nowhere")).times.is_empty());
+    }
+
+    #[test]
+    fn a_gateway_that_asks_for_a_start_before_it_was_up_is_counted() {
+        let top = tempfile::tempdir().expect("a directory");
+        fs::write(top.path().join(STARTS), "200.00\n").expect("written");
+        let early = |start: u64, text: &str| {
+            let json = format!(r#"{{"pid": 7, "start_time": {start}, "gateway_state": "{text}"}}"#);
+            let state: State = serde_json::from_str(&json).expect("a state");
+            let starts = Starts::read(top.path());
+            starts.note_restart(Some(&state)).expect("written");
+            starts.early()
+        };
+        assert_eq!(early(15_000, "stopped"), 1, "its predecessor's state");
+        assert_eq!(early(20_010, "starting"), 2);
+        assert_eq!(early(20_010, "startup_failed"), 3);
+        assert_eq!(early(20_010, "stopped"), 0);
+        Starts::read(top.path())
+            .note_restart(None)
+            .expect("written");
+        assert_eq!(Starts::read(top.path()).early(), 1);
     }
 
     #[test]

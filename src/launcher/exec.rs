@@ -9,20 +9,27 @@ use std::fs::File;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::unistd::{AccessFlags, access, geteuid};
 
+use crate::gateway::command_line::SUPERVISED;
+use crate::gateway::config::{ACTIVE_PROFILE, active_name, is_standalone};
+use crate::gateway::installation::Installation;
 use crate::gateway::owner::{GATEWAY_LOCK, Hold, owner};
+use crate::gateway::served::{Service, service};
+use crate::gateway::version::{DefaultProfile, Rules, Version};
 use crate::host::account::account_name;
 use crate::host::process_text::name;
+use crate::host::read::{self, read_small_text};
 use crate::host::search::hermes_search;
+use crate::launcher::backoff::{MOST_EARLY, Starts};
 use crate::launcher::hermes::{Executable, HermesProblem, find};
 use crate::launcher::home::{HomeProblem, examine};
 use crate::launcher::lock::take_lock;
 use crate::launcher::refusal::Refusal;
-use crate::launcher::refusal::describe;
+use crate::launcher::refusal::{describe, describe_server};
 use crate::profile::{ProfileName, root_for};
 
 /// The setting that a drop-in hands to the launcher.
@@ -74,6 +81,8 @@ pub(crate) fn environment_root(told: Option<&Path>) -> Result<(PathBuf, PathBuf)
 struct Ready {
     _lock: File,
     hermes: PathBuf,
+    /// The version of that hermes, where its files tell.
+    version: Option<Version>,
     profile: ProfileName,
     root: PathBuf,
     home: PathBuf,
@@ -90,9 +99,20 @@ fn prepare(launch: &Launch, wait: &mut impl FnMut(&str)) -> Result<Ready, Refusa
     let hermes = find_hermes(told.as_deref(), &hermes_search(&root, &user_home))?;
     let lock = take_lock(&launch.profile, &home)?;
     wait_until_free(&launch.profile, &home, wait)?;
+    wait_until_unserved(&launch.profile, &root, wait)?;
+    if Starts::of_this_unit().is_some_and(|starts| starts.early() >= MOST_EARLY) {
+        return Err(Refusal::Owned(format!(
+            "the gateway of profile `{}` ended with exit status 75 {MOST_EARLY} times before it was up, so it is not started \
+             again; it says why in the lines above; when that is settled, start `{}`",
+            launch.profile,
+            launch.profile.unit()
+        )));
+    }
+    let found = Installation::find(&hermes, &|path| path.to_owned());
     Ok(Ready {
         _lock: lock,
         hermes,
+        version: found.and_then(|installation| installation.version),
         profile: launch.profile.clone(),
         root,
         home,
@@ -227,22 +247,66 @@ fn wait_until_free(
     }
 }
 
+/// How long a gateway may take to say which profiles it serves, or to let go of one that has opted out: it looks every
+/// 30 s (`profile_rescan_interval`, gateway/run_profile_reconcile.py of 0.22.2).
+const DECISION: Duration = Duration::from_secs(60);
+
+/// Refuse when another gateway of this root serves the profile; wait while one of them is about to decide.
+fn wait_until_unserved(
+    profile: &ProfileName,
+    root: &Path,
+    wait: &mut impl FnMut(&str),
+) -> Result<(), Refusal> {
+    let begin = Instant::now();
+    let mut told = false;
+    loop {
+        let service = service(root, profile).map_err(|e| {
+            Refusal::Unusable(format!(
+                "the gateways under `{}` cannot be examined: {e}",
+                root.display()
+            ))
+        })?;
+        let what = match service {
+            Service::None => return Ok(()),
+            Service::By(server) => {
+                let has_opted_out = !profile.is_default() && is_standalone(&profile.home(root));
+                if !has_opted_out || begin.elapsed() > DECISION {
+                    return Err(Refusal::Owned(describe_server(profile, &server)));
+                }
+                format!("{} to let go of profile `{profile}`", name(&server.process))
+            }
+            // Its record is there before it knows.
+            Service::Undecided(_) if begin.elapsed() > DECISION => return Ok(()),
+            Service::Undecided(process) => {
+                format!("{} to say which profiles it serves", name(&process))
+            }
+        };
+        if !std::mem::replace(&mut told, true) {
+            wait(&format!("waiting for {what}"));
+        }
+        std::thread::sleep(Duration::from_millis(200));
+    }
+}
+
 impl Ready {
     /// execve(2); returns only when that failed.
     fn exec(self) -> Refusal {
         let text = |bytes: &[u8]| CString::new(bytes).unwrap_or_default();
-        // Always `--profile`, for `default` too: else the gateway follows `active_profile`. Never `--replace`.
-        let argv = [
-            text(self.hermes.as_os_str().as_bytes()),
-            text(b"--profile"),
-            text(self.profile.as_str().as_bytes()),
-            text(b"gateway"),
-            text(b"run"),
-        ];
-        let env: Vec<CString> = environment(&self.root, &self.hermes)
+        let mut argv = vec![text(self.hermes.as_os_str().as_bytes())];
+        if self.is_named() {
+            argv.push(text(b"--profile"));
+            argv.push(text(self.profile.as_str().as_bytes()));
+        }
+        // Never `--replace`, which takes the profile from a gateway that the checks have missed, and never `--force`, which
+        // serves it twice.
+        argv.extend([text(b"gateway"), text(b"run")]);
+        let mut env: Vec<CString> = environment(&self.root, &self.hermes)
             .into_iter()
             .map(|entry| text(&entry))
             .collect();
+        if !self.is_named() && self.version.is_some() {
+            env.push(text(format!("{SUPERVISED}=1").as_bytes()));
+        }
         let _ = std::env::set_current_dir(&self.home);
         let Err(errno) = nix::unistd::execve(&argv[0], &argv, &env);
         let hint = match errno {
@@ -256,6 +320,28 @@ impl Ready {
             "hermes executable `{}` cannot be run: {errno}{hint}",
             self.hermes.display()
         ))
+    }
+}
+
+impl Ready {
+    /// Whether the command line names the profile; why not, says [`DefaultProfile`]. A version that nobody can tell may be
+    /// one that follows the active profile.
+    fn is_named(&self) -> bool {
+        let rule = match self.version {
+            Some(_) => Rules::of(self.version).default_profile,
+            None => DefaultProfile::NamedUnlessActive,
+        };
+        let is_other_active = || {
+            let text = read_small_text(&self.root.join(ACTIVE_PROFILE), read::JSON);
+            let name = text.ok().flatten().and_then(|text| active_name(&text));
+            name.is_some_and(|name| name != "default")
+        };
+        !self.profile.is_default()
+            || match rule {
+                DefaultProfile::Named => true,
+                DefaultProfile::NamedUnlessActive => is_other_active(),
+                DefaultProfile::Unnamed => false,
+            }
     }
 }
 

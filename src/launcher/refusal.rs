@@ -2,6 +2,7 @@
 
 use crate::error::Exit;
 use crate::gateway::owner::Owner;
+use crate::gateway::served::Server;
 use crate::host::process_text::{name, stop_command};
 use crate::profile::ProfileName;
 
@@ -24,6 +25,25 @@ impl Refusal {
             Self::Unusable(_) => Exit::Unusable,
         }
     }
+}
+
+/// One sentence: which gateway serves the profile, and how to have one of its own.
+pub(crate) fn describe_server(profile: &ProfileName, server: &Server) -> String {
+    let way_out = match profile.is_default() {
+        true => format!(
+            "to have it served by its own unit: `{}`, then start `{}`",
+            stop_command(&server.process),
+            profile.unit()
+        ),
+        false => {
+            format!("for a gateway of its own: `hermes-install --profile {profile} --standalone`")
+        }
+    };
+    format!(
+        "profile `{profile}` is served by the gateway of profile `{}`: {}, so nothing is started; {way_out}",
+        server.profile,
+        name(&server.process)
+    )
 }
 
 /// One sentence: who has the profile, since when, and how to end that.

@@ -8,7 +8,7 @@ use anyhow::Result;
 
 use crate::config::Settings;
 use crate::error::refuse;
-use crate::gateway::command_line::{Home, executable};
+use crate::gateway::command_line::{Home, SUPERVISED, executable};
 use crate::host::Host;
 use crate::host::account::Account;
 use crate::host::account::account_name;
@@ -198,7 +198,12 @@ fn root_of(profile: &ProfileName, home: &Path) -> Option<PathBuf> {
 
 /// Whether a variable by this name means something to a gateway, and is neither every login's nor our own units'.
 fn is_setting(name: &str) -> bool {
-    let ours = ["HERMES_HOME", "HERMES_GATEWAY_MAX_STARTS", HERMES_VARIABLE];
+    let ours = [
+        "HERMES_HOME",
+        "HERMES_GATEWAY_MAX_STARTS",
+        SUPERVISED,
+        HERMES_VARIABLE,
+    ];
     let is_hermes = name.starts_with("HERMES_") && !ours.contains(&name);
     let ends = ["_TOKEN", "_KEY", "_SECRET", "_PASSWORD", "_BASE_URL"];
     is_hermes || ends.iter().any(|end| name.ends_with(end))

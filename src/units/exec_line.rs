@@ -6,7 +6,9 @@ use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use crate::gateway::command_line::{Aim, Command, gateway_verb, is_hermes_line, runs_source};
+use crate::gateway::command_line::{
+    Aim, Command, SUPERVISED, gateway_verb, is_hermes_line, runs_source,
+};
 use crate::units::shell;
 use crate::units::wrappers::{CONTAINERS, base, inner, script_of, shell_text};
 
@@ -234,14 +236,20 @@ impl Search<'_> {
             Some(home) => Path::new(home),
             None => &self.context.user_home,
         };
-        let home = command.home(told, user_home, self.context.active);
+        // hermes 0.21 and later follow the active profile in a terminal only.
+        let is_supervised = self.environment.contains_key(SUPERVISED);
+        let active = |root: &Path| match is_supervised {
+            true => None,
+            false => (self.context.active)(root),
+        };
+        let home = command.home(told, user_home, active);
         // In a container or under another account only a named home could be meant, and that may be another there.
         let is_known = !self.is_elsewhere && home.is_absolute();
         GatewayCall {
             home: is_known.then_some(home),
             profile: command.profile.clone(),
             replaces: command.aim != Aim::Run,
-            follows_active: is_known && command.follows_active(told),
+            follows_active: is_known && !is_supervised && command.follows_active(told),
             is_launcher: false,
         }
     }
