@@ -249,6 +249,10 @@ pub(crate) struct InstallArgs {
     /// Take the place of another unit that runs the profile: disable it, stop it as planned, move its files to a backup
     #[arg(long)]
     pub(crate) migrate: bool,
+    /// Give the profile a gateway of its own where the default profile's would serve it (hermes 0.21.4 and later): sets
+    /// `gateway.standalone` with hermes' own command
+    #[arg(long)]
+    pub(crate) standalone: bool,
     /// Replace files that somebody else wrote or edited, a backup is kept; kill an old gateway that does not end
     #[arg(long)]
     pub(crate) force: bool,

@@ -8,13 +8,17 @@ use super::typed::Verb;
 use crate::cli::{AdoptArgs, InstallArgs};
 use crate::commands::json;
 use crate::deploy::lock::Lock;
+use crate::deploy::serving::Served;
 use crate::deploy::transaction::Outcome;
 use crate::error::{Exit, refuse};
+use crate::gateway::served::Server;
 use crate::host::Host;
 use crate::host::manager::reach_manager;
+use crate::host::process_text::name;
 use crate::layout::Scope;
 use crate::output::{self, Output};
 use crate::preflight::Checked;
+use crate::profile::ProfileName;
 
 /// Install profiles.
 pub(crate) fn install(args: &InstallArgs) -> Result<Exit> {
@@ -44,6 +48,7 @@ fn run(args: &InstallArgs, verb: Verb) -> Result<Exit> {
     }
     let Prepared {
         checked,
+        served,
         mut transaction,
     } = ready;
     let mut left = Vec::new();
@@ -52,14 +57,50 @@ fn run(args: &InstallArgs, verb: Verb) -> Result<Exit> {
         left = confirm_restarts(&mut transaction, live, args.yes)?;
         transaction.linger |= reach_manager(&host, live, &output)?;
     }
+    for profile in checked.iter().filter(|c| args.standalone && c.is_served()) {
+        profile.set_standalone()?;
+        output.done(format!(
+            "profile `{}` has a gateway of its own from now on: `gateway.standalone` is set",
+            profile.instance.profile
+        ));
+    }
     let outcome = transaction.commit()?;
+    let servers = have_served(&host, &served, &output)?;
     summary(&host, &checked, &outcome, &left, &output);
+    if !args.output.quiet && !args.output.json {
+        tell_served(&served, &servers);
+    }
     tell_left(&host, &left, &output);
     Ok(if left.is_empty() {
         Exit::Done
     } else {
         Exit::Differs
     })
+}
+
+/// Wait until each is served; who does.
+fn have_served(host: &Host, served: &[Served], output: &Output) -> Result<Vec<Server>> {
+    let Some(live) = host.live() else {
+        return Ok(Vec::new());
+    };
+    let default: ProfileName = "default".parse()?;
+    served
+        .iter()
+        .map(|profile| profile.wait(&live.manager(), &default.unit(), output))
+        .collect()
+}
+
+fn tell_served(served: &[Served], servers: &[Server]) {
+    for (served, server) in served.iter().zip(servers) {
+        output::print(format_args!(
+            "profile `{profile}` is served by the gateway of `{}`, {}\n  \
+             own one  hermes-install --profile {profile} --standalone\n  \
+             leave    hermes -p {profile} gateway stop\n",
+            server.profile,
+            name(&server.process),
+            profile = served.profile,
+        ));
+    }
 }
 
 fn summary(host: &Host, checked: &[Checked], outcome: &Outcome, left: &[String], output: &Output) {

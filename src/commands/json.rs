@@ -27,6 +27,8 @@ pub(crate) struct Planned<'a> {
     pub(crate) stopped: Vec<&'a str>,
     /// Units that would run at the end.
     pub(crate) started: Vec<String>,
+    /// Profiles that the default profile's gateway would serve.
+    pub(crate) served: Vec<&'a ProfileName>,
 }
 
 /// `install` and `adopt`.
@@ -175,6 +177,12 @@ pub(crate) enum State {
     Running,
     /// Its unit runs it, and some platform does not work.
     Degraded,
+    /// Its unit runs it, and it finishes its turns before it stops or restarts.
+    Draining,
+    /// Another profile's gateway serves it.
+    Served,
+    /// hermes keeps it from being served.
+    Parked,
     /// Its unit runs it, and it does not say yet that it is up.
     Starting,
     /// It ended, and systemd waits to start it again.
@@ -195,6 +203,9 @@ impl State {
         match self {
             Self::Running => "running",
             Self::Degraded => "degraded",
+            Self::Draining => "draining",
+            Self::Served => "served",
+            Self::Parked => "parked",
             Self::Starting => "starting",
             Self::Restarting => "restarting",
             Self::Stopped => "stopped",
@@ -210,6 +221,8 @@ impl State {
 pub(crate) struct Profile {
     /// The profile.
     pub(crate) profile: ProfileName,
+    /// The profile whose gateway serves this one.
+    pub(crate) served_by: Option<ProfileName>,
     /// `system` or `user`.
     pub(crate) scope: Scope,
     /// The unit that runs it, or would.

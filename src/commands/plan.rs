@@ -18,7 +18,8 @@ pub(crate) fn plan(args: &PlanArgs) -> Result<Exit> {
         quiet: true,
         json: install.output.json,
     };
-    let transaction = prepare(&host, install, Verb::Plan, &quiet)?.transaction;
+    let ready = prepare(&host, install, Verb::Plan, &quiet)?;
+    let (transaction, served) = (ready.transaction, ready.served);
     let plan = &transaction.plan;
     let leaving = transaction.handovers.iter().flat_map(|h| &h.units);
     let stops: Vec<&str> = leaving.map(|u| u.name.as_str()).collect();
@@ -31,6 +32,7 @@ pub(crate) fn plan(args: &PlanArgs) -> Result<Exit> {
             conflicts,
             stopped: stops,
             started: up.map(|(unit, _)| unit.clone()).collect(),
+            served: served.iter().map(|s| &s.profile).collect(),
         });
         // What stands in the way is in the object; an error would be a second one.
         if is_refused {
@@ -49,6 +51,12 @@ pub(crate) fn plan(args: &PlanArgs) -> Result<Exit> {
             (true, _) => output::print("no file would change\n"),
             (false, true) => {}
             (false, false) => output::print(format_args!("then run   {}\n", units.join(" "))),
+        }
+        for profile in &served {
+            let profile = &profile.profile;
+            output::print(format_args!(
+                "then have  profile {profile} served by the gateway of default\n"
+            ));
         }
     }
     let conflicts = plan.conflicts();

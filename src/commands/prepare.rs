@@ -11,8 +11,9 @@ use crate::cli::InstallArgs;
 use crate::config::Config;
 use crate::deploy::pipeline::{Policy, plan_for};
 use crate::deploy::receipt::{Contents, Receipt, read_receipt};
+use crate::deploy::serving::Served;
 use crate::deploy::transaction::Transaction;
-use crate::error::trouble;
+use crate::error::{refuse, trouble};
 use crate::host::Host;
 use crate::host::manager::systemd_level;
 use crate::host::rootfs::Actual;
@@ -26,6 +27,8 @@ use crate::units::inventory::Inventory;
 /// Everything known before anything is changed.
 pub(super) struct Prepared<'a> {
     pub(super) checked: Vec<Checked>,
+    /// Profiles that the default profile's gateway is to serve.
+    pub(super) served: Vec<Served>,
     pub(super) transaction: Transaction<'a>,
 }
 
@@ -48,6 +51,8 @@ pub(super) fn prepare<'a>(
         kill: args.force,
     };
     let mut checked = Vec::new();
+    let mut served = Vec::new();
+    let mut settings_of_served = Vec::new();
     let mut migrations = Vec::new();
     let mut chosen = BTreeMap::new();
     let layers = Layers::new(host, args, config, &receipt)?;
@@ -64,7 +69,38 @@ pub(super) fn prepare<'a>(
         chosen.insert(profile.clone(), choices);
         let profile = preflight::check(host, profile, &settings, output)?;
         migrations.extend(migrate(host, &inventory, &profile, allow, &typed)?);
-        checked.push(profile);
+        if host.live().is_some() && !args.standalone && profile.is_served() {
+            refuse_own_unit(&receipt, &profile)?;
+            chosen.remove(&profile.instance.profile);
+            served.push(Served::new(&profile)?);
+            settings_of_served.push(settings);
+        } else {
+            checked.push(profile);
+        }
+    }
+    // Somebody has to serve them.
+    let mut by_default = None;
+    for (profile, settings) in served.iter().zip(settings_of_served) {
+        let is_known = |c: &Checked| c.instance.profile.is_default() && c.root == profile.root;
+        if profile.server()?.is_some() || checked.iter().any(is_known) {
+            continue;
+        }
+        let name: ProfileName = DEFAULT.parse()?;
+        let mut own = layers.settings(&name)?;
+        own.home = own.home.or(settings.home);
+        own.run_as = own.run_as.or(settings.run_as);
+        let default = preflight::check(host, &name, &own, output)?;
+        let is_installed = receipt
+            .instances
+            .iter()
+            .any(|i| i.profile == default.instance.profile);
+        if is_installed {
+            by_default = Some((default.instance.profile.unit(), default.home));
+        } else {
+            migrations.extend(migrate(host, &inventory, &default, allow, &typed)?);
+            chosen.insert(name.clone(), layers.choices(&name));
+            checked.push(default);
+        }
     }
 
     let mut contents = with_instances(&receipt, &checked);
@@ -97,12 +133,32 @@ pub(super) fn prepare<'a>(
         let up = checked.iter().filter(|c| c.start);
         transaction.up = up
             .map(|c| (c.instance.profile.unit(), c.home.clone()))
+            .chain(by_default)
             .collect();
     }
     Ok(Prepared {
         checked,
+        served,
         transaction,
     })
+}
+
+/// The profile whose gateway serves the others.
+const DEFAULT: &str = "default";
+
+/// A unit of its own could only be refused by the gateway that serves the profile.
+fn refuse_own_unit(receipt: &Receipt, checked: &Checked) -> Result<()> {
+    let profile = &checked.instance.profile;
+    if receipt.instances.iter().any(|i| i.profile == *profile) {
+        refuse!(
+            "hermes {} has one gateway for all profiles, that of `default`, and `{}` would run a second one for \
+             `{profile}`; keep it with `hermes-install --profile {profile} --standalone`, or take it away with \
+             `hermes-install uninstall --profile {profile}` and run this again",
+            preflight::told(checked.version),
+            profile.unit()
+        );
+    }
+    Ok(())
 }
 
 /// What is recorded, with these profiles in the place of those of the same name.

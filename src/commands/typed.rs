@@ -61,6 +61,7 @@ fn words(args: &InstallArgs) -> Vec<String> {
         ("--no-enable", args.no_enable),
         ("--no-start", args.no_start),
         ("--migrate", args.migrate),
+        ("--standalone", args.standalone),
         ("--force", args.force),
         ("--yes", args.yes),
         ("--quiet", args.output.quiet),
@@ -84,7 +85,7 @@ mod tests {
     /// Two command lines that use every flag of install between them.
     const LINES: [&str; 2] = [
         "--profile a --profile b --hermes /h/hermes --home /srv/h --run-as bob --environment-file /e --drain-timeout 9 \
-         --reset home --config /c --system --root /r --wait 9 --no-enable --no-start --migrate --force --yes --quiet --json",
+         --reset home --config /c --system --root /r --wait 9 --no-enable --no-start --migrate --standalone --force --yes --quiet --json",
         "--profile a --user",
     ];
 

@@ -9,6 +9,7 @@ use crate::deploy::pipeline::{Policy, plan_for};
 use crate::deploy::receipt::{Contents, Receipt, read_receipt};
 use crate::deploy::removal::take_down;
 use crate::error::{Exit, refuse, trouble};
+use crate::gateway::served::{Service, service};
 use crate::host::Host;
 use crate::output::{self, Output};
 use crate::profile::ProfileName;
@@ -33,6 +34,13 @@ pub(crate) fn uninstall(args: &UninstallArgs) -> Result<Exit> {
             .iter()
             .map(|i| i.profile.as_str())
             .collect();
+        if let Ok(Service::By(server)) = service(&host.default_root(), unknown) {
+            refuse!(
+                "profile `{unknown}` has no unit of its own: the gateway of `{}` serves it; `hermes -p {unknown} gateway \
+                 stop` has it left out",
+                server.profile
+            );
+        }
         trouble!(
             "profile `{unknown}` is not installed in the {} scope; installed: {}",
             host.scope.name(),

@@ -15,5 +15,6 @@ pub(crate) mod removal;
 pub(crate) mod rights;
 mod rollback;
 pub(crate) mod service;
+pub(crate) mod serving;
 pub(crate) mod transaction;
 pub(crate) mod writer;

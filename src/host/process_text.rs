@@ -54,6 +54,22 @@ pub(crate) fn stop_command(process: &Process) -> String {
     }
 }
 
+/// The command that restarts a gateway after its running turns: its unit's reload, or hermes' own.
+pub(crate) fn restart_command(process: &Process) -> String {
+    match process.unit().filter(|u| u.is_service()) {
+        Some(unit) if unit.user.is_none() => format!("systemctl reload {}", unit.name),
+        Some(unit) if unit.user == Some(geteuid().as_raw()) => {
+            format!("systemctl --user reload {}", unit.name)
+        }
+        Some(unit) => format!(
+            "systemctl --user -M {}@ reload {}",
+            unit.user.map(account_name).unwrap_or_default(),
+            unit.name
+        ),
+        None => format!("kill -USR1 {}", process.pid),
+    }
+}
+
 /// Whether this process is a system service: what it says is read by an admin in the system journal.
 fn in_system_service() -> bool {
     let unit = Process::read(std::process::id() as i32).and_then(|me| me.unit());

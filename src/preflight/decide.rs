@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::config::Settings;
+use crate::gateway::version::Version;
 use crate::host::account::Account;
 use crate::host::search::install_command;
 use crate::launcher::hermes::HermesProblem;
@@ -19,6 +20,14 @@ pub(crate) struct Checked {
     pub(crate) instance: Instance,
     /// Its profile home.
     pub(crate) home: PathBuf,
+    /// The hermes root.
+    pub(crate) root: PathBuf,
+    /// The account that it runs as.
+    pub(crate) account: Account,
+    /// The hermes executable.
+    pub(crate) hermes: PathBuf,
+    /// The version of that hermes; `None` for an image, and where hermes does not tell.
+    pub(crate) version: Option<Version>,
     /// Whether it is to start at boot.
     pub(crate) enable: bool,
     /// Whether it is to run now.
@@ -58,6 +67,10 @@ pub(super) fn decide(
         Ok(hermes) if problems.is_empty() => Ok(Checked {
             instance: instance(profile, settings, probe, hermes),
             home: probe.home.clone(),
+            root: probe.root.clone(),
+            account: probe.account.clone(),
+            hermes: hermes.clone(),
+            version: probe.version,
             enable: settings.enable.unwrap_or(true),
             start: settings.start.unwrap_or(true),
         }),

@@ -4,6 +4,7 @@
 mod decide;
 mod probe;
 mod sandbox;
+mod standalone;
 
 use std::ffi::OsStr;
 use std::fs;

@@ -47,7 +47,10 @@ pub(crate) fn status(args: &StatusArgs) -> Result<Exit> {
 
 /// Nothing differs from what was installed, and what was installed runs well or was stopped.
 fn is_as_wanted(host: &Host, profile: &Profile) -> bool {
-    let is_well = matches!(profile.state, State::Running | State::Stopped);
+    let is_well = matches!(
+        profile.state,
+        State::Running | State::Draining | State::Served | State::Parked | State::Stopped
+    );
     profile.drift.is_empty() && (is_well || !profile.installed || host.live().is_none())
 }
 

@@ -12,6 +12,7 @@ use crate::deploy::receipt::Receipt;
 use crate::gateway::command_line::shown;
 use crate::gateway::installation::Installation;
 use crate::gateway::owner::owner;
+use crate::gateway::served::{Service, is_parked, service as service_of};
 use crate::gateway::state::State as Record;
 use crate::host::account::account_name;
 use crate::host::process::{Process, UnitRef};
@@ -98,8 +99,14 @@ impl<'a> Sight<'a> {
         let main_pid = service.and_then(|s| s.main_pid).unwrap_or_default();
         let (owner, unknown) = found_owner(host, &home);
         let record = owner.as_ref().and_then(|_| Record::read(&home));
+        let server = match host.live().map(|_| service_of(root, profile)) {
+            Some(Ok(Service::By(server))) if owner.is_none() => Some(server),
+            _ => None,
+        };
         let process = owner.as_ref().and_then(|o| o.process.as_ref());
         let seen = Seen {
+            is_served: server.is_some(),
+            is_parked: is_parked(&home),
             is_live: host.live().is_some(),
             is_owned: owner.is_some(),
             is_own: process.is_some_and(|p| p.pid == main_pid),
@@ -121,7 +128,10 @@ impl<'a> Sight<'a> {
             hermes: self.hermes(profile, root, process, record.as_ref()),
             platforms: record.as_ref().map(platforms).unwrap_or_default(),
             last_end: service.and_then(last_end),
-            owner: process.map(owner_of),
+            owner: process
+                .or(server.as_ref().map(|s| &s.process))
+                .map(owner_of),
+            served_by: server.as_ref().map(|s| s.profile.clone()),
             unknown,
             hint: None,
             other_owners: owning_units(host, claims, profile, &home),
@@ -244,6 +254,10 @@ impl<'a> Sight<'a> {
 /// What the state of a profile follows from.
 struct Seen<'a> {
     is_live: bool,
+    /// Another profile's gateway serves it.
+    is_served: bool,
+    /// hermes keeps it from being served.
+    is_parked: bool,
     is_owned: bool,
     /// The owner is the unit's main process.
     is_own: bool,
@@ -259,9 +273,12 @@ impl Seen<'_> {
             (true, _) => match self.record {
                 Some(record) if record.is_degraded() => State::Degraded,
                 Some(record) if record.is_up() => State::Running,
+                Some(record) if record.gateway_state == "draining" => State::Draining,
                 _ => State::Starting,
             },
             (false, _) if self.is_unknown => State::Unknown,
+            (false, _) if self.is_served => State::Served,
+            (false, "inactive" | "") if self.is_parked => State::Parked,
             (false, "failed") => State::Failed,
             (false, "activating") => State::Restarting,
             (false, "active" | "reloading") => State::Starting,
@@ -379,6 +396,8 @@ mod tests {
                              "updated_at": "2026-11-25T20:20:00+00:00"}}}"#,
         );
         let seen = Seen {
+            is_served: false,
+            is_parked: false,
             is_live: true,
             is_owned: true,
             is_own: true,
@@ -401,6 +420,8 @@ mod tests {
                 "platforms": {"telegram": {"state": "connected"}}}"#,
         );
         let seen = |is_own| Seen {
+            is_served: false,
+            is_parked: false,
             is_live: true,
             is_owned: true,
             is_own,

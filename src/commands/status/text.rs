@@ -94,10 +94,12 @@ fn about(host: &Host, row: &Profile) -> String {
 
 fn colour(state: State) -> Style {
     match state {
-        State::Running => AnsiColor::Green.on_default(),
+        State::Running | State::Served => AnsiColor::Green.on_default(),
         State::Failed | State::OwnedElsewhere => AnsiColor::Red.on_default(),
-        State::Degraded | State::Starting | State::Restarting => AnsiColor::Yellow.on_default(),
-        State::Stopped | State::Unknown => Style::new(),
+        State::Degraded | State::Draining | State::Starting | State::Restarting => {
+            AnsiColor::Yellow.on_default()
+        }
+        State::Parked | State::Stopped | State::Unknown => Style::new(),
     }
 }
 
@@ -186,6 +188,15 @@ pub(super) fn hint(
             ))
         }
         State::OwnedElsewhere => owned_elsewhere(row, process, scope),
+        State::Served => row.served_by.as_ref().map(|server| {
+            format!(
+                "the gateway of `{server}` serves it; for one of its own: \
+                 `hermes-install{scope} --profile {profile} --standalone`"
+            )
+        }),
+        State::Parked => Some(format!(
+            "`hermes-install run{scope} {profile} gateway start` has it served again"
+        )),
         State::Stopped if is_loaded && row.installed => {
             Some(format!("`hermes-install start{scope} {profile}`"))
         }

@@ -4,13 +4,17 @@
 use std::fs;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
-use crate::gateway::config::{drain_setting, is_multiplexed};
-use crate::gateway::owner::{PID, owner};
+use crate::gateway::config::{drain_setting, is_multiplexed, is_standalone};
+use crate::gateway::installation::Installation;
+use crate::gateway::owner::{Hold, PID, owner};
+use crate::gateway::served::{Service, service};
 use crate::host::Host;
 use crate::host::access::is_exposed;
 use crate::host::account::account_name;
+use crate::host::process::Process;
+use crate::host::process_text::{name, restart_command};
 use crate::profile::root_for;
 
 /// A profile home and its files; all but its name is empty when it does not exist.
@@ -32,10 +36,23 @@ pub(crate) struct HomeFacts {
     pub(crate) exposed: Vec<ExposedFile>,
     /// The gateway's drain in seconds, where its configuration sets it.
     pub(crate) drain: Option<u32>,
-    /// Whether the root's gateway serves all profiles.
+    /// Whether the root's gateway serves this profile by its configuration.
     pub(crate) is_multiplexed: bool,
+    /// For a home with a live gateway of its own: another live gateway that serves its profile, too.
+    pub(crate) also_served_by: Option<String>,
+    /// For a home with a live gateway whose hermes changed on disk after it had started.
+    pub(crate) outdated: Option<Outdated>,
     /// The active profile of its root.
     pub(crate) active: Option<String>,
+}
+
+/// A gateway that runs older code than what lies on disk.
+#[derive(Debug, Clone)]
+pub(crate) struct Outdated {
+    /// The process, for people.
+    pub(crate) who: String,
+    /// The command that restarts it as planned.
+    pub(crate) restart: String,
 }
 
 /// A file that only a live gateway has.
@@ -84,7 +101,13 @@ pub(crate) fn home_facts(host: &Host, home: &Path) -> HomeFacts {
         return facts;
     };
     if host.live().is_some() {
-        facts.is_owned = owner(&real).ok().map(|owner| owner.is_some());
+        let found = owner(&real);
+        facts.is_owned = found.as_ref().ok().map(Option::is_some);
+        let holder = found.ok().flatten().filter(|o| o.hold == Hold::Has);
+        if let Some(process) = holder.and_then(|o| o.process) {
+            facts.also_served_by = other_server(home, &process);
+            facts.outdated = outdated(&process);
+        }
     }
     let age = |meta: &fs::Metadata| {
         let changed = meta.modified().unwrap_or(SystemTime::UNIX_EPOCH);
@@ -131,6 +154,31 @@ pub(crate) fn home_facts(host: &Host, home: &Path) -> HomeFacts {
     let root = root_for(Some(home), Path::new("/nonexistent"));
     facts.active = crate::gateway::config::active_profile(&host.files, &root);
     facts.drain = drain_setting(&real);
-    facts.is_multiplexed = is_multiplexed(&host.real(&root));
+    facts.is_multiplexed = is_multiplexed(&host.real(&root)) && !is_standalone(&real);
     facts
+}
+
+/// Another gateway than this one that serves the profile of this home.
+fn other_server(home: &Path, own: &Process) -> Option<String> {
+    let root = root_for(Some(home), Path::new("/nonexistent"));
+    let profile = match home == root {
+        true => "default".parse(),
+        false => home.file_name()?.to_str()?.parse(),
+    };
+    match service(&root, &profile.ok()?) {
+        Ok(Service::By(server)) if server.process.pid != own.pid => Some(name(&server.process)),
+        _ => None,
+    }
+}
+
+/// Whether the code of this gateway changed on disk after it had started.
+pub(crate) fn outdated(process: &Process) -> Option<Outdated> {
+    /// An installation's last file may be written as its gateway starts.
+    const MARGIN: Duration = Duration::from_secs(5);
+    let changed = Installation::of_process(process)?.changed?;
+    let age = SystemTime::now().duration_since(changed).ok()?;
+    (age + MARGIN < process.age()).then(|| Outdated {
+        who: name(process),
+        restart: restart_command(process),
+    })
 }

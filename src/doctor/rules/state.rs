@@ -21,6 +21,16 @@ pub(super) const RULES: &[Rule] = &[
         check: not_reloaded,
     },
     Rule {
+        id: "hermes-changed",
+        severity: Warning,
+        about: "hermes on disk is newer than what runs: a gateway goes on with the code that it started with, over files of \
+                another version, and fails at the first module that it loads late. `hermes update` of 0.20.4 to 0.21.3 \
+                restarts no unit called `hermes-gateway@…`.",
+        fix: "restart the gateway; a reload lets it finish its turns first",
+        source: "hermes-agent #88654; hermes_cli/update_cmd.py of 0.20.4 to 0.22.2",
+        check: hermes_changed,
+    },
+    Rule {
         id: "drifted",
         severity: Warning,
         about: "A file that hermes-install wrote was edited or removed: upgrades stop at it, and what it promised may no \
@@ -77,6 +87,21 @@ fn not_reloaded(facts: &Facts, findings: &mut Findings) {
             .unit(unit)
             .at_unit(unit)
             .fix(Fix::Reload { unit: unit.id() });
+    }
+}
+
+fn hermes_changed(facts: &Facts, findings: &mut Findings) {
+    for home in facts.homes.values() {
+        if let Some(outdated) = &home.outdated {
+            let what = format!(
+                "hermes changed on disk after the gateway of `{}` had started: {}",
+                home.home.display(),
+                outdated.who
+            );
+            findings
+                .add(what, outdated.restart.clone())
+                .home(&home.home);
+        }
     }
 }
 

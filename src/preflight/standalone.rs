@@ -1,0 +1,43 @@
+//! Whether a profile has a gateway of its own, and how it gets one where hermes has one for all.
+
+use std::ffi::OsStr;
+
+use anyhow::Result;
+
+use super::Checked;
+use crate::error::refuse;
+use crate::gateway::config::is_standalone;
+use crate::gateway::version::Rules;
+use crate::host::systemctl;
+
+impl Checked {
+    /// Whether the gateway of the root's default profile serves this profile, and hermes ends one of its own at once.
+    pub(crate) fn is_served(&self) -> bool {
+        !self.instance.profile.is_default()
+            && Rules::of(self.version).is_shared
+            && !is_standalone(&self.home)
+    }
+
+    /// Give the profile a gateway of its own, by hermes' own command: `gateway.standalone` in its configuration.
+    pub(crate) fn set_standalone(&self) -> Result<()> {
+        let profile = self.instance.profile.as_str();
+        let [root, home] = [&self.root, &self.account.home].map(|p| p.display().to_string());
+        let words = ["-p", profile, "config", "set", "gateway.standalone", "true"];
+        let mut argv = vec![self.hermes.as_os_str()];
+        argv.extend(words.map(OsStr::new));
+        let env = [("HERMES_HOME", &*root), ("HOME", &*home)];
+        let out = systemctl::run_as(&self.account, &env, &argv)?;
+        if is_standalone(&self.home) {
+            return Ok(());
+        }
+        let said = [out.stdout, out.stderr].concat();
+        let said = String::from_utf8_lossy(&said);
+        refuse!(
+            "`{} {}` did not set it ({}, it said: {})",
+            self.hermes.display(),
+            words.join(" "),
+            out.status,
+            said.trim().lines().last().unwrap_or("nothing")
+        )
+    }
+}

@@ -1,0 +1,60 @@
+"""Since 0.21.4 the gateway of the default profile serves the others: install brings that about, a unit of its own is refused
+once and not for ever, and a profile that is to stand alone gets one."""
+
+import wait
+from check import check, contains, equal
+from gateway import Profile, at_least
+from installer import hermes_install, install, status
+from systemd import Unit
+
+HERMES = ["0.22.2", "0.21.4"]
+SECONDS = 240
+
+
+def run() -> None:
+    default = Profile("default")
+    equal("install of default ends with", install(default).code, 0)
+    coder = Profile("coder").make(standalone=False)
+    host, own = Unit(default.unit), Unit(coder.unit)
+    alone = host.pid
+
+    planned = hermes_install("plan", "--profile", "coder")
+    contains("plan", planned.out, "profile coder served by the gateway of default")
+    equal("install of coder ends with", install(coder).code, 0)
+    equal("who is served", sorted(default.state()["served_profiles"]), ["coder", "default"])
+    check("the gateway was restarted as planned", host.pid != alone and host.show()["Result"] == "success", host.show())
+    equal("gateways of coder's own", coder.gateways(), [])
+    row = status(coder)
+    equal("status of coder", (row["state"], row["served_by"], row["owner"]["pid"]), ("served", "default", host.pid))
+    equal("a second install ends with", install(coder).code, 0)
+    equal("the gateway after it", default.gateways(), [host.pid])
+
+    # Somebody starts the template's instance all the same.
+    own.systemctl("start", check=False)
+    own.until_active_state("failed")
+    equal("exit status of a second gateway", own.show()["ExecMainStatus"], "69")
+    equal("its starts", own.starts(), 1)
+    contains("its journal", own.journal(), "served by the gateway of profile `default`", "--standalone")
+    contains("uninstall of coder", hermes_install("uninstall", "--profile", "coder").err, "has no unit of its own")
+    own.systemctl("reset-failed")
+
+    if at_least(0, 21, 5):
+        stands_alone(default, coder)
+
+
+def stands_alone(default: Profile, coder: Profile) -> None:
+    equal("install --standalone ends with", install(coder, "--standalone").code, 0)
+    own = Unit(coder.unit)
+    equal("gateways of coder's own", coder.gateways(), [own.pid])
+    equal("status of coder", status(coder)["state"], "running")
+
+    def served() -> list[str]:
+        return default.state().get("served_profiles") or []
+
+    wait.until("the other gateway to let go of coder", lambda: "coder" not in served(), 60)
+    found = hermes_install("doctor")
+    check("doctor has no complaint of either", found.code == 0, found.text)
+    default_pid = Unit(default.unit).pid
+    own.systemctl("restart")
+    coder.until_up(own.pid)
+    equal("the other gateway", default.gateways(), [default_pid])
