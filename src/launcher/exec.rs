@@ -92,11 +92,6 @@ fn prepare(launch: &Launch, wait: &mut impl FnMut(&str)) -> Result<Ready, Refusa
     let (root, user_home) = environment_root(launch.root.as_deref())?;
     let home = launch.profile.home(&root);
     check_home(&launch.profile, &home)?;
-    let told = launch
-        .hermes
-        .clone()
-        .or_else(|| std::env::var_os(HERMES_VARIABLE).map(PathBuf::from));
-    let hermes = find_hermes(told.as_deref(), &hermes_search(&root, &user_home))?;
     let lock = take_lock(&launch.profile, &home)?;
     wait_until_free(&launch.profile, &home, wait)?;
     wait_until_unserved(&launch.profile, &root, wait)?;
@@ -108,6 +103,11 @@ fn prepare(launch: &Launch, wait: &mut impl FnMut(&str)) -> Result<Ready, Refusa
             launch.profile.unit()
         )));
     }
+    let told = launch
+        .hermes
+        .clone()
+        .or_else(|| std::env::var_os(HERMES_VARIABLE).map(PathBuf::from));
+    let hermes = find_hermes(told.as_deref(), &hermes_search(&root, &user_home))?;
     let found = Installation::find(&hermes, &|path| path.to_owned());
     Ok(Ready {
         _lock: lock,

@@ -3,6 +3,7 @@ once and not for ever, and a profile that is to stand alone gets one."""
 
 import wait
 from check import check, contains, equal
+from gateway import HERMES as PROGRAM
 from gateway import Profile, at_least
 from installer import hermes_install, install, status
 from systemd import Unit
@@ -18,7 +19,7 @@ def run() -> None:
     host, own = Unit(default.unit), Unit(coder.unit)
     alone = host.pid
 
-    planned = hermes_install("plan", "--profile", "coder")
+    planned = hermes_install("plan", "--profile", "coder", "--hermes", PROGRAM)
     contains("plan", planned.out, "profile coder served by the gateway of default")
     equal("install of coder ends with", install(coder).code, 0)
     equal("who is served", sorted(default.state()["served_profiles"]), ["coder", "default"])
