@@ -1,5 +1,6 @@
 //! The command line as typed: clap types and help texts. No I/O, no decisions.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -54,7 +55,8 @@ impl Cli {
                 | Command::PlannedRestart
                 | Command::BeforeStart
                 | Command::PostStop(_)
-                | Command::Generate(_),
+                | Command::Generate(_)
+                | Command::RunAs(_),
             ) => return None,
         };
         Some((scope, output))
@@ -139,6 +141,9 @@ pub(crate) enum Command {
     PostStop(HelperArgs),
     /// Print the man page or shell completions
     Generate(GenerateArgs),
+    /// Give up everything but an account's own rights and execute a program; used by hermes-install itself
+    #[command(hide = true)]
+    RunAs(RunAsArgs),
 }
 
 /// Which manager is meant.
@@ -540,6 +545,23 @@ pub(crate) struct HelperArgs {
     /// Profile that the unit runs
     #[arg(long, value_name = "NAME")]
     pub(crate) profile: ProfileName,
+}
+
+/// Arguments of run-as.
+#[derive(Debug, Args)]
+pub(crate) struct RunAsArgs {
+    /// User ID to run it as
+    #[arg(long)]
+    pub(crate) uid: u32,
+    /// Its main group
+    #[arg(long)]
+    pub(crate) gid: u32,
+    /// All its groups
+    #[arg(long, value_delimiter = ',')]
+    pub(crate) groups: Vec<u32>,
+    /// The program and its arguments
+    #[arg(last = true, required = true)]
+    pub(crate) argv: Vec<OsString>,
 }
 
 /// Arguments of generate.

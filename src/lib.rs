@@ -102,5 +102,6 @@ fn dispatch(cli: Cli) -> anyhow::Result<Exit> {
         Some(Command::PlannedRestart) => commands::unit_hooks::planned_restart(),
         Some(Command::PostStop(args)) => commands::unit_hooks::post_stop(&args),
         Some(Command::Generate(args)) => commands::generate::generate(&args.what),
+        Some(Command::RunAs(args)) => commands::unit_hooks::run_as(&args),
     }
 }

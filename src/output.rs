@@ -1,5 +1,8 @@
 //! The one printer: progress and errors on standard error, results on standard output, colour only on a terminal that
 //! wants it (NO_COLOR is honoured). A reader that went away is no error.
+//!
+//! Names of files, arguments of processes and outputs of programs are other accounts' words: here, and nowhere else, what
+//! a terminal would obey is written so that it can be seen.
 
 use std::io::Write as _;
 
@@ -20,24 +23,56 @@ const GOOD: Style = AnsiColor::Green.on_default();
 const BAD: Style = AnsiColor::Red.on_default().bold();
 const CARE: Style = AnsiColor::Yellow.on_default();
 
+/// Whether a terminal obeys this character instead of showing it: controls, and those that turn the direction of a text.
+pub(crate) fn is_hidden(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// A text with such characters as escapes: `\n`, `\x1b`, `\u202e`.
+pub(crate) fn visible(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '\n' => out.push_str("\\n"),
+            '\t' => out.push_str("\\t"),
+            c if c.is_ascii_control() => out.push_str(&format!("\\x{:02x}", c as u32)),
+            c if is_hidden(c) => out.push_str(&format!("\\u{:04x}", c as u32)),
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+/// A text of several lines; what is in one of them cannot make another.
+fn lines(text: &impl std::fmt::Display) -> String {
+    let text = text.to_string();
+    let shown: Vec<String> = text
+        .split('\n')
+        .map(|line| line.split('\t').map(visible).collect::<Vec<_>>().join("\t"))
+        .collect();
+    shown.join("\n")
+}
+
 impl Output {
     /// A step that was done, or is being done.
     pub(crate) fn step(&self, text: impl std::fmt::Display) {
         if !self.quiet {
-            let _ = writeln!(anstream::stderr(), "{text}");
+            let _ = writeln!(anstream::stderr(), "{}", lines(&text));
         }
     }
 
     /// The good end of a step.
     pub(crate) fn done(&self, text: impl std::fmt::Display) {
         if !self.quiet {
-            let _ = writeln!(anstream::stderr(), "{GOOD}ok{GOOD:#} {text}");
+            let _ = writeln!(anstream::stderr(), "{GOOD}ok{GOOD:#} {}", lines(&text));
         }
     }
 
     /// Something to know that stops nothing.
     pub(crate) fn warn(&self, text: impl std::fmt::Display) {
         if !self.quiet {
+            let text = lines(&text);
             let _ = writeln!(anstream::stderr(), "{CARE}warning:{CARE:#} {text}");
         }
     }
@@ -47,9 +82,9 @@ impl Output {
 /// as well.
 pub(crate) fn error(error: &Error, is_json: bool) {
     let mut to = anstream::stderr();
-    let _ = writeln!(to, "{BAD}error:{BAD:#} {}", error.message);
+    let _ = writeln!(to, "{BAD}error:{BAD:#} {}", lines(&error.message));
     for hint in &error.hints {
-        let _ = writeln!(to, "{GOOD}hint:{GOOD:#} {hint}");
+        let _ = writeln!(to, "{GOOD}hint:{GOOD:#} {}", lines(hint));
     }
     if is_json {
         json(&serde_json::json!({ "error": error }));
@@ -58,12 +93,12 @@ pub(crate) fn error(error: &Error, is_json: bool) {
 
 /// A line of the launcher or of a unit's helper: the journal adds time and name.
 pub(crate) fn line(text: impl std::fmt::Display) {
-    let _ = writeln!(anstream::stderr(), "hermes-install: {text}");
+    let _ = writeln!(anstream::stderr(), "hermes-install: {}", lines(&text));
 }
 
 /// A result on standard output.
 pub(crate) fn print(text: impl std::fmt::Display) {
-    bytes(text.to_string().as_bytes());
+    bytes(lines(&text).as_bytes());
 }
 
 /// A result on standard output, with its colours on a terminal that wants them.
@@ -97,10 +132,16 @@ pub(crate) fn bytes(bytes: &[u8]) {
 
 /// A value as JSON on standard output.
 pub(crate) fn json(value: &impl serde::Serialize) {
-    print(format_args!(
-        "{}\n",
-        serde_json::to_string_pretty(value).unwrap_or_default()
-    ));
+    let text = serde_json::to_string_pretty(value).unwrap_or_default();
+    // Written as JSON would, had it to; every other control character is escaped already.
+    let mut shown = String::with_capacity(text.len() + 1);
+    for c in text.chars() {
+        match c {
+            c if is_hidden(c) && c != '\n' => shown.push_str(&format!("\\u{:04x}", c as u32)),
+            c => shown.push(c),
+        }
+    }
+    bytes((shown + "\n").as_bytes());
 }
 
 /// A yes-or-no question; `None` when nobody is there to answer.
@@ -109,8 +150,26 @@ pub(crate) fn ask(question: &str) -> Option<bool> {
     if !std::io::stdin().is_terminal() {
         return None;
     }
-    let _ = write!(anstream::stderr(), "{question} [y/N] ");
+    let _ = write!(anstream::stderr(), "{} [y/N] ", lines(&question));
     let mut answer = String::new();
     std::io::stdin().read_line(&mut answer).ok()?;
     Some(matches!(answer.trim(), "y" | "Y" | "yes"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_terminal_would_obey_is_shown() {
+        let hostile = "a\x1b]0;t\x07\u{9b}31m\u{202e}\rb";
+        let shown = r"a\x1b]0;t\x07\u009b31m\u202e\x0db";
+        assert_eq!(visible(hostile), shown);
+        assert_eq!(
+            lines(&format!("{hostile}\n\tb\n")),
+            format!("{shown}\n\tb\n")
+        );
+        assert_eq!(visible("ä 漢 \u{1f600}"), "ä 漢 \u{1f600}");
+        assert_eq!(visible("a\nb"), r"a\nb");
+    }
 }

@@ -55,7 +55,6 @@ fn first_sentence(text: &str) -> String {
 }
 
 #[test]
-#[ignore = "several branches land today; on again with the last one"]
 fn the_list_of_files_is_that_of_the_tree() {
     let top = source();
     let mut list = String::new();

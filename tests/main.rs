@@ -10,6 +10,7 @@ mod golden;
 mod hosts;
 mod offline;
 mod others;
+mod run_as;
 mod settings;
 mod tool;
 mod versions;

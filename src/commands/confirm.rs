@@ -9,10 +9,14 @@ use super::prepare::Prepared;
 use crate::deploy::transaction::{Transaction, running};
 use crate::error::refuse;
 use crate::gateway::owner::{Owner, owner};
+use crate::host::account::Account;
+use crate::host::process::shell_quote;
 use crate::host::process_text::name;
+use crate::host::trust::stranger;
 use crate::host::{Host, Live};
 use crate::output::{self, Output};
 use crate::preflight::Checked;
+use crate::profile::ProfileName;
 use crate::render::model::Instance;
 
 /// Ask before gateways are stopped; `false` when there is none to stop, because their units run already.
@@ -46,6 +50,24 @@ pub(super) fn confirm_stops(ready: &Prepared, yes: bool, output: &Output) -> Res
 
 fn of_home(home: &Path) -> Result<Option<Owner>> {
     owner(home).with_context(|| format!("`{}` cannot be examined", home.display()))
+}
+
+/// Ask before a program that somebody's gateway names is run for its version, as that account: nobody has chosen it yet. One
+/// that only root can write needs no question.
+pub(super) fn confirm_program(hermes: &Path, profile: &ProfileName, yes: bool) -> Result<()> {
+    if stranger(hermes, &Account::root()).is_ok_and(|found| found.is_none()) {
+        return Ok(());
+    }
+    let command = shell_quote(&[&*hermes.to_string_lossy(), "--version"]);
+    ask(
+        yes,
+        &format!(
+            "run `{command}` of the gateway of `{profile}`, as its account, to learn its version?"
+        ),
+        &format!(
+            "this would run `{command}`, which is not root's, as the account of profile `{profile}`"
+        ),
+    )
 }
 
 /// Ask before a profile that runs gets another account, root or executable: it would be another bot, or none.

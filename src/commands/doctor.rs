@@ -16,7 +16,7 @@ use crate::doctor::fix_plan;
 use crate::doctor::rules::{self, rules};
 use crate::error::{Exit, refuse};
 use crate::host::{Host, Live};
-use crate::output;
+use crate::output::{self, visible};
 use crate::profile::ProfileName;
 use crate::units::unit::Unit;
 
@@ -151,7 +151,8 @@ fn text(facts: &Facts, findings: &[Finding]) -> String {
                 0 => String::new(),
                 line => format!(":{line}: {}", place.directive),
             };
-            let _ = writeln!(out, "  {kind:7} {}{line}", place.file.display());
+            let file = visible(&place.file.to_string_lossy());
+            let _ = writeln!(out, "  {kind:7} {file}{line}");
         }
         let label = if finding.fix.is_some() { "fix" } else { "hint" };
         let _ = writeln!(out, "  {label:7} {}", finding.hint);

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Result, bail};
 
+use super::confirm::confirm_program;
 use super::layers::Layers;
 use super::typed::{Verb, typed};
 use crate::cli::InstallArgs;
@@ -64,6 +65,10 @@ pub(super) fn prepare<'a>(
             let (all, who) = inherit(host, &inventory, profile, settings, allow, output)?;
             let from = who.map_or_else(String::new, |who| format!("inherited from {who}"));
             choices.record_new(&before, &all, &from);
+            let is_found = before.hermes.is_none() && verb == Verb::Adopt;
+            if let Some(hermes) = all.hermes.as_deref().filter(|_| is_found) {
+                confirm_program(hermes, profile, args.yes)?;
+            }
             settings = all;
         }
         chosen.insert(profile.clone(), choices);

@@ -1,10 +1,10 @@
-//! What the units run: `exec`, `planned-stop`, `planned-restart`, `post-stop`.
+//! What is run by units (`exec`, `planned-stop`, `planned-restart`, `post-stop`) and by this program itself (`run-as`).
 
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 
-use crate::cli::{ExecArgs, HelperArgs};
+use crate::cli::{ExecArgs, HelperArgs, RunAsArgs};
 use crate::error::Exit;
 use crate::gateway::config::stop_drain;
 use crate::gateway::installation::Installation;
@@ -12,6 +12,7 @@ use crate::gateway::state::State;
 use crate::gateway::stop::{self, Force, Stopped};
 use crate::gateway::version::Rules;
 use crate::host::process::{Process, humanize};
+use crate::host::run_as::become_account;
 use crate::launcher::backoff::Starts;
 use crate::launcher::exec::{Launch, environment_root, launch};
 use crate::output;
@@ -43,7 +44,7 @@ pub(crate) fn planned_stop(args: &HelperArgs) -> Result<Exit> {
     let (root, _) = environment_root(None)?;
     let home = args.profile.home(&root);
     let starts = Starts::of_this_unit();
-    let Some(process) = main_pid().and_then(Process::read) else {
+    let Some(process) = main_process() else {
         if let Some(starts) = starts {
             let state = State::read(&home);
             if variable("EXIT_STATUS") == "75" {
@@ -77,15 +78,17 @@ pub(crate) fn planned_stop(args: &HelperArgs) -> Result<Exit> {
 
 /// `ExecReload=`.
 pub(crate) fn planned_restart() -> Result<Exit> {
-    let pid = main_pid()
-        .context("MAINPID is not set; this is for a unit's ExecReload=, use `systemctl reload`")?;
-    stop::planned_restart(pid).with_context(|| format!("pid {pid} cannot be asked to restart"))?;
-    let process = Process::read(pid);
-    let version = process.and_then(|p| Installation::of_process(&p)?.version);
+    let process = main_process().context(
+        "MAINPID names no process of this account; this is for a unit's ExecReload=, use `systemctl reload`",
+    )?;
+    stop::planned_restart(&process)
+        .with_context(|| format!("pid {} cannot be asked to restart", process.pid))?;
+    let version = Installation::of_process(&process).and_then(|found| found.version);
     let wait = Rules::of(version).restart_wait;
     if wait > 0 {
         output::line(format!(
-            "asked the gateway, pid {pid}, to restart; it finishes its running turns first, within {}",
+            "asked the gateway, pid {}, to restart; it finishes its running turns first, within {}",
+            process.pid,
             humanize(Duration::from_secs(u64::from(wait)))
         ));
     }
@@ -105,12 +108,19 @@ pub(crate) fn post_stop(args: &HelperArgs) -> Result<Exit> {
     Ok(Exit::Done)
 }
 
+/// Become an account and execute a program: what [`crate::host::run_as`] starts this program for.
+pub(crate) fn run_as(args: &RunAsArgs) -> Result<Exit> {
+    become_account(args.uid, args.gid, &args.groups, &args.argv).map(|()| Exit::Done)
+}
+
 /// A variable of this process; empty when it is not set.
 fn variable(name: &str) -> String {
     std::env::var(name).unwrap_or_default()
 }
 
-/// The main process, from the environment that systemd gives to Exec lines (systemd.exec(5), MAINPID).
-fn main_pid() -> Option<i32> {
-    std::env::var("MAINPID").ok()?.parse().ok()
+/// The main process, from the environment that systemd gives to Exec lines (systemd.exec(5), MAINPID). A unit's helper
+/// runs as the unit does.
+fn main_process() -> Option<Process> {
+    let pid = std::env::var("MAINPID").ok()?.parse().ok()?;
+    Process::read(pid).filter(|process| process.uid == nix::unistd::geteuid().as_raw())
 }

@@ -102,11 +102,9 @@ impl Handover {
         let mut at = begin;
         // Two units that take the profile from each other are one after the other.
         for _ in 0..=self.units.len() {
-            let Some(process) = self
-                .owner()?
-                .and_then(|o| o.process)
-                .filter(|p| self.knows(p))
-            else {
+            let proven = self.owner()?.filter(|o| o.is_proven);
+            let process = proven.and_then(|o| o.process);
+            let Some(process) = process.filter(|p| self.knows(p)) else {
                 break;
             };
             stop_as_planned(&process, &self.home, self.drain, self.force, output)

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
+use crate::output::visible;
 use crate::units::secret::shown;
 use crate::units::unit::{Unit, UnitId};
 use crate::units::unit_file::Directive;
@@ -141,7 +142,8 @@ impl Findings {
         self.list.push(Finding {
             rule: self.rule,
             severity: self.severity,
-            what,
+            // One line, whatever a file is called.
+            what: visible(&what),
             unit: None,
             home: None,
             place: None,

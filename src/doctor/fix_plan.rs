@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use crate::doctor::finding::{Finding, Fix};
 use crate::host::Host;
+use crate::host::process::shell_quote;
 use crate::host::systemctl::Manager;
 use crate::units::unit::UnitId;
 
@@ -83,7 +84,10 @@ pub(crate) fn describe(fix: &Fix) -> String {
             unit.name
         ),
         Fix::Linger { account } => format!("loginctl enable-linger {account}"),
-        Fix::Mode { path, mode } => format!("chmod {mode:04o} {}", path.display()),
+        Fix::Mode { path, mode } => {
+            let mode = format!("{mode:04o}");
+            shell_quote(&["chmod", &mode, &*path.to_string_lossy()])
+        }
         Fix::Owner { paths, account, .. } => format!("chown {account} {}", list(paths)),
         Fix::Remove { paths, .. } => {
             format!("remove {} unless somebody owns the profile", list(paths))

@@ -1,9 +1,10 @@
 //! One owner of a profile stays: the others are stopped as planned and disabled, and put back when the one that was to
 //! stay does not run.
 
+use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use serde::Serialize;
 
 use crate::deploy::service::{Ready, Service, stop_as_planned};
@@ -11,6 +12,7 @@ use crate::deploy::writer::remove_empty;
 use crate::doctor::fix::Fixer;
 use crate::gateway::config::stop_drain;
 use crate::gateway::installation::Installation;
+use crate::gateway::running::Running;
 use crate::gateway::state::State;
 use crate::gateway::stop::Force;
 use crate::host::process::Process;
@@ -48,9 +50,14 @@ impl<'a> Fixer<'a> {
             stopped.push(before);
         }
         self.save()?;
+        // A user can turn a link of theirs to another home meanwhile.
+        let place = identity(&home)?;
         let end = self
             .stop_all(stop, &home)
-            .and_then(|()| self.see_up(keep, &home, &stopped));
+            .and_then(|()| match identity(&home)? == place {
+                true => self.see_up(keep, &home, &stopped),
+                false => bail!("`{}` is another directory by now", home.display()),
+            });
         if end.is_err() {
             self.output.step("putting the units back as they were");
             for before in &stopped {
@@ -108,13 +115,26 @@ impl<'a> Fixer<'a> {
     fn stop(&self, name: &UnitId, home: &Path) -> Result<()> {
         let names = [name.name.clone()];
         let pid = self.manager(name).show_one(&name.name)?.main_pid;
-        if let Some(process) = pid.and_then(Process::read) {
+        if let Some(process) = self.main_process(name, pid)? {
             let found = Installation::of_process(&process);
             let drain = stop_drain(home, found.and_then(|i| i.version), None);
             stop_as_planned(&process, home, drain, Force::Deaf, self.output)?;
         }
         self.manager(name).verb("stop", &names)?;
         self.manager(name).verb("disable", &names)
+    }
+
+    /// The main process of a unit, if the kernel says that it is one: a gateway in the unit's own control group, and of the
+    /// account whose manager it is. What a user's manager says is the user's word.
+    fn main_process(&self, name: &UnitId, pid: Option<i32>) -> Result<Option<Process>> {
+        let unit = self.unit(name)?;
+        let user = unit.is_user().then_some(unit.manager_account.uid);
+        let is_its = |process: &Process| {
+            let runs_in = process.unit();
+            runs_in.is_some_and(|u| u.name == name.name && u.user == user)
+        };
+        let running = pid.and_then(Running::read).map(|running| running.process);
+        Ok(running.filter(is_its))
     }
 
     /// The owner that stays runs, if any of them ran before.
@@ -175,4 +195,11 @@ impl<'a> Fixer<'a> {
         let found = units.iter().find(|u| u.id() == *name);
         found.with_context(|| format!("`{}` is not there any more", name.name))
     }
+}
+
+/// What makes a directory the same, whatever it is called.
+fn identity(home: &Path) -> Result<(u64, u64)> {
+    let meta = std::fs::metadata(home)
+        .with_context(|| format!("`{}` cannot be examined", home.display()))?;
+    Ok((meta.dev(), meta.ino()))
 }

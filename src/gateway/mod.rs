@@ -8,6 +8,7 @@ pub(crate) mod config;
 mod inline_source;
 pub(crate) mod installation;
 pub(crate) mod owner;
+pub(crate) mod running;
 pub(crate) mod served;
 pub(crate) mod state;
 pub(crate) mod stop;

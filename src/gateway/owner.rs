@@ -11,11 +11,12 @@ use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
 use serde::Deserialize;
 
-use crate::gateway::command_line::{Aim, Command, Home, home_of};
+use crate::gateway::command_line::{Aim, Command, Home};
 use crate::gateway::installation::Installation;
+use crate::gateway::running::{Running, Works};
 use crate::gateway::state::State;
 use crate::gateway::version::{RestartCommand, Rules};
-use crate::host::process::{self, Process};
+use crate::host::process::Process;
 use crate::host::read::{self, open_regular, read_small};
 
 /// Held with flock(2) for the life of a gateway; stays behind, unlocked, when it ends.
@@ -38,6 +39,8 @@ pub(crate) struct Owner {
     pub(crate) how: &'static str,
     /// How much of the profile it has.
     pub(crate) hold: Hold,
+    /// Whether the kernel says that it works on this home: then it may be signalled for it.
+    pub(crate) is_proven: bool,
 }
 
 /// How much of a profile a process has.
@@ -52,8 +55,9 @@ pub(crate) enum Hold {
     MayTake,
 }
 
-/// How long a gateway may take from its start to its lock; 0.5 to 10 s were seen, cold starts included.
-const START: Duration = Duration::from_secs(60);
+/// How long a gateway may take from its start to its lock; 0.5 to 10 s were seen, cold starts included. Nobody waits longer
+/// than this for hidden ones in all, however many follow each other.
+pub(crate) const START: Duration = Duration::from_secs(60);
 
 /// Whoever has the gateway of this profile home now, or is about to take it.
 ///
@@ -64,7 +68,7 @@ pub(crate) fn owner(home: &Path) -> std::io::Result<Option<Owner>> {
     let patience = Instant::now() + Duration::from_secs(1);
     loop {
         let held = is_locked(&home.join(GATEWAY_LOCK))?;
-        if let Some(process) = recorded(home, held) {
+        if let Some((process, is_proven)) = recorded(home, held) {
             let how = if held {
                 "runs its gateway"
             } else {
@@ -74,6 +78,7 @@ pub(crate) fn owner(home: &Path) -> std::io::Result<Option<Owner>> {
                 process: Some(process),
                 how,
                 hold: Hold::Has,
+                is_proven,
             }));
         }
         if !held {
@@ -84,6 +89,7 @@ pub(crate) fn owner(home: &Path) -> std::io::Result<Option<Owner>> {
                 process: None,
                 how: "holds its lock",
                 hold: Hold::Has,
+                is_proven: false,
             }));
         }
         std::thread::sleep(Duration::from_millis(20));
@@ -107,7 +113,7 @@ fn is_locked(path: &Path) -> std::io::Result<bool> {
 /// With the lock held, the pid and lock records count. Without, the state file counts too, unless it says that its
 /// gateway has ended: hermes 0.18 and later refuse to start then, and a gateway that hangs in its exit still has
 /// the databases open.
-fn recorded(home: &Path, held: bool) -> Option<Process> {
+fn recorded(home: &Path, held: bool) -> Option<(Process, bool)> {
     let record = |name: &str| -> Option<Record> {
         serde_json::from_slice(&read_small(&home.join(name), read::JSON).ok()??).ok()
     };
@@ -119,50 +125,50 @@ fn recorded(home: &Path, held: bool) -> Option<Process> {
     [record(PID), record(GATEWAY_LOCK).filter(|_| held), state]
         .into_iter()
         .flatten()
-        .find_map(|record| live(&record))
+        .find_map(|record| live(&record, home))
 }
 
-/// The process of a record, if it is still that process and a gateway. A PID alone proves nothing: it is reused.
-fn live(record: &Record) -> Option<Process> {
-    let process = Process::read(record.pid)?;
+/// The process of a record, if it is still that process and a gateway of this home, and whether the kernel says so. A PID
+/// alone proves nothing: it is reused, and whoever has the home writes there what he likes.
+fn live(record: &Record, home: &Path) -> Option<(Process, bool)> {
+    let running = Running::read(record.pid)?;
+    let process = &running.process;
     let same = record
         .start_time
         .is_none_or(|start| start == process.start || Some(start) == process.naive_start);
-    (same && Command::parse(&process.argv).is_some()).then_some(process)
+    if !same || !running.may_work_on(home) {
+        return None;
+    }
+    match running.works_on(home) {
+        Works::Here => Some((running.process, true)),
+        Works::Hidden => Some((running.process, false)),
+        Works::Elsewhere => None,
+    }
 }
 
-/// A `gateway run --replace` for this home on its way: for 0.5 to 3 s in a takeover nobody holds the lock.
+/// A `gateway run --replace` for this home on its way: for 0.5 to 3 s in a takeover nobody holds the lock. A process whose
+/// account could not open the lock takes nothing over, whatever it names.
 fn replacer(home: &Path) -> Option<Owner> {
-    let me = std::process::id() as i32;
-    let id = identity(home)?;
     let mut doubtful = None;
-    for pid in process::pids().filter(|pid| *pid != me) {
-        let Some(command) = process::argv(pid).and_then(|argv| Command::parse(&argv)) else {
-            continue;
-        };
-        if command.aim == Aim::Run {
-            continue;
-        }
-        let Some(process) = Process::read(pid).filter(|p| takes_over(p, &command)) else {
-            continue;
-        };
-        let hold = match home_of(&process, &command) {
-            Home::Known(path) => {
-                let theirs =
-                    identity(&process.path_in_namespace(&path)).or_else(|| identity(&path));
-                if theirs != Some(id) {
-                    continue;
-                }
-                Hold::Takes
+    let is_replacer = |r: &Running| r.command.aim != Aim::Run && r.may_work_on(home);
+    let replacers = Running::all().filter(is_replacer);
+    for running in replacers.filter(|r| takes_over(&r.process, &r.command)) {
+        let process = &running.process;
+        let works = running.works_on(home);
+        let hold = match running.home() {
+            Home::Known(_) if works == Works::Here => Hold::Takes,
+            Home::Known(_) => continue,
+            Home::Hidden if is_taking(home, process) => Hold::Takes,
+            Home::Hidden if process.age() < START && running.command.may_mean(home) => {
+                Hold::MayTake
             }
-            Home::Hidden if is_taking(home, &process) => Hold::Takes,
-            Home::Hidden if process.age() < START && command.may_mean(home) => Hold::MayTake,
             Home::Hidden => continue,
         };
         let owner = Owner {
-            process: Some(process),
+            process: Some(running.process),
             how: "is taking it over with `--replace`",
             hold,
+            is_proven: works == Works::Here,
         };
         if hold == Hold::Takes {
             return Some(owner);
@@ -183,10 +189,4 @@ fn takes_over(process: &Process, command: &Command) -> bool {
 /// root's most of all. The marker itself may be unreadable too; its owner and its presence are enough.
 fn is_taking(home: &Path, process: &Process) -> bool {
     fs::metadata(home.join(".gateway-takeover.json")).is_ok_and(|m| m.uid() == process.uid)
-}
-
-/// What makes two paths the same directory.
-fn identity(path: &Path) -> Option<(u64, u64)> {
-    let meta = fs::metadata(path).ok()?;
-    Some((meta.dev(), meta.ino()))
 }

@@ -9,12 +9,12 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
+use rustix::process::Signal;
 
 use crate::gateway::owner::{Hold, owner};
 use crate::gateway::state::State;
 use crate::host::process::{self, Process};
+use crate::host::process_handle::Handle;
 
 /// How long a gateway may show no sign of having heard the signal before it counts as hung. Its handler runs in the
 /// event loop within milliseconds; a loop blocked by slow storage was seen to need some seconds.
@@ -68,13 +68,16 @@ pub(crate) fn planned_stop(
     mut tick: impl FnMut(Duration),
 ) -> Stopped {
     let pid = process.pid;
+    let handle = match process.hold() {
+        Ok(Some(handle)) => handle,
+        Ok(None) => return Stopped::Exited,
+        Err(_) => return Stopped::Remains("this kernel does not let it be signalled safely"),
+    };
     let before = State::read(home).map(|s| s.gateway_state);
     let begin = Instant::now();
-    if is_alive(process) {
-        let _ = kill(Pid::from_raw(pid), Signal::SIGINT);
-    }
+    let _ = handle.send(Signal::INT);
     let mut finished_since = None;
-    while is_alive(process) {
+    while handle.is_alive() {
         let state = State::read(home).filter(|s| s.pid == pid);
         // It has heard us once it says so: `draining`, then `stopped`.
         let heard = state
@@ -92,10 +95,10 @@ pub(crate) fn planned_stop(
             ("its drain was over", Force::Overdue)
         } else {
             tick(begin.elapsed());
-            std::thread::sleep(Duration::from_millis(50));
+            handle.ends_within(Duration::from_millis(50));
             continue;
         };
-        if force >= needs && end(process, force) {
+        if force >= needs && end(&handle, force) {
             return Stopped::Ended(why);
         }
         return Stopped::Remains(why);
@@ -106,33 +109,27 @@ pub(crate) fn planned_stop(
 /// End a process by signal; whether it is gone. No gateway has a handler for SIGHUP or SIGALRM, and nohup(1) lets it
 /// ignore the first one only. SIGTERM does nothing: its handler stays, in an interpreter that runs no handler any more
 /// (0.18.2, 0.19.0).
-fn end(process: &Process, force: Force) -> bool {
-    let last = (force == Force::Kill).then_some(Signal::SIGKILL);
-    for signal in [Signal::SIGHUP, Signal::SIGALRM].into_iter().chain(last) {
-        let _ = kill(Pid::from_raw(process.pid), signal);
+fn end(handle: &Handle, force: Force) -> bool {
+    let last = (force == Force::Kill).then_some(Signal::KILL);
+    for signal in [Signal::HUP, Signal::ALARM].into_iter().chain(last) {
+        let _ = handle.send(signal);
         // A stopped process takes signals when it goes on.
-        let _ = kill(Pid::from_raw(process.pid), Signal::SIGCONT);
-        let deadline = Instant::now() + Duration::from_secs(2);
-        while Instant::now() < deadline {
-            if !is_alive(process) {
-                return true;
-            }
-            std::thread::sleep(Duration::from_millis(10));
+        let _ = handle.send(Signal::CONT);
+        if handle.ends_within(Duration::from_secs(2)) {
+            return true;
         }
     }
     false
 }
 
-/// Whether this very process still runs; its ID alone may be another's by now.
-fn is_alive(process: &Process) -> bool {
-    Process::read(process.pid).is_some_and(|p| p.start == process.start)
-}
-
 /// Ask the main process to drain and restart: exit status 75 (0 in 0.16 and 0.17). Waits until it listens: for the first
 /// 1 to 10 s of a start nothing handles the signal, and it would kill.
-pub(crate) fn planned_restart(pid: i32) -> std::io::Result<()> {
+pub(crate) fn planned_restart(process: &Process) -> std::io::Result<()> {
+    let Some(handle) = process.hold()? else {
+        return Err(rustix::io::Errno::SRCH.into());
+    };
     let deadline = Instant::now() + ARRIVAL;
-    while !process::catches(pid, Signal::SIGUSR1)? {
+    while !process::catches(process.pid, Signal::USR1)? {
         if Instant::now() > deadline {
             return Err(std::io::Error::other(
                 "it has not come as far as to listen for SIGUSR1",
@@ -140,7 +137,7 @@ pub(crate) fn planned_restart(pid: i32) -> std::io::Result<()> {
         }
         std::thread::sleep(Duration::from_millis(50));
     }
-    Ok(kill(Pid::from_raw(pid), Signal::SIGUSR1)?)
+    Ok(handle.send(Signal::USR1)?)
 }
 
 /// Whether the clean exit that systemd reports asks for another start.

@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 
 use crate::host::Host;
 use crate::host::account::Account;
+use crate::host::credentials::Credentials;
 use crate::host::read;
+use crate::host::run_as::{LOOK, run_as};
 
 /// Whether an account can use a path.
 #[derive(Debug, Clone)]
@@ -52,6 +54,16 @@ impl<'a> Access<'a> {
             account,
             groups,
         }
+    }
+
+    /// Whether it could make or open files in a directory, such as a gateway's lock in a profile home; also when that cannot
+    /// be told, as in an image, which may have been unpacked with other owners.
+    pub(crate) fn may_work_in(&self, directory: &Path) -> bool {
+        if self.host.live().is_none() {
+            return true;
+        }
+        let account = Credentials::of(self.account.uid, self.groups.clone());
+        fs::metadata(self.host.real(directory)).map_or(true, |meta| account.may_work_in(&meta))
     }
 
     /// Whether it can run a program or work in a directory.
@@ -104,8 +116,7 @@ impl<'a> Access<'a> {
         let argv = ["test".as_ref(), "-x".as_ref(), path.as_os_str()];
         self.host.live().is_some()
             && nix::unistd::geteuid().is_root()
-            && crate::host::systemctl::run_as(self.account, &[], &argv)
-                .is_ok_and(|o| o.status.success())
+            && run_as(self.account, &[], &argv, LOOK).is_ok_and(|o| o.status.success())
     }
 
     /// The interpreter that a script names.

@@ -5,15 +5,20 @@
 pub(crate) mod access;
 pub(crate) mod account;
 pub(crate) mod boot;
+pub(crate) mod credentials;
 pub(crate) mod directory;
 pub(crate) mod manager;
 pub(crate) mod process;
+pub(crate) mod process_handle;
 pub(crate) mod process_text;
 pub(crate) mod read;
 pub(crate) mod rootfs;
+pub(crate) mod run_as;
 pub(crate) mod search;
 pub(crate) mod service_state;
+pub(crate) mod spawn;
 pub(crate) mod systemctl;
+pub(crate) mod trust;
 mod walk;
 
 use std::os::unix::fs::MetadataExt as _;

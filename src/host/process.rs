@@ -1,9 +1,18 @@
 //! Processes as /proc shows them. Reads only; a process that goes away while it is read is simply not there.
+//!
+//! What a process says of itself (arguments, environment) is its own choice, also that of a setuid program's caller;
+//! accounts, executable and control group are the kernel's word.
 
-use std::fs;
+use std::fs::{self, File};
+use std::io::Read as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+
+use rustix::fs::{CWD, Mode, OFlags, openat};
+
+use crate::host::credentials::Credentials;
+use crate::output::{is_hidden, visible};
 
 /// One process.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -12,14 +21,18 @@ pub(crate) struct Process {
     pub(crate) pid: i32,
     /// The process that started it.
     pub(crate) parent: i32,
-    /// Real owner.
+    /// Real user ID: whoever started it.
     pub(crate) uid: u32,
+    /// All its accounts and groups.
+    pub(crate) credentials: Credentials,
     /// Its arguments; empty for a kernel thread or a zombie.
     pub(crate) argv: Vec<String>,
     /// Clock ticks from boot to its start: field 22 of /proc/PID/stat (proc_pid_stat(5)).
     pub(crate) start: u64,
     /// The same number as hermes reads it: the 22nd word, which is another field when the name holds a space.
     pub(crate) naive_start: Option<u64>,
+    /// Its session.
+    pub(crate) session: i32,
     /// Device number of its terminal, 0 without one.
     tty: i32,
 }
@@ -27,22 +40,59 @@ pub(crate) struct Process {
 impl Process {
     /// The process with this ID; `None` when there is none or it is a zombie.
     pub(crate) fn read(pid: i32) -> Option<Self> {
-        let dir = dir(pid);
-        let stat = fs::read_to_string(dir.join("stat")).ok()?;
+        // One directory for all of it: should the ID pass to another process meanwhile, nothing more is read.
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let dir = openat(CWD, dir(pid), flags, Mode::empty()).ok()?;
+        let read = |name: &str| -> Option<Vec<u8>> {
+            let flags = OFlags::RDONLY | OFlags::CLOEXEC;
+            let mut bytes = Vec::new();
+            let file = File::from(openat(&dir, name, flags, Mode::empty()).ok()?);
+            file.take(MOST).read_to_end(&mut bytes).ok()?;
+            Some(bytes)
+        };
+        let stat = String::from_utf8_lossy(&read("stat")?).into_owned();
         // The name is in parentheses and may hold anything, parentheses too.
         let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
         if matches!(*fields.first()?, "Z" | "X") {
             return None;
         }
+        let credentials = Credentials::parse(&String::from_utf8_lossy(&read("status")?))?;
         Some(Self {
             pid,
             parent: fields.get(1)?.parse().ok()?,
-            uid: fs::metadata(&dir).ok()?.uid(),
-            argv: argv(pid)?,
+            uid: credentials.real,
+            credentials,
+            argv: arguments(&read("cmdline")?),
             start: fields.get(19)?.parse().ok()?,
             naive_start: stat.split_whitespace().nth(21).and_then(|w| w.parse().ok()),
+            session: fields.get(3)?.parse().ok()?,
             tty: fields.get(4)?.parse().ok()?,
         })
+    }
+
+    /// The executable file that it runs; `Err` when we may not look.
+    pub(crate) fn executable(&self) -> std::io::Result<Executable> {
+        let link = dir(self.pid).join("exe");
+        let path = fs::read_link(&link)?;
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        Ok(Executable {
+            name: name.trim_end_matches(" (deleted)").to_owned(),
+            gives_rights: fs::metadata(link)?.mode() & 0o6000 != 0,
+        })
+    }
+
+    /// Whether it holds the lock of flock(2) on this file: one of its descriptors is that file, and says so
+    /// (proc_pid_fdinfo(5)). `Err` when we may not look.
+    pub(crate) fn holds_flock(&self, file: &fs::Metadata) -> std::io::Result<bool> {
+        let is_it = |entry: fs::DirEntry| {
+            let meta = fs::metadata(entry.path()).ok()?;
+            let info = dir(self.pid).join("fdinfo").join(entry.file_name());
+            let is_same = (meta.dev(), meta.ino()) == (file.dev(), file.ino());
+            let is_locked = || Some(fs::read_to_string(info).ok()?.contains("FLOCK"));
+            is_same.then(is_locked).flatten()
+        };
+        let mut entries = fs::read_dir(dir(self.pid).join("fd"))?.flatten();
+        Ok(entries.any(|entry| is_it(entry) == Some(true)))
     }
 
     /// How long it has been running.
@@ -55,13 +105,17 @@ impl Process {
         Duration::from_secs_f64((uptime - self.start as f64 / 100.0).max(0.0))
     }
 
-    /// The systemd unit it belongs to, innermost first, as its control group tells. Units of a container's own systemd
-    /// are none of ours.
+    /// The systemd unit it belongs to, as its control group tells. Units of a container's own systemd do not count, nor
+    /// does a user's manager for a process of another account: it could neither start nor stop it.
     pub(crate) fn unit(&self) -> Option<UnitRef> {
         let path = self.cgroup()?;
+        let is_own = |unit: &UnitRef| {
+            let mut user = unit.user.iter();
+            user.all(|uid| *uid == self.uid && self.credentials.is_one_account())
+        };
         container_of(&path)
             .is_none()
-            .then(|| UnitRef::from_cgroup(&path))?
+            .then(|| UnitRef::from_cgroup(&path).filter(is_own))?
     }
 
     /// The container it runs in, as its control group tells: `docker-ID`, `libpod-ID`, a machine's name.
@@ -103,6 +157,16 @@ impl Process {
         fs::read(dir(self.pid).join("environ")).map(Environ)
     }
 
+    /// What makes a directory the same wherever it is mounted: of a path as this process sees it. `None` when it is not
+    /// there; a path of our own where we may not look through the eyes of that process.
+    pub(crate) fn identity(&self, path: &Path) -> Option<(u64, u64)> {
+        let meta = match fs::metadata(self.path_in_namespace(path)) {
+            Err(e) if e.kind() == std::io::ErrorKind::PermissionDenied => fs::metadata(path),
+            seen => seen,
+        };
+        meta.ok().map(|m| (m.dev(), m.ino()))
+    }
+
     /// A path as this process sees it, through its own mount namespace; needs the right to trace it.
     pub(crate) fn path_in_namespace(&self, path: &Path) -> PathBuf {
         dir(self.pid)
@@ -110,6 +174,18 @@ impl Process {
             .join(path.strip_prefix("/").unwrap_or(path))
     }
 }
+
+/// The file that a process runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Executable {
+    /// Its name, without directory; also of one that was removed since.
+    pub(crate) name: String,
+    /// Whether it is setuid or setgid: then its arguments and environment are another account's words.
+    pub(crate) gives_rights: bool,
+}
+
+/// The most that is read of one file in /proc: arguments are limited by the kernel, if far beyond this.
+const MOST: u64 = 1 << 20;
 
 /// An environment block.
 pub(crate) struct Environ(Vec<u8>);
@@ -164,21 +240,26 @@ pub(crate) struct UnitRef {
 }
 
 impl UnitRef {
+    /// From the path of a control group. Only the parts that a manager of systemd made count: below its own units a
+    /// service may name groups as it likes, where it was delegated to (systemd.resource-control(5), Delegate=).
     fn from_cgroup(path: &str) -> Option<Self> {
-        let name = path
-            .split('/')
-            .rfind(|part| part.ends_with(".service") || part.ends_with(".scope"))?;
-        let user = path.split('/').find_map(|part| {
-            part.strip_prefix("user@")?
-                .strip_suffix(".service")?
-                .parse()
-                .ok()
-        });
-        // user@UID.service itself is the system manager's.
-        let own = name.starts_with("user@");
-        Some(Self {
+        let is_unit = |part: &str| part.ends_with(".service") || part.ends_with(".scope");
+        let is_ours = |part: &&str| is_unit(part) || part.ends_with(".slice");
+        // What comes before is a container manager's.
+        let parts: Vec<&str> = path.split('/').skip_while(|part| !is_ours(part)).collect();
+        let first = |parts: &[&str]| parts.iter().position(|part| !part.ends_with(".slice"));
+        let at = first(&parts)?;
+        let mut name = *parts.get(at)?;
+        let mut user = None;
+        if let Some(uid) = manager_of(&parts[..=at]) {
+            let below = &parts[at + 1..];
+            if let Some(unit) = first(below).and_then(|at| below.get(at)) {
+                (name, user) = (unit, Some(uid));
+            }
+        }
+        is_unit(name).then(|| Self {
             name: name.replace("\\x2d", "-"),
-            user: if own { None } else { user },
+            user,
         })
     }
 
@@ -191,37 +272,50 @@ impl UnitRef {
     }
 }
 
+/// The user whose manager is at `/user.slice/user-UID.slice/user@UID.service`.
+fn manager_of(parts: &[&str]) -> Option<u32> {
+    let [slice, of_user, service] = parts else {
+        return None;
+    };
+    let uid = service.strip_prefix("user@")?.strip_suffix(".service")?;
+    let is_whole = *slice == "user.slice" && *of_user == format!("user-{uid}.slice");
+    is_whole.then(|| uid.parse().ok())?
+}
+
 fn dir(pid: i32) -> PathBuf {
     PathBuf::from(format!("/proc/{pid}"))
 }
 
 /// Whether a process has a handler for a signal: `SigCgt` of /proc/PID/status (proc_pid_status(5)).
-pub(crate) fn catches(pid: i32, signal: nix::sys::signal::Signal) -> std::io::Result<bool> {
+pub(crate) fn catches(pid: i32, signal: rustix::process::Signal) -> std::io::Result<bool> {
     let text = fs::read_to_string(dir(pid).join("status"))?;
     let mask = text.lines().find_map(|l| l.strip_prefix("SigCgt:"));
     let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
-    Ok(mask.is_some_and(|mask| mask & (1 << (signal as i32 - 1)) != 0))
+    Ok(mask.is_some_and(|mask| mask & (1 << (signal.as_raw() - 1)) != 0))
 }
 
-/// The arguments of a process; `None` when it is gone.
-pub(crate) fn argv(pid: i32) -> Option<Vec<String>> {
-    let bytes = fs::read(format!("/proc/{pid}/cmdline")).ok()?;
-    let text = String::from_utf8_lossy(&bytes);
-    Some(
-        text.trim_end_matches('\0')
-            .split('\0')
-            .filter(|_| !text.is_empty())
-            .map(str::to_owned)
-            .collect(),
-    )
+fn arguments(cmdline: &[u8]) -> Vec<String> {
+    let text = String::from_utf8_lossy(cmdline);
+    let words = text.trim_end_matches('\0').split('\0');
+    words
+        .filter(|_| !text.is_empty())
+        .map(str::to_owned)
+        .collect()
 }
 
-/// A command line as a person types it into a shell.
+/// A command line as a person types it into a shell: quoted, so that every word stays one, and control characters written
+/// as bash, zsh and POSIX.1-2024 read them (`$'…'`), so that they can be seen.
 pub(crate) fn shell_quote<S: AsRef<str>>(argv: &[S]) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+=:@%,".contains(c);
-    let word = |word: &str| match !word.is_empty() && word.chars().all(plain) {
-        true => word.to_owned(),
-        false => format!("'{}'", word.replace('\'', r"'\''")),
+    let word = |word: &str| {
+        if !word.is_empty() && word.chars().all(plain) {
+            word.to_owned()
+        } else if word.chars().any(is_hidden) {
+            let escaped = word.replace('\\', r"\\").replace('\'', r"\'");
+            format!("$'{}'", visible(&escaped))
+        } else {
+            format!("'{}'", word.replace('\'', r"'\''"))
+        }
     };
     let words: Vec<String> = argv.iter().map(|w| word(w.as_ref())).collect();
     words.join(" ")
@@ -257,6 +351,7 @@ mod tests {
             shell_quote(&["/opt/a-b/bin/hermes", "it's", "", "a b"]),
             r"/opt/a-b/bin/hermes 'it'\''s' '' 'a b'"
         );
+        assert_eq!(shell_quote(&["a\nb'\\"]), r"$'a\nb\'\\'");
     }
 
     #[test]
@@ -317,6 +412,33 @@ mod tests {
             unit("/user.slice/user-1000.slice/session-3.scope"),
             Some(("session-3.scope".into(), None))
         );
+        assert_eq!(
+            unit("/user.slice/user-1000.slice/user@1000.service"),
+            Some(("user@1000.service".into(), None))
+        );
         assert_eq!(unit("/"), None);
+    }
+
+    #[test]
+    fn a_control_group_below_a_unit_is_that_unit_s() {
+        let unit = |path| UnitRef::from_cgroup(path).map(|u| (u.name, u.user));
+        assert_eq!(
+            unit("/system.slice/bot.service/user@0.service/ssh.service"),
+            Some(("bot.service".into(), None))
+        );
+        assert_eq!(
+            unit("/system.slice/user@1000.service/x.service"),
+            Some(("user@1000.service".into(), None))
+        );
+        assert_eq!(
+            unit(
+                "/user.slice/user-1000.slice/user@1000.service/app.slice/x.service/user@0.service/y.service"
+            ),
+            Some(("x.service".into(), Some(1000)))
+        );
+        assert_eq!(
+            unit("/docker/0a1b/system.slice/x.service"),
+            Some(("x.service".into(), None))
+        );
     }
 }

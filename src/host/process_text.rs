@@ -3,7 +3,8 @@
 use nix::unistd::geteuid;
 
 use crate::host::account::account_name;
-use crate::host::process::{Process, humanize};
+use crate::host::process::{Process, humanize, shell_quote};
+use crate::host::systemctl::Manager;
 
 /// A process as a person would look for it.
 pub(crate) fn name(process: &Process) -> String {
@@ -34,22 +35,23 @@ pub(crate) fn stop_command(process: &Process) -> String {
             ("machine-", "machinectl poweroff"),
         ] {
             if let Some(id) = container.strip_prefix(prefix) {
-                return format!("{verb} {id}");
+                return format!("{verb} {}", shell_quote(&[id]));
             }
         }
     }
     match process.unit().filter(|u| u.is_service()) {
-        Some(unit) => match unit.user {
-            None => format!("systemctl stop {}", unit.name),
-            Some(uid) if uid == geteuid().as_raw() && !in_system_service() => {
-                format!("systemctl --user stop {}", unit.name)
-            }
-            Some(uid) => format!(
-                "systemctl --user -M {}@ stop {}",
-                account_name(uid),
-                unit.name
-            ),
-        },
+        Some(unit) => {
+            let manager = match unit.user {
+                None => Manager::System,
+                Some(uid) if uid == geteuid().as_raw() && !in_system_service() => Manager::User,
+                Some(uid) => Manager::UserOf(account_name(uid)),
+            };
+            format!(
+                "{} stop {}",
+                manager.command_prefix(),
+                shell_quote(&[&unit.name])
+            )
+        }
         None => format!("kill -INT {}", process.pid),
     }
 }

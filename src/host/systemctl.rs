@@ -1,17 +1,20 @@
-//! The one spawner of programs: systemctl, loginctl, journalctl, systemd-sysusers, systemd-tmpfiles, and commands as
-//! another account. Everything else here asks through these functions.
+//! systemd's own programs: systemctl, loginctl, journalctl, systemd-sysusers, systemd-tmpfiles. Everything else here asks
+//! through these functions; programs of accounts are run by `run_as`.
 
 use std::ffi::OsStr;
+use std::io;
+use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
+use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 
 use serde::{Serialize, Serializer};
 
-use crate::host::account::Account;
 use crate::host::process::shell_quote;
 use crate::host::service_state::{PROPERTIES, ServiceState};
+use crate::host::spawn::{self, Limits};
 use crate::layout::Scope;
 
 /// Which systemd manager: the system's, the running account's, or another user's. A name only: whoever wants to ask
@@ -88,6 +91,17 @@ impl Manager {
     }
 }
 
+/// For an answer.
+const ANSWER: Limits = Limits {
+    time: Duration::from_secs(5),
+    bytes: 16 << 20,
+};
+/// For a stop or a start, whose timeouts are the units' own.
+const DEED: Limits = Limits {
+    time: Duration::from_secs(900),
+    bytes: 1 << 20,
+};
+
 impl Systemctl {
     /// For [`Live`](crate::host::Live).
     pub(super) fn new(manager: Manager) -> Self {
@@ -104,15 +118,33 @@ impl Systemctl {
         command
     }
 
+    /// Have it do something, and wait for the end of that.
     fn run<S: AsRef<OsStr>>(&self, args: &[S]) -> Result<String> {
+        self.run_within(DEED, args)
+    }
+
+    /// Ask it something.
+    fn ask<S: AsRef<OsStr>>(&self, args: &[S]) -> Result<String> {
+        self.run_within(ANSWER, args)
+    }
+
+    /// Another user's manager is whoever listens on that user's bus, and may never answer: it has limits.
+    fn run_within<S: AsRef<OsStr>>(&self, limits: Limits, args: &[S]) -> Result<String> {
         let mut command = self.command();
         command.args(args);
-        output(&mut command)
+        match self.manager {
+            Manager::System | Manager::User => output(&mut command),
+            Manager::UserOf(_) => {
+                // systemctl's own helper, systemd-run, has to end with it.
+                let done = spawn::run(command.process_group(0), limits);
+                success(&command, done)
+            }
+        }
     }
 
     /// What the manager says of itself; fails when it cannot be reached.
     pub(crate) fn reach(&self) -> Result<String> {
-        self.run(&["show", "--property=Version", "--value"])
+        self.ask(&["show", "--property=Version", "--value"])
     }
 
     /// The states of services, one call for all.
@@ -127,7 +159,7 @@ impl Systemctl {
             "--".to_owned(),
         ];
         args.extend_from_slice(units);
-        Ok(ServiceState::parse_all(&self.run(&args)?))
+        Ok(ServiceState::parse_all(&self.ask(&args)?))
     }
 
     /// The state of one service; one that is not loaded has a state, too.
@@ -206,47 +238,6 @@ pub(super) fn tmpfiles(file: &Path) -> Result<()> {
     output(plain("systemd-tmpfiles").arg("--create").arg(file)).map(drop)
 }
 
-/// Run a program as an account, with that account's environment and nothing else of ours; from root, or as ourselves.
-pub(crate) fn run_as(
-    account: &Account,
-    env: &[(&str, &str)],
-    argv: &[&OsStr],
-) -> std::io::Result<Output> {
-    let mut command = if nix::unistd::geteuid().as_raw() == account.uid {
-        Command::new(argv[0])
-    } else {
-        let mut command = Command::new("setpriv");
-        command.args([
-            format!("--reuid={}", account.uid),
-            format!("--regid={}", account.gid),
-            if account.exists {
-                "--init-groups"
-            } else {
-                "--clear-groups"
-            }
-            .to_owned(),
-            "--".to_owned(),
-        ]);
-        command.arg(argv[0]);
-        command
-    };
-    command
-        .args(&argv[1..])
-        .env_clear()
-        .env(
-            "PATH",
-            "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-        )
-        .env("HOME", &account.home)
-        .env("USER", &account.name)
-        .env("LOGNAME", &account.name)
-        .env("LC_ALL", "C.UTF-8")
-        .envs(env.iter().copied())
-        .current_dir("/")
-        .stdin(Stdio::null())
-        .output()
-}
-
 fn plain(program: &str) -> Command {
     let mut command = Command::new(program);
     command
@@ -270,15 +261,18 @@ fn user_session(command: &mut Command) -> &mut Command {
 
 /// Its standard output, or an error with what it said.
 fn output(command: &mut Command) -> Result<String> {
-    let shown = || {
-        let mut words = vec![command_name(command)];
-        words.extend(command.get_args().map(|a| a.to_string_lossy().into_owned()));
-        words.join(" ")
-    };
-    let shown = shown();
-    let out = command
-        .output()
-        .with_context(|| format!("`{shown}` could not be run"))?;
+    let done = command.output();
+    success(command, done)
+}
+
+fn success(command: &Command, done: io::Result<Output>) -> Result<String> {
+    let words = [command.get_program()]
+        .into_iter()
+        .chain(command.get_args());
+    // Some calls name every unit.
+    let words: Vec<_> = words.take(6).map(OsStr::to_string_lossy).collect();
+    let shown = shell_quote(&words);
+    let out = done.with_context(|| format!("`{shown}` failed"))?;
     if !out.status.success() {
         let said = String::from_utf8_lossy(&out.stderr);
         let said: Vec<&str> = said
@@ -289,10 +283,6 @@ fn output(command: &mut Command) -> Result<String> {
         bail!("`{shown}` failed ({}): {}", out.status, said.join("; "));
     }
     Ok(String::from_utf8_lossy(&out.stdout).trim_end().to_owned())
-}
-
-fn command_name(command: &Command) -> String {
-    command.get_program().to_string_lossy().into_owned()
 }
 
 #[cfg(test)]

@@ -17,10 +17,11 @@ use nix::unistd::{AccessFlags, access, geteuid};
 use crate::gateway::command_line::SUPERVISED;
 use crate::gateway::config::{ACTIVE_PROFILE, active_name, is_standalone};
 use crate::gateway::installation::Installation;
-use crate::gateway::owner::{GATEWAY_LOCK, Hold, owner};
+use crate::gateway::owner::{GATEWAY_LOCK, Hold, START, owner};
 use crate::gateway::served::{Service, service};
 use crate::gateway::version::{DefaultProfile, Rules, Version};
 use crate::host::account::account_name;
+use crate::host::process::shell_quote;
 use crate::host::process_text::name;
 use crate::host::read::{self, read_small_text};
 use crate::host::search::hermes_search;
@@ -160,19 +161,18 @@ fn check_home(profile: &ProfileName, home: &Path) -> Result<(), Refusal> {
             ),
             HomeProblem::Unusable { errno, .. } => format!(
                 "profile home `{shown}` cannot be used by `{}`: {errno}; give it to that account with \
-                 `chown -R {} {shown}`",
+                 `{}`",
                 me(),
-                me()
+                shell_quote(&["chown", "-R", &me(), &home.to_string_lossy()])
             ),
             HomeProblem::Lock { path, owner } => {
                 let owner = account_name(owner);
                 format!(
                     "`{}` belongs to `{owner}` and cannot be opened by `{}`: a gateway of `{owner}` ran on this profile; \
-                     when it has ended, `chown {} {}` and start again",
+                     when it has ended, `{}` and start again",
                     path.display(),
                     me(),
-                    me(),
-                    path.display()
+                    shell_quote(&["chown", &me(), &path.to_string_lossy()])
                 )
             }
         })
@@ -213,13 +213,15 @@ pub(crate) fn find_hermes(told: Option<&Path>, places: &[PathBuf]) -> Result<Pat
     })
 }
 
-/// Refuse when somebody has the profile; wait while it is unclear whether a hidden replacer means it.
+/// Refuse when somebody has the profile; wait while it is unclear whether a hidden replacer means it, but no longer than
+/// one may take: whoever sends a new one each time would hold every start for ever. The gateway's own lock is left then.
 fn wait_until_free(
     profile: &ProfileName,
     home: &Path,
     wait: &mut impl FnMut(&str),
 ) -> Result<(), Refusal> {
     let mut told = false;
+    let deadline = Instant::now() + START;
     loop {
         let owner = owner(home).map_err(|e| {
             Refusal::Unusable(format!(
@@ -232,6 +234,7 @@ fn wait_until_free(
             Some(owner) if owner.hold != Hold::MayTake => {
                 return Err(Refusal::Owned(describe(profile, &owner)));
             }
+            Some(_) if Instant::now() > deadline => return Ok(()),
             Some(owner) => {
                 if !std::mem::replace(&mut told, true) {
                     wait(&format!(

@@ -56,6 +56,7 @@ pub(crate) fn take_lock(profile: &ProfileName, home: &Path) -> Result<File, Refu
                 process: Process::read(holder.l_pid),
                 how: "runs its gateway",
                 hold: Hold::Has,
+                is_proven: true,
             };
             Err(Refusal::Owned(describe(profile, &owner)))
         }

@@ -9,6 +9,7 @@ mod standalone;
 use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 
@@ -17,7 +18,9 @@ use crate::error::{failure, refuse};
 use crate::gateway::version::{Version, is_hermes};
 use crate::host::Host;
 use crate::host::account::Account;
-use crate::host::systemctl;
+use crate::host::run_as::run_as;
+use crate::host::spawn::Limits;
+use crate::host::trust::{Stranger, stranger};
 use crate::output::Output;
 use crate::profile::ProfileName;
 
@@ -62,18 +65,41 @@ pub(crate) fn hermes(
     })
 }
 
+/// For `hermes --version`: up to a minute was seen on an emulated machine.
+pub(super) const VERSION: Limits = Limits {
+    time: Duration::from_secs(300),
+    bytes: 1 << 16,
+};
+
+/// Refuse to run a program that somebody beside root and the account could have put there.
+fn check_writers(account: &Account, hermes: &Path) -> Result<()> {
+    let found = stranger(hermes, account)
+        .with_context(|| format!("`{}` cannot be examined", hermes.display()))?;
+    if let Some(Stranger { path, who }) = found {
+        refuse!(
+            "`{}` is not run as `{}`: `{}` may be written by {who}; take that right away, or install hermes where only \
+             root and `{}` can write, such as a virtual environment of root's under /opt",
+            hermes.display(),
+            account.name,
+            path.display(),
+            account.name
+        );
+    }
+    Ok(())
+}
+
 /// Run `hermes --version` as the account, with a scratch HERMES_HOME: it writes logs and an update check there. `None`
 /// when hermes works and cannot tell its version, as in a checkout without tags.
 pub(crate) fn version(account: &Account, hermes: &Path) -> Result<Option<Version>> {
+    check_writers(account, hermes)?;
     let scratch = nix::unistd::mkdtemp(&std::env::temp_dir().join("hermes-install-XXXXXX"))
         .context("no scratch directory can be made")?;
     let result = (|| {
         nix::unistd::chown(&scratch, Some(account.uid.into()), Some(account.gid.into()))?;
         let scratch = scratch.to_string_lossy();
         let env = [("HERMES_HOME", &*scratch), ("HOME", &*scratch)];
-        let argv = ["timeout", "300", &*hermes.to_string_lossy(), "--version"].map(str::to_owned);
-        let argv: Vec<&OsStr> = argv.iter().map(OsStr::new).collect();
-        anyhow::Ok(systemctl::run_as(account, &env, &argv)?)
+        let argv = [hermes.as_os_str(), OsStr::new("--version")];
+        anyhow::Ok(run_as(account, &env, &argv, VERSION)?)
     })();
     let _ = fs::remove_dir_all(&scratch);
     let out =

@@ -15,8 +15,8 @@ use crate::gateway::version::Version;
 use crate::host::Host;
 use crate::host::account::{Account, account_name};
 use crate::host::read::{Unread, open_regular};
+use crate::host::run_as::{LOOK, run_as};
 use crate::host::search::hermes_search;
-use crate::host::systemctl;
 use crate::launcher::hermes::{Executable, HermesProblem, find};
 use crate::launcher::home::{HomeProblem, examine};
 use crate::layout::{ACCOUNT, SYSTEM_ROOT, Scope};
@@ -195,12 +195,8 @@ fn examine_home(host: &Host, account: &Account, home: &Path) -> Result<Result<()
 
 /// test(1) as the account: the kernel's own answer, access lists included.
 fn test(account: &Account, flag: &str, path: &Path) -> Result<bool> {
-    let out = systemctl::run_as(
-        account,
-        &[],
-        &[OsStr::new("test"), OsStr::new(flag), path.as_os_str()],
-    )
-    .with_context(|| {
+    let argv = [OsStr::new("test"), OsStr::new(flag), path.as_os_str()];
+    let out = run_as(account, &[], &argv, LOOK).with_context(|| {
         format!(
             "`{}` cannot be checked as `{}`",
             path.display(),

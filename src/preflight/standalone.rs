@@ -8,7 +8,7 @@ use super::Checked;
 use crate::error::refuse;
 use crate::gateway::config::is_standalone;
 use crate::gateway::version::Rules;
-use crate::host::systemctl;
+use crate::host::run_as::run_as;
 
 impl Checked {
     /// Whether the gateway of the root's default profile serves this profile, and hermes ends one of its own at once.
@@ -26,7 +26,7 @@ impl Checked {
         let mut argv = vec![self.hermes.as_os_str()];
         argv.extend(words.map(OsStr::new));
         let env = [("HERMES_HOME", &*root), ("HOME", &*home)];
-        let out = systemctl::run_as(&self.account, &env, &argv)?;
+        let out = run_as(&self.account, &env, &argv, super::VERSION)?;
         if is_standalone(&self.home) {
             return Ok(());
         }

@@ -23,7 +23,10 @@ pub(crate) struct Unwritable {
 /// systemd strips white space around a value and takes a backslash at the end of a line as a continuation
 /// (systemd.syntax(7)); a newline would start another directive.
 pub(crate) fn check(setting: &str, value: &str) -> Result<(), Unwritable> {
-    let reason = if value.chars().any(char::is_control) {
+    let reason = if value.chars().any(is_noncharacter) {
+        "systemd takes a line with a Unicode noncharacter (U+FDD0 to U+FDEF, U+FFFE, U+FFFF and their like) for one that is \
+         not UTF-8, and drops it and all that follows; give a value without"
+    } else if value.chars().any(char::is_control) {
         "a newline, NUL or other control character cannot be written to a unit; give a value without"
     } else if value.ends_with('\\') {
         "a unit line cannot end in a backslash; give a value without"
@@ -39,6 +42,12 @@ pub(crate) fn check(setting: &str, value: &str) -> Result<(), Unwritable> {
         value: value.to_owned(),
         reason,
     })
+}
+
+/// Code points that Unicode keeps out of texts; systemd's UTF-8 check refuses them (`unichar_is_valid`).
+fn is_noncharacter(c: char) -> bool {
+    let code = u32::from(c);
+    (0xfdd0..=0xfdef).contains(&code) || code & 0xfffe == 0xfffe
 }
 
 fn plain(c: char) -> bool {
@@ -84,14 +93,15 @@ fn quoted(value: &str, dollar: bool) -> String {
     out
 }
 
-/// One item of a path list, such as `ReadWritePaths=`: quotes are read there but a backslash stands for itself.
+/// One item of a path list, such as `ReadWritePaths=`: quotes are read there, and inside them a backslash escapes what
+/// follows (`extract_first_word` with EXTRACT_UNQUOTE; a single one was lost when 252 and 257 were asked what they read).
 pub(crate) fn path(value: &str) -> String {
     if value.chars().all(|c| plain(c) || c == '%') {
         return line(value);
     }
     // A quote inside the other kind of quotes; the pieces join into one word.
     let mut out = String::with_capacity(value.len() + 2);
-    for piece in line(value).split_inclusive('"') {
+    for piece in line(value).replace('\\', r"\\").split_inclusive('"') {
         let (text, quote) = match piece.strip_suffix('"') {
             Some(text) => (text, true),
             None => (piece, false),
@@ -145,13 +155,22 @@ mod tests {
     #[test]
     fn quotes_and_backslashes_survive() {
         assert_eq!(word(r#"a "b" \c"#), r#""a \"b\" \\c""#);
-        assert_eq!(path(r#"/a "b" \c"#), r#""/a "'"'"b"'"'" \c""#);
+        assert_eq!(path(r#"/a "b" \c"#), r#""/a "'"'"b"'"'" \\c""#);
         assert_eq!(glob(r"/a*[b]\c"), r"/a\*\[b\]\\c");
     }
 
     #[test]
     fn a_newline_is_refused_with_the_name_of_the_setting() {
-        for bad in ["a\nb", "a\0", "a\\", " a", ""] {
+        for bad in [
+            "a\nb",
+            "a\0",
+            "a\\",
+            " a",
+            "",
+            "/a\u{fdd0}",
+            "/\u{ffff}",
+            "\u{1fffe}b",
+        ] {
             let error = check("environment-file", bad).expect_err(bad);
             assert!(error.to_string().contains("`environment-file`"), "{error}");
         }

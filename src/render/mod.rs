@@ -33,9 +33,13 @@ pub(crate) enum RenderError {
 }
 
 /// The templates, by the names they include each other with.
-const TEMPLATES: [(&str, &str); 9] = [
+const TEMPLATES: [(&str, &str); 10] = [
     ("_contract.j2", include_str!("../../templates/_contract.j2")),
     ("_settings.j2", include_str!("../../templates/_settings.j2")),
+    (
+        "_system-calls.j2",
+        include_str!("../../templates/_system-calls.j2"),
+    ),
     (
         "system/hermes-gateway@.service.j2",
         include_str!("../../templates/system/hermes-gateway@.service.j2"),

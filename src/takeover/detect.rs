@@ -2,6 +2,8 @@
 //! the variables that it was given. Reads only; what was set on purpose stays.
 
 use std::collections::BTreeSet;
+use std::fs;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
@@ -131,6 +133,10 @@ fn candidates(
         .filter_map(|unit| {
             let account = unit.account.as_ref().filter(|a| is_ours(a))?;
             let home = unit.calls.iter().find_map(|r| r.home.as_deref())?;
+            // root's own units may say what they like.
+            if unit.is_user() && owner_of(host, home) != Some(account.uid) {
+                return None;
+            }
             Some(Candidate {
                 who: unit.title(),
                 account: account.name.clone(),
@@ -156,9 +162,11 @@ fn candidates(
         if !is_meant || !is_reachable {
             return None;
         }
+        // Only the owner of a home, and root, can tell which account it is for.
+        let owner = owner_of(host, home).filter(|uid| [*uid, 0].contains(&process.uid))?;
         Some(Candidate {
             who: name(process),
-            account: account_name(process.uid),
+            account: account_name(owner),
             root: root_of(profile, home)?,
             hermes: executable(&process.argv, |path| host.at(path).exists()),
             variables: process
@@ -170,6 +178,11 @@ fn candidates(
         })
     });
     units.chain(gateways).collect()
+}
+
+/// The account that a profile home belongs to.
+fn owner_of(host: &Host, home: &Path) -> Option<u32> {
+    fs::metadata(host.real(home)).ok().map(|meta| meta.uid())
 }
 
 /// The hermes executable of what a unit starts, or has our launcher start.

@@ -85,6 +85,16 @@ pub(crate) fn migrate(
     if let Some(unread) = other_owner::unread(host, inventory, home) {
         refuse!("{}: {}", unclear(), unread.why);
     }
+    if let Some(silent) = inventory.silent_about(host, home) {
+        refuse!(
+            "{}: the systemd manager of `{}` could run one and did not answer: {}; see why with `systemctl status \
+             user@{}.service`",
+            unclear(),
+            silent.account.name,
+            silent.why,
+            silent.account.uid
+        );
+    }
     let claims = other_owner::claims(host, inventory, profile, home).with_context(unclear)?;
     let owners = owners(host, inventory, checked).with_context(unclear)?;
     if claims.is_empty() && owners.units.is_empty() {
@@ -198,8 +208,8 @@ fn owners<'a>(
         Some(unit) if is_own(&unit) => {}
         Some(unit) if owners.units.iter().any(|u| std::ptr::eq(*u, unit)) => {}
         Some(unit) => owners.units.push(unit),
-        None if owner.hold == Hold::Has => owners.by_hand = Some(process),
-        // It can be asked once it has arrived.
+        None if owner.hold == Hold::Has && owner.is_proven => owners.by_hand = Some(process),
+        // It can be asked once it has arrived, or the kernel shows that it works here.
         None => owners.is_out_of_reach = true,
     }
     Ok(owners)

@@ -7,9 +7,11 @@
 use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
 
-use crate::gateway::command_line::{Command, Home, home_of};
+use crate::gateway::command_line::Home;
+use crate::gateway::running::Running;
+use crate::host::access::Access;
 use crate::host::account::Account;
-use crate::host::process::{self, Process, UnitRef};
+use crate::host::process::{Process, UnitRef};
 use crate::host::service_state::ServiceState;
 use crate::host::{DirectoryId, Host, Live};
 use crate::units::load_path::{LoadPath, UnitFiles, load_paths};
@@ -23,14 +25,23 @@ pub(crate) struct Inventory {
     pub(crate) units: Vec<Unit>,
     /// Gateways that run now.
     pub(crate) gateways: Vec<Gateway>,
-    /// Managers that could not be asked, each as a sentence.
-    pub(crate) silent: Vec<String>,
+    /// Managers that could not be asked.
+    pub(crate) silent: Vec<Silent>,
     /// Files of units that could not be read.
     pub(crate) unread: Vec<UnreadFile>,
     /// Of each profile home, the units that run its gateway, by their place in `units`.
     by_home: HashMap<DirectoryId, Vec<usize>>,
     /// Units that run a gateway and do not say of which home.
     of_any_home: Vec<usize>,
+}
+
+/// A manager that could not be asked: what it runs now is not known.
+#[derive(Debug, Clone)]
+pub(crate) struct Silent {
+    /// The account that it runs as.
+    pub(crate) account: Account,
+    /// Why, as a sentence.
+    pub(crate) why: String,
 }
 
 /// A file that may make a unit run a gateway.
@@ -51,6 +62,9 @@ pub(crate) struct Gateway {
     pub(crate) home: Home,
 }
 
+/// Managers that are asked at the same time.
+const AT_ONCE: usize = 64;
+
 impl Inventory {
     /// Look at everything.
     pub(crate) fn read(host: &Host) -> Self {
@@ -58,8 +72,23 @@ impl Inventory {
             gateways: host.live().map(gateways).unwrap_or_default(),
             ..Self::default()
         };
-        for load_path in load_paths(host) {
-            inventory.add(&load_path, host);
+        // At the same time: none has to wait for one that does not answer.
+        let mut load_paths = load_paths(host);
+        while !load_paths.is_empty() {
+            let rest = load_paths.split_off(load_paths.len().min(AT_ONCE));
+            let some = std::mem::replace(&mut load_paths, rest);
+            let gateways = &inventory.gateways;
+            let looked: Vec<Self> = std::thread::scope(|scope| {
+                let look = |load_path| scope.spawn(move || look(host, &load_path, gateways));
+                let threads: Vec<_> = some.into_iter().map(look).collect();
+                let looked = threads.into_iter().filter_map(|thread| thread.join().ok());
+                looked.collect()
+            });
+            for one in looked {
+                inventory.units.extend(one.units);
+                inventory.silent.extend(one.silent);
+                inventory.unread.extend(one.unread);
+            }
         }
         inventory.index(host);
         inventory
@@ -82,57 +111,14 @@ impl Inventory {
         }
     }
 
-    fn add(&mut self, load_path: &LoadPath, host: &Host) {
-        let listing = load_path.list();
-        let is_here = |unit: &UnitRef| match load_path.is_system {
-            true => unit.user.is_none(),
-            false => unit.user == Some(load_path.account.uid),
-        };
-        // A gateway's unit counts even when its file is gone or says nothing of hermes.
-        let running: BTreeSet<String> = self
-            .gateways
-            .iter()
-            .filter_map(|g| g.process.unit())
-            .filter(|unit| is_here(unit) && unit.is_service())
-            .map(|unit| unit.name)
-            .collect();
-        let mut names: Vec<String> = running.iter().cloned().collect();
-        for unit in listing.units() {
-            if !running.contains(unit) && may_concern(load_path, &listing, unit) {
-                names.push(unit.clone());
-            }
-        }
-        let states = load_path.systemctl.as_ref().map(|systemctl| {
-            systemctl.show(&names).unwrap_or_else(|e| {
-                // The same without the names of all units, where it can be had.
-                let why = systemctl.reach().err().unwrap_or(e);
-                self.silent.push(format!("{why:#}"));
-                Vec::new()
-            })
-        });
-        let states = states.unwrap_or_default();
-        let states = by_name(&states);
-        let known: BTreeSet<&String> = names.iter().collect();
-        for name in &names {
-            let state = states.get(name.as_str()).copied();
-            let id = state.map_or(name, |s| &s.id);
-            // An alias is its unit.
-            if id != name && known.contains(id) {
-                continue;
-            }
-            let unit = Unit::read(host, load_path, &listing, name, state);
-            if unit.concerns_gateways() || running.contains(name) {
-                self.units.push(unit);
-            }
-        }
-        let unread = load_path.reader.unread().into_iter();
-        self.unread.extend(unread.map(|why| UnreadFile {
-            account: load_path.account.clone(),
-            why,
-        }));
+    /// A manager that could not be asked and might run a gateway of this profile home.
+    pub(crate) fn silent_about(&self, host: &Host, home: &Path) -> Option<&Silent> {
+        let may_have = |silent: &&Silent| Access::new(host, &silent.account).may_work_in(home);
+        self.silent.iter().find(may_have)
     }
 
-    /// Units that run the gateway of a profile home, or may and do not say of which.
+    /// Units that run the gateway of a profile home, or may and do not say of which. A user's unit counts only where its
+    /// account could open the gateway's lock: anybody can name any home.
     pub(crate) fn units_of<'a>(
         &'a self,
         host: &Host,
@@ -145,8 +131,68 @@ impl Inventory {
             .chain(&self.of_any_home)
             .copied()
             .collect();
-        found.into_iter().map(|at| &self.units[at])
+        let may_have = |unit: &&Unit| {
+            !unit.is_user() || Access::new(host, &unit.manager_account).may_work_in(home)
+        };
+        let units = found.into_iter().map(|at| &self.units[at]);
+        units.filter(may_have).collect::<Vec<_>>().into_iter()
     }
+}
+
+/// What one manager has.
+fn look(host: &Host, load_path: &LoadPath, gateways: &[Gateway]) -> Inventory {
+    let mut found = Inventory::default();
+    let listing = load_path.list();
+    let is_here = |unit: &UnitRef| match load_path.is_system {
+        true => unit.user.is_none(),
+        false => unit.user == Some(load_path.account.uid),
+    };
+    // A gateway's unit counts even when its file is gone or says nothing of hermes.
+    let running: BTreeSet<String> = gateways
+        .iter()
+        .filter_map(|g| g.process.unit())
+        .filter(|unit| is_here(unit) && unit.is_service())
+        .map(|unit| unit.name)
+        .collect();
+    let mut names: Vec<String> = running.iter().cloned().collect();
+    for unit in listing.units() {
+        if !running.contains(unit) && may_concern(load_path, &listing, unit) {
+            names.push(unit.clone());
+        }
+    }
+    // systemd has no others (systemd.unit(5)); a file by another name is nobody's unit.
+    names.retain(|name| {
+        name.chars()
+            .all(|c| c.is_ascii_alphanumeric() || ":-_.\\@".contains(c))
+    });
+    let answer = load_path.systemctl.as_ref().map(|s| s.show(&names));
+    let states = answer.unwrap_or_else(|| Ok(Vec::new()));
+    let states = states.unwrap_or_else(|e| {
+        let account = load_path.account.clone();
+        let why = format!("{e:#}");
+        found.silent.push(Silent { account, why });
+        Vec::new()
+    });
+    let states = by_name(&states);
+    let known: BTreeSet<&String> = names.iter().collect();
+    for name in &names {
+        let state = states.get(name.as_str()).copied();
+        let id = state.map_or(name, |s| &s.id);
+        // An alias is its unit.
+        if id != name && known.contains(id) {
+            continue;
+        }
+        let unit = Unit::read(host, load_path, &listing, name, state);
+        if unit.concerns_gateways() || running.contains(name) {
+            found.units.push(unit);
+        }
+    }
+    let unread = load_path.reader.unread().into_iter();
+    found.unread.extend(unread.map(|why| UnreadFile {
+        account: load_path.account.clone(),
+        why,
+    }));
+    found
 }
 
 /// A gateway names itself somewhere: in the unit, in a drop-in, or in the script that the unit starts.
@@ -180,14 +226,10 @@ fn by_name(states: &[ServiceState]) -> HashMap<&str, &ServiceState> {
 
 /// Every gateway that runs, but not the copies of itself that it forks.
 fn gateways(_live: &Live) -> Vec<Gateway> {
-    let me = std::process::id() as i32;
-    let found: Vec<Gateway> = process::pids()
-        .filter(|pid| *pid != me)
-        .filter_map(|pid| {
-            let command = process::argv(pid).and_then(|argv| Command::parse(&argv))?;
-            let process = Process::read(pid)?;
-            let home = home_of(&process, &command);
-            Some(Gateway { process, home })
+    let found: Vec<Gateway> = Running::all()
+        .map(|running| Gateway {
+            home: running.home(),
+            process: running.process,
         })
         .collect();
     let is_fork = |gateway: &Gateway| {

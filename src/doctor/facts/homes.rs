@@ -8,13 +8,15 @@ use std::time::{Duration, SystemTime};
 
 use crate::gateway::config::{drain_setting, is_multiplexed, is_standalone};
 use crate::gateway::installation::Installation;
-use crate::gateway::owner::{Hold, PID, owner};
+use crate::gateway::owner::{GATEWAY_LOCK, Hold, PID, owner};
 use crate::gateway::served::{Service, service};
+use crate::gateway::state::STATE;
 use crate::host::Host;
 use crate::host::access::is_exposed;
 use crate::host::account::account_name;
 use crate::host::process::Process;
 use crate::host::process_text::{name, restart_command};
+use crate::launcher::lock::RECORD_LOCK;
 use crate::profile::root_for;
 
 /// A profile home and its files; all but its name is empty when it does not exist.
@@ -28,6 +30,9 @@ pub(crate) struct HomeFacts {
     pub(crate) is_owned: Option<bool>,
     /// The name of that account.
     pub(crate) account: String,
+    /// Whether its owner or root named it and it looks like a home: only then its files are looked at. Anybody can name any
+    /// directory.
+    pub(crate) is_vouched: bool,
     /// Files that only a live gateway has.
     pub(crate) stale: Vec<Leftover>,
     /// Files of another account than the home's.
@@ -73,6 +78,25 @@ pub(crate) struct ForeignFile {
     pub(crate) account: String,
     /// Whether everybody may read and write it.
     pub(crate) is_writable: bool,
+    /// Whether a gateway makes files of this name, and its contents are nobody's secret: then it may be given back. One
+    /// that only its owner can read may have been moved here from anywhere.
+    pub(crate) is_gateways: bool,
+}
+
+/// Names of files and directories that a gateway makes in its home and cannot work with when they are another's.
+const OWN_NAMES: [&str; 7] = [
+    GATEWAY_LOCK,
+    PID,
+    STATE,
+    RECORD_LOCK,
+    "gateway-starts.log",
+    "logs",
+    "sessions",
+];
+
+fn is_own_name(name: &str) -> bool {
+    let databases = [".db", ".db-wal", ".db-shm", ".db-journal"];
+    OWN_NAMES.contains(&name) || databases.iter().any(|end| name.ends_with(end))
 }
 
 /// A file with secrets that everybody may read.
@@ -90,8 +114,8 @@ pub(crate) const MARKER_LIFE: u64 = 60;
 /// Markers of a takeover and of a planned stop.
 pub(crate) const MARKERS: [&str; 2] = [".gateway-takeover.json", ".gateway-planned-stop.json"];
 
-/// Look at a home.
-pub(crate) fn home_facts(host: &Host, home: &Path) -> HomeFacts {
+/// Look at a home; `is_named` says whether its owner or root names it.
+pub(crate) fn home_facts(host: &Host, home: &Path, is_named: bool) -> HomeFacts {
     let real = host.real(home);
     let mut facts = HomeFacts {
         home: home.to_owned(),
@@ -123,6 +147,15 @@ pub(crate) fn home_facts(host: &Host, home: &Path) -> HomeFacts {
     };
     facts.uid = meta.uid();
     facts.account = account_name(meta.uid());
+    facts.drain = drain_setting(&real);
+    let looks_like_one = |name: &&str| real.join(name).symlink_metadata().is_ok();
+    facts.is_vouched = is_named && ["config.yaml", STATE].iter().any(looks_like_one);
+    let root = root_for(Some(home), Path::new("/nonexistent"));
+    facts.active = crate::gateway::config::active_profile(&host.files, &root);
+    facts.is_multiplexed = is_multiplexed(&host.real(&root)) && !is_standalone(&real);
+    if !facts.is_vouched {
+        return facts;
+    }
     facts.stale = names.iter().filter_map(there).collect();
     facts.foreign = fs::read_dir(&real)
         .into_iter()
@@ -135,6 +168,8 @@ pub(crate) fn home_facts(host: &Host, home: &Path) -> HomeFacts {
                 path: home.join(entry.file_name()),
                 account: account_name(of.uid()),
                 is_writable: mode & 0o006 == 0o006,
+                is_gateways: mode & 0o044 != 0
+                    && entry.file_name().to_str().is_some_and(is_own_name),
             })
         })
         .collect();
@@ -144,17 +179,15 @@ pub(crate) fn home_facts(host: &Host, home: &Path) -> HomeFacts {
         .iter()
         .filter(|path| is_exposed(host, path))
         .filter_map(|path| {
-            let mode = fs::metadata(host.real(path)).ok()?.permissions().mode() & 0o7777;
-            Some(ExposedFile {
+            // A link, or a second name, is a file of somewhere else.
+            let of = fs::symlink_metadata(host.real(path)).ok()?;
+            let is_own = of.is_file() && of.nlink() == 1 && of.uid() == meta.uid();
+            is_own.then(|| ExposedFile {
                 path: path.clone(),
-                mode,
+                mode: of.permissions().mode() & 0o7777,
             })
         });
     facts.exposed = exposed.collect();
-    let root = root_for(Some(home), Path::new("/nonexistent"));
-    facts.active = crate::gateway::config::active_profile(&host.files, &root);
-    facts.drain = drain_setting(&real);
-    facts.is_multiplexed = is_multiplexed(&host.real(&root)) && !is_standalone(&real);
     facts
 }
 

@@ -8,6 +8,7 @@ pub(crate) mod units;
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
@@ -124,20 +125,13 @@ impl Facts {
             .map(|u| unit_facts(host, u))
             .collect();
         let mut homes = BTreeMap::new();
-        let named = inventory.units.iter().flat_map(|u| &u.calls);
-        let named = named.filter_map(|r| r.home.clone());
-        let running = inventory.gateways.iter().filter_map(|g| match &g.home {
-            Home::Known(home) if g.process.container().is_none() => Some(home.clone()),
-            _ => None,
-        });
         let mut aliases = BTreeMap::new();
         let mut by_directory: HashMap<DirectoryId, PathBuf> = HashMap::new();
-        let all: BTreeSet<PathBuf> = named.chain(running).collect();
-        for home in all {
+        for (home, is_named) in named_homes(host, &inventory) {
             match by_directory.entry(host.directory(&home)) {
                 Entry::Occupied(known) => drop(aliases.insert(home, known.get().clone())),
                 Entry::Vacant(place) => {
-                    homes.insert(home.clone(), home_facts(host, &home));
+                    homes.insert(home.clone(), home_facts(host, &home, is_named));
                     place.insert(home);
                 }
             }
@@ -145,7 +139,8 @@ impl Facts {
         let linger = host.at(Path::new("/var/lib/systemd/linger"));
         let lingering = fs::read_dir(linger).into_iter().flatten().flatten();
         let enforce = fs::read_to_string("/sys/fs/selinux/enforce");
-        let gateways = inventory.gateways.iter().filter_map(gateway_facts);
+        let gateways = inventory.gateways.iter();
+        let gateways = gateways.filter_map(|gateway| gateway_facts(host, gateway));
         Ok(Self {
             gateways: gateways.collect(),
             inventory,
@@ -176,6 +171,43 @@ impl Facts {
     }
 }
 
+/// Every home that somebody names, and whether that is its owner, or root in a system unit or in person. Those come first:
+/// a home is called what they call it.
+fn named_homes(host: &Host, inventory: &Inventory) -> Vec<(PathBuf, bool)> {
+    let owner = |home: &Path| fs::metadata(host.real(home)).ok().map(|meta| meta.uid());
+    let mut named: BTreeSet<(bool, &PathBuf)> = BTreeSet::new();
+    for unit in &inventory.units {
+        // An image may have been unpacked with other owners.
+        let is_owners =
+            |home: &Path| host.live().is_none() || owner(home) == Some(unit.manager_account.uid);
+        let homes = unit.calls.iter().filter_map(|call| call.home.as_ref());
+        named.extend(homes.map(|home| (unit.is_user() && !is_owners(home), home)));
+    }
+    for gateway in &inventory.gateways {
+        let process = &gateway.process;
+        let Home::Known(home) = &gateway.home else {
+            continue;
+        };
+        let uid = owner(home);
+        let is_here = process.identity(home) == identity(&host.real(home));
+        let is_owners = is_here && [uid, Some(0)].contains(&Some(process.uid));
+        if process.container().is_none() {
+            named.insert((!is_owners, home));
+        }
+    }
+    let by_strangers = |home: &PathBuf| !named.contains(&(false, home));
+    named
+        .iter()
+        .filter(|(is_strangers, home)| !is_strangers || by_strangers(home))
+        .map(|(is_strangers, home)| ((*home).clone(), !is_strangers))
+        .collect()
+}
+
+fn identity(path: &Path) -> Option<(u64, u64)> {
+    let meta = fs::metadata(path).ok()?;
+    Some((meta.dev(), meta.ino()))
+}
+
 /// The version that runs, or the one whose library an image has.
 fn systemd(host: &Host) -> Option<u32> {
     if let Some(live) = host.live() {
@@ -201,10 +233,15 @@ fn systemd(host: &Host) -> Option<u32> {
         })
 }
 
-fn gateway_facts(gateway: &Gateway) -> Option<GatewayFacts> {
+/// A gateway that could have the home that it names.
+fn gateway_facts(host: &Host, gateway: &Gateway) -> Option<GatewayFacts> {
     let Home::Known(home) = &gateway.home else {
         return None;
     };
+    let meta = fs::metadata(host.real(home));
+    if meta.is_ok_and(|meta| !gateway.process.credentials.may_work_in(&meta)) {
+        return None;
+    }
     Some(GatewayFacts {
         title: name(&gateway.process),
         home: home.clone(),

@@ -1,6 +1,8 @@
 //! What a unit needs of its host: whether its account can use its programs and directories, which hermes it runs. Reads
 //! only.
 
+use std::fs;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use crate::gateway::command_line::executable;
@@ -29,6 +31,8 @@ pub(crate) struct UnitFacts {
     pub(crate) programs: Vec<Need>,
     /// Where it works.
     pub(crate) directory: Option<Need>,
+    /// Profile homes that it names and whose lock its manager's account could not open: it is no owner of those.
+    pub(crate) out_of_reach: Vec<PathBuf>,
     /// Words with a `%`.
     pub(crate) percents: Vec<Percent>,
     /// The version of the hermes that it runs, where its environment shows it.
@@ -57,6 +61,10 @@ pub(crate) fn unit_facts(host: &Host, unit: &Unit) -> UnitFacts {
         return facts;
     };
     let account = Access::new(host, account);
+    if unit.is_user() {
+        let homes = unit.calls.iter().filter_map(|call| call.home.clone());
+        facts.out_of_reach = homes.filter(|home| !account.may_work_in(home)).collect();
+    }
     for line in unit.directives.list("Service", "ExecStart") {
         let argv: Vec<String> = command(&line.value)
             .iter()
@@ -113,7 +121,10 @@ pub(crate) fn unit_facts(host: &Host, unit: &Unit) -> UnitFacts {
     }
     for line in unit.directives.list("Service", "EnvironmentFile") {
         let path = PathBuf::from(unit.expand(line.value.trim_start_matches('-')));
-        if is_exposed(host, &path) {
+        // Another account's file is not this unit's to close.
+        let owner = fs::symlink_metadata(host.real(&path)).map(|meta| meta.uid());
+        let is_own = !unit.is_user() || owner.is_ok_and(|uid| uid == unit.manager_account.uid);
+        if is_own && is_exposed(host, &path) {
             facts.exposed.push(path);
         }
     }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use super::{Rule, edit, gateways, install};
+use crate::doctor::facts::homes::HomeFacts;
 use crate::doctor::facts::{Facts, GatewayFacts};
 use crate::doctor::finding::Severity::{Error, Note, Warning};
 use crate::doctor::finding::{Findings, Fix};
@@ -17,8 +18,8 @@ pub(super) const RULES: &[Rule] = &[
         about: "More than one unit, or a unit and a process, run or would run the gateway of one profile: by other names, \
                 in other managers, of other users. Whoever starts second is refused for ever or takes the profile, and \
                 two at a time destroy its data.",
-        fix: "keep one; `doctor --fix` keeps our system unit, else our user unit, else upstream's system unit, else \
-              upstream's user unit, else the first other one, and disables the rest after a planned stop",
+        fix: "keep one; `doctor --fix` keeps a system unit before a user's, then one whose account owns the home, then an \
+              installed one before hermes' own before others, and disables the rest after a planned stop",
         source: "hermes-agent #32951, #21915",
         check: duplicates,
     },
@@ -87,23 +88,24 @@ pub(super) const RULES: &[Rule] = &[
     },
 ];
 
-/// The order in which one of several owners is kept; the first wins, and one that runs before one that does not.
-fn preference(unit: &Unit) -> (u8, bool) {
-    let rank = match (unit.origin, unit.is_user()) {
-        (Origin::Ours, false) => 0,
-        (Origin::Ours, true) => 1,
-        (Origin::Upstream, false) => 2,
-        (Origin::Upstream, true) => 3,
-        (Origin::Other, false) => 4,
-        (Origin::Other, true) => 5,
+/// The order in which one of several owners is kept; the first wins. A system unit always before a user's, whatever they
+/// are called: names are for anybody to take. Then one whose account owns the home, then by who wrote it, then one that
+/// runs.
+fn preference(unit: &Unit, home: Option<&HomeFacts>) -> (bool, bool, u8, bool) {
+    let rank = match unit.origin {
+        Origin::Ours => 0,
+        Origin::Upstream => 1,
+        Origin::Other => 2,
     };
-    (rank, unit.activity().is_none())
+    let is_owners = home.is_some_and(|h| unit.account.as_ref().is_some_and(|a| a.uid == h.uid));
+    (unit.is_user(), !is_owners, rank, unit.activity().is_none())
 }
 
 fn duplicates(facts: &Facts, findings: &mut Findings) {
     let mut of_home: BTreeMap<&Path, Vec<&Unit>> = BTreeMap::new();
-    for (unit, _) in gateways(facts).filter(|(unit, _)| unit.how().is_some()) {
-        let homes = unit.calls.iter().filter_map(|r| r.home.as_deref());
+    for (unit, known) in gateways(facts).filter(|(unit, _)| unit.how().is_some()) {
+        let homes = unit.calls.iter().filter_map(|r| r.home.as_ref());
+        let homes = homes.filter(|home| !known.out_of_reach.contains(home));
         let homes: BTreeSet<&Path> = homes.map(|home| facts.known_as(home)).collect();
         for home in homes {
             of_home.entry(home).or_default().push(unit);
@@ -115,37 +117,40 @@ fn duplicates(facts: &Facts, findings: &mut Findings) {
         running.entry(home).or_default().push(gateway);
     }
     for (home, mut units) in of_home {
-        units.sort_by_key(|unit| preference(unit));
-        let Some((keep, others)) = units.split_first() else {
-            continue;
-        };
-        if !others.is_empty() {
-            let list: Vec<String> = units
-                .iter()
-                .map(|u| format!("{} ({})", u.title(), u.how().unwrap_or_default()))
-                .collect();
-            let what = format!(
-                "`{}` has {} owners: {}",
-                home.display(),
-                units.len(),
-                list.join(", ")
-            );
-            let stop: Vec<UnitId> = others.iter().map(|u| u.id()).collect();
-            let hint: Vec<String> = others.iter().map(|u| u.disable_command()).collect();
-            // A fix disables services; what a timer starts is a person's to decide.
-            let is_fixed = others.iter().all(|u| u.activators.is_empty());
-            let finding = findings.add(what, hint.join(" && "));
-            finding.at_unit(others[0]).home(home);
-            if is_fixed {
-                finding.fix(Fix::KeepOne {
-                    keep: keep.id(),
-                    stop,
-                });
-            }
+        let known = facts.homes.get(home);
+        units.sort_by_key(|unit| preference(unit, known));
+        if let Some((keep, others)) = units.split_first().filter(|(_, o)| !o.is_empty()) {
+            more_than_one(home, keep, others, findings);
         }
         for gateway in running.get(home).into_iter().flatten() {
             stray(gateway, home, &units, findings);
         }
+    }
+}
+
+fn more_than_one(home: &Path, keep: &Unit, others: &[&Unit], findings: &mut Findings) {
+    let list: Vec<String> = [keep]
+        .iter()
+        .chain(others)
+        .map(|u| format!("{} ({})", u.title(), u.how().unwrap_or_default()))
+        .collect();
+    let what = format!(
+        "`{}` has {} owners: {}",
+        home.display(),
+        list.len(),
+        list.join(", ")
+    );
+    let stop: Vec<UnitId> = others.iter().map(|u| u.id()).collect();
+    let hint: Vec<String> = others.iter().map(|u| u.disable_command()).collect();
+    // A fix disables services; what a timer starts is a person's to decide.
+    let is_fixed = others.iter().all(|u| u.activators.is_empty());
+    let finding = findings.add(what, hint.join(" && "));
+    finding.at_unit(others[0]).home(home);
+    if is_fixed {
+        finding.fix(Fix::KeepOne {
+            keep: keep.id(),
+            stop,
+        });
     }
 }
 
@@ -289,9 +294,10 @@ fn legacy_name(facts: &Facts, findings: &mut Findings) {
 }
 
 fn silent(facts: &Facts, findings: &mut Findings) {
-    for manager in &facts.inventory.silent {
+    for silent in &facts.inventory.silent {
+        let who = &silent.account.name;
         findings.add(
-            format!("a manager did not answer: {manager}"),
+            format!("a manager of `{who}` did not answer: {}", silent.why),
             "loginctl list-users".to_owned(),
         );
     }

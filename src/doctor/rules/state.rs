@@ -1,13 +1,14 @@
 //! Rules about how things stand: loaded texts, lingering, files that a dead gateway left.
 
 use crate::doctor::finding::Severity::{Error, Note, Warning};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::{Rule, gateways};
 use crate::doctor::facts::Facts;
 use crate::doctor::facts::homes::{HomeFacts, MARKER_LIFE, MARKERS};
 use crate::doctor::finding::{Findings, Fix};
 use crate::gateway::owner::{GATEWAY_LOCK, PID};
+use crate::host::process::shell_quote;
 use crate::launcher::lock::RECORD_LOCK;
 
 pub(super) const RULES: &[Rule] = &[
@@ -154,8 +155,8 @@ fn stale(facts: &Facts, findings: &mut Findings) {
         let list: Vec<String> = paths.iter().map(|p| format!("`{}`", p.display())).collect();
         let what = format!("{} of a gateway that is gone", list.join(" and "));
         let has_marker = paths.iter().any(|p| !p.ends_with(PID));
-        let command: Vec<String> = paths.iter().map(|p| p.display().to_string()).collect();
-        let finding = findings.add(what, format!("rm {}", command.join(" ")));
+        let command = [vec!["rm".to_owned()], shown(&paths)].concat();
+        let finding = findings.add(what, shell_quote(&command));
         finding.home(&known.home).fix(Fix::Remove {
             home: known.home.clone(),
             paths,
@@ -189,18 +190,33 @@ fn foreign(facts: &Facts, findings: &mut Findings) {
             list.join(", "),
             first.account
         );
-        let finding = findings.add(what, format!("chown -R {to} {}", known.home.display()));
+        // The rest may have been moved here from anywhere: a person looks at it.
+        let given: Vec<_> = barred
+            .filter(|file| file.is_gateways)
+            .map(|file| file.path.clone())
+            .collect();
+        let hint = match given.is_empty() {
+            true => vec!["ls".into(), "-la".into(), known.home.display().to_string()],
+            false => [vec!["chown".into(), "-h".into(), to.clone()], shown(&given)].concat(),
+        };
+        let finding = findings.add(what, shell_quote(&hint));
         finding.home(&known.home);
         if !is_in_the_way(known) {
             finding.at_most(Warning);
         }
-        finding.fix(Fix::Owner {
-            home: known.home.clone(),
-            paths,
-            account: to.clone(),
-            uid: known.uid,
-        });
+        if !given.is_empty() {
+            finding.fix(Fix::Owner {
+                home: known.home.clone(),
+                paths: given,
+                account: to.clone(),
+                uid: known.uid,
+            });
+        }
     }
+}
+
+fn shown(paths: &[PathBuf]) -> Vec<String> {
+    paths.iter().map(|p| p.display().to_string()).collect()
 }
 
 /// A lock that the gateway cannot open keeps it from starting.
@@ -277,6 +293,7 @@ mod tests {
                 path: name.into(),
                 account: "root".into(),
                 is_writable,
+                is_gateways: name != "/srv/h/.bashrc",
             }];
             check(&facts(HomeFacts {
                 foreign,
@@ -286,5 +303,9 @@ mod tests {
         assert_eq!(with("/srv/h/gateway.lock", false)[0].severity, Error);
         assert_eq!(with("/srv/h/logs", false)[0].severity, Warning);
         assert_eq!(with("/srv/h/gateway.lock", true).len(), 0);
+        assert!(with("/srv/h/logs", false)[0].fix.is_some());
+        let found = with("/srv/h/.bashrc", false);
+        assert!(found[0].fix.is_none(), "nobody gives that away");
+        assert_eq!(found[0].hint, "ls -la /srv/h");
     }
 }

@@ -1,5 +1,6 @@
 //! Rules about what a unit says: secrets, unknown directives, targets that do not exist.
 
+use std::path::Path;
 use std::sync::LazyLock;
 
 use super::{Rule, edit, gateways};
@@ -7,6 +8,7 @@ use crate::doctor::facts::Facts;
 use crate::doctor::facts::homes::ExposedFile;
 use crate::doctor::finding::Severity::{Error, Note, Warning};
 use crate::doctor::finding::{Findings, Fix};
+use crate::host::process::shell_quote;
 use crate::units::secret::{is_credential, is_secret, secrets};
 use crate::units::unit_file::words;
 
@@ -89,6 +91,11 @@ fn secret_on_lines(unit: &crate::units::unit::Unit, findings: &mut Findings) {
     }
 }
 
+/// The command that keeps everybody out.
+fn close(path: &Path) -> String {
+    shell_quote(&["chmod", "o-rwx", &*path.to_string_lossy()])
+}
+
 fn readable(facts: &Facts, findings: &mut Findings) {
     for known in facts.homes.values() {
         for ExposedFile { path, mode } in &known.exposed {
@@ -96,7 +103,7 @@ fn readable(facts: &Facts, findings: &mut Findings) {
                 "`{}` (mode {mode:04o}) can be read by everybody",
                 path.display()
             );
-            let finding = findings.add(what, format!("chmod o-rwx {}", path.display()));
+            let finding = findings.add(what, close(path));
             finding.home(&known.home).fix(Fix::Mode {
                 path: path.clone(),
                 mode: mode & !0o007,
@@ -111,10 +118,7 @@ fn readable(facts: &Facts, findings: &mut Findings) {
                 unit.title()
             );
             // It may hold nothing secret, such as a proxy.
-            findings
-                .add(what, format!("chmod o-rwx {}", path.display()))
-                .unit(unit)
-                .at_most(Note);
+            findings.add(what, close(path)).unit(unit).at_most(Note);
         }
     }
 }

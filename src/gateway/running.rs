@@ -1,0 +1,98 @@
+//! A gateway that runs, as the kernel shows it: what a process or a file says of itself makes no process a gateway, and
+//! no gateway the owner of a home. Reads only.
+
+use std::fs;
+use std::path::Path;
+
+use crate::gateway::command_line::{Command, Home, home_of};
+use crate::gateway::owner::GATEWAY_LOCK;
+use crate::host::process::{self, Process};
+
+/// A process that is a gateway.
+#[derive(Debug, Clone)]
+pub(crate) struct Running {
+    /// The process.
+    pub(crate) process: Process,
+    /// Its command line.
+    pub(crate) command: Command,
+}
+
+/// Whether a gateway works on a profile home.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Works {
+    /// It holds the home's lock, or that directory is its own home.
+    Here,
+    /// It works on another.
+    Elsewhere,
+    /// We may not look.
+    Hidden,
+}
+
+impl Running {
+    /// The process with this ID, if it is a gateway: it has a gateway's command line, the rights of one account, and
+    /// runs an interpreter or a program called hermes. `su`, `sudo` and their like can be given any command line.
+    pub(crate) fn read(pid: i32) -> Option<Self> {
+        let process = Process::read(pid)?;
+        let command = Command::parse(&process.argv)?;
+        // The executable last: a process that became a setuid program since is one by now, and was the caller's before.
+        let is_one = process.credentials.is_one_account() && runs_hermes(&process);
+        is_one.then_some(Self { process, command })
+    }
+
+    /// Every gateway that we can see, but for ourselves.
+    pub(crate) fn all() -> impl Iterator<Item = Self> {
+        let me = std::process::id() as i32;
+        process::pids()
+            .filter(move |pid| *pid != me)
+            .filter_map(Self::read)
+    }
+
+    /// The profile home that it works on, as it names it.
+    pub(crate) fn home(&self) -> Home {
+        home_of(&self.process, &self.command)
+    }
+
+    /// Whether it works on this home, by its lock or by its own home's device and inode.
+    pub(crate) fn works_on(&self, home: &Path) -> Works {
+        let lock = fs::metadata(home.join(GATEWAY_LOCK));
+        let is_held = lock.map(|meta| self.process.holds_flock(&meta));
+        if matches!(is_held, Ok(Ok(true))) {
+            return Works::Here;
+        }
+        let Home::Known(own) = self.home() else {
+            return Works::Hidden;
+        };
+        let is_here = identity(home).is_some_and(|id| self.process.identity(&own) == Some(id));
+        if is_here {
+            Works::Here
+        } else {
+            Works::Elsewhere
+        }
+    }
+
+    /// Whether its account could work on this home at all.
+    pub(crate) fn may_work_on(&self, home: &Path) -> bool {
+        fs::metadata(home).is_ok_and(|meta| self.process.credentials.may_work_in(&meta))
+    }
+}
+
+/// Whether the file that a process runs is an interpreter, or called hermes, and gives nobody another's rights. Where we
+/// may not look, its command line has to do: nothing but a sentence follows from it then.
+fn runs_hermes(process: &Process) -> bool {
+    let executable = match process.executable() {
+        Ok(executable) => executable,
+        Err(e) => return e.kind() == std::io::ErrorKind::PermissionDenied,
+    };
+    let is_named = ["python", "pypy"]
+        .iter()
+        .any(|name| executable.name.starts_with(name))
+        || matches!(&*executable.name, "hermes" | ".hermes-wrapped");
+    is_named && !executable.gives_rights
+}
+
+/// What makes two paths the same directory.
+fn identity(path: &Path) -> Option<(u64, u64)> {
+    use std::os::unix::fs::MetadataExt as _;
+    let meta = fs::metadata(path).ok()?;
+    Some((meta.dev(), meta.ino()))
+}
