@@ -8,7 +8,7 @@ from gateway import Profile, at_least
 from installer import hermes_install, install, status
 from systemd import Unit
 
-HERMES = ["0.22.2", "0.21.4"]
+HERMES = ["0.22.2"]
 SECONDS = 240
 
 
