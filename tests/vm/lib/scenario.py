@@ -63,8 +63,8 @@ def _read(path: Path, defaults: dict) -> tuple[Scenario, dict]:
     constants = defaults | {
         target.id: ast.literal_eval(node.value)
         for node in tree.body
-        if isinstance(node, ast.Assign)
-        for target in node.targets
+        if isinstance(node, ast.Assign | ast.AnnAssign) and node.value is not None
+        for target in (node.targets if isinstance(node, ast.Assign) else [node.target])
         if isinstance(target, ast.Name) and target.id in CONSTANTS
     }
     scenario = Scenario(
