@@ -5,7 +5,9 @@ import json
 import re
 import subprocess
 from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from image import MALLORY, UNIT, Image, difference
@@ -83,7 +85,7 @@ def calls(binary: str, case: Case) -> Iterator[tuple[str, int]]:
     """The mutating calls of a run: name, and which of that name it is."""
     with Image(binary) as image:
         case.prepare(image)
-        log = "/tmp/attack-strace"
+        log = f"{image.top}.strace"
         done = image.run(*case.args, prefix=("strace", "-f", "-o", log, "-e", f"trace={','.join('?' + c for c in CALLS)}"))
         assert done.code == 0, done.text
         seen: dict[str, int] = {}
@@ -100,7 +102,8 @@ def calls(binary: str, case: Case) -> Iterator[tuple[str, int]]:
             yield name, seen[name]
 
 
-def play(binary: str, case: Case, tally: Tally) -> None:
+def play(binary: str, case: Case) -> Tally:
+    tally = Tally()
     for name, count in calls(binary, case):
         for fault in ("error=EIO", "error=ENOSPC", "signal=KILL"):
             tally.runs += 1
@@ -111,6 +114,7 @@ def play(binary: str, case: Case, tally: Tally) -> None:
                 inject = f"inject=?{name}:{fault}:when={count}"
                 done = image.run(*case.args, prefix=("strace", "-f", "-o", "/dev/null", "-e", "trace=none", "-e", inject))
                 tally.bad += [f"{where}: {bad}" for bad in judge(image, case, before, done.code, done.text)]
+    return tally
 
 
 def judge(image: Image, case: Case, before: dict[str, str], code: int, text: str) -> Iterator[str]:
@@ -150,17 +154,16 @@ def case_files(before: dict[str, str]) -> set[str]:
 
 
 def is_left(path: str, before: dict[str, str]) -> bool:
-    """Whether a path is the program's and should be gone. Backups stay on purpose."""
-    return path not in before and "/backup" not in path
+    """Whether a path is the program's and should be gone. Backups stay on purpose, and so does the directory above them."""
+    return path not in before and not path.startswith("var/lib/hermes-install/backup") and path != "var/lib/hermes-install"
 
 
 def run(binary: str) -> tuple[int, list[str]]:
-    tally = Tally()
-    for case in CASES:
-        begin = tally.runs
-        play(binary, case, tally)
-        print(f"{case.name}: {tally.runs - begin} faults", flush=True)
-    return tally.runs, tally.bad
+    with ProcessPoolExecutor() as pool:
+        tallies = list(pool.map(partial(play, binary), CASES))
+    for case, tally in zip(CASES, tallies, strict=True):
+        print(f"{case.name}: {tally.runs} faults, {len(tally.bad)} bad", flush=True)
+    return sum(t.runs for t in tallies), [bad for t in tallies for bad in t.bad]
 
 
 def available() -> bool:

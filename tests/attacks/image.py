@@ -37,6 +37,7 @@ class Image:
 
     def __exit__(self, *_: object) -> None:
         shutil.rmtree(self.top)
+        Path(f"{self.top}.strace").unlink(missing_ok=True)
 
     def write(self, path: str, text: str, uid: int = 0) -> Path:
         """A file, with directories of the same owner above it."""

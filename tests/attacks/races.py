@@ -3,7 +3,6 @@
 import ctypes
 import multiprocessing
 import os
-import shutil
 
 from faults import INSTALL
 from image import MALLORY, UNIT, Image
@@ -67,6 +66,3 @@ def run(binary: str, rounds: int) -> tuple[int, list[str]]:
         won += attack(binary)
     return rounds, won
 
-
-def clean() -> None:
-    shutil.rmtree("/tmp/attack-strace", ignore_errors=True)
