@@ -94,7 +94,7 @@ fn quoted(value: &str, dollar: bool) -> String {
 }
 
 /// One item of a path list, such as `ReadWritePaths=`: quotes are read there, and inside them a backslash escapes what
-/// follows (`extract_first_word` with EXTRACT_UNQUOTE; a single one was lost when 252 and 257 were asked what they read).
+/// follows (`extract_first_word` with EXTRACT_UNQUOTE; 252 was seen to lose a single one).
 pub(crate) fn path(value: &str) -> String {
     if value.chars().all(|c| plain(c) || c == '%') {
         return line(value);
