@@ -28,7 +28,7 @@ def run() -> None:
     equal("starts in all", unit.starts(), 2)
     seen = status(default)
     equal("state in status", seen["state"], "failed")
-    equal("exit status in status", seen["exit_status"], 78)
+    equal("exit status in status", seen["last_end"]["exit_status"], 78)
     contains("the hint", seen["hint"], "78", "journalctl")
     equal("status ends with", hermes_install("status").code, 1)
 

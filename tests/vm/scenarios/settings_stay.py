@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from check import check, contains, equal
+from gateway import HERMES as HERMES_OF_GUEST
 from gateway import Profile, fresh_account
 from installer import difference, hermes_install, install, snapshot
 from systemd import Unit
@@ -33,10 +34,13 @@ def run() -> None:
     check("its files are changed", drop_in.read_text() != chosen)
     equal("gateways after it", coder.gateways(), [pid])
 
+    other = Path("/opt/other/hermes")
+    other.parent.mkdir()
+    other.symlink_to(HERMES_OF_GUEST)
     before = snapshot("var/lib/hermes")
-    moved = hermes_install("--profile", "coder", "--run-as", "root", "--home", "/var/lib/hermes")
-    equal("another account that nobody confirms ends with", moved.code, 1)
-    contains("what it says", moved.err, "account `root` instead of `hermes`", "say so with `--yes`")
+    moved = hermes_install("--profile", "coder", "--hermes", str(other))
+    equal("another executable that nobody confirms ends with", moved.code, 1)
+    contains("what it says", moved.err, f"executable `{other}` instead of", "say so with `--yes`")
     equal("what it changed", difference(before, snapshot("var/lib/hermes")), [])
     equal("gateways after it", coder.gateways(), [pid])
 
