@@ -237,10 +237,8 @@ pub(crate) struct SettingArgs {
 #[derive(Debug, Clone, Args)]
 pub(crate) struct InstallArgs {
     #[command(flatten)]
-    #[allow(missing_docs)]
     pub(crate) settings: SettingArgs,
     #[command(flatten)]
-    #[allow(missing_docs)]
     pub(crate) scope: ScopeArgs,
     /// Do not start the unit at boot
     #[arg(long)]
@@ -265,10 +263,8 @@ pub(crate) struct InstallArgs {
     #[arg(long, short)]
     pub(crate) yes: bool,
     #[command(flatten)]
-    #[allow(missing_docs)]
     pub(crate) wait: WaitArgs,
     #[command(flatten)]
-    #[allow(missing_docs)]
     pub(crate) output: OutputArgs,
 }
 
@@ -276,7 +272,6 @@ pub(crate) struct InstallArgs {
 #[derive(Debug, Args)]
 pub(crate) struct PlanArgs {
     #[command(flatten)]
-    #[allow(missing_docs)]
     pub(crate) install: InstallArgs,
     /// Show the changes as a unified diff
     #[arg(long, conflicts_with = "json")]
@@ -287,7 +282,6 @@ pub(crate) struct PlanArgs {
 #[derive(Debug, Args)]
 pub(crate) struct AdoptArgs {
     #[command(flatten)]
-    #[allow(missing_docs)]
     pub(crate) install: InstallArgs,
 }
 
@@ -310,13 +304,10 @@ pub(crate) struct ShieldArgs {
     #[arg(long, short)]
     pub(crate) yes: bool,
     #[command(flatten)]
-    #[allow(missing_docs)]
     pub(crate) scope: ScopeArgs,
     #[command(flatten)]
-    #[allow(missing_docs)]
     pub(crate) wait: WaitArgs,
     #[command(flatten)]
-    #[allow(missing_docs)]
     pub(crate) output: OutputArgs,
 }
 
@@ -330,10 +321,8 @@ pub(crate) struct StatusArgs {
     #[arg(long, short, conflicts_with_all = ["json", "quiet"])]
     pub(crate) watch: bool,
     #[command(flatten)]
-    #[allow(missing_docs)]
     pub(crate) scope: ScopeArgs,
     #[command(flatten)]
-    #[allow(missing_docs)]
     pub(crate) output: OutputArgs,
 }
 
@@ -344,10 +333,8 @@ pub(crate) struct ShowArgs {
     #[arg(long = "profile", short, value_name = "NAME")]
     pub(crate) profiles: Vec<ProfileName>,
     #[command(flatten)]
-    #[allow(missing_docs)]
     pub(crate) scope: ScopeArgs,
     #[command(flatten)]
-    #[allow(missing_docs)]
     pub(crate) output: OutputArgs,
 }
 
@@ -361,10 +348,8 @@ pub(crate) struct ControlArgs {
     #[arg(long, conflicts_with = "profiles")]
     pub(crate) all: bool,
     #[command(flatten)]
-    #[allow(missing_docs)]
     pub(crate) scope: ScopeArgs,
     #[command(flatten)]
-    #[allow(missing_docs)]
     pub(crate) output: OutputArgs,
 }
 
@@ -372,7 +357,6 @@ pub(crate) struct ControlArgs {
 #[derive(Debug, Args)]
 pub(crate) struct RestartArgs {
     #[command(flatten)]
-    #[allow(missing_docs)]
     pub(crate) control: ControlArgs,
     /// Do not ask the gateway to finish its turns first; systemd stops it as the unit says
     #[arg(long)]
@@ -395,10 +379,8 @@ pub(crate) struct LogsArgs {
     #[arg(long, short = 'n', value_name = "N")]
     pub(crate) lines: Option<u32>,
     #[command(flatten)]
-    #[allow(missing_docs)]
     pub(crate) scope: ScopeArgs,
     #[command(flatten)]
-    #[allow(missing_docs)]
     pub(crate) output: OutputArgs,
 }
 
@@ -406,10 +388,8 @@ pub(crate) struct LogsArgs {
 #[derive(Debug, Args)]
 pub(crate) struct RunArgs {
     #[command(flatten)]
-    #[allow(missing_docs)]
     pub(crate) scope: ScopeArgs,
     #[command(flatten)]
-    #[allow(missing_docs)]
     pub(crate) output: OutputArgs,
     /// The profile; it need not be installed
     #[arg(value_name = "PROFILE")]
@@ -449,13 +429,10 @@ pub(crate) struct DoctorArgs {
     #[arg(long, short, requires = "fix")]
     pub(crate) yes: bool,
     #[command(flatten)]
-    #[allow(missing_docs)]
     pub(crate) scope: ScopeArgs,
     #[command(flatten)]
-    #[allow(missing_docs)]
     pub(crate) output: OutputArgs,
     #[command(flatten)]
-    #[allow(missing_docs)]
     pub(crate) wait: WaitArgs,
 }
 
@@ -463,7 +440,6 @@ pub(crate) struct DoctorArgs {
 #[derive(Debug, Args)]
 pub(crate) struct UpgradeArgs {
     #[command(flatten)]
-    #[allow(missing_docs)]
     pub(crate) scope: ScopeArgs,
     /// Replace files that somebody else edited; a backup is kept
     #[arg(long)]
@@ -472,10 +448,8 @@ pub(crate) struct UpgradeArgs {
     #[arg(long, short)]
     pub(crate) yes: bool,
     #[command(flatten)]
-    #[allow(missing_docs)]
     pub(crate) wait: WaitArgs,
     #[command(flatten)]
-    #[allow(missing_docs)]
     pub(crate) output: OutputArgs,
 }
 
@@ -486,16 +460,13 @@ pub(crate) struct UninstallArgs {
     #[arg(long = "profile", short, value_name = "NAME")]
     pub(crate) profiles: Vec<ProfileName>,
     #[command(flatten)]
-    #[allow(missing_docs)]
     pub(crate) scope: ScopeArgs,
     /// Do not ask
     #[arg(long, short)]
     pub(crate) yes: bool,
     #[command(flatten)]
-    #[allow(missing_docs)]
     pub(crate) wait: WaitArgs,
     #[command(flatten)]
-    #[allow(missing_docs)]
     pub(crate) output: OutputArgs,
 }
 
@@ -503,7 +474,6 @@ pub(crate) struct UninstallArgs {
 #[derive(Debug, Args)]
 pub(crate) struct RenderArgs {
     #[command(flatten)]
-    #[allow(missing_docs)]
     pub(crate) settings: SettingArgs,
     /// Who will place the files
     #[arg(long, value_enum, default_value = "host")]
@@ -568,7 +538,6 @@ pub(crate) struct RunAsArgs {
 #[derive(Debug, Args)]
 pub(crate) struct GenerateArgs {
     #[command(subcommand)]
-    #[allow(missing_docs)]
     pub(crate) what: Generate,
 }
 
@@ -602,7 +571,6 @@ pub(crate) enum Page {
 
 /// Shells with completions.
 #[derive(Debug, Clone, Copy, ValueEnum)]
-#[allow(missing_docs)]
 pub(crate) enum Shell {
     Bash,
     Elvish,

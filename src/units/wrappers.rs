@@ -36,11 +36,8 @@ const fn elsewhere(
     operands: usize,
 ) -> Wrapper {
     Wrapper {
-        name,
-        short,
-        long,
-        operands,
         is_elsewhere: true,
+        ..same(name, short, long, operands)
     }
 }
 
