@@ -1,0 +1,131 @@
+//! Arguments of the commands for every day: to look, to start and stop, to find what is wrong.
+
+use clap::Args;
+
+use crate::cli::common::{OutputArgs, ScopeArgs, WaitArgs};
+use crate::profile::ProfileName;
+
+/// Arguments of status.
+#[derive(Debug, Args)]
+pub(crate) struct StatusArgs {
+    /// Show this profile only; give it again for more
+    #[arg(long = "profile", short, value_name = "NAME")]
+    pub(crate) profiles: Vec<ProfileName>,
+    /// Look again every two seconds until it is interrupted
+    #[arg(long, short, conflicts_with_all = ["json", "quiet"])]
+    pub(crate) watch: bool,
+    #[command(flatten)]
+    pub(crate) scope: ScopeArgs,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+}
+
+/// Arguments of show.
+#[derive(Debug, Args)]
+pub(crate) struct ShowArgs {
+    /// Show this profile only; give it again for more
+    #[arg(long = "profile", short, value_name = "NAME")]
+    pub(crate) profiles: Vec<ProfileName>,
+    #[command(flatten)]
+    pub(crate) scope: ScopeArgs,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+}
+
+/// Arguments of start and stop.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct ControlArgs {
+    /// Profiles; the only one that is installed when none is named
+    #[arg(value_name = "PROFILE")]
+    pub(crate) profiles: Vec<ProfileName>,
+    /// All installed profiles
+    #[arg(long, conflicts_with = "profiles")]
+    pub(crate) all: bool,
+    #[command(flatten)]
+    pub(crate) scope: ScopeArgs,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+}
+
+/// Arguments of restart.
+#[derive(Debug, Args)]
+pub(crate) struct RestartArgs {
+    #[command(flatten)]
+    pub(crate) control: ControlArgs,
+    /// Do not ask the gateway to finish its turns first; systemd stops it as the unit says
+    #[arg(long)]
+    pub(crate) now: bool,
+}
+
+/// Arguments of logs.
+#[derive(Debug, Args)]
+pub(crate) struct LogsArgs {
+    /// Profiles; the only one that is installed when none is named
+    #[arg(value_name = "PROFILE")]
+    pub(crate) profiles: Vec<ProfileName>,
+    /// All installed profiles
+    #[arg(long, conflicts_with = "profiles")]
+    pub(crate) all: bool,
+    /// Go on with new lines
+    #[arg(long, short)]
+    pub(crate) follow: bool,
+    /// The last N lines
+    #[arg(long, short = 'n', value_name = "N")]
+    pub(crate) lines: Option<u32>,
+    #[command(flatten)]
+    pub(crate) scope: ScopeArgs,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+}
+
+/// Arguments of run.
+#[derive(Debug, Args)]
+pub(crate) struct RunArgs {
+    #[command(flatten)]
+    pub(crate) scope: ScopeArgs,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+    /// The profile; it need not be installed
+    #[arg(value_name = "PROFILE")]
+    pub(crate) profile: ProfileName,
+    /// What hermes is to do, such as `gateway setup`
+    #[arg(
+        value_name = "ARGS",
+        trailing_var_arg = true,
+        allow_hyphen_values = true
+    )]
+    pub(crate) words: Vec<String>,
+}
+
+/// Arguments of doctor.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Exit status: 0 nothing but notes, 1 errors or warnings (after --fix, those that are left), \
+                        2 usage or trouble.",
+    mut_arg("system", |a| a.help("Show findings about units of the system's manager only")),
+    mut_arg("user", |a| a.help("Show findings about units of users' managers only")),
+    mut_arg("root", |a| a.help("Look at a system image in DIR; its units are judged by their files"))
+)]
+pub(crate) struct DoctorArgs {
+    /// Show findings about this profile only; give it again for more
+    #[arg(long = "profile", short, value_name = "NAME")]
+    pub(crate) profiles: Vec<ProfileName>,
+    /// List the rules, and do nothing else
+    #[arg(long, conflicts_with_all = ["profiles", "explain", "fix", "system", "user", "root"])]
+    pub(crate) list: bool,
+    /// Say what a rule is about, and do nothing else
+    #[arg(long, value_name = "ID", conflicts_with_all = ["profiles", "fix", "system", "user", "root"])]
+    pub(crate) explain: Option<String>,
+    /// Fix what can be fixed: show a plan, ask, record what was before, and look again
+    #[arg(long, conflicts_with = "root")]
+    pub(crate) fix: bool,
+    /// Do not ask
+    #[arg(long, short, requires = "fix")]
+    pub(crate) yes: bool,
+    #[command(flatten)]
+    pub(crate) scope: ScopeArgs,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+    #[command(flatten)]
+    pub(crate) wait: WaitArgs,
+}
