@@ -11,7 +11,9 @@ use super::target::live;
 use crate::cli::RunArgs;
 use crate::deploy::receipt::read_receipt;
 use crate::error::{Exit, trouble};
+use crate::gateway::libraries::{TARGET, library_target};
 use crate::host::Host;
+use crate::host::access::Access;
 use crate::host::account::Account;
 use crate::host::process::shell_quote;
 use crate::host::search::{hermes_search, install_command};
@@ -30,7 +32,17 @@ pub(crate) fn run(args: &RunArgs) -> Result<Exit> {
     let account = account(&host, &instance)?;
     let root = instance.root.clone().unwrap_or_else(|| host.default_root());
     let hermes = hermes(&host, &instance, &account, &root)?;
-    let words = words(host.scope, &instance, &account, &root, &hermes, &args.words);
+    let access = Access::new(&host, &account);
+    let may_write = |path: &Path| access.may_work_in(path);
+    let target = library_target(&hermes, &root, &|path| host.real(path), may_write);
+    let call = Call {
+        scope: host.scope,
+        account: &account,
+        root: &root,
+        hermes: &hermes,
+        target,
+    };
+    let words = call.words(&instance, &args.words);
     args.output.printer().step(shell_quote(&words));
     let error = Command::new(&words[0]).args(&words[1..]).exec();
     Err(error).with_context(|| format!("`{}` could not be run", words[0]))
@@ -68,43 +80,54 @@ fn hermes(host: &Host, instance: &Instance, account: &Account, root: &Path) -> R
     }
 }
 
-fn words(
+/// Which hermes is run, and as whom.
+struct Call<'a> {
     scope: Scope,
-    instance: &Instance,
-    account: &Account,
-    root: &Path,
-    hermes: &Path,
-    arguments: &[String],
-) -> Vec<String> {
-    let mut words = vec!["systemd-run".to_owned()];
-    if scope == Scope::User {
-        words.push("--user".to_owned());
-    }
-    let options = ["--quiet", "--collect", "--wait", "--pipe", "--pty"];
-    words.extend(options.map(str::to_owned));
-    if let Some(group) = instance.account.as_ref().map(|a| &a.group) {
-        words.push(format!("--uid={}", account.name));
-        words.push(format!("--gid={group}"));
-    }
-    words.push(format!("--working-directory={}", account.home.display()));
-    words.push(format!("--setenv=HOME={}", account.home.display()));
-    words.push(format!("--setenv=HERMES_HOME={}", root.display()));
-    // Taken from whoever types this: how the terminal is to be spoken to.
-    words.extend(["--setenv=TERM".to_owned(), "--setenv=LANG".to_owned()]);
-    for file in &instance.environment_files {
-        words.push(format!("--property=EnvironmentFile={}", file.display()));
-    }
-    for (name, file) in &instance.credentials {
+    account: &'a Account,
+    root: &'a Path,
+    hermes: &'a Path,
+    /// Where it installs what is missing.
+    target: Option<PathBuf>,
+}
+
+impl Call<'_> {
+    fn words(&self, instance: &Instance, arguments: &[String]) -> Vec<String> {
+        let mut words = vec!["systemd-run".to_owned()];
+        if self.scope == Scope::User {
+            words.push("--user".to_owned());
+        }
+        let options = ["--quiet", "--collect", "--wait", "--pipe", "--pty"];
+        words.extend(options.map(str::to_owned));
+        if let Some(group) = instance.account.as_ref().map(|a| &a.group) {
+            words.push(format!("--uid={}", self.account.name));
+            words.push(format!("--gid={group}"));
+        }
         words.push(format!(
-            "--property=LoadCredential={name}:{}",
-            file.display()
+            "--working-directory={}",
+            self.account.home.display()
         ));
+        words.push(format!("--setenv=HOME={}", self.account.home.display()));
+        words.push(format!("--setenv=HERMES_HOME={}", self.root.display()));
+        if let Some(target) = &self.target {
+            words.push(format!("--setenv={TARGET}={}", target.display()));
+        }
+        // Taken from whoever types this: how the terminal is to be spoken to.
+        words.extend(["--setenv=TERM".to_owned(), "--setenv=LANG".to_owned()]);
+        for file in &instance.environment_files {
+            words.push(format!("--property=EnvironmentFile={}", file.display()));
+        }
+        for (name, file) in &instance.credentials {
+            words.push(format!(
+                "--property=LoadCredential={name}:{}",
+                file.display()
+            ));
+        }
+        words.push("--".to_owned());
+        words.push(self.hermes.display().to_string());
+        words.extend(["--profile".to_owned(), instance.profile.to_string()]);
+        words.extend_from_slice(arguments);
+        words
     }
-    words.push("--".to_owned());
-    words.push(hermes.display().to_string());
-    words.extend(["--profile".to_owned(), instance.profile.to_string()]);
-    words.extend_from_slice(arguments);
-    words
 }
 
 #[cfg(test)]
@@ -124,19 +147,20 @@ mod tests {
             group: "bots".into(),
         });
         instance.environment_files = vec!["/etc/a.env".into()];
-        let all = words(
-            Scope::System,
-            &instance,
-            &bob,
-            Path::new("/srv/h"),
-            Path::new("/opt/hermes/bin/hermes"),
-            &["gateway".into(), "setup".into()],
-        );
+        let call = Call {
+            scope: Scope::System,
+            account: &bob,
+            root: Path::new("/srv/h"),
+            hermes: Path::new("/opt/hermes/bin/hermes"),
+            target: Some("/srv/h/lazy-packages".into()),
+        };
+        let all = call.words(&instance, &["gateway".into(), "setup".into()]);
         let line = all.join(" ");
         assert!(line.starts_with("systemd-run --quiet "), "{line}");
         for part in [
             " --uid=bob --gid=bots ",
             " --setenv=HERMES_HOME=/srv/h ",
+            " --setenv=HERMES_LAZY_INSTALL_TARGET=/srv/h/lazy-packages ",
             " --property=EnvironmentFile=/etc/a.env ",
         ] {
             assert!(line.contains(part), "{part} in {line}");

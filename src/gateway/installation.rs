@@ -30,35 +30,18 @@ const MOST: u64 = 64 * 1024;
 impl Installation {
     /// Of this executable. `real` maps a path to where it lies, for an image or another mount namespace.
     pub(crate) fn find(hermes: &Path, real: &dyn Fn(&Path) -> PathBuf) -> Option<Self> {
-        let mut program = hermes.to_owned();
-        for _ in 0..DEPTH {
-            let path = fs::canonicalize(real(&program)).ok()?;
-            let text = head(&path)?;
-            let first = text.lines().next().unwrap_or_default();
-            let Some(interpreter) = first
-                .strip_prefix("#!")
-                .and_then(|line| line.split_whitespace().next())
-            else {
-                return Self::of_prefix(&program, real);
-            };
-            if !interpreter.ends_with("/sh") && !interpreter.ends_with("/bash") {
-                // `env` finds the interpreter of whoever calls it.
-                let of_interpreter = match interpreter.ends_with("/env") {
-                    true => None,
-                    false => Self::of_prefix(Path::new(interpreter), real),
-                };
-                return of_interpreter
-                    .or_else(|| Self::of_prefix(&program, real))
-                    .or_else(|| Self::of_prefix(&path, &|p| p.to_owned()));
-            }
-            // A word that the shell unquotes: '…'"'"'…'"'"'…'.
-            let plain = text.replace("'\"'\"'", "'");
-            if let Some(library) = literal_after(&plain, "sys.path.insert(0, ") {
-                return Some(Self::of_library(Path::new(&library), real));
-            }
-            program = next(&text)?;
+        match last(hermes, real)? {
+            Program::Binary(program) => Self::of_prefix(&program, real),
+            Program::Checkout(library) => Some(Self::of_library(&library, real)),
+            Program::Script {
+                program,
+                path,
+                interpreter,
+            } => interpreter
+                .and_then(|interpreter| Self::of_prefix(&interpreter, real))
+                .or_else(|| Self::of_prefix(&program, real))
+                .or_else(|| Self::of_prefix(&path, &|p| p.to_owned())),
         }
-        None
     }
 
     /// Of the executable that a process was started by.
@@ -76,13 +59,9 @@ impl Installation {
         if let Some(checkout) = checkout {
             return Some(Self::of_library(checkout, real));
         }
-        let pythons = fs::read_dir(real(&prefix.join("lib"))).ok()?.flatten();
-        let sites = pythons.map(|python| {
-            let name = python.file_name();
-            prefix.join("lib").join(name).join("site-packages")
-        });
-        sites
-            .map(|site| Self::of_library(&site, real))
+        sites(prefix, real)
+            .iter()
+            .map(|site| Self::of_library(site, real))
             .find(|found| found.version.is_some())
     }
 
@@ -108,6 +87,77 @@ impl Installation {
             changed: marks.iter().filter_map(changed).max(),
         }
     }
+}
+
+/// The program that the wrappers of an executable lead to.
+enum Program {
+    /// No script.
+    Binary(PathBuf),
+    /// A launcher that names the checkout which it runs.
+    Checkout(PathBuf),
+    /// A script of Python.
+    Script {
+        /// As it is called.
+        program: PathBuf,
+        /// Where it lies, links followed.
+        path: PathBuf,
+        /// Its interpreter; `None` where `env` finds that of whoever calls it.
+        interpreter: Option<PathBuf>,
+    },
+}
+
+fn last(hermes: &Path, real: &dyn Fn(&Path) -> PathBuf) -> Option<Program> {
+    let mut program = hermes.to_owned();
+    for _ in 0..DEPTH {
+        let path = fs::canonicalize(real(&program)).ok()?;
+        let text = head(&path)?;
+        let first = text.lines().next().unwrap_or_default();
+        let interpreter = first.strip_prefix("#!");
+        let Some(interpreter) = interpreter.and_then(|line| line.split_whitespace().next()) else {
+            return Some(Program::Binary(program));
+        };
+        if !interpreter.ends_with("/sh") && !interpreter.ends_with("/bash") {
+            let interpreter = (!interpreter.ends_with("/env")).then(|| PathBuf::from(interpreter));
+            return Some(Program::Script {
+                program,
+                path,
+                interpreter,
+            });
+        }
+        // A word that the shell unquotes: '…'"'"'…'"'"'…'.
+        let plain = text.replace("'\"'\"'", "'");
+        if let Some(library) = literal_after(&plain, "sys.path.insert(0, ") {
+            return Some(Program::Checkout(library.into()));
+        }
+        program = next(&text)?;
+    }
+    None
+}
+
+/// Where pip installs what this hermes needs later: `site-packages` of its virtual environment, where it has one.
+pub(crate) fn site_packages(hermes: &Path, real: &dyn Fn(&Path) -> PathBuf) -> Option<PathBuf> {
+    let Program::Script {
+        interpreter: Some(interpreter),
+        ..
+    } = last(hermes, real)?
+    else {
+        return None;
+    };
+    let prefix = interpreter.parent()?.parent()?;
+    real(&prefix.join("pyvenv.cfg")).is_file().then_some(())?;
+    sites(prefix, real).into_iter().next()
+}
+
+/// The directories of packages below a prefix; one for each Python that it was made for.
+fn sites(prefix: &Path, real: &dyn Fn(&Path) -> PathBuf) -> Vec<PathBuf> {
+    let pythons = fs::read_dir(real(&prefix.join("lib")))
+        .into_iter()
+        .flatten();
+    let places = pythons.flatten().map(|python| {
+        let lib = prefix.join("lib").join(python.file_name());
+        lib.join("site-packages")
+    });
+    places.filter(|place| real(place).is_dir()).collect()
 }
 
 /// The beginning of a file, as text.

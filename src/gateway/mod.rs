@@ -7,6 +7,7 @@ pub(crate) mod command_line;
 pub(crate) mod config;
 mod inline_source;
 pub(crate) mod installation;
+pub(crate) mod libraries;
 pub(crate) mod owner;
 pub(crate) mod running;
 pub(crate) mod served;

@@ -17,6 +17,7 @@ use nix::unistd::{AccessFlags, access, geteuid};
 use crate::gateway::command_line::SUPERVISED;
 use crate::gateway::config::{ACTIVE_PROFILE, active_name, is_standalone};
 use crate::gateway::installation::Installation;
+use crate::gateway::libraries::{TARGET, library_target};
 use crate::gateway::owner::{GATEWAY_LOCK, Hold, START, owner};
 use crate::gateway::served::{Service, service};
 use crate::gateway::version::{DefaultProfile, Rules, Version};
@@ -310,6 +311,11 @@ impl Ready {
         if !self.is_named() && self.version.is_some() {
             env.push(text(format!("{SUPERVISED}=1").as_bytes()));
         }
+        let may_write = |path: &Path| access(path, AccessFlags::W_OK).is_ok();
+        let target = library_target(&self.hermes, &self.root, &|path| path.to_owned(), may_write);
+        if let Some(target) = target.filter(|_| std::env::var_os(TARGET).is_none()) {
+            env.push(text(&entry(TARGET, target.as_os_str().as_bytes())));
+        }
         let _ = std::env::set_current_dir(&self.home);
         let Err(errno) = nix::unistd::execve(&argv[0], &argv, &env);
         let hint = match errno {
@@ -348,10 +354,14 @@ impl Ready {
     }
 }
 
+/// A variable as execve(2) wants it.
+fn entry(name: &str, value: &[u8]) -> Vec<u8> {
+    [name.as_bytes(), b"=", value].concat()
+}
+
 /// Our environment with HERMES_HOME set to the root, and hermes' own directory on PATH so that what the gateway
 /// starts finds the same hermes.
 fn environment(root: &Path, hermes: &Path) -> Vec<Vec<u8>> {
-    let entry = |name: &str, value: &[u8]| [name.as_bytes(), b"=", value].concat();
     let mut path =
         std::env::var_os("PATH").unwrap_or_else(|| "/usr/local/bin:/usr/bin:/bin".into());
     if let Some(dir) = hermes.parent() {

@@ -14,6 +14,7 @@ use crate::gateway::installation::Installation;
 use crate::gateway::owner::owner;
 use crate::gateway::served::{Service, is_parked, service as service_of};
 use crate::gateway::state::State as Record;
+use crate::gateway::version::Version;
 use crate::host::account::account_name;
 use crate::host::process::{Process, UnitRef};
 use crate::host::rootfs::Actual;
@@ -313,9 +314,11 @@ fn hermes(
         None if is_newer => "of an unknown version".to_owned(),
         None => written.clone(),
     };
+    // The gateway may tell more than a number: `0.22.2.post1`, `0.22.2+5.gabc1234`.
+    let is_other = Version::parse(&version) != on_disk.version;
     Some(Hermes {
-        needs_restart: is_newer || version != written,
-        on_disk: (version != written).then_some(written),
+        needs_restart: is_newer || is_other,
+        on_disk: is_other.then_some(written),
         version,
     })
 }
@@ -380,7 +383,6 @@ mod tests {
     use std::time::{Duration, SystemTime};
 
     use super::*;
-    use crate::gateway::version::Version;
 
     fn record(text: &str) -> Record {
         serde_json::from_str(text).expect("a record")
@@ -449,6 +451,8 @@ mod tests {
         assert!(needs_restart(Some(now - Duration::from_secs(60))));
         assert!(!needs_restart(after));
         assert!(!needs_restart(None));
+        let same = hermes(&on_disk, after, Some("0.23.0.post1".into())).expect("a version");
+        assert_eq!((same.needs_restart, same.on_disk), (false, None));
         let told = hermes(&on_disk, after, Some("0.22.2".into()));
         assert_eq!(
             told,

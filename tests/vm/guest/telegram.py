@@ -107,10 +107,11 @@ class BotAPI:
             return sorted({poll.pid for poll in self.chat.polls if not poll.gone()})
 
 
-def configure(profile: Profile, bot: BotAPI, model: Echo) -> Profile:
-    """Make a profile whose gateway speaks with this stand-in and asks this model."""
-    config = (
-        f"{CONFIG}model:\n  provider: custom\n  default: fake\n  api_key: x\n  base_url: http://127.0.0.1:{model.port}/v1\n"
+def configure(profile: Profile, bot: BotAPI, model: Echo, installs: bool = False) -> Profile:
+    """Make a profile whose gateway speaks with this stand-in and asks this model, and installs what it lacks, or not."""
+    config = CONFIG.replace("allow_lazy_installs: false", f"allow_lazy_installs: {str(installs).lower()}")
+    config += (
+        f"model:\n  provider: custom\n  default: fake\n  api_key: x\n  base_url: http://127.0.0.1:{model.port}/v1\n"
         f"platforms:\n  telegram:\n    enabled: true\n    extra:\n      base_url: http://127.0.0.1:{bot.port}/bot\n"
         "      drop_pending_on_cold_boot: false\n"
     )

@@ -15,7 +15,7 @@ VERSIONS = ["0.13.0", "0.15.2", "0.16.0", "0.17.0", "0.18.2", "0.19.0"]
 SUBSET_VERSIONS = ["0.15.2", "0.19.0"]
 
 # What a scenario's file may say of itself.
-CONSTANTS = ("BACKENDS", "BOOTS", "FIRSTS", "HERMES", "PACKAGES", "SECONDS", "SUBSET")
+CONSTANTS = ("BACKENDS", "BOOTS", "FIRSTS", "HERMES", "INDEX", "PACKAGES", "SECONDS", "SUBSET")
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,8 @@ class Scenario:
     seconds: int
     # Kinds of packages of which it needs a repository.
     packages: tuple[str, ...] = ()
+    # Whether it needs an index of what pip installs.
+    index: bool = False
     first: str | None = None
 
 
@@ -76,5 +78,6 @@ def _read(path: Path, defaults: dict) -> tuple[Scenario, dict]:
         boots=constants.get("BOOTS", 1),
         seconds=constants["SECONDS"],
         packages=tuple(constants.get("PACKAGES", ())),
+        index=constants.get("INDEX", False),
     )
     return scenario, constants
