@@ -12,6 +12,7 @@ use crate::host::Host;
 use crate::host::read::{self, read_small};
 use crate::layout::Scope;
 use crate::profile::ProfileName;
+use crate::render::addition::Addition;
 use crate::render::model::{Hardening, Instance, RestartPolicy};
 use crate::units::span::Span;
 
@@ -73,6 +74,8 @@ settings! {
     run_as: String = r#""bob""#,
     /// Its group, where that is not the account's own.
     group: String = r#""bots""#,
+    /// Variables for the gateway's environment that are no secrets (Environment=): every account can read them.
+    environment: BTreeMap<String, String> = r#"{ TZ = "Europe/Berlin" }"#,
     /// Files with environment variables for the gateway; systemd reads them at each start.
     environment_files: Vec<PathBuf> = r#"["/etc/hermes-install/proxy.env"]"#,
     /// Files that systemd hands to the gateway as credentials, by name (LoadCredential=).
@@ -95,6 +98,9 @@ settings! {
     memory_high: String = r#""2G""#,
     /// Memory that the gateway cannot exceed (MemoryMax=).
     memory_max: String = r#""4G""#,
+    /// Directives for the unit as a unit file has them: dependencies, groups and limits. `--migrate` takes them over from an old
+    /// unit.
+    directives: Vec<Addition> = r#"["After=docker.service", "SupplementaryGroups=docker"]"#,
 }
 
 /// One file, or all layers in one.
@@ -146,6 +152,7 @@ impl Settings {
             group: _,
             enable: _,
             start: _,
+            environment,
             environment_files,
             credentials,
             drain_timeout,
@@ -154,7 +161,9 @@ impl Settings {
             read_write_paths,
             memory_high,
             memory_max,
+            directives,
         } = self.clone();
+        to.environment = environment.unwrap_or_default();
         to.environment_files = environment_files.unwrap_or_default();
         to.credentials = credentials.unwrap_or_default();
         to.drain_timeout = drain_timeout.map(|span| span.0);
@@ -163,6 +172,7 @@ impl Settings {
         to.read_write_paths = read_write_paths.unwrap_or_default();
         to.memory_high = memory_high;
         to.memory_max = memory_max;
+        to.directives = directives.unwrap_or_default();
     }
 }
 
@@ -337,8 +347,9 @@ mod tests {
         let (readme, _) = readme.split_once("\n## ").expect("another");
         for setting in SETTINGS {
             let key = setting.key();
-            // On NixOS a unit is enabled and started by the module itself.
-            let is_option = words.contains(&&*key) || ["enable", "start"].contains(&&*key);
+            // On NixOS these are the module's own options: a unit's `enable`, its `environment` and `extraServiceConfig`.
+            let own = ["enable", "start", "environment", "directives"];
+            let is_option = words.contains(&&*key) || own.contains(&&*key);
             assert!(is_option, "{key} is missing in nix/settings.nix");
             let named = [format!("`{key}`"), format!("\n{key} = ")];
             assert!(

@@ -1,6 +1,7 @@
 //! What a person is asked before a run touches gateways that run. `--yes` answers; without it and without a terminal, what
 //! cannot be left out is refused.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
@@ -18,6 +19,7 @@ use crate::output::{self, Output};
 use crate::preflight::Checked;
 use crate::profile::ProfileName;
 use crate::render::model::Instance;
+use crate::takeover::detect::Inherited;
 
 /// Ask before gateways are stopped; `false` when there is none to stop, because their units run already.
 pub(super) fn confirm_stops(ready: &Prepared, yes: bool, output: &Output) -> Result<bool> {
@@ -173,6 +175,34 @@ pub(super) fn tell_left(host: &Host, left: &[String], output: &Output) {
             host.manager().command_prefix()
         ));
     }
+}
+
+/// Say what profiles take over from old owners, and what they do not, before anything is stopped.
+pub(super) fn tell_inherited(
+    host: &Host,
+    inherited: &BTreeMap<ProfileName, Inherited>,
+    output: &Output,
+) {
+    for (profile, theirs) in inherited {
+        for line in &theirs.carried {
+            output.step(format!("carries over {line}"));
+        }
+        for line in &theirs.left {
+            output.warn(format!("not carried over: {line}"));
+        }
+        if !theirs.left.is_empty() {
+            output.step(keep_command(host, profile));
+        }
+    }
+}
+
+/// How a person keeps what is left out.
+pub(super) fn keep_command(host: &Host, profile: &ProfileName) -> String {
+    format!(
+        "what is not carried over and needed goes into a drop-in: {} edit --force {}",
+        host.manager().command_prefix(),
+        profile.unit()
+    )
 }
 
 fn ask(yes: bool, question: &str, statement: &str) -> Result<()> {

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use super::confirm::{confirm_moves, confirm_restarts, confirm_stops, tell_left};
+use super::confirm::{confirm_moves, confirm_restarts, confirm_stops, tell_inherited, tell_left};
 use super::prepare::{Prepared, prepare};
 use super::typed::Verb;
 use crate::cli::{AdoptArgs, InstallArgs};
@@ -43,6 +43,7 @@ fn run(args: &InstallArgs, verb: Verb) -> Result<Exit> {
         output::print(plan.to_diff());
     }
     ready.transaction.refuse_conflicts()?;
+    tell_inherited(&host, &ready.inherited, &output);
     if verb == Verb::Adopt && !confirm_stops(&ready, args.yes, &output)? {
         return Ok(Exit::Done);
     }
@@ -50,6 +51,7 @@ fn run(args: &InstallArgs, verb: Verb) -> Result<Exit> {
         checked,
         served,
         mut transaction,
+        ..
     } = ready;
     let mut left = Vec::new();
     if let Some(live) = host.live() {

@@ -29,6 +29,10 @@ pub(crate) struct Planned<'a> {
     pub(crate) started: Vec<String>,
     /// Profiles that the default profile's gateway would serve.
     pub(crate) served: Vec<&'a ProfileName>,
+    /// What would be taken over from old owners, each as a line.
+    pub(crate) carried: Vec<&'a String>,
+    /// What of them would be left out, and why, each as a line.
+    pub(crate) left: Vec<&'a String>,
 }
 
 /// `install` and `adopt`.

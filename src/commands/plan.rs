@@ -1,7 +1,10 @@
 //! `plan`: what install would do, from the same preparation.
 
+use std::fmt::Write as _;
+
 use anyhow::Result;
 
+use super::confirm::{keep_command, tell_inherited};
 use super::prepare::prepare;
 use super::typed::Verb;
 use crate::cli::PlanArgs;
@@ -9,6 +12,8 @@ use crate::commands::json;
 use crate::error::{Exit, refuse};
 use crate::host::Host;
 use crate::output::{self, Output};
+use crate::profile::ProfileName;
+use crate::takeover::detect::Inherited;
 
 /// Show what install would do.
 pub(crate) fn plan(args: &PlanArgs) -> Result<Exit> {
@@ -19,7 +24,7 @@ pub(crate) fn plan(args: &PlanArgs) -> Result<Exit> {
         json: install.output.json,
     };
     let ready = prepare(&host, install, Verb::Plan, &quiet)?;
-    let (transaction, served) = (ready.transaction, ready.served);
+    let (transaction, served, inherited) = (ready.transaction, ready.served, ready.inherited);
     let plan = &transaction.plan;
     let leaving = transaction.handovers.iter().flat_map(|h| &h.units);
     let stops: Vec<&str> = leaving.map(|u| u.name.as_str()).collect();
@@ -33,6 +38,8 @@ pub(crate) fn plan(args: &PlanArgs) -> Result<Exit> {
             stopped: stops,
             started: up.map(|(unit, _)| unit.clone()).collect(),
             served: served.iter().map(|s| &s.profile).collect(),
+            carried: inherited.values().flat_map(|i| &i.carried).collect(),
+            left: inherited.values().flat_map(|i| &i.left).collect(),
         });
         // What stands in the way is in the object; an error would be a second one.
         if is_refused {
@@ -40,8 +47,12 @@ pub(crate) fn plan(args: &PlanArgs) -> Result<Exit> {
         }
     } else if args.diff {
         output::print(plan.to_diff());
+        tell_inherited(&host, &inherited, &install.output.printer());
     } else if !install.output.quiet {
         output::print(plan.to_text());
+        for (profile, theirs) in &inherited {
+            output::print(inherited_text(&host, profile, theirs));
+        }
         for unit in stops {
             output::print(format_args!("then stop  {unit}, as planned\n"));
         }
@@ -68,4 +79,18 @@ pub(crate) fn plan(args: &PlanArgs) -> Result<Exit> {
     } else {
         Exit::Differs
     })
+}
+
+fn inherited_text(host: &Host, profile: &ProfileName, theirs: &Inherited) -> String {
+    let mut out = String::new();
+    for line in &theirs.carried {
+        let _ = writeln!(out, "carry     {line}");
+    }
+    for line in &theirs.left {
+        let _ = writeln!(out, "leave     {line}");
+    }
+    if !theirs.left.is_empty() {
+        let _ = writeln!(out, "          {}", keep_command(host, profile));
+    }
+    out
 }

@@ -21,7 +21,7 @@ use crate::host::rootfs::Actual;
 use crate::output::Output;
 use crate::preflight::{self, Checked};
 use crate::profile::{ProfileName, discover};
-use crate::takeover::detect::inherit;
+use crate::takeover::detect::{Inherited, inherit};
 use crate::takeover::migrate::{Allow, migrate};
 use crate::units::inventory::Inventory;
 
@@ -30,6 +30,8 @@ pub(super) struct Prepared<'a> {
     pub(super) checked: Vec<Checked>,
     /// Profiles that the default profile's gateway is to serve.
     pub(super) served: Vec<Served>,
+    /// What profiles take over from old owners, and what they do not.
+    pub(super) inherited: BTreeMap<ProfileName, Inherited>,
     pub(super) transaction: Transaction<'a>,
 }
 
@@ -56,15 +58,19 @@ pub(super) fn prepare<'a>(
     let mut settings_of_served = Vec::new();
     let mut migrations = Vec::new();
     let mut chosen = BTreeMap::new();
+    let mut inherited = BTreeMap::new();
     let layers = Layers::new(host, args, config, &receipt)?;
     for profile in &profiles {
         let mut settings = layers.settings(profile)?;
         let mut choices = layers.choices(profile);
         if allow.by_hand || allow.units {
             let before = settings.clone();
-            let (all, who) = inherit(host, &inventory, profile, settings, allow, output)?;
+            let theirs = inherit(host, &inventory, profile, settings, allow, output)?;
+            let who = theirs.who.as_ref();
             let from = who.map_or_else(String::new, |who| format!("inherited from {who}"));
+            let all = theirs.settings.clone();
             choices.record_new(&before, &all, &from);
+            inherited.insert(profile.clone(), theirs);
             let is_found = before.hermes.is_none() && verb == Verb::Adopt;
             if let Some(hermes) = all.hermes.as_deref().filter(|_| is_found) {
                 confirm_program(hermes, profile, args.yes)?;
@@ -144,6 +150,7 @@ pub(super) fn prepare<'a>(
     Ok(Prepared {
         checked,
         served,
+        inherited,
         transaction,
     })
 }

@@ -1,6 +1,6 @@
 //! hermes' own settings as far as they matter here: `config.yaml` of a profile home, `active_profile` of a root.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::gateway::version::{Rules, Version};
 use crate::gateway::yaml::Settings;
@@ -61,6 +61,17 @@ pub(crate) fn is_standalone(home: &Path) -> bool {
         let value = c.get("gateway", "standalone");
         value.as_bool() == Some(true) || value.as_str().is_some_and(truth)
     })
+}
+
+/// Where the tools of this profile's gateway work: `terminal.cwd`, where it names a directory (`~` is the account's home).
+pub(crate) fn terminal_directory(home: &Path, account_home: &Path) -> Option<PathBuf> {
+    let config = configuration(home)?;
+    let text = config.get("terminal", "cwd").as_str()?.trim();
+    let path = match text.strip_prefix("~/") {
+        Some(rest) => account_home.join(rest),
+        None => PathBuf::from(text),
+    };
+    path.is_absolute().then_some(path)
 }
 
 fn configuration(home: &Path) -> Option<Settings> {

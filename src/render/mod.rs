@@ -3,6 +3,7 @@
 //! Undefined values are errors, and a value that a template prints without naming a grammar is escaped as
 //! [`crate::render::escape::word`].
 
+pub(crate) mod addition;
 pub(crate) mod escape;
 pub(crate) mod model;
 pub(crate) mod tree;
@@ -16,6 +17,7 @@ use serde::Serialize;
 
 use crate::layout::{ACCOUNT, DROP_IN, SYSTEM_ROOT, Scope, TARGET, TEMPLATE};
 use crate::profile::ProfileName;
+use crate::render::addition::Addition;
 use crate::render::model::{
     Account, Hardening, Instance, Invalid, Model, RestartPolicy, Shield, exits_zero_on_restart,
 };
@@ -147,8 +149,11 @@ struct DropIn {
     group: Option<String>,
     root: Option<String>,
     hermes: Option<String>,
+    environment: BTreeMap<String, String>,
     environment_files: Vec<String>,
     credentials: BTreeMap<String, String>,
+    unit_additions: Vec<String>,
+    service_additions: Vec<String>,
     restart: RestartPolicy,
     hardening: Hardening,
     drain_timeout: Option<u32>,
@@ -195,13 +200,22 @@ impl DropIn {
             read_write_paths.extend(instance.read_write_paths.iter().map(|p| text(p)));
         }
         let (user, group) = account.map(|a| (a.user, a.group)).unzip();
+        let additions = |section: &str| -> Vec<String> {
+            let all = instance.directives.iter();
+            all.filter(|a| Addition::section(&a.key) == Some(section))
+                .map(ToString::to_string)
+                .collect()
+        };
         Self {
             profile: instance.profile.to_string(),
             user,
             group,
             root,
             hermes: instance.hermes.as_deref().map(text),
+            environment: instance.environment.clone(),
             environment_files: instance.environment_files.iter().map(|p| text(p)).collect(),
+            unit_additions: additions("Unit"),
+            service_additions: additions("Service"),
             credentials: (instance.credentials.iter())
                 .map(|(name, file)| (name.clone(), text(file)))
                 .collect(),
@@ -250,6 +264,8 @@ fn environment() -> Result<Environment<'static>, minijinja::Error> {
         ("exec", escape::exec),
         ("path", escape::path),
         ("glob", escape::glob),
+        // For what is in a unit's own words already.
+        ("verbatim", str::to_owned),
     ] {
         env.add_filter(name, move |value: &str| {
             Value::from_safe_string(filter(value))

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::layout::{ACCOUNT, Layout, SHIELD, SYSTEMD_FLOOR, Scope};
 use crate::profile::ProfileName;
+use crate::render::addition::Addition;
 use crate::render::escape::{self, Unwritable};
 
 /// Everything that rendering depends on.
@@ -81,6 +82,9 @@ pub(crate) struct Instance {
     /// Account and group the gateway runs as; `None` in user scope.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) account: Option<Account>,
+    /// Variables of the gateway's environment that are no secrets.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) environment: BTreeMap<String, String>,
     /// Files with the gateway's environment.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) environment_files: Vec<PathBuf>,
@@ -114,6 +118,9 @@ pub(crate) struct Instance {
     /// See `memory_high`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) memory_max: Option<String>,
+    /// Directives beside those of the template unit.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) directives: Vec<Addition>,
 }
 
 /// When a gateway that ended comes back. No value brings back a gateway that was stopped or replaced, and a planned
@@ -215,6 +222,17 @@ pub(crate) enum Invalid {
         /// The name.
         name: String,
     },
+    /// A name that is no variable's, or of one that the units set.
+    #[error(
+        "profile `{profile}`: variable `{name}` in `environment`: give a name of letters, digits and `_`, and none that \
+         a setting of its own sets ({})", UNITS.join(", ")
+    )]
+    Variable {
+        /// The profile it belongs to.
+        profile: ProfileName,
+        /// The name.
+        name: String,
+    },
     /// A systemd older than the floor.
     #[error(
         "systemd {0} is older than {SYSTEMD_FLOOR}, the oldest that these units are made for; \
@@ -240,6 +258,7 @@ impl Instance {
             root: None,
             hermes: None,
             account: (scope == Scope::System).then(Account::default),
+            environment: BTreeMap::new(),
             environment_files: Vec::new(),
             credentials: BTreeMap::new(),
             restart: RestartPolicy::default(),
@@ -251,6 +270,7 @@ impl Instance {
             read_write_paths: Vec::new(),
             memory_high: None,
             memory_max: None,
+            directives: Vec::new(),
         }
     }
 
@@ -261,6 +281,17 @@ impl Instance {
         }
         if let Some(hermes) = &self.hermes {
             path("hermes", hermes)?;
+        }
+        for (name, value) in &self.environment {
+            if !is_variable(name) || UNITS.contains(&name.as_str()) {
+                return Err(Invalid::Variable {
+                    profile: self.profile.clone(),
+                    name: name.clone(),
+                });
+            }
+            if !value.is_empty() {
+                check_text(&self.profile, "environment", value)?;
+            }
         }
         for file in &self.environment_files {
             path("environment-file", file)?;
@@ -299,6 +330,20 @@ impl Instance {
 /// 56362; gateway/run.py of 0.16.0), all others exit 75.
 pub(crate) fn exits_zero_on_restart(version: Option<&str>) -> bool {
     version.is_some_and(|v| v.starts_with("0.16.") || v.starts_with("0.17."))
+}
+
+/// Variables that the units and the launcher set.
+const UNITS: [&str; 4] = [
+    "HERMES_HOME",
+    "HERMES_INSTALL_HERMES",
+    "HERMES_GATEWAY_MAX_STARTS",
+    "HERMES_RESTART_DRAIN_TIMEOUT",
+];
+
+/// Whether a text is a variable's name (systemd.exec(5), Environment=).
+pub(crate) fn is_variable(name: &str) -> bool {
+    let plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    name.chars().all(plain) && name.starts_with(|c: char| !c.is_ascii_digit())
 }
 
 fn check_path(profile: &ProfileName, setting: &'static str, path: &Path) -> Result<(), Invalid> {

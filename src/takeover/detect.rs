@@ -1,5 +1,5 @@
 //! What the old owner of a profile tells of the settings that its successor needs: account, hermes root, executable, and
-//! the variables that it was given. Reads only; what was set on purpose stays.
+//! what its unit says beside. Reads only; what was set on purpose stays.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -9,8 +9,10 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 
 use crate::config::Settings;
+use crate::deploy::chosen::by_name;
 use crate::error::refuse;
 use crate::gateway::command_line::{Home, SUPERVISED, executable};
+use crate::gateway::config::terminal_directory;
 use crate::host::Host;
 use crate::host::account::Account;
 use crate::host::account::account_name;
@@ -20,22 +22,38 @@ use crate::launcher::exec::HERMES_VARIABLE;
 use crate::layout::{ACCOUNT, Scope};
 use crate::output::Output;
 use crate::profile::ProfileName;
+use crate::takeover::carry::{OldUnit, carry};
 use crate::takeover::migrate::Allow;
 use crate::units::inventory::Inventory;
-use crate::units::unit::Unit;
+use crate::units::unit::{Origin, Unit};
 use crate::units::unit_file::command;
 
 /// Somebody who has a profile of this name.
-struct Candidate {
+struct Candidate<'a> {
     who: String,
     account: String,
     root: PathBuf,
     hermes: Option<PathBuf>,
-    /// Names of the variables that it was given beside those of every login.
+    /// Names of the variables that a process was given beside those of every login.
     variables: BTreeSet<String>,
+    /// The unit, where it is one.
+    unit: Option<&'a Unit>,
 }
 
-/// Complete the settings of a profile by what its owner tells; also who that is, if there is one.
+/// What a profile takes over from its old owner.
+#[derive(Debug, Default)]
+pub(crate) struct Inherited {
+    /// The settings, completed.
+    pub(crate) settings: Settings,
+    /// Who the old owner is, if there is one.
+    pub(crate) who: Option<String>,
+    /// What is taken over, each as a line.
+    pub(crate) carried: Vec<String>,
+    /// What is not, and why, each as a line.
+    pub(crate) left: Vec<String>,
+}
+
+/// Complete the settings of a profile by what its owner tells.
 pub(crate) fn inherit(
     host: &Host,
     inventory: &Inventory,
@@ -43,7 +61,7 @@ pub(crate) fn inherit(
     mut settings: Settings,
     allow: Allow,
     output: &Output,
-) -> Result<(Settings, Option<String>)> {
+) -> Result<Inherited> {
     let mut found = candidates(host, inventory, profile, allow);
     found.retain(|c| {
         let is_root = |root: &PathBuf| host.directory(root) == host.directory(&c.root);
@@ -55,7 +73,10 @@ pub(crate) fn inherit(
         found.retain(is_usual);
     }
     let Some(first) = found.first() else {
-        return Ok((settings, None));
+        return Ok(Inherited {
+            settings,
+            ..Inherited::default()
+        });
     };
     let who = first.who.clone();
     let is_other = |c: &&Candidate| {
@@ -90,41 +111,98 @@ pub(crate) fn inherit(
             first.account
         ));
     }
+    let mut inherited = Inherited {
+        settings,
+        who: Some(who),
+        ..Inherited::default()
+    };
     let home = profile.home(&first.root);
-    let mut variables: BTreeSet<String> = found.into_iter().flat_map(|c| c.variables).collect();
-    for file in [home.join(".env")]
-        .iter()
-        .chain(settings.environment_files.iter().flatten())
-    {
-        for known in variable_names(
-            &host
-                .files
-                .read_text(file, read::TEXT)
-                .ok()
-                .flatten()
-                .unwrap_or_default(),
-        ) {
-            variables.remove(&known);
-        }
+    let known = known_variables(host, &home, &inherited.settings);
+    for unit in found.iter().filter_map(|c| c.unit) {
+        inherited.take_over(host, unit, &home, &first.root, &known);
     }
-    if !variables.is_empty() {
-        let list: Vec<&str> = variables.iter().map(String::as_str).collect();
-        output.warn(format!(
+    let files = known_variables(host, &home, &inherited.settings);
+    let variables = found.iter().flat_map(|c| &c.variables);
+    let missing: BTreeSet<&str> = variables
+        .map(String::as_str)
+        .filter(|name| !files.contains(*name))
+        .collect();
+    if !missing.is_empty() {
+        let list: Vec<&str> = missing.into_iter().collect();
+        inherited.left.push(format!(
             "the gateway was given {} in its environment, and our unit does not have that; put it into `{}`, or give \
              `--environment-file`",
             list.join(", "),
             home.join(".env").display()
         ));
     }
-    Ok((settings, Some(who)))
+    Ok(inherited)
 }
 
-fn candidates(
+impl Inherited {
+    /// What a unit says; a setting that is there already counts more.
+    fn take_over(
+        &mut self,
+        host: &Host,
+        unit: &Unit,
+        home: &Path,
+        root: &Path,
+        known: &BTreeSet<String>,
+    ) {
+        let Some(account) = &unit.account else {
+            return;
+        };
+        let hermes = executable_of(host, unit);
+        let terminal = terminal_directory(&host.at(home), &account.home);
+        let is_own = |path: &Path| {
+            fs::metadata(host.real(path)).is_ok_and(|m| m.is_dir() && m.uid() == account.uid)
+        };
+        let carried = carry(&OldUnit {
+            directives: &unit.directives,
+            expand: &|text| unit.expand(text),
+            is_upstream: unit.origin == Origin::Upstream,
+            is_system: host.scope == Scope::System,
+            is_trusted: unit.manager == host.manager(),
+            account,
+            home,
+            root,
+            hermes: hermes.as_deref(),
+            known,
+            terminal: terminal.as_deref(),
+            is_own: &is_own,
+            is_file: &|path| host.real(path).is_file(),
+        });
+        let given = by_name(&self.settings);
+        let new = by_name(&carried.settings);
+        for (setting, line) in carried.taken {
+            match given.get(setting) {
+                Some(value) if Some(value) != new.get(setting) => self.left.push(format!(
+                    "{line}: the setting `{setting}` says otherwise and counts"
+                )),
+                _ => self.carried.push(format!("{line} ({setting})")),
+            }
+        }
+        self.left.extend(carried.left);
+        self.settings = std::mem::take(&mut self.settings).over(&carried.settings);
+    }
+}
+
+/// Names of the variables that the gateway reads from files.
+fn known_variables(host: &Host, home: &Path, settings: &Settings) -> BTreeSet<String> {
+    let env = home.join(".env");
+    let files = settings.environment_files.iter().flatten().chain([&env]);
+    let texts = files.filter_map(|file| host.files.read_text(file, read::TEXT).ok().flatten());
+    texts
+        .flat_map(|text| variable_names(&text).collect::<Vec<_>>())
+        .collect()
+}
+
+fn candidates<'a>(
     host: &Host,
-    inventory: &Inventory,
+    inventory: &'a Inventory,
     profile: &ProfileName,
     allow: Allow,
-) -> Vec<Candidate> {
+) -> Vec<Candidate<'a>> {
     let is_ours = |account: &Account| host.scope == Scope::System || account.uid == host.own.uid;
     let units = inventory
         .units
@@ -142,12 +220,8 @@ fn candidates(
                 account: account.name.clone(),
                 root: root_of(profile, home)?,
                 hermes: executable_of(host, unit),
-                variables: unit
-                    .directives
-                    .environment(str::to_owned)
-                    .into_keys()
-                    .filter(|name| is_setting(name))
-                    .collect(),
+                variables: BTreeSet::new(),
+                unit: Some(unit),
             })
         });
     let gateways = inventory.gateways.iter().filter_map(|gateway| {
@@ -175,6 +249,7 @@ fn candidates(
                 .names()
                 .filter(|n| is_setting(n))
                 .collect(),
+            unit: None,
         })
     });
     units.chain(gateways).collect()
@@ -218,8 +293,21 @@ fn is_setting(name: &str) -> bool {
         HERMES_VARIABLE,
     ];
     let is_hermes = name.starts_with("HERMES_") && !ours.contains(&name);
-    let ends = ["_TOKEN", "_KEY", "_SECRET", "_PASSWORD", "_BASE_URL"];
-    is_hermes || ends.iter().any(|end| name.ends_with(end))
+    let ends = [
+        "_TOKEN",
+        "_KEY",
+        "_SECRET",
+        "_PASSWORD",
+        "_BASE_URL",
+        "_PROXY",
+        "_CA_BUNDLE",
+    ];
+    let names = ["TZ", "SSL_CERT_FILE", "SSL_CERT_DIR", "NODE_EXTRA_CA_CERTS"];
+    let upper = name.to_uppercase();
+    is_hermes
+        || name.starts_with("API_SERVER_")
+        || names.contains(&name)
+        || ends.iter().any(|end| upper.ends_with(end))
 }
 
 /// The names that a file of `NAME=VALUE` lines sets.
@@ -255,7 +343,14 @@ mod tests {
 
     #[test]
     fn only_variables_that_a_gateway_reads_are_missed() {
-        for name in ["TELEGRAM_BOT_TOKEN", "OPENAI_API_KEY", "HERMES_MODEL"] {
+        for name in [
+            "TELEGRAM_BOT_TOKEN",
+            "OPENAI_API_KEY",
+            "HERMES_MODEL",
+            "https_proxy",
+            "API_SERVER_PORT",
+            "TZ",
+        ] {
             assert!(is_setting(name), "{name}");
         }
         for name in ["HERMES_HOME", "PATH", "VIRTUAL_ENV", "LOGNAME"] {

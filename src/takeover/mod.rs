@@ -1,7 +1,9 @@
 //! Other owners of a profile, and how a gateway passes from them to an installed unit.
 
+mod carry;
 pub(crate) mod detect;
 pub(crate) mod migrate;
 mod obstacles;
 pub(crate) mod other_owner;
+mod replaced;
 pub(crate) mod shield;

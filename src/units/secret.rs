@@ -90,7 +90,8 @@ fn password(word: &str) -> Option<(usize, usize)> {
     (colon + 1 < end).then_some((colon + 1, end))
 }
 
-fn has_password(word: &str) -> bool {
+/// Whether a word holds a URL with a password.
+pub(crate) fn has_password(word: &str) -> bool {
     password(word).is_some()
 }
 
