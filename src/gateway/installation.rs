@@ -209,7 +209,7 @@ fn assigned(line: &str, name: &str) -> Option<Version> {
 }
 
 /// The record that pip leaves of hermes-agent, and the version in its name.
-fn distribution(site: &Path) -> Option<(PathBuf, Version)> {
+pub(crate) fn distribution(site: &Path) -> Option<(PathBuf, Version)> {
     fs::read_dir(site).ok()?.flatten().find_map(|entry| {
         let name = entry.file_name().into_string().ok()?;
         let version = name

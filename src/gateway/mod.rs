@@ -9,6 +9,7 @@ mod inline_source;
 pub(crate) mod installation;
 pub(crate) mod libraries;
 pub(crate) mod owner;
+pub(crate) mod platforms;
 pub(crate) mod running;
 pub(crate) mod served;
 pub(crate) mod state;

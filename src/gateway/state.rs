@@ -43,13 +43,15 @@ pub(crate) struct State {
 pub(crate) struct PlatformRecord {
     /// `connected`, `connecting`, `retrying`, `paused`, `fatal`, …
     pub(crate) state: String,
+    /// hermes' own word for what went wrong.
+    pub(crate) error_code: Option<String>,
     /// What went wrong last.
     pub(crate) error_message: Option<String>,
     /// When this was written.
     pub(crate) updated_at: Option<String>,
     /// Since when it retries; newer gateways.
     pub(crate) retrying_since: Option<String>,
-    /// The gateway that wrote it; newer gateways. An entry of an earlier one stays in the file.
+    /// The gateway that wrote it; newer gateways.
     pub(crate) writer_pid: Option<i32>,
 }
 
@@ -66,10 +68,15 @@ impl State {
 
     /// Whether it is up, and it or one of its platforms says that something does not work.
     pub(crate) fn is_degraded(&self) -> bool {
-        let is_own = |p: &PlatformRecord| p.writer_pid.is_none_or(|pid| pid == self.pid);
-        let mut platforms = self.platforms.values().filter(|p| is_own(p));
         let fails = |p: &PlatformRecord| matches!(&*p.state, "retrying" | "paused" | "fatal");
-        self.gateway_state == "degraded" || (self.is_up() && platforms.any(fails))
+        self.gateway_state == "degraded"
+            || (self.is_up() && self.own_platforms().any(|(_, p)| fails(p)))
+    }
+
+    /// The platforms that this gateway wrote of: an entry of an earlier one stays in the file.
+    pub(crate) fn own_platforms(&self) -> impl Iterator<Item = (&String, &PlatformRecord)> {
+        let is_own = |p: &PlatformRecord| p.writer_pid.is_none_or(|pid| pid == self.pid);
+        self.platforms.iter().filter(move |(_, p)| is_own(p))
     }
 
     /// Whether the gateway lists this profile as one that it serves.

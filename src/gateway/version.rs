@@ -29,6 +29,17 @@ pub(crate) enum DefaultProfile {
     Unnamed,
 }
 
+/// How the library of a platform is installed at its first use, where hermes' own environment is not the account's to write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Libraries {
+    /// Not at all.
+    Never,
+    /// By pip or uv, into a directory of the hermes root (tools/lazy_deps.py).
+    Root,
+    /// By hermes' package manager, which leaves an environment of pip alone (pm/client.py, `sync_venv`).
+    Manager,
+}
+
 /// What a range of versions needs from its service manager.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Rules {
@@ -49,6 +60,8 @@ pub(crate) struct Rules {
     pub(crate) least_stop_timeout: u32,
     /// Exit status of a planned restart under systemd.
     pub(crate) planned_restart: i32,
+    /// See [`Libraries`].
+    pub(crate) libraries: Libraries,
     /// Whether one gateway serves all profiles of its root, and a named profile's own ends at once.
     pub(crate) is_shared: bool,
     /// Whether `hermes update` restarts units called `hermes-gateway@…` by itself.
@@ -64,6 +77,7 @@ const FIRST: Rules = Rules {
     restart_wait: 180,
     least_stop_timeout: 210,
     planned_restart: 75,
+    libraries: Libraries::Never,
     is_shared: false,
     update_restarts: true,
 };
@@ -77,6 +91,7 @@ const NO_DRAIN: Rules = Rules {
     drain: 0,
     restart_wait: 0,
     least_stop_timeout: 60,
+    libraries: Libraries::Root,
     ..FIRST
 };
 const RESTART_WAITS: Rules = Rules {
@@ -109,9 +124,14 @@ const SHARED: Rules = Rules {
     update_restarts: true,
     ..SUPERVISED
 };
+const PACKAGE_MANAGER: Rules = Rules {
+    since: Version(0, 22, 0),
+    libraries: Libraries::Manager,
+    ..SHARED
+};
 
 /// Oldest first.
-const TABLE: [Rules; 8] = [
+const TABLE: [Rules; 9] = [
     FIRST,
     EXITS_ZERO,
     NO_DRAIN,
@@ -120,6 +140,7 @@ const TABLE: [Rules; 8] = [
     NO_NAME,
     SUPERVISED,
     SHARED,
+    PACKAGE_MANAGER,
 ];
 
 impl Rules {
@@ -226,8 +247,9 @@ mod tests {
         assert_eq!(of(0, 19, 0).drain, 0);
         assert_eq!(of(0, 20, 5), JOBS_DRAIN);
         assert_eq!(of(0, 21, 3), SUPERVISED);
-        assert_eq!(of(0, 23, 0), SHARED);
-        assert_eq!(Rules::of(None), SHARED);
+        assert_eq!(of(0, 21, 5), SHARED);
+        assert_eq!(of(0, 23, 0), PACKAGE_MANAGER);
+        assert_eq!(Rules::of(None), PACKAGE_MANAGER);
     }
 
     #[test]

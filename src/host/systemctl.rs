@@ -207,6 +207,24 @@ impl Systemctl {
     }
 }
 
+/// What a process wrote to the journal between two times since 1970, as far as it matches a pattern (journalctl(1),
+/// `--grep`); nothing where the journal may not be read.
+pub(crate) fn journal_of_process(
+    pid: i32,
+    since: Duration,
+    until: Duration,
+    pattern: &str,
+) -> Vec<String> {
+    let mut command = plain("journalctl");
+    command.args(["--quiet", "--no-pager", "--output=cat"]);
+    command.arg(format!("--since=@{}", since.as_secs()));
+    command.arg(format!("--until=@{}", until.as_secs()));
+    command.arg(format!("--grep={pattern}"));
+    command.arg(format!("_PID={pid}"));
+    let said = output(&mut command).unwrap_or_default();
+    said.lines().map(str::to_owned).collect()
+}
+
 /// The version of systemd on this host.
 pub(super) fn systemd_version() -> Result<u32> {
     let text = output(plain("systemctl").arg("--version"))?;

@@ -1,5 +1,6 @@
 //! `status`: every profile on this host, who has it, and whether what was installed is still so. Changes nothing.
 
+mod platforms;
 mod rows;
 mod text;
 

@@ -5,13 +5,15 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
+use super::platforms::platforms;
 use super::text::hint;
-use crate::commands::json::{Elsewhere, Hermes, LastEnd, Owner, Platform, Profile, State};
+use crate::commands::json::{Elsewhere, Hermes, LastEnd, Owner, Profile, State};
 use crate::deploy::desired::links;
 use crate::deploy::receipt::Receipt;
 use crate::gateway::command_line::shown;
 use crate::gateway::installation::Installation;
 use crate::gateway::owner::owner;
+use crate::gateway::platforms::without_adapter;
 use crate::gateway::served::{Service, is_parked, service as service_of};
 use crate::gateway::state::State as Record;
 use crate::gateway::version::Version;
@@ -105,6 +107,10 @@ impl<'a> Sight<'a> {
             _ => None,
         };
         let process = owner.as_ref().and_then(|o| o.process.as_ref());
+        let own = process.zip(record.as_ref()).filter(|(p, r)| p.pid == r.pid);
+        let mute = own.map_or_else(Vec::new, |(process, record)| {
+            without_adapter(process, record)
+        });
         let seen = Seen {
             is_served: server.is_some(),
             is_parked: is_parked(&home),
@@ -112,6 +118,7 @@ impl<'a> Sight<'a> {
             is_owned: owner.is_some(),
             is_own: process.is_some_and(|p| p.pid == main_pid),
             is_unknown: unknown.is_some(),
+            is_mute: !mute.is_empty(),
             record: record.as_ref().filter(|r| r.pid == main_pid),
         };
         let state = seen.state(&get(|s| &s.active_state));
@@ -127,7 +134,10 @@ impl<'a> Sight<'a> {
             result: get(|s| &s.result),
             restarts: service.map_or(0, |s| s.restarts),
             hermes: self.hermes(profile, root, process, record.as_ref()),
-            platforms: record.as_ref().map(platforms).unwrap_or_default(),
+            platforms: record
+                .as_ref()
+                .map(|r| platforms(r, &mute))
+                .unwrap_or_default(),
             last_end: service.and_then(last_end),
             owner: process
                 .or(server.as_ref().map(|s| &s.process))
@@ -150,7 +160,7 @@ impl<'a> Sight<'a> {
             home,
         };
         let is_loaded = service.is_some_and(|s| s.load_state == "loaded");
-        row.hint = hint(host, &row, process, is_loaded);
+        row.hint = hint(host, &row, process, &mute, is_loaded);
         row
     }
 
@@ -263,6 +273,8 @@ struct Seen<'a> {
     /// The owner is the unit's main process.
     is_own: bool,
     is_unknown: bool,
+    /// hermes has no adapter for some platform.
+    is_mute: bool,
     /// What the unit's main process says of itself.
     record: Option<&'a Record>,
 }
@@ -272,7 +284,9 @@ impl Seen<'_> {
         match (self.is_owned, active_state) {
             (true, _) if !self.is_own => State::OwnedElsewhere,
             (true, _) => match self.record {
-                Some(record) if record.is_degraded() => State::Degraded,
+                Some(record) if record.is_degraded() || (record.is_up() && self.is_mute) => {
+                    State::Degraded
+                }
                 Some(record) if record.is_up() => State::Running,
                 Some(record) if record.gateway_state == "draining" => State::Draining,
                 _ => State::Starting,
@@ -321,24 +335,6 @@ fn hermes(
         on_disk: is_other.then_some(written),
         version,
     })
-}
-
-/// The platforms, without those that an earlier gateway left in the record.
-fn platforms(record: &Record) -> Vec<Platform> {
-    let is_current = |writer: Option<i32>| writer.is_none_or(|pid| pid == record.pid);
-    record
-        .platforms
-        .iter()
-        .filter(|(_, p)| is_current(p.writer_pid))
-        .map(|(name, p)| Platform {
-            name: printable(name),
-            state: printable(&p.state),
-            error: p.error_message.as_deref().map(printable),
-            since: (p.retrying_since.as_deref())
-                .or(p.updated_at.as_deref())
-                .map(printable),
-        })
-        .collect()
 }
 
 /// How the main process ended; `None` while it runs, and before its first start.
@@ -404,15 +400,17 @@ mod tests {
             is_owned: true,
             is_own: true,
             is_unknown: false,
+            is_mute: false,
             record: Some(&record),
         };
         assert_eq!(seen.state("active"), State::Degraded);
-        let shown = platforms(&record);
+        let shown = platforms(&record, &["irc".to_owned()]);
         let names: Vec<&str> = shown.iter().map(|p| &*p.name).collect();
         // Discord's entry is an earlier gateway's.
-        assert_eq!(names, ["slack", "telegram"]);
+        assert_eq!(names, ["slack", "telegram", "irc"]);
         assert_eq!(shown[1].error.as_deref(), Some("no\u{fffd}[2J route"));
         assert_eq!(shown[1].since.as_deref(), Some("2026-11-25T20:20:00+00:00"));
+        assert_eq!(shown[2].state, "no-adapter");
     }
 
     #[test]
@@ -421,17 +419,19 @@ mod tests {
             r#"{"pid": 7, "start_time": 1, "gateway_state": "running",
                 "platforms": {"telegram": {"state": "connected"}}}"#,
         );
-        let seen = |is_own| Seen {
+        let seen = |is_own, is_mute| Seen {
             is_served: false,
             is_parked: false,
             is_live: true,
             is_owned: true,
             is_own,
             is_unknown: false,
+            is_mute,
             record: Some(&record),
         };
-        assert_eq!(seen(true).state("active"), State::Running);
-        assert_eq!(seen(false).state("active"), State::OwnedElsewhere);
+        assert_eq!(seen(true, false).state("active"), State::Running);
+        assert_eq!(seen(true, true).state("active"), State::Degraded);
+        assert_eq!(seen(false, true).state("active"), State::OwnedElsewhere);
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anstyle::{AnsiColor, Style};
 
+use super::platforms::way_out;
 use crate::commands::json::{Elsewhere, Hermes, Owner, Platform, Profile, State, Status};
 use crate::host::Host;
 use crate::host::process::{Process, humanize};
@@ -171,6 +172,7 @@ pub(super) fn hint(
     host: &Host,
     row: &Profile,
     process: Option<&Process>,
+    mute: &[String],
     is_loaded: bool,
 ) -> Option<String> {
     let (profile, unit) = (&row.profile, &row.unit);
@@ -209,6 +211,7 @@ pub(super) fn hint(
             let restart = format!("hermes-install restart{scope} {profile}");
             Some(format!("`{restart}` restarts it after its turns"))
         }
+        State::Degraded if !mute.is_empty() => way_out(row, process?, mute, scope),
         State::Running if row.platforms.is_empty() => Some(format!(
             "no platform is configured; `hermes-install run{scope} {profile} gateway setup` sets one up"
         )),

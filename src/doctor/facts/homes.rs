@@ -6,11 +6,13 @@ use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
+use crate::gateway::command_line::executable;
 use crate::gateway::config::{drain_setting, is_multiplexed, is_standalone};
 use crate::gateway::installation::Installation;
 use crate::gateway::owner::{GATEWAY_LOCK, Hold, PID, owner};
+use crate::gateway::platforms::{Remedy, remedy, without_adapter};
 use crate::gateway::served::{Service, service};
-use crate::gateway::state::STATE;
+use crate::gateway::state::{STATE, State};
 use crate::host::Host;
 use crate::host::access::is_exposed;
 use crate::host::account::account_name;
@@ -47,6 +49,8 @@ pub(crate) struct HomeFacts {
     pub(crate) also_served_by: Option<String>,
     /// For a home with a live gateway whose hermes changed on disk after it had started.
     pub(crate) outdated: Option<Outdated>,
+    /// For a home with a live gateway that has no adapter for some platform.
+    pub(crate) mute: Option<Mute>,
     /// The active profile of its root.
     pub(crate) active: Option<String>,
 }
@@ -58,6 +62,17 @@ pub(crate) struct Outdated {
     pub(crate) who: String,
     /// The command that restarts it as planned.
     pub(crate) restart: String,
+}
+
+/// A gateway that cannot speak on some of its platforms.
+#[derive(Debug, Clone)]
+pub(crate) struct Mute {
+    /// The process, for people.
+    pub(crate) who: String,
+    /// The platforms.
+    pub(crate) platforms: Vec<String>,
+    /// The command that helps, or the one that has hermes try again.
+    pub(crate) way_out: String,
 }
 
 /// A file that only a live gateway has.
@@ -131,6 +146,7 @@ pub(crate) fn home_facts(host: &Host, home: &Path, is_named: bool) -> HomeFacts 
         if let Some(process) = holder.and_then(|o| o.process) {
             facts.also_served_by = other_server(home, &process);
             facts.outdated = outdated(&process);
+            facts.mute = mute(&real, &process);
         }
     }
     let age = |meta: &fs::Metadata| {
@@ -202,6 +218,30 @@ fn other_server(home: &Path, own: &Process) -> Option<String> {
         Ok(Service::By(server)) if server.process.pid != own.pid => Some(name(&server.process)),
         _ => None,
     }
+}
+
+/// The platforms that the gateway of this home has no adapter for.
+fn mute(home: &Path, process: &Process) -> Option<Mute> {
+    let state = State::read(home).filter(|state| state.pid == process.pid && state.is_up())?;
+    let platforms = without_adapter(process, &state);
+    let way_out = match remedy(process, platforms.first()?) {
+        Remedy::TryAgain => restart_command(process),
+        Remedy::Install(command) => command,
+        Remedy::Extra(extra) => {
+            let hermes = executable(&process.argv, |path| path.exists())?;
+            let hermes = hermes.display();
+            let account = account_name(process.uid);
+            format!(
+                "runuser -u {account} -- env HERMES_HOME={} {hermes} pm install --extra {extra}",
+                home.display()
+            )
+        }
+    };
+    Some(Mute {
+        who: name(process),
+        platforms,
+        way_out,
+    })
 }
 
 /// Whether the code of this gateway changed on disk after it had started.

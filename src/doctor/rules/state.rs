@@ -32,6 +32,15 @@ pub(super) const RULES: &[Rule] = &[
         check: hermes_changed,
     },
     Rule {
+        id: "no-platform",
+        severity: Warning,
+        about: "The gateway runs and has no adapter for a platform that it is configured for: nobody can speak with the bot \
+                there. Most often the platform's library is missing, and hermes could not install it.",
+        fix: "install the library, or let hermes reach a package index, and restart the gateway",
+        source: "gateway/run.py of 0.13 to 0.21, `No adapter available for`; gateway/run_startup.py of 0.22",
+        check: no_platform,
+    },
+    Rule {
         id: "drifted",
         severity: Warning,
         about: "A file that hermes-install wrote was edited or removed: upgrades stop at it, and what it promised may no \
@@ -102,6 +111,20 @@ fn hermes_changed(facts: &Facts, findings: &mut Findings) {
             findings
                 .add(what, outdated.restart.clone())
                 .home(&home.home);
+        }
+    }
+}
+
+fn no_platform(facts: &Facts, findings: &mut Findings) {
+    for home in facts.homes.values() {
+        if let Some(mute) = &home.mute {
+            let what = format!(
+                "the gateway of `{}` cannot speak on {}: hermes has no adapter for it; {}",
+                home.home.display(),
+                mute.platforms.join(", "),
+                mute.who
+            );
+            findings.add(what, mute.way_out.clone()).home(&home.home);
         }
     }
 }

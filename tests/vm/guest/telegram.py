@@ -120,14 +120,20 @@ def configure(profile: Profile, bot: BotAPI, model: Echo, installs: bool = False
     return profile.make(config, env)
 
 
-def install_library() -> None:
-    """Install what hermes needs for Telegram into its environment, as its administrator does with pip."""
+def open_environment() -> None:
+    """Let root write hermes' environment, which is the host's, for the rest of this boot."""
     place = f"/opt/hermes/{VERSION}"
     layers = Path("/run/vmcheck-library")
     for name in ("upper", "work"):
         (layers / name).mkdir(parents=True)
     options = f"lowerdir={place},upperdir={layers}/upper,workdir={layers}/work"
     subprocess.run(["mount", "-t", "overlay", "overlay", "-o", options, place], check=True)
+
+
+def install_library() -> None:
+    """Install what hermes needs for Telegram into its environment, as its administrator does with pip."""
+    open_environment()
+    place = f"/opt/hermes/{VERSION}"
     pip = (f"{place}/bin/pip", "install", "--quiet", "--no-index", f"--find-links={place}/wheels")
     subprocess.run([*pip, "python-telegram-bot[webhooks]"], check=True)
 
