@@ -3,7 +3,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use crate::gateway::command_line::executable;
 use crate::gateway::inline_source::literal_after;
@@ -50,6 +50,13 @@ impl Installation {
         let hermes = executable(&process.argv, |path| seen(path).exists())?;
         let own = Self::find(&hermes, &seen);
         own.or_else(|| Self::find(&hermes, &|path| path.to_owned()))
+    }
+
+    /// Whether its code changed after a gateway of it had started.
+    pub(crate) fn changed_after(&self, start: SystemTime) -> bool {
+        /// An installation's last file may be written as its gateway starts.
+        const MARGIN: Duration = Duration::from_secs(5);
+        self.changed.is_some_and(|changed| changed > start + MARGIN)
     }
 
     /// Of a virtual environment, by a program in its `bin`. One inside a checkout only serves that.

@@ -321,18 +321,20 @@ fn hermes(
     started: Option<std::time::SystemTime>,
     running: Option<String>,
 ) -> Option<Hermes> {
-    let written = on_disk.version?.to_string();
-    let is_newer = (started.zip(on_disk.changed)).is_some_and(|(start, change)| change > start);
-    let version = match running {
-        Some(version) => printable(&version),
-        None if is_newer => "of an unknown version".to_owned(),
-        None => written.clone(),
+    let written = on_disk.version?;
+    let is_newer = started.is_some_and(|start| on_disk.changed_after(start));
+    // The gateway may tell more than a number: `0.22.2.post1`, `0.22.2+5.gabc1234`; or none: `git.abc1234`.
+    let told = running.as_deref().and_then(Version::parse);
+    let is_other = told.is_some_and(|version| version != written);
+    let written = written.to_string();
+    let (version, on_disk) = match running {
+        Some(version) => (printable(&version), is_other.then_some(written)),
+        None if is_newer => ("of an unknown version".to_owned(), Some(written)),
+        None => (written, None),
     };
-    // The gateway may tell more than a number: `0.22.2.post1`, `0.22.2+5.gabc1234`.
-    let is_other = Version::parse(&version) != on_disk.version;
     Some(Hermes {
         needs_restart: is_newer || is_other,
-        on_disk: is_other.then_some(written),
+        on_disk,
         version,
     })
 }
@@ -453,6 +455,8 @@ mod tests {
         assert!(!needs_restart(None));
         let same = hermes(&on_disk, after, Some("0.23.0.post1".into())).expect("a version");
         assert_eq!((same.needs_restart, same.on_disk), (false, None));
+        let untold = hermes(&on_disk, after, Some("git.abc1234".into()));
+        assert!(!untold.expect("a version").needs_restart);
         let told = hermes(&on_disk, after, Some("0.22.2".into()));
         assert_eq!(
             told,

@@ -4,7 +4,7 @@
 use std::fs;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use crate::gateway::command_line::executable;
 use crate::gateway::config::{drain_setting, is_multiplexed, is_standalone};
@@ -246,11 +246,9 @@ fn mute(home: &Path, process: &Process) -> Option<Mute> {
 
 /// Whether the code of this gateway changed on disk after it had started.
 pub(crate) fn outdated(process: &Process) -> Option<Outdated> {
-    /// An installation's last file may be written as its gateway starts.
-    const MARGIN: Duration = Duration::from_secs(5);
-    let changed = Installation::of_process(process)?.changed?;
-    let age = SystemTime::now().duration_since(changed).ok()?;
-    (age + MARGIN < process.age()).then(|| Outdated {
+    let start = SystemTime::now() - process.age();
+    let changed = Installation::of_process(process)?.changed_after(start);
+    changed.then(|| Outdated {
         who: name(process),
         restart: restart_command(process),
     })

@@ -28,7 +28,7 @@ class Endpoint:
 
 
 class Echo:
-    """A model that answers `ping-X`, the last one that a user said, with `pong-X`."""
+    """A model that answers each `ping-X` of what a user said last with `pong-X`."""
 
     def __init__(self) -> None:
         # What it has answered.
@@ -80,5 +80,6 @@ class Echo:
     def answer(messages: list[dict]) -> str:
         """What the model says to a conversation."""
         said = [json.dumps(message.get("content")) for message in messages if message.get("role") == "user"]
-        pings = re.findall(r"ping-(\w+)", said[-1] if said else "")
-        return f"pong-{pings[-1]}" if pings else "nothing to say"
+        # Newer gateways put messages that come together into one turn.
+        pings = dict.fromkeys(re.findall(r"ping-(\w+)", said[-1] if said else ""))
+        return " ".join(f"pong-{ping}" for ping in pings) or "nothing to say"

@@ -8,7 +8,7 @@ from gateway import Profile
 from installer import hermes_install
 from systemd import Unit
 
-HERMES: list[str] = []  # 0.22.2, as soon as the program reads these
+HERMES = ["0.22.2"]
 SECONDS = 100
 
 # What it prints, and whether that says which version it is.

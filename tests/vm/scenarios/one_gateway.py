@@ -1,12 +1,12 @@
 """Since 0.21.4 the gateway of the default profile serves the others: install brings that about, a unit of its own is refused
-once and not for ever, and a profile that is to stand alone gets one."""
+once and not for ever, in whatever order they start, and a profile that is to stand alone gets one."""
 
 import wait
 from check import check, contains, equal
 from gateway import HERMES as PROGRAM
 from gateway import Profile, at_least
 from installer import hermes_install, install, status
-from systemd import Unit
+from systemd import Unit, systemctl
 
 HERMES = ["0.22.2"]
 SECONDS = 240
@@ -27,6 +27,10 @@ def run() -> None:
     equal("gateways of coder's own", coder.gateways(), [])
     row = status(coder)
     equal("status of coder", (row["state"], row["served_by"], row["owner"]["pid"]), ("served", "default", host.pid))
+    text = hermes_install("status").out
+    contains("status in words", text, "coder: served", "the gateway of `default` serves it")
+    check("a gateway that was just started is not called old", "restart needed" not in text, text)
+    equal("doctor ends with", hermes_install("doctor").code, 0)
     equal("a second install ends with", install(coder).code, 0)
     equal("the gateway after it", default.gateways(), [host.pid])
 
@@ -37,10 +41,32 @@ def run() -> None:
     equal("its starts", own.starts(), 1)
     contains("its journal", own.journal(), "served by the gateway of profile `default`", "--standalone")
     contains("uninstall of coder", hermes_install("uninstall", "--profile", "coder").err, "has no unit of its own")
-    own.systemctl("reset-failed")
+    at_boot("the gateway of default first", default, host, own)
+    at_boot("coder's own unit first", default, own, host)
 
     if at_least(0, 21, 5):
         stands_alone(default, coder)
+
+
+def at_boot(name: str, default: Profile, *order: Unit) -> None:
+    """Both units are started, in this order: one gateway serves both, and the other unit gives up."""
+    host, own = sorted(order, key=lambda unit: unit.name != default.unit)
+    for unit in order:
+        unit.systemctl("stop", check=False)
+        unit.systemctl("reset-failed", check=False)
+    before = own.starts()
+    for unit in order:
+        systemctl("start", "--no-block", unit.name)
+    wait.until(f"{name}: coder to be served", lambda: "coder" in served(default), 90)
+    own.until_active_state("failed")
+    equal(f"{name}: starts of coder's own unit", own.starts() - before, 1)
+    equal(f"{name}: gateways", default.gateways(), [host.pid])
+    own.systemctl("reset-failed")
+
+
+def served(default: Profile) -> list[str]:
+    """The profiles that the gateway of the root says it serves."""
+    return default.state().get("served_profiles") or [] if default.gateways() else []
 
 
 def stands_alone(default: Profile, coder: Profile) -> None:
@@ -48,11 +74,7 @@ def stands_alone(default: Profile, coder: Profile) -> None:
     own = Unit(coder.unit)
     equal("gateways of coder's own", coder.gateways(), [own.pid])
     equal("status of coder", status(coder)["state"], "running")
-
-    def served() -> list[str]:
-        return default.state().get("served_profiles") or []
-
-    wait.until("the other gateway to let go of coder", lambda: "coder" not in served(), 60)
+    wait.until("the other gateway to let go of coder", lambda: "coder" not in served(default), 60)
     found = hermes_install("doctor")
     check("doctor has no complaint of either", found.code == 0, found.text)
     default_pid = Unit(default.unit).pid

@@ -8,7 +8,7 @@ from installer import hermes_install
 from store import Store
 from systemd import Unit
 
-HERMES: list[str] = []  # 0.22.2-store, as soon as the program knows its command line
+HERMES = ["0.22.2-store"]
 SECONDS = 120
 
 
