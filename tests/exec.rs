@@ -444,12 +444,51 @@ fn a_home_that_cannot_be_used_is_78_with_a_way_out() {
         text.starts_with("exit 78") && text.contains("`hermes profile create coder`"),
         "{text}"
     );
+    let renamed = bench.root().join("profiles/writer");
+    std::fs::create_dir(&renamed).unwrap();
+    std::fs::write(renamed.join("profile.yaml"), "previous_names: [coder]\n").unwrap();
+    let text = bench.refusal();
+    assert!(
+        text.starts_with("exit 78") && text.contains("it is called `writer` now"),
+        "{text}"
+    );
     std::fs::write(bench.home(), "").unwrap();
     let text = bench.refusal();
     assert!(
         text.starts_with("exit 78") && text.contains("not a directory"),
         "{text}"
     );
+}
+
+#[test]
+fn a_profile_that_hermes_parked_is_refused_where_one_gateway_serves_all() {
+    let bench = Bench::new();
+    std::fs::write(bench.home().join("gateway.parked"), "").unwrap();
+    bench.version("0.22.2");
+    let text = bench.refusal();
+    assert!(
+        text.starts_with("exit 78") && text.contains("`hermes-install run coder gateway start`"),
+        "{text}"
+    );
+    let config = bench.home().join("config.yaml");
+    std::fs::write(&config, "gateway: {standalone: true}\n").unwrap();
+    drop(bench.gateway(bench.launcher()));
+    std::fs::remove_file(config).unwrap();
+    bench.version("0.19.0");
+    drop(bench.gateway(bench.launcher()));
+}
+
+#[test]
+fn a_restart_that_is_asked_for_before_hermes_listens_does_not_end_it() {
+    let bench = Bench::new();
+    let gateway = bench.gateway(bench.launcher());
+    let usr1 = Command::new("kill")
+        .args(["-USR1", &gateway.pid()])
+        .status()
+        .unwrap();
+    assert!(usr1.success());
+    let text = bench.refusal();
+    assert!(text.starts_with("exit 69"), "it runs on: {text}");
 }
 
 #[test]

@@ -55,6 +55,10 @@ pub(crate) struct RestartArgs {
     /// Do not ask the gateway to finish its turns first; systemd stops it as the unit says
     #[arg(long)]
     pub(crate) now: bool,
+    /// Only gateways that are older than their hermes on disk, and not while `hermes update` works; all profiles when
+    /// none is named
+    #[arg(long)]
+    pub(crate) outdated: bool,
 }
 
 /// Arguments of logs.

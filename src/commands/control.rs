@@ -1,5 +1,6 @@
 //! `start`, `stop` and `restart`: systemctl for the units of profiles, and the truth about their gateways afterwards.
 
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
@@ -9,8 +10,12 @@ use crate::cli::{ControlArgs, RestartArgs};
 use crate::commands::json;
 use crate::deploy::service::Service;
 use crate::error::{Exit, refuse};
+use crate::gateway::installation::Installation;
 use crate::gateway::owner::owner;
+use crate::gateway::update::{outdated, updater};
+use crate::gateway::version::Rules;
 use crate::host::Host;
+use crate::host::process::Process;
 use crate::host::process_text::{name, stop_command};
 use crate::host::systemctl::Systemctl;
 use crate::output::{self, Output};
@@ -28,14 +33,14 @@ struct Run {
 
 /// Start the units of profiles, and wait until their gateways are up.
 pub(crate) fn start(args: &ControlArgs) -> Result<Exit> {
-    let run = Run::new(args, "hermes-install start")?;
+    let run = Run::new(args, false, "hermes-install start")?;
     run.begin("start", &run.units());
     run.end(|done, started| done.started = started)
 }
 
 /// Stop the units of profiles, after their gateways' turns.
 pub(crate) fn stop(args: &ControlArgs) -> Result<Exit> {
-    let run = Run::new(args, "hermes-install stop")?;
+    let run = Run::new(args, false, "hermes-install stop")?;
     let units = run.units();
     run.tell("stop", &units);
     run.manager.verb("stop", &units)?;
@@ -59,7 +64,10 @@ pub(crate) fn stop(args: &ControlArgs) -> Result<Exit> {
 
 /// Restart gateways after their turns, and wait until they are up; start those that do not run.
 pub(crate) fn restart(args: &RestartArgs) -> Result<Exit> {
-    let run = Run::new(&args.control, "hermes-install restart")?;
+    let mut run = Run::new(&args.control, args.outdated, "hermes-install restart")?;
+    if args.outdated {
+        run.keep_outdated()?;
+    }
     let states = run.manager.show(&run.units())?;
     let running = |target: &&Target| {
         let mut states = states.iter();
@@ -84,15 +92,38 @@ pub(crate) fn restart(args: &RestartArgs) -> Result<Exit> {
 }
 
 impl Run {
-    fn new(args: &ControlArgs, command: &str) -> Result<Self> {
+    fn new(args: &ControlArgs, means_all: bool, command: &str) -> Result<Self> {
         let host = Host::new(args.scope.scope(), args.scope.root.as_deref())?;
         let manager = live(&host, command)?.manager();
         Ok(Self {
             manager,
-            targets: targets(&host, &args.profiles, args.all)?,
+            targets: targets(&host, &args.profiles, args.all || means_all)?,
             output: args.output.printer(),
             prefix: host.manager().command_prefix(),
         })
+    }
+
+    /// Leave the units whose gateways are older than their hermes on disk. One whose hermes changes just now has time: it
+    /// would start with half of the new code.
+    fn keep_outdated(&mut self) -> Result<()> {
+        let mut kept = Vec::new();
+        for target in std::mem::take(&mut self.targets) {
+            let unit = &target.unit;
+            let is_own = |process: &Process| process.unit().is_some_and(|own| own.name == *unit);
+            if !outdated(&target.home)?.as_ref().is_some_and(is_own) {
+                self.output.step(format!(
+                    "`{unit}`: nothing to do, its gateway is as new as its hermes"
+                ));
+            } else if let Some(pid) = updater(&target.home) {
+                self.output.step(format!(
+                    "`{unit}`: left alone while `hermes update` works (pid {pid})"
+                ));
+            } else {
+                kept.push(target);
+            }
+        }
+        self.targets = kept;
+        Ok(())
     }
 
     fn units(&self) -> Vec<String> {
@@ -116,7 +147,8 @@ impl Run {
 
     /// Wait until a gateway that was asked to restart has ended and its unit was started again.
     fn wait_for_next(&self, target: &Target, before: &str) -> Result<()> {
-        let patience = Duration::from_secs(u64::from(target.drain)) + ROOM;
+        let turns = target.drain.max(restart_wait(&target.home));
+        let patience = Duration::from_secs(u64::from(turns)) + ROOM;
         let begin = Instant::now();
         let mut told = 0;
         while self.manager.show_one(&target.unit)?.invocation == before {
@@ -177,4 +209,11 @@ impl Run {
             failed => refuse!("{}", failed.join("\n"); "`hermes-install logs PROFILE` says more"),
         }
     }
+}
+
+/// Seconds that the gateway of this home lets its turns go on before a planned restart.
+fn restart_wait(home: &Path) -> u32 {
+    let process = owner(home).ok().flatten().and_then(|owner| owner.process);
+    let hermes = process.and_then(|process| Installation::of_process(&process));
+    Rules::of(hermes.and_then(|hermes| hermes.version)).restart_wait
 }

@@ -5,6 +5,7 @@
 
 pub(crate) mod command_line;
 pub(crate) mod config;
+pub(crate) mod gone;
 mod inline_source;
 pub(crate) mod installation;
 pub(crate) mod libraries;
@@ -14,5 +15,6 @@ pub(crate) mod running;
 pub(crate) mod served;
 pub(crate) mod state;
 pub(crate) mod stop;
+pub(crate) mod update;
 pub(crate) mod version;
 mod yaml;

@@ -10,9 +10,12 @@ use yaml_rust2::scanner::TScalarStyle;
 /// The most events of a file; hermes' own full example has about 900.
 const MOST: usize = 100_000;
 
-/// Scalars by section and key.
+/// Scalars by section and key, and lists of texts by key.
 #[derive(Debug, Default)]
-pub(crate) struct Settings(BTreeMap<(String, String), Yaml>);
+pub(crate) struct Settings {
+    scalars: BTreeMap<(String, String), Yaml>,
+    lists: BTreeMap<String, Vec<String>>,
+}
 
 /// A collection that is being read.
 enum Open {
@@ -52,6 +55,11 @@ impl Settings {
 
     /// A node is complete: a key, or the value of one.
     fn node(&mut self, open: &mut [Open], scalar: Option<(String, Yaml)>) {
+        if let ([Open::Mapping(Some(key)), Open::Sequence], Some((text, _))) = (&*open, &scalar) {
+            let list = self.lists.entry(key.clone()).or_default();
+            list.push(text.clone());
+            return;
+        }
         let section = match open {
             [Open::Mapping(Some(section)), Open::Mapping(_)] => Some(section.clone()),
             _ => None,
@@ -64,14 +72,19 @@ impl Settings {
             return;
         };
         if let (Some(section), Some((_, value))) = (section, scalar) {
-            self.0.insert((section, name), value);
+            self.scalars.insert((section, name), value);
         }
     }
 
     /// A setting; [`Yaml::BadValue`] where there is none.
     pub(crate) fn get(&self, section: &str, key: &str) -> &Yaml {
-        let found = self.0.get(&(section.to_owned(), key.to_owned()));
+        let found = self.scalars.get(&(section.to_owned(), key.to_owned()));
         found.unwrap_or(&Yaml::BadValue)
+    }
+
+    /// The texts of a list at the top.
+    pub(crate) fn list(&self, key: &str) -> &[String] {
+        self.lists.get(key).map_or(&[], Vec::as_slice)
     }
 }
 
@@ -89,6 +102,8 @@ mod tests {
         assert_eq!(settings.get("agent2", "restart").as_i64(), Some(3));
         assert!(settings.get("agent", "deep").is_badvalue());
         assert!(settings.get("list", "agent").is_badvalue());
+        assert_eq!(settings.list("list"), ["1"]);
+        assert!(settings.list("agent").is_empty());
     }
 
     #[test]

@@ -16,10 +16,11 @@ use nix::unistd::{AccessFlags, access, geteuid};
 
 use crate::gateway::command_line::SUPERVISED;
 use crate::gateway::config::{ACTIVE_PROFILE, active_name, is_standalone};
+use crate::gateway::gone::gone;
 use crate::gateway::installation::Installation;
 use crate::gateway::libraries::{TARGET, library_target};
 use crate::gateway::owner::{GATEWAY_LOCK, Hold, START, owner};
-use crate::gateway::served::{Service, service};
+use crate::gateway::served::{Service, is_parked, service};
 use crate::gateway::version::{DefaultProfile, Rules, Version};
 use crate::host::account::account_name;
 use crate::host::process::shell_quote;
@@ -31,7 +32,7 @@ use crate::launcher::hermes::{Executable, HermesProblem, find};
 use crate::launcher::home::{HomeProblem, examine};
 use crate::launcher::lock::take_lock;
 use crate::launcher::refusal::Refusal;
-use crate::launcher::refusal::{describe, describe_server};
+use crate::launcher::refusal::{describe, describe_parked, describe_server};
 use crate::profile::{ProfileName, root_for};
 
 /// The setting that a drop-in hands to the launcher.
@@ -93,7 +94,7 @@ struct Ready {
 fn prepare(launch: &Launch, wait: &mut impl FnMut(&str)) -> Result<Ready, Refusal> {
     let (root, user_home) = environment_root(launch.root.as_deref())?;
     let home = launch.profile.home(&root);
-    check_home(&launch.profile, &home)?;
+    check_home(&launch.profile, &root, &home)?;
     let lock = take_lock(&launch.profile, &home)?;
     wait_until_free(&launch.profile, &home, wait)?;
     wait_until_unserved(&launch.profile, &root, wait)?;
@@ -111,10 +112,14 @@ fn prepare(launch: &Launch, wait: &mut impl FnMut(&str)) -> Result<Ready, Refusa
         .or_else(|| std::env::var_os(HERMES_VARIABLE).map(PathBuf::from));
     let hermes = find_hermes(told.as_deref(), &hermes_search(&root, &user_home))?;
     let found = Installation::find(&hermes, &|path| path.to_owned());
+    let version = found.and_then(|installation| installation.version);
+    if Rules::of(version).is_shared && is_parked(&home) && !is_standalone(&home) {
+        return Err(Refusal::Unusable(describe_parked(&launch.profile)));
+    }
     Ok(Ready {
         _lock: lock,
         hermes,
-        version: found.and_then(|installation| installation.version),
+        version,
         profile: launch.profile.clone(),
         root,
         home,
@@ -122,7 +127,7 @@ fn prepare(launch: &Launch, wait: &mut impl FnMut(&str)) -> Result<Ready, Refusa
 }
 
 /// The home is a directory that this account can work in, and holds no lock file that would make the gateway crash.
-fn check_home(profile: &ProfileName, home: &Path) -> Result<(), Refusal> {
+fn check_home(profile: &ProfileName, root: &Path, home: &Path) -> Result<(), Refusal> {
     let shown = home.display();
     let me = || account_name(geteuid().as_raw());
     let of_account = std::fs::metadata(home).ok().map(|m| m.uid());
@@ -140,7 +145,8 @@ fn check_home(profile: &ProfileName, home: &Path) -> Result<(), Refusal> {
                 me()
             ),
             HomeProblem::Missing => format!(
-                "profile `{profile}` does not exist: there is no `{shown}`; create it with `hermes profile create {profile}`"
+                "profile `{profile}` does not exist: there is no `{shown}`; {}",
+                gone(root, profile).way_out(profile)
             ),
             HomeProblem::NoDirectory => format!(
                 "profile home `{shown}` is not a directory; move it away or name another root with `--home`"
@@ -317,6 +323,7 @@ impl Ready {
             env.push(text(&entry(TARGET, target.as_os_str().as_bytes())));
         }
         let _ = std::env::set_current_dir(&self.home);
+        ignore_restarts();
         let Err(errno) = nix::unistd::execve(&argv[0], &argv, &env);
         let hint = match errno {
             Errno::ENOENT => {
@@ -357,6 +364,15 @@ impl Ready {
 /// A variable as execve(2) wants it.
 fn entry(name: &str, value: &[u8]) -> Vec<u8> {
     [name.as_bytes(), b"=", value].concat()
+}
+
+/// Have SIGUSR1 ignored until hermes listens for it, seconds after its start: it would kill it. What is ignored stays so over
+/// execve(2), and hermes' handler takes its place; children that are started after that have the default again.
+#[allow(unsafe_code)]
+fn ignore_restarts() {
+    use nix::sys::signal::{SigHandler, Signal, signal};
+    // SAFETY: no function of ours is called by a signal that is ignored.
+    let _ = unsafe { signal(Signal::SIGUSR1, SigHandler::SigIgn) };
 }
 
 /// Our environment with HERMES_HOME set to the root, and hermes' own directory on PATH so that what the gateway

@@ -46,6 +46,14 @@ pub(crate) fn describe_server(profile: &ProfileName, server: &Server) -> String 
     )
 }
 
+/// One sentence: why hermes would not run a profile that it was told to leave alone.
+pub(crate) fn describe_parked(profile: &ProfileName) -> String {
+    format!(
+        "profile `{profile}` is parked, as `hermes -p {profile} gateway stop` leaves it, so nothing is started; \
+         `hermes-install run {profile} gateway start` has it served again"
+    )
+}
+
 /// One sentence: who has the profile, since when, and how to end that.
 pub(crate) fn describe(profile: &ProfileName, owner: &Owner) -> String {
     let unit = profile.unit();

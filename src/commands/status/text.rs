@@ -1,15 +1,18 @@
 //! What is said of each profile, for people: a line for each fact, readable without colour.
 
 use std::fmt::Write as _;
+use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anstyle::{AnsiColor, Style};
 
 use super::platforms::way_out;
 use crate::commands::json::{Elsewhere, Hermes, Owner, Platform, Profile, State, Status};
+use crate::gateway::gone::gone;
 use crate::host::Host;
 use crate::host::process::{Process, humanize};
 use crate::host::process_text::stop_command;
+use crate::profile::root_for;
 use crate::takeover::other_owner::OtherOwner;
 
 /// The whole answer.
@@ -180,6 +183,12 @@ pub(super) fn hint(
         crate::layout::Scope::System => "",
         crate::layout::Scope::User => " --user",
     };
+    let is_gone = matches!(host.real(&row.home).try_exists(), Ok(false));
+    if row.installed && is_gone && !profile.is_default() {
+        let root = host.real(&root_for(Some(&row.home), Path::new("/nonexistent")));
+        let what = gone(&root, profile).way_out(profile);
+        return Some(format!("profile `{profile}` does not exist: {what}"));
+    }
     match row.state {
         State::Failed | State::Restarting => {
             let why = row.last_end.as_ref().map(|end| end.why.as_str());

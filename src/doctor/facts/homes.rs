@@ -8,11 +8,11 @@ use std::time::SystemTime;
 
 use crate::gateway::command_line::executable;
 use crate::gateway::config::{drain_setting, is_multiplexed, is_standalone};
-use crate::gateway::installation::Installation;
 use crate::gateway::owner::{GATEWAY_LOCK, Hold, PID, owner};
 use crate::gateway::platforms::{Remedy, remedy, without_adapter};
 use crate::gateway::served::{Service, service};
 use crate::gateway::state::{STATE, State};
+use crate::gateway::update::is_outdated;
 use crate::host::Host;
 use crate::host::access::is_exposed;
 use crate::host::account::account_name;
@@ -246,9 +246,7 @@ fn mute(home: &Path, process: &Process) -> Option<Mute> {
 
 /// Whether the code of this gateway changed on disk after it had started.
 pub(crate) fn outdated(process: &Process) -> Option<Outdated> {
-    let start = SystemTime::now() - process.age();
-    let changed = Installation::of_process(process)?.changed_after(start);
-    changed.then(|| Outdated {
+    is_outdated(process).then(|| Outdated {
         who: name(process),
         restart: restart_command(process),
     })

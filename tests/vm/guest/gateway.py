@@ -116,27 +116,36 @@ class Profile:
 
     def make_busy(self, port: int) -> None:
         """Configure an API server and a model that never answers; call `keep_busy` once the gateway runs."""
-        endpoint = Endpoint()
+        self.endpoint = Endpoint()
+        self.serve_api(port, self.endpoint.port)
+
+    def serve_api(self, port: int, model: int) -> None:
+        """Configure an API server, and a model on this host."""
         self.make(
             CONFIG
             + "model:\n  provider: custom\n  default: fake\n  api_key: x\n"
-            + f"  base_url: http://127.0.0.1:{endpoint.port}/v1\n",
+            + f"  base_url: http://127.0.0.1:{model}/v1\n",
             f"API_SERVER_ENABLED=true\nAPI_SERVER_KEY={KEY}\nAPI_SERVER_PORT={port}\nAPI_SERVER_HOST=127.0.0.1\n",
         )
-        self.endpoint = endpoint
         self.port = port
 
     def keep_busy(self) -> None:
         """Give the gateway a request that stays in flight."""
+        self.ask("hello")
+        wait.until("the model to be asked", lambda: self.endpoint.asked, 60)
+
+    def ask(self, text: str) -> list[str]:
+        """Ask over the API server, once that answers; its answer is put into this list, if one comes."""
         url = f"http://127.0.0.1:{self.port}"
         wait.until("the API server to answer", lambda: _answers(f"{url}/health"), 60)
         request = urllib.request.Request(
             f"{url}/v1/chat/completions",
-            data=json.dumps({"model": "fake", "messages": [{"role": "user", "content": "hello"}]}).encode(),
+            data=json.dumps({"model": "fake", "messages": [{"role": "user", "content": text}]}).encode(),
             headers={"Authorization": f"Bearer {KEY}", "Content-Type": "application/json"},
         )
-        threading.Thread(target=lambda: _ignore(request), daemon=True).start()
-        wait.until("the model to be asked", lambda: self.endpoint.asked, 60)
+        answer: list[str] = []
+        threading.Thread(target=lambda: _keep(request, answer), daemon=True).start()
+        return answer
 
 
 KEY = "0123456789abcdef0123456789abcdef"
@@ -288,6 +297,6 @@ def _answers(url: str) -> bool:
         return False
 
 
-def _ignore(request: urllib.request.Request) -> None:
+def _keep(request: urllib.request.Request, answer: list[str]) -> None:
     with contextlib.suppress(OSError):
-        urllib.request.urlopen(request, timeout=600)
+        answer.append(urllib.request.urlopen(request, timeout=600).read().decode())

@@ -33,6 +33,10 @@ class Echo:
     def __init__(self) -> None:
         # What it has answered.
         self.answered: list[str] = []
+        self.asked = 0
+        # It takes its time while this is not set.
+        self.may_answer = threading.Event()
+        self.may_answer.set()
         outer = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -41,6 +45,8 @@ class Echo:
 
             def do_POST(self) -> None:
                 asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                outer.asked += 1
+                outer.may_answer.wait()
                 answer = outer.answer(asked.get("messages", []))
                 outer.answered.append(answer)
                 usage = {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2}
