@@ -23,6 +23,9 @@ use crate::preflight::{self, Checked};
 use crate::profile::{ProfileName, discover};
 use crate::takeover::detect::{Inherited, inherit};
 use crate::takeover::migrate::{Allow, migrate};
+use crate::takeover::namesake::ask_which;
+use crate::takeover::server::refuse_served;
+use crate::takeover::template::refuse_siblings;
 use crate::units::inventory::Inventory;
 
 /// Everything known before anything is changed.
@@ -77,6 +80,9 @@ pub(super) fn prepare<'a>(
             }
             settings = all;
         }
+        if !receipt.instances.iter().any(|i| i.profile == *profile) {
+            ask_which(host, &inventory, profile, &settings, &typed, output)?;
+        }
         chosen.insert(profile.clone(), choices);
         let profile = preflight::check(host, profile, &settings, output)?;
         migrations.extend(migrate(host, &inventory, &profile, allow, &typed)?);
@@ -86,6 +92,9 @@ pub(super) fn prepare<'a>(
             served.push(Served::new(&profile)?);
             settings_of_served.push(settings);
         } else {
+            if !args.standalone {
+                refuse_served(host, &inventory, &profile)?;
+            }
             checked.push(profile);
         }
     }
@@ -114,6 +123,7 @@ pub(super) fn prepare<'a>(
         }
     }
 
+    refuse_siblings(host, &inventory, &migrations, &typed)?;
     let mut contents = with_instances(&receipt, &checked);
     contents.settings.extend(chosen);
     contents.settings.retain(|_, chosen| !chosen.is_empty());

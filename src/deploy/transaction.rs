@@ -230,7 +230,13 @@ impl Transaction<'_> {
 
     /// The units that would be restarted: they run, and what they are made of changes.
     pub(crate) fn restarts(&self, live: &Live) -> Result<Vec<String>> {
-        let changed = self.up.iter().filter(|(unit, _)| self.changes_unit(unit));
+        // One that is handed over is stopped on the way.
+        let leaves = |unit: &String| {
+            let mut old = self.handovers.iter().flat_map(|h| &h.units);
+            old.any(|old| old.name == *unit && old.manager == self.host.manager())
+        };
+        let changed = self.up.iter();
+        let changed = changed.filter(|(unit, _)| self.changes_unit(unit) && !leaves(unit));
         let running = running(live, changed.cloned().collect())?;
         Ok(running.into_iter().map(|(unit, _)| unit).collect())
     }

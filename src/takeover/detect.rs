@@ -139,6 +139,36 @@ pub(crate) fn inherit(
     Ok(inherited)
 }
 
+/// A gateway of a profile's name.
+pub(super) struct Namesake {
+    pub(super) who: String,
+    pub(super) account: String,
+    pub(super) root: PathBuf,
+    /// Whether a unit runs it, or would.
+    pub(super) is_unit: bool,
+}
+
+/// Every gateway of this profile name, whatever its account and root.
+pub(super) fn namesakes(
+    host: &Host,
+    inventory: &Inventory,
+    profile: &ProfileName,
+) -> Vec<Namesake> {
+    let all = Allow {
+        by_hand: true,
+        units: true,
+        kill: false,
+    };
+    let found = candidates(host, inventory, profile, all).into_iter();
+    let namesake = |c: Candidate| Namesake {
+        is_unit: c.unit.is_some(),
+        who: c.who,
+        account: c.account,
+        root: c.root,
+    };
+    found.map(namesake).collect()
+}
+
 impl Inherited {
     /// What a unit says; a setting that is there already counts more.
     fn take_over(
@@ -207,7 +237,7 @@ fn candidates<'a>(
     let units = inventory
         .units
         .iter()
-        .filter(|unit| allow.units && unit.how().is_some() && unit.name != profile.unit())
+        .filter(|unit| allow.units && unit.how().is_some() && !unit.is_installed_for(host, profile))
         .filter_map(|unit| {
             let account = unit.account.as_ref().filter(|a| is_ours(a))?;
             let home = unit.calls.iter().find_map(|r| r.home.as_deref())?;

@@ -13,12 +13,13 @@ use crate::gateway::stop::Force;
 use crate::host::Host;
 use crate::host::process::{self, Process};
 use crate::host::service_state::ServiceState;
+use crate::layout::TEMPLATE;
 use crate::preflight::Checked;
 use crate::takeover::obstacles::{is_movable, obstacle, relative};
-use crate::takeover::other_owner;
+use crate::takeover::{other_owner, template};
 use crate::units::inventory::Inventory;
 use crate::units::load_path::{LoadPath, load_paths};
-use crate::units::unit::{Unit, UnitId};
+use crate::units::unit::Unit;
 
 /// The command line of this run, for one that says more.
 #[derive(Debug)]
@@ -174,8 +175,7 @@ fn owners<'a>(
     checked: &'a Checked,
 ) -> Result<Owners<'a>> {
     let (profile, home) = (&checked.instance.profile, &checked.home);
-    let own = UnitId::of_profile(host, profile);
-    let is_own = |unit: &&Unit| unit.id() == own;
+    let is_own = |unit: &&Unit| unit.is_installed_for(host, profile);
     let mut owners = Owners {
         units: inventory
             .units_of(host, home)
@@ -217,7 +217,10 @@ fn owners<'a>(
 
 impl Migration {
     fn add(&mut self, host: &Host, load_path: &LoadPath, unit: &Unit, home: &Path) -> Result<()> {
-        let traces = load_path.traces(&unit.name);
+        let mut traces = load_path.traces(&unit.name);
+        if template::is_instance(host, unit) {
+            traces.extend(load_path.traces(TEMPLATE));
+        }
         if let Some((why, way_out)) = obstacle(host, load_path, unit, home, &traces) {
             refuse!("{} cannot be migrated: {why}; {way_out}", unit.title());
         }

@@ -3,7 +3,10 @@
 mod carry;
 pub(crate) mod detect;
 pub(crate) mod migrate;
+pub(crate) mod namesake;
 mod obstacles;
 pub(crate) mod other_owner;
 mod replaced;
+pub(crate) mod server;
 pub(crate) mod shield;
+pub(crate) mod template;

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use crate::host::Host;
 use crate::host::systemctl::Manager;
+use crate::takeover::template;
 use crate::units::load_path::LoadPath;
 use crate::units::unit::{Origin, Unit};
 
@@ -44,7 +45,7 @@ pub(super) fn obstacle(
             format!("first run `{}`", unit.disable_command()),
         ));
     }
-    if unit.name.contains('@') {
+    if unit.name.contains('@') && !template::is_instance(host, unit) {
         return Some((
             "its file is a template, which other units use".to_owned(),
             disable,

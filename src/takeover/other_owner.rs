@@ -13,7 +13,7 @@ use crate::host::process_text::stop_command;
 use crate::layout::Scope;
 use crate::profile::ProfileName;
 use crate::units::inventory::{Inventory, UnreadFile};
-use crate::units::unit::{Unit, UnitId};
+use crate::units::unit::Unit;
 
 /// Somebody else's hold on a profile.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
@@ -45,9 +45,8 @@ pub(crate) fn owning_units<'a>(
     profile: &ProfileName,
     home: &Path,
 ) -> Vec<OtherOwner> {
-    let own = UnitId::of_profile(host, profile);
     units
-        .filter(|unit| unit.id() != own)
+        .filter(|unit| !unit.is_installed_for(host, profile))
         .filter_map(|unit| {
             let how = unit.how()?;
             Some(OtherOwner {

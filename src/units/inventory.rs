@@ -13,7 +13,9 @@ use crate::host::access::Access;
 use crate::host::account::Account;
 use crate::host::process::{Process, UnitRef};
 use crate::host::service_state::ServiceState;
+use crate::host::systemctl::Manager;
 use crate::host::{DirectoryId, Host, Live};
+use crate::profile::ProfileName;
 use crate::units::load_path::{LoadPath, UnitFiles, load_paths};
 use crate::units::unit::Unit;
 use crate::units::unit_file::command;
@@ -90,8 +92,26 @@ impl Inventory {
                 inventory.unread.extend(one.unread);
             }
         }
+        inventory.join_instances();
         inventory.index(host);
         inventory
+    }
+
+    /// Instances of one template know of each other.
+    fn join_instances(&mut self) {
+        let mut profiles: Vec<(Manager, ProfileName)> = Vec::new();
+        let is_meant = |unit: &&mut Unit| unit.is_of_foreign_template() && unit.how().is_some();
+        for unit in self.units.iter_mut().filter(|u| is_meant(u)) {
+            let home = unit.home().and_then(ProfileName::from_home);
+            profiles.extend(home.map(|(profile, _)| (unit.manager.clone(), profile)));
+        }
+        for unit in self.units.iter_mut().filter(|u| is_meant(u)) {
+            let own = profiles
+                .iter()
+                .filter(|(manager, _)| *manager == unit.manager);
+            let own: BTreeSet<ProfileName> = own.map(|(_, profile)| profile.clone()).collect();
+            unit.together = own.into_iter().collect();
+        }
     }
 
     fn index(&mut self, host: &Host) {

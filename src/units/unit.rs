@@ -13,6 +13,7 @@ use crate::host::account::Account;
 use crate::host::process::UnitRef;
 use crate::host::service_state::ServiceState;
 use crate::host::systemctl::Manager;
+use crate::layout::TEMPLATE;
 use crate::profile::ProfileName;
 use crate::units::exec_line::{BUDGET, Context, Effects, GatewayCall, effects};
 use crate::units::load_path::{Files, LoadPath, Reader, UnitFiles};
@@ -78,6 +79,9 @@ pub(crate) struct Unit {
     pub(crate) activators: Vec<String>,
     /// Whether it is masked.
     pub(crate) is_masked: bool,
+    /// The profiles of all instances of its template, where somebody's own is at the place of the shipped one: they are
+    /// taken over together.
+    pub(crate) together: Vec<ProfileName>,
     /// What its manager says of it; `None` when the manager was not asked.
     pub(crate) loaded: Option<ServiceState>,
 }
@@ -114,6 +118,7 @@ impl Unit {
             is_wanted: listing.wanted.contains(name),
             activators: listing.activators.get(name).cloned().unwrap_or_default(),
             is_masked,
+            together: Vec::new(),
             loaded: state.cloned(),
             directives,
         };
@@ -219,6 +224,17 @@ impl Unit {
         }
     }
 
+    /// Whether it is the unit that hermes-install made, or would make, for this profile in this scope.
+    pub(crate) fn is_installed_for(&self, host: &Host, profile: &ProfileName) -> bool {
+        self.origin == Origin::Ours && self.id() == UnitId::of_profile(host, profile)
+    }
+
+    /// Whether it is made from somebody's own template of the shipped one's name.
+    pub(crate) fn is_of_foreign_template(&self) -> bool {
+        let file = self.files.fragment.as_deref().and_then(Path::file_name);
+        self.origin == Origin::Other && file.is_some_and(|name| name == TEMPLATE)
+    }
+
     /// Whether it is the unit that a process runs in.
     pub(crate) fn is_that(&self, of_process: &UnitRef) -> bool {
         let user = self.is_user().then_some(self.manager_account.uid);
@@ -307,8 +323,9 @@ impl Unit {
 
     fn find_origin(&self) -> Origin {
         if self.name.starts_with("hermes-gateway@") {
-            // People have templates of this name; what goes through the launcher is an instance of ours.
-            let is_ours = self.calls.is_empty() || self.starts_launcher();
+            // People have templates of this name; what goes through the launcher is an instance of the shipped one.
+            let is_unknown = self.files.fragment.is_none() || self.is_masked;
+            let is_ours = is_unknown || self.starts_launcher();
             return if is_ours { Origin::Ours } else { Origin::Other };
         }
         let stem = self.name.trim_end_matches(".service");

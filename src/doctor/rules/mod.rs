@@ -98,9 +98,18 @@ fn install(unit: &Unit) -> String {
         (None, Some(home)) => ProfileName::from_home(home).map(|(profile, _)| profile),
         (None, None) => "default".parse().ok(),
     };
-    let profile = profile.as_ref().map_or("NAME", ProfileName::as_str);
+    let mut profile = profile
+        .as_ref()
+        .map_or("NAME", ProfileName::as_str)
+        .to_owned();
+    if unit.together.len() > 1 {
+        let all: Vec<&str> = unit.together.iter().map(ProfileName::as_str).collect();
+        profile = all.join(" --profile ");
+    }
     match (&unit.manager, &unit.account) {
-        (Manager::System, Some(Account { name, .. })) if name != crate::layout::ACCOUNT => {
+        (Manager::System, Some(Account { name, .. }))
+            if name != crate::layout::ACCOUNT && unit.together.len() < 2 =>
+        {
             format!("hermes-install --profile {profile} --system --run-as {name} --migrate")
         }
         (Manager::System, _) => format!("hermes-install --profile {profile} --system --migrate"),

@@ -1,0 +1,91 @@
+//! Somebody's own template at the place of the shipped one: its instances are taken over together, or none is. Reads
+//! only.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+
+use crate::error::refuse;
+use crate::host::Host;
+use crate::host::process::shell_quote;
+use crate::layout::TEMPLATE;
+use crate::profile::ProfileName;
+use crate::takeover::migrate::{Migration, Typed};
+use crate::units::inventory::Inventory;
+use crate::units::unit::Unit;
+
+/// Where the shipped template goes.
+pub(super) fn place(host: &Host) -> PathBuf {
+    Path::new("/").join(host.units()).join(TEMPLATE)
+}
+
+/// Whether a unit is an instance of somebody's template there.
+pub(super) fn is_instance(host: &Host, unit: &Unit) -> bool {
+    unit.manager == host.manager()
+        && unit.is_of_foreign_template()
+        && unit.files.fragment.as_deref() == Some(&place(host))
+}
+
+/// Refuse to change the template under an instance that does not leave in this run: it would become another unit, of
+/// another account and root.
+pub(crate) fn refuse_siblings(
+    host: &Host,
+    inventory: &Inventory,
+    migrations: &[Migration],
+    typed: &Typed,
+) -> Result<()> {
+    let leaves = |unit: &Unit| {
+        let mut old = migrations.iter().flat_map(|m| &m.handover.units);
+        old.any(|old| old.name == unit.name && old.manager == unit.manager)
+    };
+    let all: Vec<&Unit> = inventory
+        .units
+        .iter()
+        .filter(|unit| is_instance(host, unit) && unit.how().is_some())
+        .collect();
+    let staying: Vec<&&Unit> = all.iter().filter(|unit| !leaves(unit)).collect();
+    let Some(first) = staying.first() else {
+        return Ok(());
+    };
+    let names: Vec<String> = staying.iter().map(|u| format!("`{}`", u.name)).collect();
+    refuse!(
+        "`{}` is somebody's own template, and the shipped one would take its place: {} is made from it and would become \
+         another unit, of another account and root; take over all of its instances at once: `{}`, or first `{}`",
+        place(host).display(),
+        names.join(", "),
+        command(&all, typed),
+        first.disable_command()
+    );
+}
+
+/// The command line of this run for the profiles of all instances.
+fn command(all: &[&Unit], typed: &Typed) -> String {
+    let mut profiles: Vec<ProfileName> = all
+        .iter()
+        .filter_map(|unit| Some(ProfileName::from_home(unit.home()?)?.0))
+        .collect();
+    profiles.sort();
+    profiles.dedup();
+    let mut words = vec!["hermes-install".to_owned()];
+    words.extend(typed.verb.clone());
+    words.extend(
+        profiles
+            .iter()
+            .flat_map(|p| ["--profile".to_owned(), p.to_string()]),
+    );
+    let accounts = all
+        .iter()
+        .filter_map(|unit| Some(&unit.account.as_ref()?.name));
+    let is_one = accounts.collect::<std::collections::BTreeSet<_>>().len() == 1;
+    let mut rest = typed.words.iter();
+    while let Some(word) = rest.next() {
+        let is_theirs = matches!(word.as_str(), "--run-as" | "--home") && !is_one;
+        if word == "--profile" || is_theirs {
+            rest.next();
+        } else if word != "--migrate" && word != "--force" {
+            words.push(word.clone());
+        }
+    }
+    words.push("--migrate".to_owned());
+    shell_quote(&words)
+}
