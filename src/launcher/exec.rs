@@ -4,9 +4,6 @@
 //! The order matters: take the record lock first, then look for gateways that do not know of it, then become the
 //! gateway. The lock outlives execve(2), is not inherited by children, and the kernel frees it when the process dies.
 
-use std::ffi::CString;
-use std::fs::File;
-use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -14,25 +11,22 @@ use std::time::{Duration, Instant};
 use nix::errno::Errno;
 use nix::unistd::{AccessFlags, access, geteuid};
 
-use crate::gateway::command_line::SUPERVISED;
-use crate::gateway::config::{ACTIVE_PROFILE, active_name, is_standalone};
+use crate::gateway::config::is_standalone;
 use crate::gateway::gone::gone;
 use crate::gateway::installation::Installation;
-use crate::gateway::libraries::{TARGET, library_target};
 use crate::gateway::owner::{GATEWAY_LOCK, Hold, START, owner};
 use crate::gateway::served::{Service, is_parked, service};
-use crate::gateway::version::{DefaultProfile, Rules, Version};
+use crate::gateway::version::Rules;
 use crate::host::account::account_name;
 use crate::host::process::shell_quote;
 use crate::host::process_text::name;
-use crate::host::read::{self, read_small_text};
 use crate::host::search::hermes_search;
 use crate::launcher::backoff::{MOST_EARLY, Starts};
 use crate::launcher::hermes::{Executable, HermesProblem, find};
 use crate::launcher::home::{HomeProblem, examine};
 use crate::launcher::lock::take_lock;
-use crate::launcher::refusal::Refusal;
-use crate::launcher::refusal::{describe, describe_parked, describe_server};
+use crate::launcher::ready::Ready;
+use crate::launcher::refusal::{Refusal, describe, describe_parked, describe_server};
 use crate::profile::{ProfileName, root_for};
 
 /// The setting that a drop-in hands to the launcher.
@@ -78,17 +72,6 @@ pub(crate) fn environment_root(told: Option<&Path>) -> Result<(PathBuf, PathBuf)
             root.display()
         )))
     }
-}
-
-/// A gateway about to be executed; holds the record lock.
-struct Ready {
-    _lock: File,
-    hermes: PathBuf,
-    /// The version of that hermes, where its files tell.
-    version: Option<Version>,
-    profile: ProfileName,
-    root: PathBuf,
-    home: PathBuf,
 }
 
 fn prepare(launch: &Launch, wait: &mut impl FnMut(&str)) -> Result<Ready, Refusal> {
@@ -296,106 +279,6 @@ fn wait_until_unserved(
         }
         std::thread::sleep(Duration::from_millis(200));
     }
-}
-
-impl Ready {
-    /// execve(2); returns only when that failed.
-    fn exec(self) -> Refusal {
-        let text = |bytes: &[u8]| CString::new(bytes).unwrap_or_default();
-        let mut argv = vec![text(self.hermes.as_os_str().as_bytes())];
-        if self.is_named() {
-            argv.push(text(b"--profile"));
-            argv.push(text(self.profile.as_str().as_bytes()));
-        }
-        // Never `--replace`, which takes the profile from a gateway that the checks have missed, and never `--force`, which
-        // serves it twice.
-        argv.extend([text(b"gateway"), text(b"run")]);
-        let mut env: Vec<CString> = environment(&self.root, &self.hermes)
-            .into_iter()
-            .map(|entry| text(&entry))
-            .collect();
-        if !self.is_named() && self.version.is_some() {
-            env.push(text(format!("{SUPERVISED}=1").as_bytes()));
-        }
-        let may_write = |path: &Path| access(path, AccessFlags::W_OK).is_ok();
-        let target = library_target(&self.hermes, &self.root, &|path| path.to_owned(), may_write);
-        if let Some(target) = target.filter(|_| std::env::var_os(TARGET).is_none()) {
-            env.push(text(&entry(TARGET, target.as_os_str().as_bytes())));
-        }
-        let _ = std::env::set_current_dir(&self.home);
-        ignore_restarts();
-        let Err(errno) = nix::unistd::execve(&argv[0], &argv, &env);
-        let hint = match errno {
-            Errno::ENOENT => {
-                ": its interpreter is gone, as after an upgrade of Python; make its environment anew"
-            }
-            Errno::ENOEXEC => ": it is not a program; reinstall hermes-agent",
-            _ => "",
-        };
-        Refusal::Unusable(format!(
-            "hermes executable `{}` cannot be run: {errno}{hint}",
-            self.hermes.display()
-        ))
-    }
-}
-
-impl Ready {
-    /// Whether the command line names the profile; why not, says [`DefaultProfile`]. A version that nobody can tell may be
-    /// one that follows the active profile.
-    fn is_named(&self) -> bool {
-        let rule = match self.version {
-            Some(_) => Rules::of(self.version).default_profile,
-            None => DefaultProfile::NamedUnlessActive,
-        };
-        let is_other_active = || {
-            let text = read_small_text(&self.root.join(ACTIVE_PROFILE), read::JSON);
-            let name = text.ok().flatten().and_then(|text| active_name(&text));
-            name.is_some_and(|name| name != "default")
-        };
-        !self.profile.is_default()
-            || match rule {
-                DefaultProfile::Named => true,
-                DefaultProfile::NamedUnlessActive => is_other_active(),
-                DefaultProfile::Unnamed => false,
-            }
-    }
-}
-
-/// A variable as execve(2) wants it.
-fn entry(name: &str, value: &[u8]) -> Vec<u8> {
-    [name.as_bytes(), b"=", value].concat()
-}
-
-/// Have SIGUSR1 ignored until hermes listens for it, seconds after its start: it would kill it. What is ignored stays so over
-/// execve(2), and hermes' handler takes its place; children that are started after that have the default again.
-#[allow(unsafe_code)]
-fn ignore_restarts() {
-    use nix::sys::signal::{SigHandler, Signal, signal};
-    // SAFETY: no function of ours is called by a signal that is ignored.
-    let _ = unsafe { signal(Signal::SIGUSR1, SigHandler::SigIgn) };
-}
-
-/// Our environment with HERMES_HOME set to the root, and hermes' own directory on PATH so that what the gateway
-/// starts finds the same hermes.
-fn environment(root: &Path, hermes: &Path) -> Vec<Vec<u8>> {
-    let mut path =
-        std::env::var_os("PATH").unwrap_or_else(|| "/usr/local/bin:/usr/bin:/bin".into());
-    if let Some(dir) = hermes.parent() {
-        let known = std::env::split_paths(&path).any(|p| p == dir);
-        if !known {
-            let mut longer = dir.as_os_str().to_owned();
-            longer.push(":");
-            longer.push(&path);
-            path = longer;
-        }
-    }
-    let mut env: Vec<Vec<u8>> = std::env::vars_os()
-        .filter(|(name, _)| name != "PATH" && name != "HERMES_HOME" && name != HERMES_VARIABLE)
-        .map(|(name, value)| [name.as_bytes(), b"=", value.as_bytes()].concat())
-        .collect();
-    env.push(entry("PATH", path.as_bytes()));
-    env.push(entry("HERMES_HOME", root.as_os_str().as_bytes()));
-    env
 }
 
 #[cfg(test)]

@@ -5,4 +5,5 @@ pub(crate) mod exec;
 pub(crate) mod hermes;
 pub(crate) mod home;
 pub(crate) mod lock;
+mod ready;
 pub(crate) mod refusal;
