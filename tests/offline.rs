@@ -81,6 +81,44 @@ fn uninstall_leaves_an_image_byte_for_byte_as_it_was() {
 }
 
 #[test]
+fn a_profile_that_hermes_would_serve_has_no_unit_of_its_own_in_an_image() {
+    let root = image();
+    let write = |path: &str, text: &str| {
+        let path = root.path().join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    };
+    let is_installed = |profile: &str| {
+        let wants = "etc/systemd/system/hermes-gateway.target.wants";
+        let link = root
+            .path()
+            .join(wants)
+            .join(format!("hermes-gateway@{profile}.service"));
+        link.symlink_metadata().is_ok()
+    };
+    write("opt/hermes/bin/hermes", "#!/opt/hermes/bin/python3\n");
+    write(
+        "opt/hermes/lib/python3.14/site-packages/hermes_agent-0.22.2.dist-info/RECORD",
+        "",
+    );
+    let said = ok(root.path(), &["--profile", "coder"]);
+    assert!(said.contains("no unit of its own in the image"), "{said}");
+    assert!(is_installed("default") && !is_installed("coder"));
+
+    let refused = told(&run(root.path(), &["--profile", "coder", "--standalone"]));
+    assert!(
+        refused.contains("`gateway: {standalone: true}`"),
+        "{refused}"
+    );
+    write(
+        "var/lib/hermes/profiles/coder/config.yaml",
+        "gateway: {standalone: true}\n",
+    );
+    ok(root.path(), &["--profile", "coder"]);
+    assert!(is_installed("coder"));
+}
+
+#[test]
 fn a_second_run_writes_nothing() {
     let root = image();
     ok(root.path(), &["--profile", "coder"]);

@@ -59,8 +59,11 @@ fn run(args: &InstallArgs, verb: Verb) -> Result<Exit> {
         left = confirm_restarts(&mut transaction, live, args.yes)?;
         transaction.linger |= reach_manager(&host, live, &output)?;
     }
-    for profile in checked.iter().filter(|c| args.standalone && c.is_served()) {
-        profile.set_standalone()?;
+    for profile in checked
+        .iter()
+        .filter(|c| args.standalone && c.is_served(&host))
+    {
+        profile.set_standalone(&host)?;
         output.done(format!(
             "profile `{}` has a gateway of its own from now on: `gateway.standalone` is set",
             profile.instance.profile
@@ -70,7 +73,10 @@ fn run(args: &InstallArgs, verb: Verb) -> Result<Exit> {
     let servers = have_served(&host, &served, &output)?;
     summary(&host, &checked, &outcome, &left, &output);
     if !args.output.quiet && !args.output.json {
-        tell_served(&served, &servers);
+        match host.live() {
+            Some(_) => tell_served(&served, &servers),
+            None => tell_served_in_image(&served),
+        }
     }
     tell_left(&host, &left, &output);
     Ok(if left.is_empty() {
@@ -101,6 +107,14 @@ fn tell_served(served: &[Served], servers: &[Server]) {
             server.profile,
             name(&server.process),
             profile = served.profile,
+        ));
+    }
+}
+
+fn tell_served_in_image(served: &[Served]) {
+    for Served { profile, .. } in served {
+        output::print(format_args!(
+            "profile `{profile}` has no unit of its own in the image: the gateway of `default` serves it\n"
         ));
     }
 }

@@ -86,10 +86,10 @@ pub(super) fn prepare<'a>(
         chosen.insert(profile.clone(), choices);
         let profile = preflight::check(host, profile, &settings, output)?;
         migrations.extend(migrate(host, &inventory, &profile, allow, &typed)?);
-        if host.live().is_some() && !args.standalone && profile.is_served() {
+        if !args.standalone && profile.is_served(host) {
             refuse_own_unit(&receipt, &profile)?;
             chosen.remove(&profile.instance.profile);
-            served.push(Served::new(&profile)?);
+            served.push(Served::new(host, &profile)?);
             settings_of_served.push(settings);
         } else {
             if !args.standalone {
@@ -102,7 +102,7 @@ pub(super) fn prepare<'a>(
     let mut by_default = None;
     for (profile, settings) in served.iter().zip(settings_of_served) {
         let is_known = |c: &Checked| c.instance.profile.is_default() && c.root == profile.root;
-        if profile.server()?.is_some() || checked.iter().any(is_known) {
+        if profile.server(host)?.is_some() || checked.iter().any(is_known) {
             continue;
         }
         let name: ProfileName = DEFAULT.parse()?;

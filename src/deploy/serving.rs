@@ -10,6 +10,7 @@ use crate::error::refuse;
 use crate::gateway::served::{Server, Service, is_parked, service};
 use crate::gateway::state::State;
 use crate::gateway::version::Rules;
+use crate::host::Host;
 use crate::host::systemctl::Systemctl;
 use crate::output::Output;
 use crate::preflight::Checked;
@@ -31,9 +32,9 @@ pub(crate) struct Served {
 
 impl Served {
     /// What this profile needs, from its own check.
-    pub(crate) fn new(checked: &Checked) -> Result<Self> {
+    pub(crate) fn new(host: &Host, checked: &Checked) -> Result<Self> {
         let profile = &checked.instance.profile;
-        if is_parked(&checked.home) {
+        if is_parked(&host.at(&checked.home)) {
             refuse!(
                 "profile `{profile}` is parked, so no gateway serves it: `hermes -p {profile} gateway start`, then run this \
                  again"
@@ -48,8 +49,15 @@ impl Served {
         })
     }
 
-    /// Who serves it now.
-    pub(crate) fn server(&self) -> Result<Option<Server>> {
+    /// Who serves it now; nobody does in an image.
+    pub(crate) fn server(&self, host: &Host) -> Result<Option<Server>> {
+        if host.live().is_none() {
+            return Ok(None);
+        }
+        self.live_server()
+    }
+
+    fn live_server(&self) -> Result<Option<Server>> {
         Ok(match service(&self.root, &self.profile)? {
             Service::By(server) => Some(*server),
             Service::None | Service::Undecided(_) => None,
@@ -62,7 +70,7 @@ impl Served {
         let mut deadline = Instant::now() + RESCAN;
         let mut is_asked = false;
         loop {
-            if let Some(server) = self.server()? {
+            if let Some(server) = self.live_server()? {
                 output.done(format!(
                     "profile `{}` is served by the gateway of `{}`, pid {}",
                     self.profile, server.profile, server.process.pid

@@ -15,6 +15,7 @@ use anyhow::{Context as _, Result};
 
 use crate::config::Settings;
 use crate::error::{failure, refuse};
+use crate::gateway::installation::Installation;
 use crate::gateway::version::{Version, is_hermes};
 use crate::host::Host;
 use crate::host::account::Account;
@@ -42,6 +43,10 @@ pub(crate) fn check(
             hermes.display()
         ));
         check_version(probe.version, hermes, output)?;
+    } else if let (Ok(hermes), None) = (&probe.hermes, host.live()) {
+        // Nothing of an image is run.
+        let found = Installation::find(hermes, &|path| host.real(path));
+        probe.version = found.and_then(|hermes| hermes.version);
     }
     probe.read_drain(host);
     decide::decide(profile, settings, &probe).map_err(|problems| failure!(Refused, "{problems}"))

@@ -8,19 +8,30 @@ use super::Checked;
 use crate::error::refuse;
 use crate::gateway::config::is_standalone;
 use crate::gateway::version::Rules;
+use crate::host::Host;
 use crate::host::run_as::run_as;
 
 impl Checked {
-    /// Whether the gateway of the root's default profile serves this profile, and hermes ends one of its own at once.
-    pub(crate) fn is_served(&self) -> bool {
+    /// Whether the gateway of the root's default profile serves this profile, and hermes ends one of its own at once. In an
+    /// image nobody asks hermes: what its files do not tell is not assumed.
+    pub(crate) fn is_served(&self, host: &Host) -> bool {
+        let is_known = host.live().is_some() || self.version.is_some();
         !self.instance.profile.is_default()
+            && is_known
             && Rules::of(self.version).is_shared
-            && !is_standalone(&self.home)
+            && !is_standalone(&host.at(&self.home))
     }
 
     /// Give the profile a gateway of its own, by hermes' own command: `gateway.standalone` in its configuration.
-    pub(crate) fn set_standalone(&self) -> Result<()> {
+    pub(crate) fn set_standalone(&self, host: &Host) -> Result<()> {
         let profile = self.instance.profile.as_str();
+        if host.live().is_none() {
+            refuse!(
+                "nothing of an image is run, so hermes cannot be told that profile `{profile}` stands alone; put \
+                 `gateway: {{standalone: true}}` into `{}` of the image and leave out `--standalone`",
+                self.home.join("config.yaml").display()
+            );
+        }
         let [root, home] = [&self.root, &self.account.home].map(|p| p.display().to_string());
         let words = ["-p", profile, "config", "set", "gateway.standalone", "true"];
         let mut argv = vec![self.hermes.as_os_str()];
