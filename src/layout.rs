@@ -85,6 +85,14 @@ pub(crate) fn host_launcher(scope: Scope) -> &'static str {
     }
 }
 
+/// The link by which people call it, relative to the base: a directory of everybody's PATH.
+pub(crate) fn host_command(scope: Scope) -> &'static str {
+    match scope {
+        Scope::System => "usr/local/bin/hermes-install",
+        Scope::User => ".local/bin/hermes-install",
+    }
+}
+
 /// The launcher of a host where a package owns it.
 pub(crate) const PACKAGED_LAUNCHER: &str = "/usr/bin/hermes-install";
 

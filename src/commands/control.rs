@@ -8,7 +8,7 @@ use anyhow::Result;
 use super::target::{Target, live, targets};
 use crate::cli::{ControlArgs, RestartArgs};
 use crate::commands::json;
-use crate::deploy::service::Service;
+use crate::deploy::service::{Service, wait_for_all};
 use crate::error::{Exit, refuse};
 use crate::gateway::installation::Installation;
 use crate::gateway::owner::owner;
@@ -178,16 +178,20 @@ impl Run {
     fn end(&self, place: impl Fn(&mut json::Controlled, Vec<json::Started>)) -> Result<Exit> {
         let mut up = Vec::new();
         let mut failed = Vec::new();
-        for target in &self.targets {
-            let service = Service {
+        let service = |target| {
+            let target: &Target = target;
+            Service {
                 manager: &self.manager,
                 unit: &target.unit,
                 home: &target.home,
                 output: &self.output,
-            };
-            match service.ready(None) {
+            }
+        };
+        let services: Vec<Service> = self.targets.iter().map(service).collect();
+        for (service, ready) in services.iter().zip(wait_for_all(&services, None)) {
+            match ready {
                 Ok(ready) => up.push(json::Started {
-                    unit: target.unit.clone(),
+                    unit: service.unit.to_owned(),
                     main_pid: ready.pid,
                 }),
                 Err(e) => failed.push(format!("{e:#}")),

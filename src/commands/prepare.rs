@@ -85,6 +85,9 @@ pub(super) fn prepare<'a>(
         }
         chosen.insert(profile.clone(), choices);
         let profile = preflight::check(host, profile, &settings, output)?;
+        if allow.by_hand || allow.units {
+            refuse_second_owner(host, &receipt, &profile)?;
+        }
         migrations.extend(migrate(host, &inventory, &profile, allow, &typed)?);
         if !args.standalone && profile.is_served(host) {
             refuse_own_unit(&receipt, &profile)?;
@@ -163,6 +166,26 @@ pub(super) fn prepare<'a>(
         inherited,
         transaction,
     })
+}
+
+/// There is one instance of a name in a manager: a takeover for another home would leave the first one's bot without a unit.
+fn refuse_second_owner(host: &Host, receipt: &Receipt, checked: &Checked) -> Result<()> {
+    let profile = &checked.instance.profile;
+    let Some(before) = receipt.instances.iter().find(|i| i.profile == *profile) else {
+        return Ok(());
+    };
+    let home = profile.home(before.root.as_deref().unwrap_or(&host.default_root()));
+    if host.directory(&home) == host.directory(&checked.home) {
+        return Ok(());
+    }
+    let (unit, account) = (profile.unit(), &checked.account.name);
+    refuse!(
+        "`{unit}` runs profile `{profile}` of `{}`, and there is one unit of that name; this would take it for `{}`",
+        home.display(),
+        checked.home.display();
+        "`runuser -u {account} -- hermes-install --user --profile {profile} --migrate` leaves the profile to {account}'s own manager";
+        "`hermes-install uninstall --profile {profile}` makes the name free; then run this again"
+    )
 }
 
 /// The profile whose gateway serves the others.

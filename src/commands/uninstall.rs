@@ -4,6 +4,7 @@ use anyhow::Result;
 
 use crate::cli::UninstallArgs;
 use crate::commands::json;
+use crate::deploy::backup::moved_units;
 use crate::deploy::lock::Lock;
 use crate::deploy::pipeline::{Policy, plan_for};
 use crate::deploy::receipt::{Contents, Receipt, read_receipt};
@@ -11,6 +12,7 @@ use crate::deploy::removal::take_down;
 use crate::error::{Exit, refuse, trouble};
 use crate::gateway::served::{Service, service};
 use crate::host::Host;
+use crate::host::process::shell_quote;
 use crate::output::{self, Output};
 use crate::profile::ProfileName;
 
@@ -91,8 +93,27 @@ pub(crate) fn uninstall(args: &UninstallArgs) -> Result<Exit> {
         output.done(format!(
             "removed {what}; profiles and their data are untouched"
         ));
+        tell_moved(&host, &output)?;
     }
     Ok(Exit::Done)
+}
+
+/// Nobody runs what an old owner of a profile ran before it was migrated: say where its unit is, and how it comes back.
+fn tell_moved(host: &Host, output: &Output) -> Result<()> {
+    let manager = host.manager().command_prefix();
+    for (place, copy) in moved_units(host)? {
+        let name = place.file_name().unwrap_or_default().to_string_lossy();
+        let paths = [copy.to_string_lossy(), place.to_string_lossy()];
+        output.warn(format!(
+            "`{}` was there before hermes-install, and its copy is `{}`; to have it back: `install -m 644 {} && {manager} \
+             daemon-reload && {manager} enable --now {}`",
+            place.display(),
+            copy.display(),
+            shell_quote(&paths),
+            shell_quote(&[name])
+        ));
+    }
+    Ok(())
 }
 
 /// Leave only these contents of what is recorded; stop these units first. The number of files removed.

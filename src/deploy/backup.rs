@@ -1,6 +1,7 @@
 //! Copies of what a run changes or removes that was not its own: one dated directory for each run, which only the owner
 //! of the host can read, with `before.json` for what a copy does not show.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -93,6 +94,35 @@ impl Backup {
         // 0.1.0 made it for everybody to read.
         writer.close(&self.above)
     }
+}
+
+/// The unit files of others that this program moved away from this scope's directory and that nothing took the place of: each
+/// with its newest copy. Paths are absolute.
+pub(crate) fn moved_units(host: &Host) -> Result<Vec<(PathBuf, PathBuf)>> {
+    let above = Path::new("/").join(host.state("backup"));
+    let units = host.units();
+    let mut runs = host.files.names(&above).unwrap_or_default();
+    // Their names are dates.
+    runs.sort();
+    let mut found = BTreeMap::new();
+    for run in runs {
+        let copies = above.join(run).join(&units);
+        for name in host.files.names(&copies).unwrap_or_default() {
+            let (copy, place) = (copies.join(&name), Path::new(&units).join(&name));
+            let is_unit = name.to_str().is_some_and(|n| n.ends_with(".service"));
+            let is_file = is_unit && is_file(host, &copy)?;
+            if is_file && host.files.look(&place.to_string_lossy())? == Actual::Missing {
+                found.insert(Path::new("/").join(place), copy);
+            }
+        }
+    }
+    Ok(found.into_iter().collect())
+}
+
+fn is_file(host: &Host, path: &Path) -> Result<bool> {
+    let path = path.to_string_lossy();
+    let seen = host.files.look(path.trim_start_matches('/'))?;
+    Ok(matches!(seen, Actual::Present(Entry::File { .. }, _)))
 }
 
 /// A time as `20261125T104500Z`: sorts as it is, and no shell or file system minds it.

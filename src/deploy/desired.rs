@@ -55,6 +55,8 @@ pub(crate) fn desired(
             mode: 0o755,
         };
         tree.insert(host.launcher(), launcher);
+        let target = format!("/{}", host.launcher());
+        tree.insert(host.command(), Entry::Link { target });
     }
     for mask in &contents.masks {
         let target = "/dev/null".to_owned();

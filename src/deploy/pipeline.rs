@@ -54,6 +54,15 @@ pub(crate) fn plan_for<'a>(
             };
         }
     }
+    // The command on PATH is a convenience: one that somebody else put there stays.
+    let command = host.command();
+    let known: Vec<_> = receipt.stamps(&command).collect();
+    match host.files.look(&command)? {
+        Actual::Present(entry, _)
+            if tree.get(&command) == Some(&entry) || known.contains(&&entry.stamp()) => {}
+        Actual::Missing => {}
+        _ => drop(tree.remove(&command)),
+    }
     let observed = host.files.observe(tree.keys().chain(receipt.paths()))?;
     let owner = nix::unistd::geteuid().as_raw();
     Ok(Transaction {

@@ -8,7 +8,7 @@ use anyhow::Result;
 use crate::gateway::command_line::{Command, shown};
 use crate::gateway::state::State;
 use crate::host::process::Process;
-use crate::host::service_state::ServiceState;
+use crate::host::service_state::{Exit, ServiceState};
 use crate::host::systemctl::Systemctl;
 
 /// How long it has to stay up. A gateway that loses its lock or its port dies within a second of `running`.
@@ -45,13 +45,15 @@ pub(crate) fn watch(
     let begin = Instant::now();
     let mut up: Option<(i32, Instant)> = None;
     let mut invocation = String::new();
+    let mut forgiven = 0;
     loop {
         let state = manager.show_one(unit)?;
         // The ID changes when systemd restarts the unit; the first start is the one that failed.
         if invocation.is_empty() {
             invocation.clone_from(&state.invocation);
         }
-        if let Some(why) = failure(&state) {
+        forgiven = forgiven.max(again(&state));
+        if let Some(why) = failure(&state, forgiven) {
             return Ok(Started::Failed { why, invocation });
         }
         let is_up = |pid: &i32| State::read(home).is_some_and(|s| s.pid == *pid && s.is_up());
@@ -92,8 +94,47 @@ fn recognised(pid: i32, after: Duration, invocation: String) -> Started {
     }
 }
 
+/// How many automatic restarts are no failures, as far as this state shows: gateways that start together may ask with exit
+/// status 75 to be started again (hermes 0.21.4 and later), and the launcher says when that is too often.
+fn again(state: &ServiceState) -> u32 {
+    match state.exit {
+        Some(Exit::Status(75)) if state.waits_to_restart() => state.restarts.saturating_add(1),
+        _ => 0,
+    }
+}
+
 /// Why a unit's start failed, if it did.
-fn failure(state: &ServiceState) -> Option<String> {
-    let is_over = state.is_at_rest() || state.waits_to_restart() || state.restarts > 0;
+fn failure(state: &ServiceState, forgiven: u32) -> Option<String> {
+    let waits = state.waits_to_restart() && state.restarts >= forgiven;
+    let is_over = state.is_at_rest() || waits || state.restarts > forgiven;
     is_over.then(|| format!("ended: {}", state.ending()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_gateway_that_asks_to_be_started_again_has_not_failed() {
+        let state = |sub_state: &str, restarts, exit| ServiceState {
+            active_state: "activating".into(),
+            sub_state: sub_state.into(),
+            restarts,
+            exit,
+            ..ServiceState::default()
+        };
+        let asks = state("auto-restart", 0, Some(Exit::Status(75)));
+        let forgiven = again(&asks);
+        assert_eq!((forgiven, failure(&asks, forgiven)), (1, None));
+        let runs = state("running", 1, None);
+        assert_eq!((again(&runs), failure(&runs, forgiven)), (0, None));
+        let crashed = state("auto-restart", 1, Some(Exit::Status(1)));
+        assert!(failure(&crashed, forgiven).is_some());
+        assert!(failure(&state("running", 2, None), forgiven).is_some());
+        let at_rest = ServiceState {
+            exit: Some(Exit::Status(75)),
+            ..ServiceState::default()
+        };
+        assert!(failure(&at_rest, again(&at_rest)).is_some());
+    }
 }

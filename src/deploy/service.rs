@@ -39,18 +39,11 @@ pub(crate) struct Ready {
 }
 
 impl Service<'_> {
-    /// Start it and wait until its gateway is ready; restart it where it runs, and where it waits for an automatic
-    /// restart, which a start would wait for, too (systemd.service(5)).
+    /// Start it and wait until its gateway is ready; see [`start_all`].
     pub(crate) fn start_until_ready(&self) -> Result<Ready> {
-        let units = [self.unit.to_owned()];
-        let is_started = self.manager.show_one(self.unit)?.is_started();
-        // A unit that failed before would report its old restarts.
-        let _ = self.manager.verb("reset-failed", &units);
-        let verb = if is_started { "restart" } else { "start" };
-        self.output.step(format!("{verb}ing `{}`", self.unit));
-        // A main process that ends at once may or may not fail the start itself (Type=exec); what it said tells more.
-        let refused = self.manager.verb(verb, &units).err();
-        self.ready(refused)
+        start_all(std::slice::from_ref(self))?
+            .pop()
+            .unwrap_or_else(|| bail!("`{}` was not started", self.unit))
     }
 
     /// Wait until its gateway is ready; it was started before, and a failure before that does not count.
@@ -60,7 +53,7 @@ impl Service<'_> {
     }
 
     /// Wait until its gateway is ready. `refused` is what systemctl said of its start.
-    pub(crate) fn ready(&self, refused: Option<anyhow::Error>) -> Result<Ready> {
+    fn ready(&self, refused: Option<&str>) -> Result<Ready> {
         let begin = Instant::now();
         let tick = every_ten_seconds(|seconds| {
             self.output.step(format!(
@@ -80,7 +73,7 @@ impl Service<'_> {
             }
             Started::Failed { why, invocation } => {
                 if let Some(refused) = refused.filter(|_| invocation.is_empty()) {
-                    return Err(refused);
+                    bail!("{refused}");
                 }
                 let lines = self.manager.journal(self.unit, &invocation, LINES);
                 let journal: String = lines.iter().map(|l| format!("\n  | {l}")).collect();
@@ -88,6 +81,50 @@ impl Service<'_> {
             }
         }
     }
+}
+
+/// Start services of one manager at once, restart those that run and those that wait for an automatic restart, which a start
+/// would wait for, too (systemd.service(5)); wait until the gateways are ready. The answers are in the order of the services.
+pub(crate) fn start_all(services: &[Service]) -> Result<Vec<Result<Ready>>> {
+    let Some(Service {
+        manager, output, ..
+    }) = services.first()
+    else {
+        return Ok(Vec::new());
+    };
+    let names: Vec<String> = services.iter().map(|s| s.unit.to_owned()).collect();
+    let states = manager.show(&names)?;
+    // A unit that failed before would report its old restarts.
+    let _ = manager.verb("reset-failed", &names);
+    let is_started = |name: &String| states.iter().any(|s| s.id == *name && s.is_started());
+    let (restart, start): (Vec<String>, Vec<String>) = names.into_iter().partition(is_started);
+    let mut refused = Vec::new();
+    for (verb, units) in [("restart", restart), ("start", start)] {
+        if !units.is_empty() {
+            output.step(format!("{verb}ing `{}`", units.join("`, `")));
+            // A main process that ends at once may or may not fail the start itself (Type=exec); what it said tells more.
+            refused.extend(manager.verb(verb, &units).err());
+        }
+    }
+    let refused = refused.first().map(|e| format!("{e:#}"));
+    Ok(wait_for_all(services, refused.as_deref()))
+}
+
+/// Wait until the gateways of these are ready, all at once; the answers in their order.
+pub(crate) fn wait_for_all(services: &[Service], refused: Option<&str>) -> Vec<Result<Ready>> {
+    std::thread::scope(|scope| {
+        let wait = |service| {
+            let service: &Service = service;
+            scope.spawn(move || service.ready(refused))
+        };
+        let waiting: Vec<_> = services.iter().map(wait).collect();
+        let answer = |thread: std::thread::ScopedJoinHandle<'_, Result<Ready>>| {
+            thread
+                .join()
+                .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        };
+        waiting.into_iter().map(answer).collect()
+    })
 }
 
 /// Stop a gateway as planned: it may finish its turns for `drain` seconds. Fails when it does not end.

@@ -12,7 +12,7 @@ use crate::deploy::handover::Handover;
 use crate::deploy::plan::{Action, Plan};
 use crate::deploy::receipt::{Contents, Receipt};
 use crate::deploy::rollback::Activity;
-use crate::deploy::service::{Ready, Service};
+use crate::deploy::service::{Ready, Service, start_all};
 use crate::deploy::writer::{Writer, remove_empty};
 use crate::error::refuse;
 use crate::host::{Host, Live};
@@ -121,10 +121,7 @@ impl Transaction<'_> {
                 activity.handovers += 1;
                 gone.push((&handover.home, handover.go(live, self.output)?));
             }
-            for (unit, home) in &self.up {
-                let Some(ready) = self.bring_up(live, unit, home, activity)? else {
-                    continue;
-                };
+            for (unit, home, ready) in self.bring_up(live, activity)? {
                 outcome.started.insert(unit.clone(), ready.pid);
                 if let Some((_, gone)) = gone.iter().find(|(other, _)| *other == home) {
                     let without = ready.at.duration_since(gone.at).as_secs_f64();
@@ -241,30 +238,40 @@ impl Transaction<'_> {
         Ok(running.into_iter().map(|(unit, _)| unit).collect())
     }
 
-    /// Start a unit, or restart it when what it is made of changed, until it is ready. `None`: it ran already, unchanged.
+    /// Start the units that do not run, restart those that are made of something new, all at once, until their gateways are
+    /// ready: these, each with its home.
     fn bring_up(
         &self,
         live: &Live,
-        unit: &str,
-        home: &Path,
         activity: &mut Activity,
-    ) -> Result<Option<Ready>> {
+    ) -> Result<Vec<(&String, &Path, Ready)>> {
         let manager = live.manager();
-        let before = manager.show_one(unit)?;
-        activity
-            .was_started
-            .insert(unit.to_owned(), before.is_started());
-        if before.runs() && !self.changes_unit(unit) {
-            return Ok(None);
+        let names: Vec<String> = self.up.iter().map(|(unit, _)| unit.clone()).collect();
+        let states = manager.show(&names)?;
+        for state in &states {
+            let was_started = activity.was_started.entry(state.id.clone());
+            was_started.or_insert(state.is_started());
         }
-        activity.touched.push(unit.to_owned());
-        let service = Service {
-            manager: &manager,
-            unit,
-            home,
-            output: self.output,
-        };
-        service.start_until_ready().map(Some)
+        let runs = |unit: &String| states.iter().any(|s| s.id == *unit && s.runs());
+        let is_due = |unit: &String| !runs(unit) || self.changes_unit(unit);
+        let due: Vec<_> = self.up.iter().filter(|(unit, _)| is_due(unit)).collect();
+        activity
+            .touched
+            .extend(due.iter().map(|(unit, _)| unit.clone()));
+        let services: Vec<Service> = due
+            .iter()
+            .map(|(unit, home)| Service {
+                manager: &manager,
+                unit,
+                home,
+                output: self.output,
+            })
+            .collect();
+        let ended = start_all(&services)?;
+        due.into_iter()
+            .zip(ended)
+            .map(|((unit, home), ready)| Ok((unit, home.as_path(), ready?)))
+            .collect()
     }
 }
 

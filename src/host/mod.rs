@@ -30,7 +30,9 @@ use crate::error::trouble;
 use crate::host::account::Account;
 use crate::host::rootfs::RootFs;
 use crate::host::systemctl::{Manager, Systemctl};
-use crate::layout::{Layout, PACKAGED_LAUNCHER, SYSTEM_ROOT, Scope, TEMPLATE, host_launcher};
+use crate::layout::{
+    Layout, PACKAGED_LAUNCHER, SYSTEM_ROOT, Scope, TEMPLATE, host_command, host_launcher,
+};
 
 /// See the module.
 #[derive(Debug, Clone)]
@@ -223,6 +225,11 @@ impl Host {
     /// Where this program keeps the launcher, relative to the root.
     pub(crate) fn launcher(&self) -> String {
         self.relative(host_launcher(self.scope))
+    }
+
+    /// The link by which people call it, relative to the root.
+    pub(crate) fn command(&self) -> String {
+        self.relative(host_command(self.scope))
     }
 
     /// The hermes root that the template unit names.

@@ -1,0 +1,95 @@
+"""A day with two bots: start, stop, restart, logs, hermes itself, and the program on PATH, each with the truth at its end."""
+
+import os
+import subprocess
+import time
+from pathlib import Path
+
+from check import check, contains, equal, measured
+from gateway import HERMES as HERMES_OF_GUEST
+from gateway import Profile, fresh_account
+from installer import Run, hermes_install
+from systemd import BASE, Unit
+
+HERMES = ["0.19.0", "0.22.2"]
+SECONDS = 120
+COMMAND = Path("/usr/local/bin/hermes-install")
+
+
+def run() -> None:
+    fresh_account()
+    alpha, beta = Profile("alpha").make(), Profile("beta").make()
+    begin = time.monotonic()
+    both = hermes_install("--profile", "alpha", "--profile", "beta", "--hermes", HERMES_OF_GUEST)
+    measured("seconds to install two", round(time.monotonic() - begin, 1))
+    equal("install of two ends with", both.code, 0)
+
+    # As a person types it from here on.
+    equal("status from PATH ends with", typed("status").code, 0)
+    start_and_stop(alpha, beta)
+    restart_all(alpha, beta)
+    logs(alpha)
+    hermes(alpha)
+    equal("doctor ends with", typed("doctor").code, 0)
+    gone(alpha)
+
+
+def typed(*words: str) -> Run:
+    """By its name, as root's shell finds it."""
+    done = subprocess.run(["hermes-install", *words], capture_output=True, text=True, env=BASE, stdin=subprocess.DEVNULL)
+    print(f"$ hermes-install {' '.join(words)}\nexit {done.returncode}\n{done.stdout}{done.stderr}", flush=True)
+    return Run(done.returncode, done.stdout, done.stderr)
+
+
+def start_and_stop(alpha: Profile, beta: Profile) -> None:
+    which = typed("stop")
+    equal("stop of nobody in particular ends with", which.code, 2)
+    contains("what it says", which.err, "alpha, beta", "--all")
+    stopped = typed("stop", "alpha")
+    equal("stop ends with", stopped.code, 0)
+    contains("what it calls", stopped.err, f"systemctl stop {alpha.unit}")
+    equal("its unit", Unit(alpha.unit).states, ("inactive", "success"))
+    equal("gateways", (alpha.gateways(), len(beta.gateways())), ([], 1))
+    shown = typed("status", "--profile", "alpha")
+    contains("status of it", shown.out, "alpha: stopped", "`hermes-install start alpha`")
+    equal("status of it ends with", shown.code, 0)
+    equal("start ends with", typed("start", "alpha").code, 0)
+    equal("its gateway", alpha.gateways(), [Unit(alpha.unit).pid])
+
+
+def restart_all(alpha: Profile, beta: Profile) -> None:
+    before = alpha.gateways() + beta.gateways()
+    done = typed("restart", "--all")
+    equal("restart of all ends with", done.code, 0)
+    after = alpha.gateways() + beta.gateways()
+    check("both are new", len(after) == 2 and not set(after) & set(before), (before, after))
+    check("both are up", alpha.is_up(Unit(alpha.unit).pid) and beta.is_up(Unit(beta.unit).pid))
+    equal("status after it ends with", typed("status").code, 0)
+
+
+def logs(alpha: Profile) -> None:
+    shown = typed("logs", "alpha", "-n", "300")
+    equal("logs ends with", shown.code, 0)
+    contains("logs", shown.out, "Started hermes-gateway@alpha.service", "systemd")
+    check("they are of one profile", "beta" not in shown.out, shown.out)
+
+
+def hermes(alpha: Profile) -> None:
+    version = typed("run", "alpha", "--", "--version")
+    equal("hermes --version ends with", version.code, 0)
+    contains("it", version.out, "Hermes Agent v")
+    done = typed("run", "alpha", "config", "set", "agent.restart_drain_timeout", "7")
+    equal("hermes config set ends with", done.code, 0)
+    config = alpha.home / "config.yaml"
+    contains("the configuration of that profile", config.read_text(), "restart_drain_timeout: 7")
+    equal("its owner", config.owner(), "hermes")
+
+
+def gone(alpha: Profile) -> None:
+    equal("uninstall ends with", typed("uninstall", "--yes").code, 0)
+    check("the command is gone", not COMMAND.is_symlink())
+    COMMAND.write_text("#!/bin/sh\necho mine\n")
+    os.chmod(COMMAND, 0o755)
+    equal("install beside another command ends with", hermes_install("--profile", "alpha", "--hermes", HERMES_OF_GUEST).code, 0)
+    equal("uninstall after it ends with", hermes_install("uninstall", "--yes").code, 0)
+    contains("the other command", COMMAND.read_text(), "echo mine")
