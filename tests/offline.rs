@@ -104,6 +104,11 @@ fn a_profile_that_hermes_would_serve_has_no_unit_of_its_own_in_an_image() {
     let said = ok(root.path(), &["--profile", "coder"]);
     assert!(said.contains("no unit of its own in the image"), "{said}");
     assert!(is_installed("default") && !is_installed("coder"));
+    let shown = ok(root.path(), &["status"]);
+    assert!(
+        shown.contains("the gateway of `default` serves it"),
+        "{shown}"
+    );
 
     let refused = told(&run(root.path(), &["--profile", "coder", "--standalone"]));
     assert!(

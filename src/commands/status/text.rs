@@ -8,7 +8,9 @@ use anstyle::{AnsiColor, Style};
 
 use super::platforms::way_out;
 use crate::commands::json::{Elsewhere, Hermes, Owner, Platform, Profile, State, Status};
+use crate::gateway::config::is_standalone;
 use crate::gateway::gone::gone;
+use crate::gateway::version::{Rules, Version};
 use crate::host::Host;
 use crate::host::process::{Process, humanize};
 use crate::host::process_text::stop_command;
@@ -211,6 +213,9 @@ pub(super) fn hint(
         State::Stopped if is_loaded && row.installed => {
             Some(format!("`hermes-install start{scope} {profile}`"))
         }
+        State::Unknown if host.live().is_none() && would_be_served(host, row) => {
+            Some("it needs no unit of its own: the gateway of `default` serves it".to_owned())
+        }
         State::Stopped if !row.installed => Some(format!(
             "`hermes-install{scope} --profile {profile}` installs its unit"
         )),
@@ -226,6 +231,14 @@ pub(super) fn hint(
         )),
         _ => None,
     }
+}
+
+/// Whether the hermes of an image has one gateway for all profiles, and this profile is not one that stands alone.
+fn would_be_served(host: &Host, row: &Profile) -> bool {
+    let version = row.hermes.as_ref().and_then(|h| Version::parse(&h.version));
+    let is_shared = version.is_some_and(|version| Rules::of(Some(version)).is_shared);
+    let is_own = row.installed || row.profile.is_default();
+    is_shared && !is_own && !is_standalone(&host.real(&row.home))
 }
 
 fn owned_elsewhere(row: &Profile, process: Option<&Process>, scope: &str) -> Option<String> {
