@@ -3,7 +3,7 @@
 import time
 
 from check import check, contains, equal, measured
-from gateway import Hand, Profile, Watch
+from gateway import Hand, Profile, Watch, at_least
 from installer import status
 from systemd import Unit
 
@@ -19,7 +19,9 @@ def replace(profile: Profile, unit: Unit, user: str | None = None, extra_starts:
     before = unit.starts()
     old = unit.pid
     with Watch(profile) as watch:
-        hand = profile.by_hand("--profile", profile.name, "gateway", "run", "--replace", user=user)
+        # 0.21.4 and later take a standalone profile's own gateway for one that serves it still.
+        force = ("--force",) if at_least(0, 21, 4) and profile.name != "default" else ()
+        hand = profile.by_hand("--profile", profile.name, "gateway", "run", "--replace", *force, user=user)
         profile.until_up(hand.pid, seconds=wait_s)
         time.sleep(OBSERVED)
     check("never two that hold the lock", watch.most_owners <= 1, watch.owners)

@@ -11,11 +11,11 @@ FIRSTS = {
 }
 
 # Gateways of the matrix, and of the part of it that is run all the time.
-VERSIONS = ["0.13.0", "0.15.2", "0.16.0", "0.17.0", "0.18.2", "0.19.0"]
-SUBSET_VERSIONS = ["0.15.2", "0.19.0"]
+VERSIONS = ["0.13.0", "0.15.2", "0.16.0", "0.17.0", "0.18.2", "0.19.0", "0.22.2"]
+SUBSET_VERSIONS = ["0.15.2", "0.19.0", "0.22.2"]
 
 # What a scenario's file may say of itself.
-CONSTANTS = ("BACKENDS", "BOOTS", "FIRSTS", "HERMES", "INDEX", "PACKAGES", "SECONDS", "SUBSET")
+CONSTANTS = ("BACKENDS", "BOOTS", "FIRSTS", "HERMES", "INDEX", "PACKAGES", "SECONDS", "SUBSET", "SUBSET_HERMES")
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,8 @@ def cells(directory: Path, policies: list[str], versions: list[str] | None, subs
     found = []
     for path in sorted(directory.glob("*.py")):
         event, constants = _read(path, {"HERMES": asked, "SECONDS": 110})
-        hermes = [version for version in asked if version in event.hermes]
+        played = constants.get("SUBSET_HERMES", asked) if subset and not versions else asked
+        hermes = [version for version in played if version in event.hermes]
         for policy in policies:
             for first in FIRSTS[policy]:
                 meant = any(first.startswith(kind) for kind in constants.get("FIRSTS", ["our", "upstream", "hand"]))

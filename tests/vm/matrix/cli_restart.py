@@ -3,6 +3,7 @@
 from cell import Cell, Expect
 
 SUBSET = ["our-system", "our-user"]
+SUBSET_HERMES = ["0.19.0", "0.22.2"]
 
 
 def event(cell: Cell) -> Expect:

@@ -3,6 +3,7 @@
 from cell import Cell, Expect
 
 SUBSET = ["our-user"]
+SUBSET_HERMES = ["0.15.2", "0.22.2"]
 
 
 def event(cell: Cell) -> Expect:

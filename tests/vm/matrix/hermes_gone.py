@@ -10,6 +10,7 @@ from gateway import HERMES
 SECONDS = 200
 FIRSTS = ["our", "upstream"]
 SUBSET = ["our-system"]
+SUBSET_HERMES = ["0.22.2"]
 
 
 def event(cell: Cell) -> Expect:

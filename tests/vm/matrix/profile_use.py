@@ -6,6 +6,7 @@ from systemd import as_user
 
 FIRSTS = ["our", "upstream"]
 SUBSET = ["our-user"]
+SUBSET_HERMES = ["0.19.0", "0.22.2"]
 
 
 def event(cell: Cell) -> Expect:

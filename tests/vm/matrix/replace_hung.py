@@ -6,6 +6,7 @@ import signal
 from cell import Cell, Expect
 
 SUBSET = ["our-system", "our-user", "upstream-user"]
+SUBSET_HERMES = ["0.19.0", "0.22.2"]
 
 
 def event(cell: Cell) -> Expect:

@@ -7,6 +7,7 @@ from cell import Cell, Expect
 
 FIRSTS = ["our", "upstream"]
 SUBSET = ["our-system"]
+SUBSET_HERMES = ["0.15.2", "0.22.2"]
 
 
 def event(cell: Cell) -> Expect:

@@ -4,6 +4,7 @@ from cell import Cell, Expect
 
 FIRSTS = ["our", "upstream"]
 SUBSET = ["our-user"]
+SUBSET_HERMES = ["0.22.2"]
 
 
 def event(cell: Cell) -> Expect:

@@ -4,6 +4,7 @@ from cell import Cell, Expect
 from gateway import Profile
 
 SUBSET = ["our-user"]
+SUBSET_HERMES = ["0.19.0", "0.22.2"]
 
 
 def event(cell: Cell) -> Expect:

@@ -7,6 +7,7 @@ from model import Echo
 from systemd import Unit
 from telegram import BotAPI, answered, around, configure, install_library, verdict
 
+HERMES = ["0.22.2"]
 SECONDS = 60
 
 

@@ -9,7 +9,7 @@ from gateway import Profile, at_least
 from installer import hermes_install
 from systemd import Unit, as_user
 
-HERMES = ["0.19.0"]  # and 0.22.2, as soon as the launcher lets a waiting `gateway restart` be
+HERMES = ["0.22.2"]
 SECONDS = 160
 
 # Longer than every restart delay of the units and than what the command waits for.

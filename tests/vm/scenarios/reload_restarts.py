@@ -5,7 +5,7 @@ from gateway import Profile
 from installer import install
 from systemd import Unit
 
-HERMES = ["0.19.0", "0.16.0"]
+HERMES = ["0.22.2", "0.16.0"]
 SECONDS = 40
 
 

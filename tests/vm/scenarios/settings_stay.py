@@ -8,7 +8,7 @@ from gateway import Profile, fresh_account
 from installer import difference, hermes_install, install, snapshot
 from systemd import Unit
 
-HERMES = ["0.19.0", "0.22.2"]
+HERMES = ["0.22.2"]
 SECONDS = 90
 
 

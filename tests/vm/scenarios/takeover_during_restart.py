@@ -8,6 +8,7 @@ from installer import install
 from systemd import Unit
 from takeover import give_back, replace
 
+HERMES = ["0.22.2"]
 SECONDS = 130
 
 
