@@ -139,7 +139,11 @@ impl Transaction<'_> {
             writer.put(&self.host.receipt(), &file(&receipt))?;
         }
         // Last, as nothing puts directories back.
-        if let Err(e) = remove_empty(&self.host.files, &receipt.directories) {
+        let emptied = match is_settled {
+            true => Ok(()),
+            false => remove_empty(&self.host.files, &receipt.directories),
+        };
+        if let Err(e) = emptied {
             self.output.warn(format!("{e:#}"));
         }
         Ok(outcome)

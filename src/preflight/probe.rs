@@ -40,7 +40,7 @@ pub(super) struct Probe {
     pub(super) home_problem: Result<(), HomeProblem>,
     /// The account that what cannot be used belongs to.
     pub(super) by: String,
-    /// The profiles under the root.
+    /// The profiles under the root, looked for when this one is not there.
     pub(super) profiles: Vec<ProfileName>,
     /// The hermes executable.
     pub(super) hermes: Result<PathBuf, HermesProblem>,
@@ -93,8 +93,11 @@ impl Probe {
             scope: host.scope,
             default_root: host.default_root(),
             by: owner_of(&home_problem),
+            profiles: match home_problem {
+                Err(HomeProblem::Missing) => discover(&host.at(&root)),
+                _ => Vec::new(),
+            },
             home_problem,
-            profiles: discover(&host.at(&root)),
             found_by_launcher: hermes_search(&root, &account.home)
                 .into_iter()
                 .find(|p| host.at(p).exists()),
