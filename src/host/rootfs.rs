@@ -24,7 +24,7 @@ use nix::sys::stat::SFlag;
 
 use crate::host::directory::{Directory, kind};
 use crate::host::read::{self, Step, Unread, is_missing, name_of, open_in, whole};
-use crate::host::walk::{Links, MOST_LINKS};
+use crate::host::walk::{Links, MOST_LINKS, Memory};
 use crate::render::tree::{Entry, Stamp};
 
 /// What is at a path.
@@ -45,6 +45,7 @@ pub(crate) type Observed = BTreeMap<String, Actual>;
 #[derive(Debug, Clone)]
 pub(crate) struct RootFs {
     pub(super) top: Directory,
+    pub(super) memory: Memory,
     root: PathBuf,
 }
 
@@ -55,12 +56,15 @@ impl RootFs {
             .with_context(|| format!("`{}` cannot be opened", root.display()))?;
         Ok(Self {
             top,
+            memory: Memory::new(),
             root: root.to_owned(),
         })
     }
 
-    /// A directory to work in. An error of a kind that [`is_missing`] knows when there is none.
+    /// A directory to work in. An error of a kind that [`is_missing`] knows when there is none. From now on every look
+    /// begins at the top, as what was seen may be changed.
     pub(crate) fn find(&self, path: &Path) -> io::Result<Directory> {
+        self.memory.end();
         self.walk(path, Links::Trusted)
     }
 
@@ -72,7 +76,9 @@ impl RootFs {
 
     /// Look at one path.
     pub(crate) fn look(&self, path: &str) -> Result<Actual> {
-        let looked = match self.find_parent(Path::new(path)) {
+        let found = split(Path::new(path))
+            .and_then(|(above, name)| Ok((self.walk_seen(above, Links::Trusted)?, name)));
+        let looked = match found {
             Ok((directory, name)) => look_in(&directory, name),
             Err(e) if is_missing(&e) => return Ok(Actual::Missing),
             Err(e) => Err(e.into()),
@@ -113,7 +119,7 @@ impl RootFs {
                 let Some(text) = above.to_str().filter(|a| !a.is_empty()) else {
                     break;
                 };
-                match self.find(above) {
+                match self.walk_seen(above, Links::Trusted) {
                     Ok(_) => break,
                     Err(e) if is_missing(&e) => missing.insert(text.to_owned()),
                     Err(e) => return Err(e).with_context(|| format!("`/{text}` cannot be used")),
@@ -155,7 +161,7 @@ impl RootFs {
         let mut path = path.to_owned();
         for _ in 0..MOST_LINKS {
             let (above, name) = split(&path)?;
-            let directory = self.walk(above, Links::All)?;
+            let directory = self.walk_seen(above, Links::All)?;
             match open_in(&directory, name)? {
                 Step::File(file, _) => return Ok(file),
                 Step::Link(target) => path = directory.path().join(target),
@@ -171,7 +177,7 @@ impl RootFs {
 
     /// The names in a directory for information, all links followed; none when there is no such directory.
     pub(crate) fn names(&self, path: &Path) -> io::Result<Vec<OsString>> {
-        match self.walk(path, Links::All).and_then(|dir| dir.names()) {
+        match self.walk_seen(path, Links::All).and_then(|dir| dir.names()) {
             Err(e) if is_missing(&e) || is_circle(&e) => Ok(Vec::new()),
             other => other,
         }
@@ -180,7 +186,7 @@ impl RootFs {
     /// Where a link leads, for information.
     pub(crate) fn link_target(&self, path: &Path) -> Option<PathBuf> {
         let (above, name) = split(path).ok()?;
-        let directory = self.walk(above, Links::All).ok()?;
+        let directory = self.walk_seen(above, Links::All).ok()?;
         directory.link_target(name).ok().map(PathBuf::from)
     }
 
@@ -191,7 +197,7 @@ impl RootFs {
             let Ok((above, name)) = split(&path) else {
                 break;
             };
-            let Ok(directory) = self.walk(above, Links::All) else {
+            let Ok(directory) = self.walk_seen(above, Links::All) else {
                 break;
             };
             let here = directory.path().join(name);

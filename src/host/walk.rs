@@ -1,10 +1,12 @@
 //! One component of a path after the other, as [`rootfs`](crate::host::rootfs) says.
 
+use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::fmt::Display;
 use std::io::{self, ErrorKind};
 use std::os::fd::OwnedFd;
-use std::path::{Component, Path};
+use std::path::{Component, Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, readlinkat};
@@ -19,7 +21,7 @@ use crate::host::rootfs::RootFs;
 pub(super) const MOST_LINKS: usize = 40;
 
 /// Which links on the way are followed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Links {
     /// Those that root, the running account or the image's owner made where nobody else could.
     Trusted,
@@ -33,9 +35,75 @@ enum Part {
     Link(OsString),
 }
 
+/// Directories that a look has been through, each with those above it: a host with a thousand profiles has few of them,
+/// and looks into them thousands of times.
+type Seen = BTreeMap<(Links, PathBuf), Vec<Directory>>;
+
+/// So many are kept open; a process may have 1,024 files.
+const MOST_SEEN: usize = 64;
+
+/// What a look remembers, until somebody writes: a directory may be another one afterwards.
+#[derive(Debug, Clone)]
+pub(super) struct Memory(Arc<Mutex<Option<Seen>>>);
+
+impl Memory {
+    pub(super) fn new() -> Self {
+        Self(Arc::new(Mutex::new(Some(Seen::new()))))
+    }
+
+    /// Remember nothing any more.
+    pub(super) fn end(&self) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    /// The nearest directory on a path that was seen, with those above it, and what is left of the path.
+    fn recall<'p>(&self, path: &'p Path, links: Links) -> Option<(Vec<Directory>, &'p Path)> {
+        let seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let seen = seen.as_ref()?;
+        path.ancestors().find_map(|above| {
+            let chain = seen.get(&(links, above.to_owned()))?;
+            Some((chain.clone(), path.strip_prefix(above).ok()?))
+        })
+    }
+
+    fn remember(&self, path: &Path, links: Links, chain: &[Directory]) {
+        let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(seen) = seen.as_mut() {
+            if seen.len() >= MOST_SEEN {
+                seen.clear();
+            }
+            seen.insert((links, path.to_owned()), chain.to_vec());
+        }
+    }
+}
+
 impl RootFs {
+    /// A directory for a look: one that was seen on the way is not opened again.
+    pub(super) fn walk_seen(&self, path: &Path, links: Links) -> io::Result<Directory> {
+        let (above, rest) = self
+            .memory
+            .recall(path, links)
+            .unwrap_or((Vec::new(), path));
+        let chain = self.walk_from(above, rest, links)?;
+        if !rest.as_os_str().is_empty() {
+            self.memory.remember(path, links, &chain);
+        }
+        Ok(chain.last().unwrap_or(&self.top).clone())
+    }
+
+    /// A directory, opened anew from the top on.
     pub(super) fn walk(&self, path: &Path, links: Links) -> io::Result<Directory> {
-        let mut above: Vec<Directory> = Vec::new();
+        let mut chain = self.walk_from(Vec::new(), path, links)?;
+        Ok(chain.pop().unwrap_or_else(|| self.top.clone()))
+    }
+
+    /// The directory, with those above it, from one with those above it.
+    fn walk_from(
+        &self,
+        mut above: Vec<Directory>,
+        path: &Path,
+        links: Links,
+    ) -> io::Result<Vec<Directory>> {
         let mut todo = parts(path);
         let mut followed = 0;
         while let Some(part) = todo.pop() {
@@ -59,7 +127,7 @@ impl RootFs {
                 }
             }
         }
-        Ok(above.pop().unwrap_or_else(|| self.top.clone()))
+        Ok(above)
     }
 
     fn step(&self, here: &Directory, name: &OsStr, links: Links) -> io::Result<Part> {
@@ -159,6 +227,20 @@ mod tests {
         assert!(!is_missing(&error));
         let text = files.read_text(Path::new("/shared/turned/file"), 99);
         assert_eq!(text.expect("read").as_deref(), Some("text"));
+    }
+
+    #[test]
+    fn a_look_is_remembered_until_somebody_works() {
+        let (root, files) = root();
+        let names = || files.names(Path::new("/etc/d")).expect("names");
+        assert_eq!(names().len(), 0);
+        let at = root.path().join("etc/d");
+        fs::rename(&at, root.path().join("etc/old")).expect("renamed");
+        fs::create_dir(&at).expect("made");
+        fs::write(at.join("new"), "").expect("written");
+        assert_eq!(names().len(), 0, "the directory that was seen");
+        files.find(Path::new("/etc")).expect("found");
+        assert_eq!(names().len(), 1, "the one that is there");
     }
 
     #[test]
