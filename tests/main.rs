@@ -8,6 +8,7 @@ mod doctor;
 mod exec;
 mod golden;
 mod hosts;
+mod json_page;
 mod offline;
 mod others;
 mod run_as;

@@ -3,12 +3,13 @@
 mod change;
 mod common;
 mod everyday;
+mod help;
 mod hooks;
 mod packaging;
 
 use std::path::Path;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 pub(crate) use self::change::{
     AdoptArgs, InstallArgs, PlanArgs, ShieldArgs, UninstallArgs, UpgradeArgs,
@@ -26,9 +27,7 @@ pub(crate) use self::packaging::{Generate, GenerateArgs, Page, RenderArgs, Shell
 #[command(
     name = "hermes-install",
     version,
-    args_conflicts_with_subcommands = true,
-    after_help = "Exit status: 0 done or already so; 1 refused, failed and rolled back, or something differs; \
-                  2 usage or trouble.\nStart with: hermes-install --profile default"
+    args_conflicts_with_subcommands = true
 )]
 pub(crate) struct Cli {
     /// What to do; without a command, install.
@@ -37,6 +36,17 @@ pub(crate) struct Cli {
     /// Install.
     #[command(flatten)]
     pub(crate) install: InstallArgs,
+}
+
+/// The command line of this process.
+pub(crate) fn parse() -> Result<Cli, clap::Error> {
+    let matches = command().try_get_matches()?;
+    Cli::from_arg_matches(&matches)
+}
+
+/// The command line as clap has it.
+pub(crate) fn command() -> clap::Command {
+    help::with_groups(Cli::command())
 }
 
 impl Cli {
@@ -103,35 +113,47 @@ impl Cli {
 /// The commands; those that only units call are hidden from `--help`.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Install profiles: plan, write, enable, start, verify; what happens without a command, too
+    /// Install profiles, start them and wait until they run
+    ///
+    /// This is what happens without a command, too. The profile is checked, its unit written, enabled and started. When the gateway does not come up, everything is put back.
     Install(InstallArgs),
     /// Show what install would change, and change nothing
     Plan(PlanArgs),
-    /// Bring a gateway that somebody started by hand under its profile's unit: stop it as planned, start the unit, verify
+    /// Take over a gateway that somebody started by hand
+    ///
+    /// The gateway is stopped as planned, its running turns are finished, and its unit is started.
     Adopt(AdoptArgs),
-    /// Make somebody else's unit safe with a drop-in, and keep the unit; without a profile or unit, all of hermes' own
+    /// Make hermes' own unit, or another, safe with a drop-in
+    ///
+    /// The unit stays, and its gateway starts through the launcher. Without a profile or a unit, all units that hermes made are shielded.
     Shield(ShieldArgs),
-    /// Show every profile: who runs it, its unit's state, and files that differ from what was installed
+    /// Show every profile: what runs, since when, what is wrong
     Status(StatusArgs),
-    /// Show the settings of installed profiles, and where each comes from
+    /// Show settings, and where each comes from
     Show(ShowArgs),
-    /// Start the units of profiles, and wait until their gateways are up
+    /// Start units, and wait until their gateways run
     Start(ControlArgs),
-    /// Stop the units of profiles, after their gateways' turns
+    /// Stop units after their running turns
     Stop(ControlArgs),
-    /// Restart gateways after their turns, as after an update of hermes; start those that do not run
+    /// Restart units after their running turns
+    ///
+    /// As after an update of hermes. Units that do not run are started.
     Restart(RestartArgs),
     /// Show the journal of profiles
     Logs(LogsArgs),
-    /// Run hermes for a profile, as its account, with its root and files: hermes-install run default gateway setup
+    /// Run hermes for a profile, with its account and its files
+    ///
+    /// For example `hermes-install run default -- gateway setup`.
     Run(RunArgs),
-    /// Find unsafe units, duplicates, stale files and the like; explain and fix
+    /// Find what is unsafe on this host, explain it, mend it
     Doctor(DoctorArgs),
-    /// Bring installed units and the launcher up to this version, restart what changed, roll back on failure
+    /// Bring what is installed up to this version
+    ///
+    /// Units that changed are restarted after their turns. When one does not come up, everything is put back.
     Upgrade(UpgradeArgs),
-    /// Remove exactly what was installed; profiles and their data stay
+    /// Remove exactly what was installed; profiles stay
     Uninstall(UninstallArgs),
-    /// Write the units to a directory or to standard output; touches nothing else
+    /// Write units to a directory or to standard output
     Render(RenderArgs),
     /// Start a profile's gateway in this process, or refuse (69: it has an owner, 78: it cannot run)
     #[command(hide = true)]
@@ -148,9 +170,56 @@ pub(crate) enum Command {
     /// Tell a restart from a takeover for gateways 0.16 and 0.17
     #[command(hide = true)]
     PostStop(HelperArgs),
-    /// Print the man page or shell completions
+    /// Print manual pages or shell completions
     Generate(GenerateArgs),
     /// Give up everything but an account's own rights and execute a program; used by hermes-install itself
     #[command(hide = true)]
     RunAs(RunAsArgs),
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use clap::Parser as _;
+
+    use super::Cli;
+
+    /// The commands of this program in the blocks of shell that a page shows.
+    fn commands(page: &str) -> Vec<String> {
+        let mut found = Vec::new();
+        let mut is_shell = false;
+        for line in page.lines() {
+            if line.starts_with("```") {
+                is_shell = line == "```sh";
+            } else if is_shell {
+                let at = line.find("hermes-install ").unwrap_or(line.len());
+                let command = line[at..].split(" #").next().unwrap_or_default().trim();
+                found.extend((!command.is_empty()).then(|| command.to_owned()));
+            }
+        }
+        found
+    }
+
+    #[test]
+    fn every_command_in_the_pages_is_one() {
+        let top = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let pages = std::fs::read_dir(top.join("docs")).expect("docs");
+        let pages = pages.map(|entry| entry.expect("an entry").path());
+        let pages = pages.filter(|path| path.extension().is_some_and(|e| e == "md"));
+        let mut seen = 0;
+        for page in pages.chain([top.join("README.md")]) {
+            let text = std::fs::read_to_string(&page).expect("a page");
+            for command in commands(&text) {
+                let parsed = Cli::try_parse_from(command.split_whitespace());
+                assert!(
+                    parsed.is_ok(),
+                    "{}: `{command}`: {parsed:?}",
+                    page.display()
+                );
+                seen += 1;
+            }
+        }
+        assert!(seen > 20, "{seen} commands were found");
+    }
 }

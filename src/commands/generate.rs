@@ -1,16 +1,15 @@
 //! `generate`: the man page and completions, from the same types that parse the command line.
 
 use anyhow::Result;
-use clap::CommandFactory as _;
 
-use crate::cli::{Cli, Generate, Page, Shell};
+use crate::cli::{self, Generate, Page, Shell};
 use crate::config::SETTINGS;
 use crate::error::Exit;
 use crate::output;
 
 /// Print one of them.
 pub(crate) fn generate(what: &Generate) -> Result<Exit> {
-    let mut command = Cli::command();
+    let mut command = cli::command();
     let mut out = Vec::new();
     match what {
         Generate::Man { page } => match page {
@@ -87,5 +86,34 @@ fn roff(text: &str) -> String {
         format!("\\&{text}")
     } else {
         text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::Write as _;
+
+    use super::SETTINGS;
+
+    /// What stands before the first setting is written by hand.
+    #[test]
+    fn the_page_of_settings_is_that_of_the_list() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/configuration.md");
+        let there = std::fs::read_to_string(path).expect("the page");
+        let head = there.split("\n## ").next().unwrap_or_default();
+        let mut page = head.to_owned();
+        for setting in SETTINGS {
+            let (key, example) = (setting.key(), setting.example);
+            let _ = write!(
+                page,
+                "\n## `{key}`\n\n{}\n\n```toml\n{key} = {example}\n```\n",
+                setting.about()
+            );
+        }
+        if std::env::var_os("BLESS").is_some() {
+            std::fs::write(path, &page).expect("written");
+        } else {
+            assert_eq!(there, page, "`BLESS=1 cargo test` writes the page anew");
+        }
     }
 }
