@@ -10,14 +10,17 @@ use super::layers::Layers;
 use super::typed::{Verb, typed};
 use crate::cli::InstallArgs;
 use crate::config::Config;
+use crate::deploy::handover::{Handover, Old};
 use crate::deploy::pipeline::{Policy, plan_for};
 use crate::deploy::receipt::{Contents, Receipt, read_receipt};
 use crate::deploy::serving::Served;
 use crate::deploy::transaction::Transaction;
 use crate::error::{refuse, trouble};
+use crate::gateway::stop::Force;
 use crate::host::Host;
 use crate::host::manager::systemd_level;
 use crate::host::rootfs::Actual;
+use crate::layout::Scope;
 use crate::output::Output;
 use crate::preflight::{self, Checked};
 use crate::profile::{ProfileName, discover};
@@ -59,6 +62,7 @@ pub(super) fn prepare<'a>(
     let mut checked = Vec::new();
     let mut served = Vec::new();
     let mut settings_of_served = Vec::new();
+    let mut leaving = Vec::new();
     let mut migrations = Vec::new();
     let mut chosen = BTreeMap::new();
     let mut inherited = BTreeMap::new();
@@ -90,7 +94,7 @@ pub(super) fn prepare<'a>(
         }
         migrations.extend(migrate(host, &inventory, &profile, allow, &typed)?);
         if !args.standalone && profile.is_served(host) {
-            refuse_own_unit(&receipt, &profile)?;
+            leaving.extend(own_unit(host, &receipt, &profile, allow)?);
             chosen.remove(&profile.instance.profile);
             served.push(Served::new(host, &profile)?);
             settings_of_served.push(settings);
@@ -128,6 +132,9 @@ pub(super) fn prepare<'a>(
 
     refuse_siblings(host, &inventory, &migrations, &typed)?;
     let mut contents = with_instances(&receipt, &checked);
+    let is_served = |profile: &ProfileName| served.iter().any(|s| s.profile == *profile);
+    contents.instances.retain(|i| !is_served(&i.profile));
+    contents.settings.retain(|profile, _| !is_served(profile));
     contents.settings.extend(chosen);
     contents.settings.retain(|_, chosen| !chosen.is_empty());
     for migration in &migrations {
@@ -153,7 +160,8 @@ pub(super) fn prepare<'a>(
         }
     }
     if host.live().is_some() {
-        transaction.handovers = migrations.into_iter().map(|m| m.handover).collect();
+        let others = migrations.into_iter().map(|m| m.handover);
+        transaction.handovers = leaving.into_iter().chain(others).collect();
         let up = checked.iter().filter(|c| c.start);
         transaction.up = up
             .map(|c| (c.instance.profile.unit(), c.home.clone()))
@@ -191,19 +199,49 @@ fn refuse_second_owner(host: &Host, receipt: &Receipt, checked: &Checked) -> Res
 /// The profile whose gateway serves the others.
 const DEFAULT: &str = "default";
 
-/// A unit of its own could only be refused by the gateway that serves the profile.
-fn refuse_own_unit(receipt: &Receipt, checked: &Checked) -> Result<()> {
+/// The unit that a profile has of its own, on its way out: beside the gateway that serves all it would be a second one.
+fn own_unit(
+    host: &Host,
+    receipt: &Receipt,
+    checked: &Checked,
+    allow: Allow,
+) -> Result<Option<Handover>> {
     let profile = &checked.instance.profile;
-    if receipt.instances.iter().any(|i| i.profile == *profile) {
+    let Some(own) = receipt.instances.iter().find(|i| i.profile == *profile) else {
+        return Ok(None);
+    };
+    let unit = profile.unit();
+    if !allow.units {
         refuse!(
-            "hermes {} has one gateway for all profiles, that of `default`, and `{}` would run a second one for \
-             `{profile}`; keep it with `hermes-install --profile {profile} --standalone`, or take it away with \
-             `hermes-install uninstall --profile {profile}` and run this again",
-            preflight::told(checked.version),
-            profile.unit()
+            "hermes {} has one gateway for all profiles, that of `default`, and `{unit}` would run a second one for \
+             `{profile}`; keep it with `hermes-install --profile {profile} --standalone`, or have the profile served with \
+             `hermes-install --profile {profile} --migrate`, which stops `{unit}` as planned and removes it",
+            preflight::told(checked.version)
         );
     }
-    Ok(())
+    let was_active = match host.live() {
+        Some(live) => live.manager().show_one(&unit)?.runs(),
+        None => false,
+    };
+    Ok(Some(Handover {
+        home: checked.home.clone(),
+        by_hand: None,
+        units: vec![Old {
+            manager: host.manager(),
+            user: (host.scope == Scope::User).then_some(host.own.uid),
+            name: unit,
+            was_active,
+        }],
+        drain: own
+            .drain_timeout
+            .unwrap_or(own.gateway_drain)
+            .max(checked.instance.gateway_drain),
+        force: if allow.kill {
+            Force::Kill
+        } else {
+            Force::Overdue
+        },
+    }))
 }
 
 /// What is recorded, with these profiles in the place of those of the same name.

@@ -81,3 +81,13 @@ def stands_alone(default: Profile, coder: Profile) -> None:
     own.systemctl("restart")
     coder.until_up(own.pid)
     equal("the other gateway", default.gateways(), [default_pid])
+
+    # And back.
+    coder.make(standalone=False)
+    refused = install(coder)
+    equal("install of one with its own unit ends with", refused.code, 1)
+    contains("the refusal", refused.err, "--standalone`", "--profile coder --migrate`")
+    equal("install --migrate ends with", install(coder, "--migrate").code, 0)
+    equal("gateways of coder's own", coder.gateways(), [])
+    check("coder is served", "coder" in served(default), served(default))
+    check("it has no unit of its own any more", not status(coder)["installed"])
