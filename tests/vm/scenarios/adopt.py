@@ -7,7 +7,7 @@ import subprocess
 
 import gateway
 from check import check, contains, equal, measured
-from gateway import CONFIG, Profile, fresh_account
+from gateway import CONFIG, Profile, at_least, fresh_account
 from installer import (
     broken_hermes,
     difference,
@@ -18,7 +18,7 @@ from installer import (
 )
 from systemd import Unit
 
-HERMES = ["0.19.0", "0.15.2"]
+HERMES = ["0.22.2", "0.15.2"]
 SECONDS = 120
 
 
@@ -79,7 +79,9 @@ def busy(alice: Profile) -> None:
     unit = Unit(alice.unit)
     equal("busy: gateways", alice.gateways(), [unit.pid])
     equal("busy: the unit runs as", unit.show()["User"], "alice")
-    contains("busy: what it says", done.err, "ended pid")
+    # Later ones do not hang in their exit.
+    if not at_least(0, 20):
+        contains("busy: what it says", done.err, "ended pid")
     measured("busy: seconds to stop", json.loads(done.out)["profiles"][0]["stop_seconds"])
     hermes_install("uninstall", "--yes")
 

@@ -9,7 +9,7 @@ from gateway import Watch
 from installer import difference, hermes_install, snapshot
 from systemd import Unit, systemctl
 
-HERMES = ["0.19.0", "0.16.0", "0.15.2"]
+HERMES = ["0.22.2", "0.15.2"]
 SECONDS = 150
 DATA = "home/alice/.hermes"
 # Longer than every restart delay of the units.

@@ -6,7 +6,7 @@ from installer import install
 from systemd import Unit
 from takeover import give_back, replace
 
-HERMES = ["0.19.0", "0.16.0"]
+HERMES = ["0.22.2", "0.16.0"]
 SECONDS = 100
 
 
