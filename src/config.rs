@@ -103,10 +103,22 @@ settings! {
     directives: Vec<Addition> = r#"["After=docker.service", "SupplementaryGroups=docker"]"#,
 }
 
+/// The setting that stands before all sections, since it is of the host and of no profile.
+pub(crate) const GUARD_SETTING: Setting = Setting {
+    field: "guard",
+    about: &[
+        "Whether units that `hermes gateway install` writes are made safe by drop-ins that wait for them. Default: true.",
+        "Stands before all sections; install, upgrade and `hermes-install guard` follow it.",
+    ],
+    example: "false",
+};
+
 /// One file, or all layers in one.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(default)]
 pub(crate) struct Config {
+    /// See [`GUARD_SETTING`].
+    pub(crate) guard: Option<bool>,
     /// For every profile.
     pub(crate) defaults: Settings,
     /// For one.
@@ -184,6 +196,7 @@ impl Config {
     }
 
     fn over(mut self, below: Self) -> Self {
+        self.guard = self.guard.or(below.guard);
         self.defaults = self.defaults.over(&below.defaults);
         for (name, settings) in below.profiles {
             let own = self.profiles.remove(&name).unwrap_or_default();
@@ -208,12 +221,14 @@ impl Config {
                         known(keys.into_iter().flatten(), &section).with_context(wrong)?;
                     }
                 }
+                ("guard", None) if value.is_bool() => {}
+                ("guard", _) => bail!("configuration `{name}`: `guard` is neither true nor false"),
                 ("defaults" | "profiles", None) => {
                     bail!("configuration `{name}`: `{key}` is not a table")
                 }
                 _ => trouble!(
-                    "configuration `{name}`: unknown section `[{key}]`";
-                    "there are `[defaults]` and `[profiles.NAME]`"
+                    "configuration `{name}`: unknown section or setting `{key}`";
+                    "there are `guard`, `[defaults]` and `[profiles.NAME]`"
                 ),
             }
         }
@@ -317,6 +332,7 @@ mod tests {
                 launcher: None,
                 instances: vec![instance],
                 shields: Vec::new(),
+                guard: false,
             };
             crate::render::render(&model).expect("renders")
         };

@@ -14,6 +14,13 @@ pub(crate) const SYSTEMD_FLOOR: u32 = 252;
 pub(crate) const DROP_IN: &str = "50-hermes-install.conf";
 /// The file name of the drop-in that shields somebody else's unit.
 pub(crate) const SHIELD: &str = "50-hermes-install-shield.conf";
+/// The file name of the drop-in that waits for units of hermes' own.
+pub(crate) const GUARD: &str = "50-hermes-install-guard.conf";
+/// The units that `hermes gateway install` makes: of the default profile, and, by their common beginning
+/// (systemd.unit(5)), of the named ones and of other roots.
+pub(crate) const GUARDED: [&str; 2] = ["hermes-gateway.service", "hermes-gateway-.service"];
+/// Where root keeps units for the managers of all users.
+pub(crate) const ROOTS_USER_UNITS: &str = "etc/systemd/user";
 /// The template unit of both scopes.
 pub(crate) const TEMPLATE: &str = "hermes-gateway@.service";
 /// The group of all instances, in both scopes.
@@ -140,6 +147,17 @@ impl Layout {
             tmpfiles: some(tmpfiles),
             launcher,
         }
+    }
+}
+
+impl Layout {
+    /// Whose units the guard of this layout waits for, and where: root's own waits in the managers of all users, too.
+    pub(crate) fn guards(self, scope: Scope) -> Vec<(Scope, &'static str)> {
+        let mut guards = vec![(scope, self.places(scope, None).units)];
+        if (self, scope) == (Self::Host, Scope::System) {
+            guards.push((Scope::User, ROOTS_USER_UNITS));
+        }
+        guards
     }
 }
 

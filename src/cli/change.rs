@@ -83,6 +83,23 @@ pub(crate) struct ShieldArgs {
     pub(crate) output: OutputArgs,
 }
 
+/// Arguments of guard.
+#[derive(Debug, Args)]
+pub(crate) struct GuardArgs {
+    /// Take it away again; a package's drop-ins are masked
+    #[arg(long)]
+    pub(crate) remove: bool,
+    /// Replace a drop-in that somebody edited; a backup is kept
+    #[arg(long, conflicts_with = "remove")]
+    pub(crate) force: bool,
+    #[command(flatten)]
+    pub(crate) scope: ScopeArgs,
+    #[command(flatten)]
+    pub(crate) wait: WaitArgs,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+}
+
 /// Arguments of upgrade.
 #[derive(Debug, Args)]
 pub(crate) struct UpgradeArgs {

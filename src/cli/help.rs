@@ -13,7 +13,7 @@ const GROUPS: [(&str, &[&str]); 4] = [
         ],
     ),
     ("Gateways that run already", &["plan", "adopt", "shield"]),
-    ("The host", &["doctor", "upgrade", "uninstall"]),
+    ("The host", &["doctor", "guard", "upgrade", "uninstall"]),
     ("Packages", &["render", "generate"]),
 ];
 

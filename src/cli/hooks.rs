@@ -7,26 +7,46 @@ use clap::Args;
 
 use crate::profile::ProfileName;
 
+/// Whose gateway it is.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false, args = ["profile", "guarded"])]
+pub(crate) struct WhoseArgs {
+    /// Profile to run
+    #[arg(long, short, value_name = "NAME")]
+    pub(crate) profile: Option<ProfileName>,
+    #[command(flatten)]
+    pub(crate) guarded: GuardedArgs,
+}
+
+/// A unit under the guard.
+#[derive(Debug, Args)]
+pub(crate) struct GuardedArgs {
+    /// A unit of another's, which the guard's drop-in makes safe: its own files say what it runs
+    #[arg(long, value_name = "UNIT")]
+    pub(crate) guarded: Option<String>,
+    /// That unit is one of a user's manager
+    #[arg(long, requires = "guarded")]
+    pub(crate) user: bool,
+}
+
 /// Arguments of exec.
 #[derive(Debug, Args)]
 pub(crate) struct ExecArgs {
-    /// Profile to run
-    #[arg(long, short, value_name = "NAME")]
-    pub(crate) profile: ProfileName,
+    #[command(flatten)]
+    pub(crate) whose: WhoseArgs,
     /// The hermes root; HERMES_HOME, then ~/.hermes when left out
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", conflicts_with = "guarded")]
     pub(crate) home: Option<PathBuf>,
     /// The hermes executable; found in the usual places when left out
-    #[arg(long, value_name = "PATH")]
+    #[arg(long, value_name = "PATH", conflicts_with = "guarded")]
     pub(crate) hermes: Option<PathBuf>,
 }
 
 /// Arguments of the unit's helpers; the rest comes from systemd's environment.
 #[derive(Debug, Args)]
 pub(crate) struct HelperArgs {
-    /// Profile that the unit runs
-    #[arg(long, value_name = "NAME")]
-    pub(crate) profile: ProfileName,
+    #[command(flatten)]
+    pub(crate) whose: WhoseArgs,
 }
 
 /// Arguments of run-as.

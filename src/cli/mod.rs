@@ -12,13 +12,13 @@ use std::path::Path;
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 pub(crate) use self::change::{
-    AdoptArgs, InstallArgs, PlanArgs, ShieldArgs, UninstallArgs, UpgradeArgs,
+    AdoptArgs, GuardArgs, InstallArgs, PlanArgs, ShieldArgs, UninstallArgs, UpgradeArgs,
 };
 pub(crate) use self::common::{OutputArgs, ScopeArgs, SettingArgs};
 pub(crate) use self::everyday::{
     ControlArgs, DoctorArgs, LogsArgs, RestartArgs, RunArgs, ShowArgs, StatusArgs,
 };
-pub(crate) use self::hooks::{ExecArgs, HelperArgs, RunAsArgs};
+pub(crate) use self::hooks::{ExecArgs, GuardedArgs, HelperArgs, RunAsArgs, WhoseArgs};
 pub(crate) use self::packaging::{Generate, GenerateArgs, Page, RenderArgs, Shell};
 
 /// Run Hermes gateways under systemd, safely: one gateway per profile, restarted when it crashes, left alone when it
@@ -58,6 +58,7 @@ impl Cli {
             Some(Command::Plan(PlanArgs { install: a, .. })) => (&a.scope, &a.output),
             Some(Command::Adopt(AdoptArgs { install: a })) => (&a.scope, &a.output),
             Some(Command::Shield(a)) => (&a.scope, &a.output),
+            Some(Command::Guard(a)) => (&a.scope, &a.output),
             Some(Command::Status(a)) => (&a.scope, &a.output),
             Some(Command::Show(a)) => (&a.scope, &a.output),
             Some(Command::Start(a) | Command::Stop(a)) => (&a.scope, &a.output),
@@ -71,7 +72,7 @@ impl Cli {
                 Command::Render(_)
                 | Command::Exec(_)
                 | Command::PlannedStop(_)
-                | Command::PlannedRestart
+                | Command::PlannedRestart(_)
                 | Command::BeforeStart
                 | Command::PostStop(_)
                 | Command::Generate(_)
@@ -127,6 +128,10 @@ pub(crate) enum Command {
     ///
     /// The unit stays, and its gateway starts through the launcher. Without a profile or a unit, all units that hermes made are shielded.
     Shield(ShieldArgs),
+    /// Make the units safe that `hermes gateway install` writes
+    ///
+    /// Whenever it writes them: drop-ins wait for them. install does this, too, and packages bring it.
+    Guard(GuardArgs),
     /// Show every profile: what runs, since when, what is wrong
     Status(StatusArgs),
     /// Show settings, and where each comes from
@@ -166,7 +171,7 @@ pub(crate) enum Command {
     BeforeStart,
     /// Ask the unit's gateway to finish its work and restart
     #[command(hide = true)]
-    PlannedRestart,
+    PlannedRestart(GuardedArgs),
     /// Tell a restart from a takeover for gateways 0.16 and 0.17
     #[command(hide = true)]
     PostStop(HelperArgs),

@@ -3,7 +3,7 @@
 use anyhow::Result;
 
 use crate::cli::{self, Generate, Page, Shell};
-use crate::config::SETTINGS;
+use crate::config::{GUARD_SETTING, SETTINGS, Setting};
 use crate::error::Exit;
 use crate::output;
 
@@ -69,14 +69,14 @@ fn commands(command: &clap::Command, hidden: bool, out: &mut Vec<u8>) -> Result<
 
 /// hermes-install.toml(5): every setting as the list of them explains it.
 fn settings() -> String {
-    let keys: String = SETTINGS
-        .iter()
-        .map(|setting| {
-            let line = format!("{} = {}", setting.key(), setting.example);
-            format!(".TP\n{}\n{}\n", roff(&line), roff(&setting.about()))
-        })
-        .collect();
-    include_str!("../settings.roff").replace("@KEYS@\n", &keys)
+    let shown = |setting: &Setting| {
+        let line = format!("{} = {}", setting.key(), setting.example);
+        format!(".TP\n{}\n{}\n", roff(&line), roff(&setting.about()))
+    };
+    let keys: String = SETTINGS.iter().map(shown).collect();
+    include_str!("../settings.roff")
+        .replace("@KEYS@\n", &keys)
+        .replace("@HOST@\n", &shown(&GUARD_SETTING))
 }
 
 /// Text as it stands, on one line of roff.

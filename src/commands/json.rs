@@ -112,6 +112,15 @@ pub(crate) struct Shielded<'a> {
     pub(crate) to_restart: &'a [String],
 }
 
+/// `guard`.
+#[derive(Debug, Serialize)]
+pub(crate) struct Guarding {
+    /// How many files were written or removed.
+    pub(crate) files_changed: usize,
+    /// Whether the scope is guarded now.
+    pub(crate) guard: bool,
+}
+
 /// `start`, `stop` and `restart`.
 #[derive(Debug, Default, Serialize)]
 pub(crate) struct Controlled {
@@ -267,6 +276,9 @@ pub(crate) struct Profile {
     pub(crate) other_owners: Vec<OtherOwner>,
     /// The unit of another owner that a drop-in keeps safe.
     pub(crate) shield: Option<String>,
+    /// The unit of hermes' own that runs or would run this profile under the guard.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) guarded: Option<String>,
     /// What differs from what was installed, each as a sentence.
     pub(crate) drift: Vec<String>,
 }

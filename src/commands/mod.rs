@@ -4,6 +4,7 @@ mod confirm;
 pub(crate) mod control;
 pub(crate) mod doctor;
 pub(crate) mod generate;
+pub(crate) mod guard;
 pub(crate) mod install;
 pub(crate) mod json;
 mod layers;

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use anyhow::{Result, bail};
 
 use super::confirm::confirm_program;
+use super::guard::is_wanted;
 use super::layers::Layers;
 use super::typed::{Verb, typed};
 use crate::cli::InstallArgs;
@@ -51,6 +52,7 @@ pub(super) fn prepare<'a>(
     let config = Config::load(args.settings.config.as_deref(), host)?;
     let profiles = wanted(host, args, &config)?;
     let receipt = read_receipt(host)?;
+    let guard = is_wanted(&config, &receipt);
     systemd_level(host)?;
     let inventory = Inventory::read(host);
     let typed = typed(verb, args);
@@ -145,6 +147,7 @@ pub(super) fn prepare<'a>(
         };
         contents.shields.retain(|shield| !leaves(&shield.unit));
     }
+    contents.guard = Some(guard);
     let enable = checked.iter();
     let policy = Policy {
         force: args.force,

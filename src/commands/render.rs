@@ -53,6 +53,7 @@ pub(crate) fn render(args: &RenderArgs) -> Result<Exit> {
             launcher: None,
             instances,
             shields: Vec::new(),
+            guard: config.guard.unwrap_or(true),
         })?);
     }
     match &args.output {

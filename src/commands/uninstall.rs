@@ -83,6 +83,9 @@ pub(crate) fn uninstall(args: &UninstallArgs) -> Result<Exit> {
     };
     contents.instances = staying;
     contents.settings.retain(|profile, _| !is_going(profile));
+    if contents.has_no_units() {
+        contents.guard = None;
+    }
     let removed = reduce(&host, &output, receipt, contents, &stop)?;
     if output.json {
         output::json(&json::Removed {

@@ -1,48 +1,100 @@
 //! What is run by units (`exec`, `planned-stop`, `planned-restart`, `post-stop`) and by this program itself (`run-as`).
 
+use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 
-use crate::cli::{ExecArgs, HelperArgs, RunAsArgs};
+use crate::cli::{ExecArgs, GuardedArgs, HelperArgs, RunAsArgs, WhoseArgs};
 use crate::error::Exit;
 use crate::gateway::config::stop_drain;
 use crate::gateway::installation::Installation;
+use crate::gateway::owner::Rivals;
 use crate::gateway::state::State;
 use crate::gateway::stop::{self, Force, Stopped};
-use crate::gateway::version::Rules;
+use crate::gateway::version::{Rules, Version};
 use crate::host::process::{Process, humanize};
 use crate::host::run_as::become_account;
 use crate::launcher::backoff::Starts;
 use crate::launcher::exec::{Launch, environment_root, launch};
+use crate::launcher::guard::Guarded;
+use crate::launcher::refusal::Refusal;
+use crate::layout::Scope;
 use crate::output;
+use crate::profile::ProfileName;
 
 /// Become the gateway, or refuse with 69 or 78.
 pub(crate) fn exec(args: ExecArgs) -> Exit {
-    let refusal = launch(
-        &Launch {
-            profile: args.profile,
-            root: args.home,
-            hermes: args.hermes,
+    let say = |text: &str| output::line(text);
+    let refusal = match (args.whose.profile, args.whose.guarded.read()) {
+        (Some(profile), _) => launch(
+            &Launch {
+                profile,
+                root: args.home,
+                hermes: args.hermes,
+            },
+            say,
+        ),
+        (None, Ok(None)) => return Exit::Trouble,
+        (None, Err(refusal)) => refusal,
+        (None, Ok(Some(unit))) => match unit.launch(say) {
+            Ok(exit) => return exit,
+            Err(refusal) => refusal,
         },
-        |text| output::line(text),
-    );
+    };
     output::line(&refusal);
     refusal.exit()
+}
+
+/// A profile home, or the unit that is told to have one and has none.
+enum Whose {
+    Home(PathBuf),
+    Nobodys(Box<Guarded>),
+}
+
+impl WhoseArgs {
+    fn find(&self) -> Result<(Whose, Option<Version>)> {
+        let home = |profile: &ProfileName| -> Result<Whose> {
+            let (root, _) = environment_root(None)?;
+            Ok(Whose::Home(profile.home(&root)))
+        };
+        match (&self.profile, self.guarded.read()?) {
+            (Some(profile), _) => Ok((home(profile)?, None)),
+            (None, Some(unit)) => Ok(match unit.target() {
+                Some(target) => (Whose::Home(target.home()), unit.version()),
+                None => (Whose::Nobodys(Box::new(unit)), None),
+            }),
+            (None, None) => bail!("neither a profile nor a unit is named"),
+        }
+    }
+}
+
+impl GuardedArgs {
+    /// The unit, where one is named.
+    fn read(&self) -> Result<Option<Guarded>, Refusal> {
+        let scope = match self.user {
+            true => Scope::User,
+            false => Scope::System,
+        };
+        let unit = self.guarded.as_deref();
+        unit.map(|unit| Guarded::read(unit, scope)).transpose()
+    }
 }
 
 /// `ExecStartPre=`. A brake that fails is no reason to stay down.
 pub(crate) fn before_start() -> Result<Exit> {
     if let Some(starts) = Starts::of_this_unit() {
-        starts.wait_turn(|text| output::line(text))?;
+        starts.wait_turn(&variable("INVOCATION_ID"), |text| output::line(text))?;
     }
     Ok(Exit::Done)
 }
 
 /// `ExecStop=`. systemd runs it after a gateway that ended by itself too; then there is no main process.
 pub(crate) fn planned_stop(args: &HelperArgs) -> Result<Exit> {
-    let (root, _) = environment_root(None)?;
-    let home = args.profile.home(&root);
+    let home = match args.whose.find()? {
+        (Whose::Home(home), _) => home,
+        (Whose::Nobodys(unit), _) => return Ok(unit.stop(main_process().as_ref())?),
+    };
     let starts = Starts::of_this_unit();
     let Some(process) = main_process() else {
         if let Some(starts) = starts {
@@ -77,7 +129,10 @@ pub(crate) fn planned_stop(args: &HelperArgs) -> Result<Exit> {
 }
 
 /// `ExecReload=`.
-pub(crate) fn planned_restart() -> Result<Exit> {
+pub(crate) fn planned_restart(args: &GuardedArgs) -> Result<Exit> {
+    if let Some(unit) = args.read()?.filter(|unit| unit.target().is_none()) {
+        return Ok(unit.run_own("ExecReload")?);
+    }
     let process = main_process().context(
         "MAINPID names no process of this account; this is for a unit's ExecReload=, use `systemctl reload`",
     )?;
@@ -95,11 +150,25 @@ pub(crate) fn planned_restart() -> Result<Exit> {
     Ok(Exit::Done)
 }
 
-/// `ExecStopPost=` for gateways 0.16 and 0.17: a failure here makes `Restart=on-failure` start the unit again.
+/// `ExecStopPost=` for gateways 0.16 and 0.17: a failure here makes `Restart=on-failure` start the unit again. A guarded
+/// unit has it for every version.
 pub(crate) fn post_stop(args: &HelperArgs) -> Result<Exit> {
-    let (root, _) = environment_root(None)?;
-    let home = args.profile.home(&root);
-    if stop::asks_for_start(&home, &variable("SERVICE_RESULT"), &variable("EXIT_STATUS")) {
+    let (Whose::Home(home), version) = args.whose.find()? else {
+        return Ok(Exit::Done);
+    };
+    let rivals = match args.whose.profile {
+        Some(_) => Rivals::All,
+        None => Rivals::Replacers,
+    };
+    if rivals == Rivals::Replacers && Rules::of(version).planned_restart != 0 {
+        return Ok(Exit::Done);
+    }
+    if stop::asks_for_start(
+        &home,
+        rivals,
+        &variable("SERVICE_RESULT"),
+        &variable("EXIT_STATUS"),
+    ) {
         output::line(
             "the gateway ended for a restart and nobody has the profile; asking systemd to start it again",
         );

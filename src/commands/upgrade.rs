@@ -3,8 +3,10 @@
 use anyhow::Result;
 
 use super::confirm::{confirm_restarts, tell_left};
+use super::guard::is_wanted;
 use crate::cli::UpgradeArgs;
 use crate::commands::json;
+use crate::config::Config;
 use crate::deploy::lock::Lock;
 use crate::deploy::pipeline::{Policy, plan_for};
 use crate::deploy::receipt::read_receipt;
@@ -25,7 +27,10 @@ pub(crate) fn upgrade(args: &UpgradeArgs) -> Result<Exit> {
             "`hermes-install --profile NAME` installs"
         );
     }
-    let contents = receipt.contents();
+    let mut contents = receipt.contents();
+    if !contents.instances.is_empty() {
+        contents.guard = Some(is_wanted(&Config::load(None, &host)?, &receipt));
+    }
     let units = contents.units(&host.default_root());
     let policy = Policy {
         force: args.force,

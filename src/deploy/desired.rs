@@ -8,11 +8,14 @@ use anyhow::{Context as _, Result};
 
 use crate::deploy::receipt::Contents;
 use crate::host::Host;
-use crate::layout::{Layout, PACKAGED_LAUNCHER, TARGET, TEMPLATE};
+use crate::host::rootfs::Actual;
+use crate::layout::{
+    GUARD, GUARDED, Layout, PACKAGED_LAUNCHER, ROOTS_USER_UNITS, Scope, TARGET, TEMPLATE,
+};
 use crate::profile::ProfileName;
 use crate::render::model::{Account, Model};
-use crate::render::render;
 use crate::render::tree::{Entry, Tree};
+use crate::render::{guard_places, render};
 
 /// Everything that these contents need, with the profiles in `enabled` starting at boot. Without contents: nothing.
 pub(crate) fn desired(
@@ -35,6 +38,7 @@ pub(crate) fn desired(
         launcher: is_packaged.then(|| PACKAGED_LAUNCHER.to_owned()),
         instances: instances.clone(),
         shields: contents.shields.clone(),
+        guard: !is_packaged && contents.guard == Some(true),
     };
     let needs_account = instances
         .iter()
@@ -47,7 +51,8 @@ pub(crate) fn desired(
         })
         .map(|(path, entry)| (host.relative(&path), entry))
         .collect();
-    if !is_packaged {
+    let needs_launcher = !contents.has_no_units() || contents.guard == Some(true);
+    if !is_packaged && needs_launcher {
         let own =
             fs::read("/proc/self/exe").context("this program cannot read its own executable")?;
         let launcher = Entry::File {
@@ -58,9 +63,13 @@ pub(crate) fn desired(
         let target = format!("/{}", host.launcher());
         tree.insert(host.command(), Entry::Link { target });
     }
-    for mask in &contents.masks {
+    let mut masks = contents.masks.clone();
+    if contents.guard == Some(false) {
+        masks.extend(guards_of_others(host));
+    }
+    for mask in masks {
         let target = "/dev/null".to_owned();
-        tree.insert(mask.clone(), Entry::Link { target });
+        tree.insert(mask, Entry::Link { target });
     }
     for instance in instances.iter().filter(|i| enabled(&i.profile)) {
         for path in links(host, &instance.profile) {
@@ -73,6 +82,28 @@ pub(crate) fn desired(
         }
     }
     Ok(tree)
+}
+
+/// The drop-ins of this scope's guard that stand for those which somebody else has placed: a package, or root for users.
+pub(crate) fn guards_of_others(host: &Host) -> Vec<String> {
+    let others = match host.scope {
+        Scope::System => vec![Layout::Deb.places(Scope::System, None).units],
+        Scope::User => vec![
+            ROOTS_USER_UNITS,
+            Layout::Deb.places(Scope::User, None).units,
+        ],
+    };
+    let is_there = |path: &String| matches!(host.files.look(path), Ok(Actual::Present(..)));
+    let is_guarded = others.iter().any(|units| {
+        let mut paths = GUARDED
+            .iter()
+            .map(|unit| format!("{units}/{unit}.d/{GUARD}"));
+        paths.any(|path| is_there(&path))
+    });
+    let own = guard_places(Layout::Host, host.scope).into_iter();
+    own.filter(|_| is_guarded)
+        .map(|(_, path)| host.relative(&path))
+        .collect()
 }
 
 /// What `systemctl enable` makes for an instance: a link in the wants of each target of `WantedBy=`.

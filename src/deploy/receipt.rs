@@ -18,7 +18,7 @@ use crate::render::tree::Entry;
 use crate::render::tree::Stamp;
 
 /// The version that this program writes; it reads this and every older one.
-const VERSION: u32 = 3;
+const VERSION: u32 = 4;
 
 /// See the module.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -45,6 +45,9 @@ pub(crate) struct Receipt {
     /// Units of others that we masked, as the paths of the masks; since version 2.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub(crate) masks: BTreeSet<String>,
+    /// Whether drop-ins wait for units that hermes writes, or somebody wants none; since version 4.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) guard: Option<bool>,
     /// What was chosen or inherited for profiles; since version 3.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) settings: BTreeMap<ProfileName, Chosen>,
@@ -62,6 +65,8 @@ pub(crate) struct Contents {
     pub(crate) shields: Vec<Shield>,
     /// Units of others that are masked, as the paths of the masks.
     pub(crate) masks: BTreeSet<String>,
+    /// Whether drop-ins wait for units that hermes writes; `false` when somebody wants none.
+    pub(crate) guard: Option<bool>,
     /// What was chosen or inherited for the profiles.
     pub(crate) settings: BTreeMap<ProfileName, Chosen>,
 }
@@ -69,7 +74,12 @@ pub(crate) struct Contents {
 impl Contents {
     /// Whether no unit is or has anything of hermes-install; settings alone are nothing.
     pub(crate) fn is_empty(&self) -> bool {
-        self.instances.is_empty() && self.shields.is_empty() && self.masks.is_empty()
+        self.has_no_units() && self.masks.is_empty() && self.guard.is_none()
+    }
+
+    /// Whether no unit is of hermes-install or shielded by it.
+    pub(crate) fn has_no_units(&self) -> bool {
+        self.instances.is_empty() && self.shields.is_empty()
     }
 
     /// The units that are or have something of ours, each with its profile home.
@@ -98,6 +108,7 @@ impl Receipt {
             instances: Vec::new(),
             shields: Vec::new(),
             masks: BTreeSet::new(),
+            guard: None,
             settings: BTreeMap::new(),
             linger: false,
         }
@@ -150,6 +161,7 @@ impl Receipt {
             instances: self.instances.clone(),
             shields: self.shields.clone(),
             masks: self.masks.clone(),
+            guard: self.guard,
             settings: self.settings.clone(),
         }
     }
@@ -215,9 +227,9 @@ mod tests {
     #[test]
     fn a_newer_receipt_is_refused_and_named() {
         let error =
-            Receipt::parse(br#"{"version": 4, "shape": "unknown"}"#, "/r.json").expect_err("newer");
+            Receipt::parse(br#"{"version": 5, "shape": "unknown"}"#, "/r.json").expect_err("newer");
         assert!(
-            error.to_string().contains("`/r.json` is of version 4"),
+            error.to_string().contains("`/r.json` is of version 5"),
             "{error}"
         );
     }

@@ -64,7 +64,7 @@ pub(crate) fn take_down(change: Transaction, stop: &[String]) -> Result<usize> {
     }
     if let Some(live) = host.live() {
         let manager = live.manager();
-        errors.extend(manager.daemon_reload().err());
+        errors.extend(change.reload(live).err());
         for unit in stop {
             // Not loaded any more is as good as reset.
             let _ = manager.verb("reset-failed", std::slice::from_ref(unit));

@@ -16,7 +16,7 @@ use crate::deploy::service::{Ready, Service, start_all};
 use crate::deploy::writer::{Writer, remove_empty};
 use crate::error::refuse;
 use crate::host::{Host, Live};
-use crate::layout::TEMPLATE;
+use crate::layout::{ROOTS_USER_UNITS, Scope, TEMPLATE};
 use crate::output::Output;
 use crate::render::tree::Entry;
 
@@ -114,7 +114,7 @@ impl Transaction<'_> {
             self.make_account(live)?;
             if !is_settled {
                 activity.is_reloaded = true;
-                live.manager().daemon_reload()?;
+                self.reload(live)?;
             }
             let mut gone = Vec::new();
             for handover in &self.handovers {
@@ -149,6 +149,18 @@ impl Transaction<'_> {
         Ok(outcome)
     }
 
+    /// Have the managers read what was changed for them.
+    pub(crate) fn reload(&self, live: &Live) -> Result<()> {
+        live.manager().daemon_reload()?;
+        let mut changed = self.plan.changed();
+        if self.host.scope == Scope::System
+            && changed.any(|file| file.path.starts_with(ROOTS_USER_UNITS))
+        {
+            live.manager().reload_users()?;
+        }
+        Ok(())
+    }
+
     /// Record what is about to be written, so that a run killed half-way leaves nothing that is nobody's.
     fn record_pending(&self, writer: &mut Writer) -> Result<std::collections::BTreeSet<String>> {
         let mut receipt = self.old.clone();
@@ -177,12 +189,14 @@ impl Transaction<'_> {
             instances,
             shields,
             masks,
+            guard,
             settings,
         } = self.contents.clone();
         receipt.instances = instances;
         receipt.instances.sort_by(|a, b| a.profile.cmp(&b.profile));
         receipt.shields = shields;
         receipt.masks = masks;
+        receipt.guard = guard;
         receipt.settings = settings;
         receipt.linger = self.linger;
         receipt.files = self

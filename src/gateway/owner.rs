@@ -55,6 +55,15 @@ pub(crate) enum Hold {
     MayTake,
 }
 
+/// Who may be about to take a profile.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Rivals {
+    /// Whoever runs `gateway run --replace`, or a `gateway restart` of a version that runs the next gateway itself.
+    All,
+    /// The former alone: beside a unit of hermes' own, every `gateway restart` waits for the unit that it restarts.
+    Replacers,
+}
+
 /// How long a gateway may take from its start to its lock; 0.5 to 10 s were seen, cold starts included. Nobody waits longer
 /// than this for hidden ones in all, however many follow each other.
 pub(crate) const START: Duration = Duration::from_secs(60);
@@ -64,6 +73,11 @@ pub(crate) const START: Duration = Duration::from_secs(60);
 /// A stale pid file, a reused PID and a lock file that nobody holds are no owner. `Err` when the lock cannot be
 /// examined: then nobody may be assumed absent.
 pub(crate) fn owner(home: &Path) -> std::io::Result<Option<Owner>> {
+    owner_among(home, Rivals::All)
+}
+
+/// The same, where not everybody counts who may be about to take it.
+pub(crate) fn owner_among(home: &Path, rivals: Rivals) -> std::io::Result<Option<Owner>> {
     // Any liveness probe, ours and upstream's, holds the lock for an instant. Only a holder that stays counts.
     let patience = Instant::now() + Duration::from_secs(1);
     loop {
@@ -82,7 +96,7 @@ pub(crate) fn owner(home: &Path) -> std::io::Result<Option<Owner>> {
             }));
         }
         if !held {
-            return Ok(replacer(home));
+            return Ok(replacer(home, rivals));
         }
         if Instant::now() > patience {
             return Ok(Some(Owner {
@@ -148,11 +162,11 @@ fn live(record: &Record, home: &Path) -> Option<(Process, bool)> {
 
 /// A `gateway run --replace` for this home on its way: for 0.5 to 3 s in a takeover nobody holds the lock. A process whose
 /// account could not open the lock takes nothing over, whatever it names.
-fn replacer(home: &Path) -> Option<Owner> {
+fn replacer(home: &Path, rivals: Rivals) -> Option<Owner> {
     let mut doubtful = None;
     let is_replacer = |r: &Running| r.command.aim != Aim::Run && r.may_work_on(home);
     let replacers = Running::all().filter(is_replacer);
-    for running in replacers.filter(|r| takes_over(&r.process, &r.command)) {
+    for running in replacers.filter(|r| takes_over(&r.process, &r.command, rivals)) {
         let process = &running.process;
         let works = running.works_on(home);
         let hold = match running.home() {
@@ -180,9 +194,11 @@ fn replacer(home: &Path) -> Option<Owner> {
 
 /// Whether this process means to run the gateway itself. `gateway restart` of newer versions waits for the unit that it
 /// restarts, and a start that is refused because of it would be one that nobody makes good.
-fn takes_over(process: &Process, command: &Command) -> bool {
+fn takes_over(process: &Process, command: &Command, rivals: Rivals) -> bool {
     let version = || Installation::of_process(process).and_then(|found| found.version);
-    command.aim == Aim::Replace || Rules::of(version()).restart_command == RestartCommand::TakesOver
+    command.aim == Aim::Replace
+        || (rivals == Rivals::All
+            && Rules::of(version()).restart_command == RestartCommand::TakesOver)
 }
 
 /// Whether a process whose environment we may not read left its takeover marker here: another account's replacer,

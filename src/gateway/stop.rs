@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 
-use crate::gateway::owner::{Hold, owner};
+use crate::gateway::owner::{Hold, Rivals, owner_among};
 use crate::gateway::state::State;
 use crate::host::process::{self, Process};
 use crate::host::process_handle::Handle;
@@ -146,7 +146,12 @@ pub(crate) fn planned_restart(process: &Process) -> std::io::Result<()> {
 /// failed: `hermes gateway restart` of 0.17.0 stops the gateway and then crashes itself (ModuleNotFoundError,
 /// cron.scheduler_provider). In a takeover another gateway may have written its own state by now; the record must be
 /// that of a gateway that is gone, and nobody else may have the profile. Waits while a takeover is under way.
-pub(crate) fn asks_for_start(home: &Path, service_result: &str, exit_status: &str) -> bool {
+pub(crate) fn asks_for_start(
+    home: &Path,
+    rivals: Rivals,
+    service_result: &str,
+    exit_status: &str,
+) -> bool {
     if service_result != "success" || exit_status != "0" {
         return false;
     }
@@ -156,7 +161,7 @@ pub(crate) fn asks_for_start(home: &Path, service_result: &str, exit_status: &st
     let begin = Instant::now();
     let mut up_since = None;
     while begin.elapsed() < ARRIVAL {
-        let owner = match owner(home) {
+        let owner = match owner_among(home, rivals) {
             Ok(Some(owner)) => owner,
             Ok(None) => return asks,
             Err(_) => return false,

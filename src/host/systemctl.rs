@@ -174,6 +174,12 @@ impl Systemctl {
         self.run(&["daemon-reload"]).map(drop)
     }
 
+    /// Have every user's manager reload its configuration (systemd(1), SIGHUP); asked of the system's.
+    pub(crate) fn reload_users(&self) -> Result<()> {
+        let signal = ["kill", "--kill-whom=main", "--signal=HUP", "user@*.service"];
+        self.run(&signal).map(drop)
+    }
+
     /// Start, stop, restart, reset-failed: a verb on units, waiting for its end.
     pub(crate) fn verb(&self, verb: &str, units: &[String]) -> Result<()> {
         let mut args = vec![verb.to_owned(), "--".to_owned()];

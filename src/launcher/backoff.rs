@@ -32,6 +32,8 @@ const MOST: u64 = 4096;
 const STARTS: &str = "starts";
 /// While a start waits: the time of CLOCK_BOOTTIME at which it goes on.
 const NEXT: &str = "next";
+/// The invocation ID of the last start: a unit with a guard and a shield has two brakes, and each start counts once.
+const LAST: &str = "last";
 /// How many gateways asked for another start before they were up, since the last that was.
 const EARLY: &str = "early";
 /// How many of them there may be in a row. Exit status 75 asks for another start under every restart policy; hermes 0.21.4
@@ -82,7 +84,16 @@ impl Starts {
 
     /// Wait as long as this start has to, and record it. `say` is told what is waited for. Whoever stops the unit ends
     /// the wait, and the starts are forgotten: what comes next is a start by hand.
-    pub(crate) fn wait_turn(mut self, mut say: impl FnMut(&str)) -> io::Result<()> {
+    pub(crate) fn wait_turn(
+        mut self,
+        invocation: &str,
+        mut say: impl FnMut(&str),
+    ) -> io::Result<()> {
+        let last = self.directory.join(LAST);
+        if !invocation.is_empty() && fs::read_to_string(&last).is_ok_and(|id| id == invocation) {
+            return Ok(());
+        }
+        fs::write(last, invocation)?;
         let (wait, count) = self.wait(now());
         if !wait.is_zero() {
             let due = now() + wait.as_secs_f64();
@@ -200,6 +211,17 @@ mod tests {
         assert_eq!(starts(&[10.0; 9]).wait(611.0).1, 0);
         assert_eq!(starts(&[700.0; 9]).wait(611.0).1, 0);
         assert_eq!(starts(&[12.0; 9]).wait(611.0).1, 9);
+    }
+
+    #[test]
+    fn a_start_that_passes_two_brakes_counts_once() {
+        let top = tempfile::tempdir().expect("a directory");
+        let count = |invocation: &str| {
+            let starts = Starts::read(top.path());
+            starts.wait_turn(invocation, |_| ()).expect("written");
+            Starts::read(top.path()).times.len()
+        };
+        assert_eq!((count("a"), count("a"), count("b")), (1, 1, 2));
     }
 
     #[test]

@@ -20,7 +20,7 @@ pub(crate) const RECORD_LOCK: &str = ".hermes-install.lock";
 
 /// A POSIX record lock, not flock(2) and not an open file description lock: only this kind stays with the process
 /// through execve(2) and never passes to a child (fcntl_locking(2)).
-pub(crate) fn take_lock(profile: &ProfileName, home: &Path) -> Result<File, Refusal> {
+pub(crate) fn take_lock(profile: &ProfileName, home: &Path, unit: &str) -> Result<File, Refusal> {
     let path = home.join(RECORD_LOCK);
     let unusable = |e: &dyn std::fmt::Display| {
         Refusal::Unusable(format!(
@@ -58,7 +58,7 @@ pub(crate) fn take_lock(profile: &ProfileName, home: &Path) -> Result<File, Refu
                 hold: Hold::Has,
                 is_proven: true,
             };
-            Err(Refusal::Owned(describe(profile, &owner)))
+            Err(Refusal::Owned(describe(profile, &owner, unit)))
         }
         Err(errno) => Err(unusable(&errno)),
     }

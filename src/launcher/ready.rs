@@ -71,24 +71,26 @@ impl Ready {
 }
 
 impl Ready {
-    /// Whether the command line names the profile; why not, says [`DefaultProfile`]. A version that nobody can tell may be
-    /// one that follows the active profile.
     fn is_named(&self) -> bool {
-        let rule = match self.version {
-            Some(_) => Rules::of(self.version).default_profile,
-            None => DefaultProfile::NamedUnlessActive,
-        };
-        let is_other_active = || {
-            let text = read_small_text(&self.root.join(ACTIVE_PROFILE), read::JSON);
+        !self.profile.is_default() || names_default(self.version, &self.root)
+    }
+}
+
+/// Whether the command line of the default profile's gateway names the profile; why not, says [`DefaultProfile`]. A
+/// version that nobody can tell may be one that follows the active profile.
+pub(super) fn names_default(version: Option<Version>, root: &Path) -> bool {
+    let rule = match version {
+        Some(_) => Rules::of(version).default_profile,
+        None => DefaultProfile::NamedUnlessActive,
+    };
+    match rule {
+        DefaultProfile::Named => true,
+        DefaultProfile::NamedUnlessActive => {
+            let text = read_small_text(&root.join(ACTIVE_PROFILE), read::JSON);
             let name = text.ok().flatten().and_then(|text| active_name(&text));
             name.is_some_and(|name| name != "default")
-        };
-        !self.profile.is_default()
-            || match rule {
-                DefaultProfile::Named => true,
-                DefaultProfile::NamedUnlessActive => is_other_active(),
-                DefaultProfile::Unnamed => false,
-            }
+        }
+        DefaultProfile::Unnamed => false,
     }
 }
 
@@ -100,7 +102,7 @@ fn entry(name: &str, value: &[u8]) -> Vec<u8> {
 /// Have SIGUSR1 ignored until hermes listens for it, seconds after its start: it would kill it. What is ignored stays so over
 /// execve(2), and hermes' handler takes its place; children that are started after that have the default again.
 #[allow(unsafe_code)]
-fn ignore_restarts() {
+pub(super) fn ignore_restarts() {
     use nix::sys::signal::{SigHandler, Signal, signal};
     // SAFETY: no function of ours is called by a signal that is ignored.
     let _ = unsafe { signal(Signal::SIGUSR1, SigHandler::SigIgn) };

@@ -28,12 +28,11 @@ impl Refusal {
 }
 
 /// One sentence: which gateway serves the profile, and how to have one of its own.
-pub(crate) fn describe_server(profile: &ProfileName, server: &Server) -> String {
+pub(crate) fn describe_server(profile: &ProfileName, server: &Server, unit: &str) -> String {
     let way_out = match profile.is_default() {
         true => format!(
-            "to have it served by its own unit: `{}`, then start `{}`",
-            stop_command(&server.process),
-            profile.unit()
+            "to have it served by its own unit: `{}`, then start `{unit}`",
+            stop_command(&server.process)
         ),
         false => {
             format!("for a gateway of its own: `hermes-install --profile {profile} --standalone`")
@@ -55,8 +54,7 @@ pub(crate) fn describe_parked(profile: &ProfileName) -> String {
 }
 
 /// One sentence: who has the profile, since when, and how to end that.
-pub(crate) fn describe(profile: &ProfileName, owner: &Owner) -> String {
-    let unit = profile.unit();
+pub(crate) fn describe(profile: &ProfileName, owner: &Owner, unit: &str) -> String {
     let Some(process) = &owner.process else {
         return format!(
             "profile `{profile}` is owned by another process: it {} and cannot be seen from here (another container?); \

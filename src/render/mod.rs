@@ -15,7 +15,9 @@ use minijinja::{AutoEscape, Environment, ErrorKind, UndefinedBehavior, Value, co
 
 use serde::Serialize;
 
-use crate::layout::{ACCOUNT, DROP_IN, SYSTEM_ROOT, Scope, TARGET, TEMPLATE};
+use crate::layout::{
+    ACCOUNT, DROP_IN, GUARD, GUARDED, Layout, SYSTEM_ROOT, Scope, TARGET, TEMPLATE,
+};
 use crate::profile::ProfileName;
 use crate::render::addition::Addition;
 use crate::render::model::{
@@ -35,7 +37,7 @@ pub(crate) enum RenderError {
 }
 
 /// The templates, by the names they include each other with.
-const TEMPLATES: [(&str, &str); 10] = [
+const TEMPLATES: [(&str, &str); 11] = [
     ("_contract.j2", include_str!("../../templates/_contract.j2")),
     ("_settings.j2", include_str!("../../templates/_settings.j2")),
     (
@@ -63,6 +65,10 @@ const TEMPLATES: [(&str, &str); 10] = [
         include_str!("../../templates/50-hermes-install-shield.conf.j2"),
     ),
     (
+        "50-hermes-install-guard.conf.j2",
+        include_str!("../../templates/50-hermes-install-guard.conf.j2"),
+    ),
+    (
         "system/sysusers.conf.j2",
         include_str!("../../templates/system/sysusers.conf.j2"),
     ),
@@ -82,7 +88,9 @@ pub(crate) fn render(model: &Model) -> Result<Tree, RenderError> {
     env.add_global("launcher", Value::from_safe_string(launcher));
     env.add_global("systemd", model.systemd);
     env.add_global("instance", Value::from_safe_string("%i".to_owned()));
-    env.add_global("shields", false);
+    env.add_global("whose", Value::from_safe_string("--profile %i".to_owned()));
+    env.add_global("keeps_unit", false);
+    env.add_global("guards", false);
     let mut tree = Tree::new();
 
     if model.shared_units {
@@ -126,13 +134,38 @@ pub(crate) fn render(model: &Model) -> Result<Tree, RenderError> {
         let settings = context! {
             unit => shield.unit,
             instance => shield.profile.as_str(),
-            shields => true,
+            whose => Value::from_safe_string(format!("--profile {}", shield.profile)),
+            keeps_unit => true,
             ..Value::from_serialize(DropIn::of_shield(shield))
         };
         let path = format!("{}/{}", places.units, shield.drop_in());
         tree.insert(path, Entry::text(drop_in.render(&settings)?));
     }
+
+    if model.guard {
+        let drop_in = env.get_template("50-hermes-install-guard.conf.j2")?;
+        for (scope, path) in guard_places(model.layout, model.scope) {
+            let whose = match scope {
+                Scope::System => "--guarded %n",
+                Scope::User => "--guarded %n --user",
+            };
+            let settings = context! {
+                whose => Value::from_safe_string(whose.to_owned()),
+                keeps_unit => true,
+                guards => true,
+            };
+            tree.insert(path, Entry::text(drop_in.render(&settings)?));
+        }
+    }
     Ok(tree)
+}
+
+/// Where the guard's drop-ins are, each with the scope of the units that it waits for.
+pub(crate) fn guard_places(layout: Layout, scope: Scope) -> Vec<(Scope, String)> {
+    let places = layout.guards(scope).into_iter();
+    places
+        .flat_map(|(scope, units)| GUARDED.map(|unit| (scope, format!("{units}/{unit}.d/{GUARD}"))))
+        .collect()
 }
 
 /// Where systemd's own stop timeout has to be longer than the contract's 210 s: the drain and 30 s to close down
@@ -301,6 +334,59 @@ mod tests {
     }
 
     #[test]
+    fn a_guard_waits_where_hermes_puts_its_units_and_has_the_whole_contract() {
+        let rendered = |guard, systemd| {
+            let tree = render(&Model {
+                layout: Layout::Host,
+                scope: Scope::System,
+                systemd,
+                prefix: None,
+                shared_units: false,
+                launcher: None,
+                instances: Vec::new(),
+                shields: Vec::new(),
+                guard,
+            });
+            tree.expect("renders")
+        };
+        assert!(rendered(false, 252).is_empty());
+        let tree = rendered(true, 257);
+        let places = [
+            "etc/systemd/system/hermes-gateway-.service.d",
+            "etc/systemd/system/hermes-gateway.service.d",
+            "etc/systemd/user/hermes-gateway-.service.d",
+            "etc/systemd/user/hermes-gateway.service.d",
+        ]
+        .map(|place| format!("{place}/{GUARD}"));
+        assert_eq!(tree.keys().cloned().collect::<Vec<_>>(), places);
+        let text = tree[&places[0]].as_text().expect("text");
+        let has = |line: &str| text.lines().any(|l| l == line);
+        for line in [
+            "ExecStart=/usr/local/lib/hermes-install/hermes-install exec --guarded %n",
+            "ExecStopPost=/usr/local/lib/hermes-install/hermes-install post-stop --guarded %n",
+            "RestartPreventExitStatus=2 69 78 200 203",
+            "SyslogIdentifier=%N",
+            "RestartSteps=0",
+        ] {
+            assert!(has(line), "{line}\n{text}");
+        }
+        // The unit's own stay: what hermes wrote for its drain, and no other mask than it had.
+        assert!(
+            !text.contains("TimeoutStopSec=") && !text.contains("UMask="),
+            "{text}"
+        );
+        let user = tree[&places[2]].as_text().expect("text");
+        assert!(user.contains("exec --guarded %n --user\n"), "{user}");
+        let old = rendered(true, 252);
+        assert!(
+            !old[&places[0]]
+                .as_text()
+                .expect("text")
+                .contains("RestartSteps")
+        );
+    }
+
+    #[test]
     fn a_shield_empties_every_list_before_it_fills_it_and_leaves_the_type_alone() {
         let tree = render(&Model {
             layout: crate::layout::Layout::Host,
@@ -318,6 +404,7 @@ mod tests {
                 gateway_drain: 300,
                 hermes_version: Some("0.16.0".to_owned()),
             }],
+            guard: false,
         })
         .expect("renders");
         let path =

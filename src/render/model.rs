@@ -29,6 +29,8 @@ pub(crate) struct Model {
     pub(crate) instances: Vec<Instance>,
     /// Units of others that a drop-in makes safe.
     pub(crate) shields: Vec<Shield>,
+    /// Whether drop-ins wait for units that hermes itself writes.
+    pub(crate) guard: bool,
 }
 
 /// Somebody else's unit that runs one profile's gateway, under a drop-in of ours.

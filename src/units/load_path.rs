@@ -11,6 +11,7 @@ use crate::host::account::{self, Account};
 use crate::host::read::{self, Unread};
 use crate::host::rootfs::RootFs;
 use crate::host::systemctl::{Manager, Systemctl};
+use crate::layout::{GUARD, Scope};
 use crate::units::unit_file::template_of;
 
 /// A manager and its unit directories, the strongest first (systemd.unit(5), UNIT FILE LOAD PATH).
@@ -40,8 +41,31 @@ pub(crate) struct Files {
 
 /// The managers of a host: the system's, and of every account for root, of our own for anybody else.
 pub(crate) fn load_paths(host: &Host) -> Vec<LoadPath> {
-    let paths = |list: &[&str]| list.iter().map(PathBuf::from).collect::<Vec<_>>();
-    let mut load_paths = vec![LoadPath {
+    let mut load_paths = vec![system(host)];
+    let accounts = match host.own.uid {
+        0 => account::all(&host.root),
+        _ => vec![host.own.clone()],
+    };
+    for account in accounts {
+        let is_used = host.live().is_some() && runtime(&account).exists();
+        let has_units = || own(&account).iter().any(|d| host.at(d).is_dir());
+        if is_used || has_units() {
+            load_paths.push(user(host, account));
+        }
+    }
+    load_paths
+}
+
+/// The manager of a host's scope.
+pub(crate) fn load_path(host: &Host) -> LoadPath {
+    match host.scope {
+        Scope::System => system(host),
+        Scope::User => user(host, host.own.clone()),
+    }
+}
+
+fn system(host: &Host) -> LoadPath {
+    LoadPath {
         directories: paths(&[
             "/etc/systemd/system.control",
             "/run/systemd/system.control",
@@ -59,53 +83,58 @@ pub(crate) fn load_paths(host: &Host) -> Vec<LoadPath> {
         is_system: true,
         systemctl: host.live().map(|live| live.systemctl(&Manager::System)),
         reader: Reader::new(&host.files),
-    }];
-    let accounts = match host.own.uid {
-        0 => account::all(&host.root),
-        _ => vec![host.own.clone()],
-    };
-    for account in accounts {
-        let runtime = PathBuf::from(format!("/run/user/{}/systemd", account.uid));
-        let own =
-            [".config/systemd/user", ".local/share/systemd/user"].map(|d| account.home.join(d));
-        let live = host.live().filter(|_| runtime.exists());
-        if live.is_none() && !own.iter().any(|d| host.at(d).is_dir()) {
-            continue;
-        }
-        let mut directories = vec![
-            account.home.join(".config/systemd/user.control"),
-            runtime.join("user.control"),
-            runtime.join("transient"),
-            runtime.join("generator.early"),
-            own[0].clone(),
-            PathBuf::from("/etc/systemd/user"),
-            runtime.join("user"),
-            PathBuf::from("/run/systemd/user"),
-            runtime.join("generator"),
-            own[1].clone(),
-        ];
-        directories.extend(paths(&[
-            "/usr/local/share/systemd/user",
-            "/usr/share/systemd/user",
-            "/usr/local/lib/systemd/user",
-            "/usr/lib/systemd/user",
-        ]));
-        directories.push(runtime.join("generator.late"));
-        let manager = if account.uid == host.own.uid {
-            Manager::User
-        } else {
-            Manager::UserOf(account.name.clone())
-        };
-        load_paths.push(LoadPath {
-            directories,
-            systemctl: live.map(|live| live.systemctl(&manager)),
-            manager,
-            account,
-            is_system: false,
-            reader: Reader::new(&host.files),
-        });
     }
-    load_paths
+}
+
+fn user(host: &Host, account: Account) -> LoadPath {
+    let runtime = runtime(&account);
+    let own = own(&account);
+    let mut directories = vec![
+        account.home.join(".config/systemd/user.control"),
+        runtime.join("user.control"),
+        runtime.join("transient"),
+        runtime.join("generator.early"),
+        own[0].clone(),
+        PathBuf::from("/etc/systemd/user"),
+        runtime.join("user"),
+        PathBuf::from("/run/systemd/user"),
+        runtime.join("generator"),
+        own[1].clone(),
+    ];
+    directories.extend(paths(&[
+        "/usr/local/share/systemd/user",
+        "/usr/share/systemd/user",
+        "/usr/local/lib/systemd/user",
+        "/usr/lib/systemd/user",
+    ]));
+    directories.push(runtime.join("generator.late"));
+    let manager = match account.uid == host.own.uid {
+        true => Manager::User,
+        false => Manager::UserOf(account.name.clone()),
+    };
+    let live = host.live().filter(|_| runtime.exists());
+    LoadPath {
+        directories,
+        systemctl: live.map(|live| live.systemctl(&manager)),
+        manager,
+        account,
+        is_system: false,
+        reader: Reader::new(&host.files),
+    }
+}
+
+fn paths(list: &[&str]) -> Vec<PathBuf> {
+    list.iter().map(PathBuf::from).collect()
+}
+
+/// Where an account's manager keeps what lasts until it ends.
+fn runtime(account: &Account) -> PathBuf {
+    PathBuf::from(format!("/run/user/{}/systemd", account.uid))
+}
+
+/// Where an account keeps its own units, the strongest first.
+fn own(account: &Account) -> [PathBuf; 2] {
+    [".config/systemd/user", ".local/share/systemd/user"].map(|d| account.home.join(d))
 }
 
 /// What the directories of a load_path hold, by one look at each.
@@ -172,7 +201,9 @@ impl LoadPath {
                     found.push(path);
                 } else if name.strip_suffix(".d") == Some(unit) {
                     let files = self.reader.names(&path);
-                    let drop_ins = files.iter().filter(|file| file.ends_with(".conf"));
+                    let drop_ins = files
+                        .iter()
+                        .filter(|file| file.ends_with(".conf") && *file != GUARD);
                     found.extend(drop_ins.map(|file| path.join(file)));
                 } else if wants.iter().any(|end| name.ends_with(end)) {
                     let links = self.reader.names(&path);
@@ -205,9 +236,13 @@ impl UnitFiles {
         texts.entry(path.to_owned()).or_insert_with(read).clone()
     }
 
-    /// Names of services that have a file, a drop-in or something that wants them; no templates.
+    /// Names of services that have a file, a drop-in or something that wants them; no templates. The guard's drop-ins
+    /// wait for units and make none.
     pub(crate) fn units(&self) -> BTreeSet<&String> {
-        let all = self.fragments.keys().chain(self.drop_ins.keys());
+        let drop_ins = self.drop_ins.iter();
+        let drop_ins = drop_ins.filter(|(_, files)| files.keys().any(|file| file != GUARD));
+        let drop_ins = drop_ins.map(|(unit, _)| unit);
+        let all = self.fragments.keys().chain(drop_ins);
         all.chain(&self.wanted)
             .filter(|name| name.ends_with(".service") && !name.contains("@."))
             // Drop-ins of a truncated name are those of all units that begin so.

@@ -77,6 +77,8 @@ pub(crate) struct Unit {
     pub(crate) is_wanted: bool,
     /// The timers, paths and sockets that start it, and are started themselves.
     pub(crate) activators: Vec<String>,
+    /// Whether the guard's drop-in starts it: its own commands, run by the launcher.
+    pub(crate) is_guarded: bool,
     /// Whether it is masked.
     pub(crate) is_masked: bool,
     /// The profiles of all instances of its template, where somebody's own is at the place of the shipped one: they are
@@ -102,6 +104,7 @@ impl Unit {
         for path in files.fragment.iter().chain(&files.drop_ins) {
             directives.read(path, &listing.text(load_path, path).unwrap_or_default());
         }
+        let is_guarded = directives.lift_guard();
         let fragment = files.fragment.as_deref();
         let is_masked = state.is_some_and(|s| s.load_state == "masked")
             || fragment.is_some_and(|f| load_path.real(f) == Path::new("/dev/null"));
@@ -119,6 +122,7 @@ impl Unit {
             activators: listing.activators.get(name).cloned().unwrap_or_default(),
             is_masked,
             together: Vec::new(),
+            is_guarded,
             loaded: state.cloned(),
             directives,
         };
@@ -136,7 +140,11 @@ impl Unit {
                 all.extend(unit.effects_as_loaded(&load_path.reader));
             }
             for effects in all {
-                for call in effects.calls {
+                for mut call in effects.calls {
+                    // The launcher leaves `--replace` out, and stays with the profile of HERMES_HOME.
+                    call.is_launcher |= is_guarded;
+                    call.replaces &= !is_guarded;
+                    call.follows_active &= !is_guarded;
                     if !unit.calls.contains(&call) {
                         unit.calls.push(call);
                     }

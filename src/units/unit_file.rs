@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
+use crate::layout::GUARD;
+
 /// One assignment.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct Directive {
@@ -73,6 +75,19 @@ impl Directives {
         self.0.iter()
     }
 
+    /// Where the guard's drop-in has replaced the commands of a unit: forget those of the drop-in, so that what the unit
+    /// says stands. Whether it was so.
+    pub(crate) fn lift_guard(&mut self) -> bool {
+        let is_guard = |d: &Directive| d.file.ends_with(GUARD);
+        let is_guarded = self.last("Service", "ExecStart").is_some_and(is_guard);
+        if is_guarded {
+            let commands = ["ExecStart", "ExecReload", "ExecStop"];
+            self.0
+                .retain(|d| !(is_guard(d) && commands.contains(&d.key.as_str())));
+        }
+        is_guarded
+    }
+
     /// The assignments of a list that are in force.
     pub(crate) fn list(&self, section: &str, key: &str) -> Vec<&Directive> {
         let all = self
@@ -129,26 +144,70 @@ fn is_comment(line: &str) -> bool {
     line.starts_with(['#', ';'])
 }
 
-/// The words of a value: split at white space, quotes and backslashes read (systemd.syntax(7), QUOTING).
+/// The words of a value: split at white space, quotes and escapes read (systemd.syntax(7), QUOTING).
 pub(crate) fn words(text: &str) -> Vec<String> {
-    let mut words = Vec::new();
-    let mut word: Option<String> = None;
-    let mut quote = None;
+    spelled(text).map(|(word, _)| word).collect()
+}
+
+/// The words, each with whether it stands there as it is, without quotes or escapes.
+pub(crate) fn spelled(text: &str) -> impl Iterator<Item = (String, bool)> + '_ {
     let mut chars = text.chars();
-    while let Some(c) = chars.next() {
-        match (c, quote) {
-            ('\\', _) => word.get_or_insert_default().extend(chars.next()),
-            (c, Some(q)) if c == q => quote = None,
-            ('"' | '\'', None) => {
-                quote = Some(c);
-                word.get_or_insert_default();
+    std::iter::from_fn(move || {
+        let mut word: Option<String> = None;
+        let mut quote = None;
+        let mut is_plain = true;
+        while let Some(c) = chars.next() {
+            match (c, quote) {
+                ('\\', _) => {
+                    is_plain = false;
+                    word.get_or_insert_default().extend(escaped(&mut chars));
+                }
+                (c, Some(q)) if c == q => quote = None,
+                ('"' | '\'', None) => {
+                    is_plain = false;
+                    quote = Some(c);
+                    word.get_or_insert_default();
+                }
+                (c, None) if c.is_whitespace() => {
+                    if word.is_some() {
+                        break;
+                    }
+                }
+                (c, _) => word.get_or_insert_default().push(c),
             }
-            (c, None) if c.is_whitespace() => words.extend(word.take()),
-            (c, _) => word.get_or_insert_default().push(c),
         }
-    }
-    words.extend(word);
-    words
+        word.map(|word| (word, is_plain))
+    })
+}
+
+/// What follows a backslash; an escape that systemd does not know stands for its character.
+fn escaped(chars: &mut std::str::Chars) -> Option<char> {
+    let c = chars.next()?;
+    let mut number = |first: &str, digits: usize, radix: u32| {
+        let rest = digits - first.len();
+        let text: String = first.chars().chain(chars.clone().take(rest)).collect();
+        let value = u32::from_str_radix(&text, radix)
+            .ok()
+            .and_then(char::from_u32);
+        let value = value.filter(|_| text.len() == digits)?;
+        chars.by_ref().take(rest).for_each(drop);
+        Some(value)
+    };
+    Some(match c {
+        'a' => '\u{7}',
+        'b' => '\u{8}',
+        'f' => '\u{c}',
+        'n' => '\n',
+        'r' => '\r',
+        's' => ' ',
+        't' => '\t',
+        'v' => '\u{b}',
+        'x' => number("", 2, 16).unwrap_or(c),
+        'u' => number("", 4, 16).unwrap_or(c),
+        'U' => number("", 8, 16).unwrap_or(c),
+        '0'..='7' => number(&c.to_string(), 3, 8).unwrap_or(c),
+        c => c,
+    })
 }
 
 /// The words of an Exec line, without the prefixes of its program (systemd.service(5), COMMAND LINES).
@@ -281,6 +340,10 @@ mod tests {
             ["A=1 2", "B=3", "C=4 \"x\"", "D=\"5"]
         );
         assert_eq!(words("  "), Vec::<String>::new());
+        assert_eq!(
+            words(r"a\x20b '\n' \101\s \q \x2 \u00e9"),
+            ["a b", "\n", "A ", "q", "x2", "é"]
+        );
     }
 
     #[test]

@@ -154,6 +154,7 @@ impl<'a> Sight<'a> {
             ),
             scope: host.scope,
             profile: profile.clone(),
+            guarded: self.guarded(&home),
             shield,
             main_pid,
             unit,
@@ -180,6 +181,13 @@ impl<'a> Sight<'a> {
         let mut shields = self.receipt.shields.iter();
         let shield = shields.find(|s| s.profile == *profile && s.profile.home(&s.root) == home)?;
         Some(shield.unit.clone())
+    }
+
+    /// The unit of hermes' own that runs this home under the guard.
+    fn guarded(&self, home: &Path) -> Option<String> {
+        let mut units = self.inventory.units_of(self.host, home);
+        let unit = units.find(|unit| unit.is_guarded && unit.manager == self.host.manager())?;
+        Some(unit.name.clone())
     }
 
     fn drift(

@@ -81,9 +81,15 @@ fn about(host: &Host, row: &Profile) -> String {
             ),
         );
     }
+    if let Some(unit) = &row.guarded {
+        line(
+            "guarded",
+            format!("{unit}, which hermes made; its start, stop and restarts are the guard's"),
+        );
+    }
     let is_shielded = |claim: &&OtherOwner| {
-        let mut shield = row.shield.iter();
-        shield.any(|unit| claim.who.contains(&format!("`{unit}`")))
+        let mut safe = row.shield.iter().chain(&row.guarded);
+        safe.any(|unit| claim.who.contains(&format!("`{unit}`")))
     };
     for claim in row.other_owners.iter().filter(|c| !is_shielded(c)) {
         line("also", format!("{}; `{}`", claim.who, claim.way_out));
@@ -247,7 +253,8 @@ fn owned_elsewhere(row: &Profile, process: Option<&Process>, scope: &str) -> Opt
     };
     let profile = &row.profile;
     let service = row.owner.as_ref().and_then(|o| o.unit.as_ref());
-    if service.is_some() && service == row.shield.as_ref() {
+    let is_safe = |unit| Some(unit) == row.shield.as_ref() || Some(unit) == row.guarded.as_ref();
+    if service.is_some_and(is_safe) {
         return None;
     }
     let stop = stop_command(process);
