@@ -53,6 +53,11 @@ class Cell:
         return self.first.endswith("ours") or self.first.startswith("our-")
 
     @property
+    def guarded(self) -> bool:
+        """Is it upstream's unit under the guard?"""
+        return "guarded" in self.first
+
+    @property
     def by_hand(self) -> bool:
         """Is the gateway at first one that a person started?"""
         return self.first.startswith("hand")
@@ -156,6 +161,8 @@ def play(first: str, boots: int, event: ModuleType) -> None:
     boot = int(os.environ["VMCHECK_BOOT"])
     if boot == 1:
         cell.profile.make()
+        if cell.guarded:
+            check.equal("`hermes-install guard` ends with", hermes_install("guard").code, 0)
         getattr(event, "prepare", lambda _: None)(cell)
         cell.begin()
     if boot < boots:
@@ -191,6 +198,9 @@ def play(first: str, boots: int, event: ModuleType) -> None:
     check.measured("cell", {**record, "verdict": said})
     if cell.ours:
         check.equal("verdict", said, "safe")
+    elif cell.guarded:
+        # Beside an active unit of its own name, hermes may decline to take over.
+        check.check("verdict under the guard", said in ("safe", "refused"), said)
     elif not cell.by_hand and VERSION in getattr(event, "CONTROL", {}):
         check.equal("verdict on the negative control", said, event.CONTROL[VERSION])
     else:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from .case import Case
-from .scenario import FIRSTS
+from .scenario import FIRSTS, like_ours, policy_of
 
 
 @dataclass
@@ -92,8 +92,8 @@ def write(out: Path, results: list[Result]) -> None:
 INTRODUCTION = """# The takeover matrix
 
 Who runs a profile's gateway at first × what happens to it, on a real systemd with real gateways, each cell observed for 90 s. *our-…* is this project's
-unit, *upstream-…* the one that `hermes gateway install` of that very version makes, unmodified; *hand-…* is a gateway that a person started beside such
-a unit, which is enabled and not running. [tests/vm/README.md](../tests/vm/README.md) says what the verdicts mean, `tests/vm/matrix/` what the events do.
+unit, *upstream-…* the one that `hermes gateway install` of that very version makes, unmodified, *guarded-…* the same under the guard, which was placed before
+it; *hand-…* is a gateway that a person started beside such a unit, which is enabled and not running. [tests/vm/README.md](../tests/vm/README.md) says what the verdicts mean, `tests/vm/matrix/` what the events do.
 *N s down* are the seconds without a gateway that the event cost; `crash_loop` and `hermes_gone` keep the cause up for 90 s of them.
 """
 
@@ -115,7 +115,29 @@ def _matrix(cells: list[Result]) -> str:
         for name in sorted({name for name, _ in found}, key=_order):
             row = " | ".join(found.get((name, version), "") for version in versions)
             lines.append(f"| {' | '.join(name.split('@'))} | {row} |")
+    compared = pairs(cells)
+    if compared:
+        lines += ["", "## Seconds down, beside upstream's unit", "", *(f"* {line}" for line in compared)]
     return "\n".join(lines) + "\n"
+
+
+def pairs(results: list[Result]) -> list[str]:
+    """The seconds without a gateway of each cell beside those of upstream's unit in the same one, where both recovered."""
+    down: dict[tuple, dict[str, float]] = {}
+    for r in results:
+        cell = r.measured.get("cell")
+        if cell and cell["expected"] != "none" and cell["verdict"] == "safe":
+            event, first = r.scenario.split("@")
+            key = (event, like_ours(first).removeprefix("our-"), r.hermes, r.suite)
+            down.setdefault(key, {})[policy_of(first)] = cell["without_owner_s"]
+    lines = []
+    for (event, where, hermes, suite), seconds in sorted(down.items()):
+        upstream = seconds.pop("upstream", None)
+        for policy, own in sorted(seconds.items()):
+            if upstream is not None:
+                ratio = f"{own / upstream:.2f}" if upstream > 0 else "none" if own == 0 else "more"
+                lines.append(f"{event}, {where}, {hermes}, {suite}: {policy} {own:.1f} s, upstream's {upstream:.1f} s, ratio {ratio}")
+    return lines
 
 
 def _verdict(result: Result) -> str:

@@ -8,6 +8,8 @@ from pathlib import Path
 FIRSTS = {
     "ours": ["our-system", "our-user", "hand-beside-ours"],
     "upstream": ["upstream-system", "upstream-user", "hand-beside-upstream"],
+    # Upstream's units under the guard, which was there before they were.
+    "guarded": ["guarded-system", "guarded-user", "hand-beside-guarded"],
 }
 
 # Gateways of the matrix, and of the part of it that is run all the time.
@@ -54,10 +56,21 @@ def cells(directory: Path, policies: list[str], versions: list[str] | None, subs
         hermes = [version for version in played if version in event.hermes]
         for policy in policies:
             for first in FIRSTS[policy]:
-                meant = any(first.startswith(kind) for kind in constants.get("FIRSTS", ["our", "upstream", "hand"]))
+                kinds = constants.get("FIRSTS", ["our", "upstream", "hand"])
+                meant = any(first.replace("guarded-", "upstream-").startswith(kind) for kind in kinds)
                 if first in constants.get("SUBSET", []) if subset else meant:
                     found.append(replace(event, name=f"{event.name}@{first}", first=first, hermes=hermes))
     return found
+
+
+def policy_of(first: str) -> str:
+    """Whose units are in play where this one runs at first."""
+    return next(policy for policy, firsts in FIRSTS.items() if first in firsts)
+
+
+def like_ours(first: str) -> str:
+    """What runs at first in the cell of ours that this one is to be compared with."""
+    return FIRSTS["ours"][FIRSTS[policy_of(first)].index(first)]
 
 
 def _read(path: Path, defaults: dict) -> tuple[Scenario, dict]:

@@ -2,7 +2,7 @@
 
 from cell import Cell, Expect
 
-SUBSET = ["our-system", "our-user"]
+SUBSET = ["our-system", "our-user", "guarded-system"]
 SUBSET_HERMES = ["0.19.0", "0.22.2"]
 
 
