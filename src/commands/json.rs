@@ -12,6 +12,7 @@ use serde::Serialize;
 use crate::deploy::plan::Change;
 use crate::doctor::finding::{Finding, Fix};
 use crate::doctor::rules::Rule;
+use crate::launcher::backoff::Waiting;
 use crate::layout::Scope;
 use crate::profile::ProfileName;
 use crate::takeover::other_owner::OtherOwner;
@@ -276,6 +277,9 @@ pub(crate) struct Profile {
     pub(crate) other_owners: Vec<OtherOwner>,
     /// The unit of another owner that a drop-in keeps safe.
     pub(crate) shield: Option<String>,
+    /// The unit's next start, where it waits because there were many.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) next_start: Option<Waiting>,
     /// The unit of hermes' own that runs or would run this profile under the guard.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) guarded: Option<String>,

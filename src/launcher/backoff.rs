@@ -17,8 +17,10 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::SignalFd;
 use nix::time::{ClockId, clock_gettime};
+use serde::Serialize;
 
 use crate::gateway::state::State;
+use crate::host::read::{self, read_small_text};
 
 /// How long a start counts.
 const MEMORY: Duration = Duration::from_secs(600);
@@ -98,11 +100,11 @@ impl Starts {
         if !wait.is_zero() {
             let due = now() + wait.as_secs_f64();
             fs::write(self.directory.join(NEXT), format!("{due:.0} {count}\n"))?;
-            say(&format!(
-                "next start in {} s: {count} starts in {} minutes",
-                wait.as_secs(),
-                MEMORY.as_secs() / 60
-            ));
+            let waiting = Waiting {
+                seconds: wait.as_secs(),
+                starts: count as u64,
+            };
+            say(&waiting.to_string());
             let stopped = !sleep(wait)?;
             fs::remove_file(self.directory.join(NEXT))?;
             if stopped {
@@ -171,6 +173,47 @@ impl Starts {
     }
 }
 
+/// A start that waits for its turn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub(crate) struct Waiting {
+    /// Seconds until it goes on.
+    pub(crate) seconds: u64,
+    /// Starts in the last ten minutes, because of which it waits.
+    pub(crate) starts: u64,
+}
+
+impl Waiting {
+    /// What the start of a unit waits for, from its runtime directory below `runtime`. The unit's account writes that
+    /// file: it is read as two numbers, or not at all.
+    pub(crate) fn of_unit(runtime: &Path, unit: &str) -> Option<Self> {
+        let name = unit.strip_suffix(".service")?;
+        let path = runtime.join("hermes-install").join(name).join(NEXT);
+        let text = read_small_text(&path, read::JSON).ok()??;
+        Self::parse(&text, now())
+    }
+
+    fn parse(text: &str, now: f64) -> Option<Self> {
+        let (due, starts) = text.trim().split_once(' ')?;
+        let left = due.parse::<u64>().ok()? as f64 - now;
+        let longest = WAITS[WAITS.len() - 1] as f64;
+        (left > 0.0 && left <= longest + 1.0).then_some(Self {
+            seconds: left.ceil() as u64,
+            starts: starts.parse().ok()?,
+        })
+    }
+}
+
+impl std::fmt::Display for Waiting {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let minutes = MEMORY.as_secs() / 60;
+        write!(
+            f,
+            "next start in {} s: {} starts in {minutes} minutes",
+            self.seconds, self.starts
+        )
+    }
+}
+
 /// Seconds since boot, suspended time included.
 fn now() -> f64 {
     clock_gettime(ClockId::CLOCK_BOOTTIME).map_or(0.0, |t| Duration::from(t).as_secs_f64())
@@ -211,6 +254,27 @@ mod tests {
         assert_eq!(starts(&[10.0; 9]).wait(611.0).1, 0);
         assert_eq!(starts(&[700.0; 9]).wait(611.0).1, 0);
         assert_eq!(starts(&[12.0; 9]).wait(611.0).1, 9);
+    }
+
+    #[test]
+    fn a_start_that_waits_says_for_how_long_and_why() {
+        let shown = |text| Waiting::parse(text, 100.5).map(|w| w.to_string());
+        let text = shown("140 6\n");
+        assert_eq!(
+            text.as_deref(),
+            Some("next start in 40 s: 6 starts in 10 minutes")
+        );
+        for text in [
+            "100 6",
+            "9999999 6",
+            "140",
+            "140 six",
+            "-1 6",
+            "140 6\n140 6",
+            "",
+        ] {
+            assert_eq!(shown(text), None, "{text}");
+        }
     }
 
     #[test]

@@ -23,7 +23,8 @@ use crate::host::rootfs::Actual;
 use crate::host::search::hermes_search;
 use crate::host::service_state::{Exit, ServiceState};
 use crate::host::{DirectoryId, Host};
-use crate::layout::ACCOUNT;
+use crate::launcher::backoff::Waiting;
+use crate::layout::{ACCOUNT, Scope};
 use crate::output::printable;
 use crate::profile::ProfileName;
 use crate::render::model::Instance;
@@ -154,6 +155,7 @@ impl<'a> Sight<'a> {
             ),
             scope: host.scope,
             profile: profile.clone(),
+            next_start: service.and_then(|s| self.next_start(s)),
             guarded: self.guarded(&home),
             shield,
             main_pid,
@@ -181,6 +183,16 @@ impl<'a> Sight<'a> {
         let mut shields = self.receipt.shields.iter();
         let shield = shields.find(|s| s.profile == *profile && s.profile.home(&s.root) == home)?;
         Some(shield.unit.clone())
+    }
+
+    /// How long the start of a unit waits, where its manager says that it does.
+    fn next_start(&self, service: &ServiceState) -> Option<Waiting> {
+        let runtime = match self.host.scope {
+            Scope::System => PathBuf::from("/run"),
+            Scope::User => PathBuf::from(format!("/run/user/{}", self.host.own.uid)),
+        };
+        let waits = self.host.live().is_some() && service.sub_state == "start-pre";
+        waits.then(|| Waiting::of_unit(&runtime, &service.id))?
     }
 
     /// The unit of hermes' own that runs this home under the guard.

@@ -63,6 +63,9 @@ fn about(host: &Host, row: &Profile) -> String {
         let ago = end.at.and_then(ago);
         line("ended", end.why.clone() + &ago.unwrap_or_default());
     }
+    if let Some(waiting) = &row.next_start {
+        line("waits", waiting.to_string());
+    }
     if let Some(hermes) = &row.hermes {
         line("hermes", version(hermes));
     }

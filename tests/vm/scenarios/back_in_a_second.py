@@ -5,9 +5,9 @@ import signal
 import time
 
 import wait
-from check import check, equal, measured
+from check import check, contains, equal, measured
 from gateway import Profile
-from installer import install
+from installer import hermes_install, install
 from systemd import Unit
 
 HERMES = ["0.19.0"]
@@ -32,6 +32,7 @@ def run() -> None:
 
     crash_until_it_waits(default, unit)
     equal("while it waits", unit.show()["SubState"], "start-pre")
+    contains("what status says of it", hermes_install("status").out, "next start in ", "starts in 10 minutes")
     equal("nobody runs while it waits", default.gateways(), [])
     begin = time.monotonic()
     unit.systemctl("stop")
