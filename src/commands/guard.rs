@@ -27,9 +27,10 @@ pub(crate) fn guard(args: &GuardArgs) -> Result<Exit> {
     let _lock = Lock::take(&host, args.wait.limit())?;
     let receipt = read_receipt(&host)?;
     let mut contents = receipt.contents();
-    // Nothing to say where nothing is.
-    let is_gone = args.remove && contents.has_no_units() && guards_of_others(&host).is_empty();
-    contents.guard = (!is_gone).then_some(!args.remove);
+    // Nothing is to be recorded where it is so already: no guard, or that of a package.
+    let is_of_others = !guards_of_others(&host).is_empty();
+    let is_so = contents.has_no_units() && args.remove != is_of_others;
+    contents.guard = (!is_so).then_some(!args.remove);
     if contents.is_empty() {
         let removed = reduce(&host, &output, receipt, contents, &[])?;
         return Ok(tell(args, &host, removed, &output));
