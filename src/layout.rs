@@ -39,7 +39,7 @@ pub(crate) enum Scope {
 }
 
 impl Scope {
-    /// The name that systemd and our output use.
+    /// The name that systemd and messages use.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::System => "system",

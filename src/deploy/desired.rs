@@ -1,5 +1,5 @@
 //! The tree that a host should have: units of the host layout, or only drop-ins beside a package's; enablement and
-//! masks as links; the launcher. Reads our own executable and the host's layout, nothing else.
+//! masks as links; the launcher. Reads this program's own file and the host's layout, nothing else.
 
 use std::fs;
 use std::path::Path;

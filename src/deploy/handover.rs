@@ -29,7 +29,7 @@ pub(crate) struct Handover {
     pub(crate) home: PathBuf,
     /// A gateway that somebody started by hand.
     pub(crate) by_hand: Option<ByHand>,
-    /// Units of others that run the profile, or would.
+    /// Other units that run the profile, or would.
     pub(crate) units: Vec<Old>,
     /// Seconds that the gateway may drain for.
     pub(crate) drain: u32,

@@ -1,4 +1,4 @@
-//! The changes that turn what is there into what is wanted, given what we wrote before. Pure; prints and serialises.
+//! The changes that turn what is there into what is wanted, given what was written before. Pure; prints and serialises.
 //!
 //! missing: create · as wanted: keep · as recorded: update · neither: conflict · recorded and no longer wanted: remove
 //! if unchanged, else leave · anything else is never touched, unless its owner is migrated: retire.
@@ -19,11 +19,11 @@ use crate::units::secret::without_secrets;
 pub(crate) enum Action {
     /// It is not there and will be.
     Create,
-    /// It is as we wrote it and will be as we want it.
+    /// It is as it was written, and will be as wanted.
     Update,
-    /// It is as we wrote it and no longer wanted.
+    /// It is as it was written, and no longer wanted.
     Remove,
-    /// It is not ours or was edited, and `--force` was given: backed up, then written.
+    /// It was not written by hermes-install, or was edited since, and `--force` was given: backed up, then written.
     Overwrite,
     /// It belongs to another owner of a profile, who is migrated: backed up, then removed.
     Retire,
@@ -31,7 +31,7 @@ pub(crate) enum Action {
     Keep,
     /// It is no longer wanted and was edited: it stays.
     Leave,
-    /// It is neither as wanted nor as we wrote it.
+    /// It is neither as wanted nor as it was written.
     Conflict {
         /// What it is.
         reason: String,
@@ -86,7 +86,7 @@ pub(crate) struct Plan {
     pub(crate) changes: Vec<Change>,
 }
 
-/// Compare. `owner` is the user ID that our files have.
+/// Compare. `owner` is the user ID that installed files have.
 pub(crate) fn plan(
     desired: &Tree,
     receipt: &Receipt,
@@ -189,10 +189,10 @@ fn unwanted(path: &str, receipt: &Receipt, actual: &Actual) -> Option<Action> {
 }
 
 impl Plan {
-    /// Move a file of somebody else's away, with a backup. What is recorded as ours is removed or left as ever.
+    /// Move somebody else's file away, with a backup. What is recorded is removed or left as ever.
     pub(crate) fn retire(&mut self, path: String, entry: Entry) {
         match self.changes.iter_mut().find(|c| c.path == path) {
-            // Something of ours takes its place.
+            // An installed file takes its place.
             Some(change) if matches!(change.action, Action::Conflict { .. }) => {
                 change.action = Action::Overwrite;
             }

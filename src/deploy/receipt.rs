@@ -1,7 +1,7 @@
-//! What we last wrote: path to digest, mode and owner, and the settings it was rendered from. Versioned JSON.
+//! What was written last: path to digest, mode and owner, and the settings it was rendered from. Versioned JSON.
 //!
 //! It is written twice around a change: first with what is about to be written as `pending`, last without. A run that
-//! was killed between leaves a receipt that still knows every file as ours, old or new.
+//! was killed between leaves a receipt that still knows every file that was written, old or new.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -25,7 +25,7 @@ const VERSION: u32 = 4;
 #[serde(deny_unknown_fields)]
 pub(crate) struct Receipt {
     version: u32,
-    /// User ID that owns every file we wrote.
+    /// User ID that owns every file written.
     pub(crate) owner: u32,
     /// Files as they were when a run last ended.
     #[serde(default)]
@@ -33,16 +33,16 @@ pub(crate) struct Receipt {
     /// Files that a run was about to write; empty unless it was cut short.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) pending: BTreeMap<String, Stamp>,
-    /// Directories that we made, to be removed when they are empty.
+    /// Directories that were made, to be removed when they are empty.
     #[serde(default)]
     pub(crate) directories: BTreeSet<String>,
     /// The profiles and their settings.
     #[serde(default)]
     pub(crate) instances: Vec<Instance>,
-    /// Units of others that a drop-in of ours shields; since version 2.
+    /// Other units under a shield; since version 2.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) shields: Vec<Shield>,
-    /// Units of others that we masked, as the paths of the masks; since version 2.
+    /// Other units that were masked, as the paths of the masks; since version 2.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub(crate) masks: BTreeSet<String>,
     /// Whether drop-ins wait for units that hermes writes, or somebody wants none; since version 4.
@@ -51,19 +51,19 @@ pub(crate) struct Receipt {
     /// What was chosen or inherited for profiles; since version 3.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) settings: BTreeMap<ProfileName, Chosen>,
-    /// Whether it was we who enabled lingering for this user.
+    /// Whether hermes-install enabled lingering for this user.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) linger: bool,
 }
 
-/// What a host has of ours, beside files: all that a tree is rendered from.
+/// What is installed on a host, beside files: all that a tree is rendered from.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Contents {
-    /// The profiles that our units run.
+    /// The profiles that installed units run.
     pub(crate) instances: Vec<Instance>,
-    /// Units of others that a drop-in of ours shields.
+    /// Other units under a shield.
     pub(crate) shields: Vec<Shield>,
-    /// Units of others that are masked, as the paths of the masks.
+    /// Other units that are masked, as the paths of the masks.
     pub(crate) masks: BTreeSet<String>,
     /// Whether drop-ins wait for units that hermes writes; `false` when somebody wants none.
     pub(crate) guard: Option<bool>,
@@ -82,7 +82,7 @@ impl Contents {
         self.instances.is_empty() && self.shields.is_empty()
     }
 
-    /// The units that are or have something of ours, each with its profile home.
+    /// The units that were installed or shielded, each with its profile home.
     pub(crate) fn units(&self, default_root: &Path) -> Vec<(String, PathBuf)> {
         let own = self.instances.iter().map(|i| {
             let root = i.root.as_deref().unwrap_or(default_root);
@@ -166,7 +166,7 @@ impl Receipt {
         }
     }
 
-    /// Every state of a file that is ours.
+    /// Every recorded state of a file.
     pub(crate) fn stamps<'a>(&'a self, path: &str) -> impl Iterator<Item = &'a Stamp> {
         self.files
             .get(path)
@@ -174,7 +174,7 @@ impl Receipt {
             .chain(self.pending.get(path))
     }
 
-    /// Every path that is or may be ours.
+    /// Every path that was or may have been written.
     pub(crate) fn paths(&self) -> BTreeSet<&String> {
         self.files.keys().chain(self.pending.keys()).collect()
     }

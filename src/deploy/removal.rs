@@ -43,7 +43,7 @@ pub(crate) fn take_down(change: Transaction, stop: &[String]) -> Result<usize> {
                     .step(format!("{} /{}", past(&file.action), file.path));
             }
             Err(e) => {
-                // Still ours: the next run tries again.
+                // Still recorded: the next run tries again.
                 if let Some(entry) = &file.before {
                     receipt.files.insert(file.path.clone(), entry.stamp());
                 }

@@ -32,7 +32,7 @@ pub(crate) struct Transaction<'a> {
     pub(crate) plan: Plan,
     /// What remains recorded.
     pub(crate) contents: Contents,
-    /// Whether we are responsible for lingering, now included.
+    /// Whether hermes-install enabled lingering, now or before.
     pub(crate) linger: bool,
     /// Old owners that leave before the units start.
     pub(crate) handovers: Vec<Handover>,
@@ -49,7 +49,7 @@ pub(crate) struct Outcome {
     pub(crate) started: BTreeMap<String, i32>,
     /// For units that took a profile over: seconds that the old owner's stop took, and seconds without a gateway.
     pub(crate) handed_over: BTreeMap<String, (f64, f64)>,
-    /// Where files of others were moved to, relative to the root.
+    /// Where replaced files were moved to, relative to the root.
     pub(crate) backup: Option<String>,
 }
 

@@ -18,7 +18,7 @@ pub(crate) const SUPERVISED: &str = "HERMES_SUPERVISED_CHILD";
 pub(crate) enum Home {
     /// As that process names it.
     Known(PathBuf),
-    /// Its environment is not ours to read.
+    /// Its environment may not be read.
     Hidden,
 }
 
@@ -68,7 +68,7 @@ impl Command {
     /// Read a command line; `None` when it is not a gateway's.
     ///
     /// The forms are those that hermes itself knows (`_gateway_command_subcommand`, gateway/status.py of 0.19.0 to
-    /// 0.22.2), and nixpkgs' `.hermes-wrapped`, which it does not know and we must not miss.
+    /// 0.22.2), and nixpkgs' `.hermes-wrapped`, which it does not know and which must not be missed.
     pub(crate) fn parse<S: AsRef<str>>(argv: &[S]) -> Option<Self> {
         let argv: Vec<&str> = argv.iter().map(AsRef::as_ref).collect();
         let entry = Entry::find(&argv)?;

@@ -1,5 +1,5 @@
 //! What became of a profile whose home is not there. hermes deletes and renames profiles, stops their gateways and removes
-//! the units that it made; it knows nothing of ours.
+//! the units that it made; it knows nothing of hermes-install's.
 
 use std::path::Path;
 

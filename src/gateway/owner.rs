@@ -30,10 +30,10 @@ struct Record {
     start_time: Option<u64>,
 }
 
-/// A process that has a profile, and how we know.
+/// A process that has a profile, and how that is known.
 #[derive(Debug, Clone)]
 pub(crate) struct Owner {
-    /// The process; `None` when somebody holds the lock whom we cannot see.
+    /// The process; `None` when somebody holds the lock who cannot be seen.
     pub(crate) process: Option<Process>,
     /// How it owns the profile, as the middle of a sentence.
     pub(crate) how: &'static str,
@@ -50,7 +50,7 @@ pub(crate) enum Hold {
     Has,
     /// It is about to: a `gateway run --replace` for this home, or a `gateway restart` that runs the next one itself.
     Takes,
-    /// A young `--replace` of another account, root's most of all, hides its environment from us: it may mean this home
+    /// A young `--replace` of another account, root's most of all, hides its environment: it may mean this home
     /// or another one, and shows which as soon as it takes its lock.
     MayTake,
 }
@@ -78,7 +78,7 @@ pub(crate) fn owner(home: &Path) -> std::io::Result<Option<Owner>> {
 
 /// The same, where not everybody counts who may be about to take it.
 pub(crate) fn owner_among(home: &Path, rivals: Rivals) -> std::io::Result<Option<Owner>> {
-    // Any liveness probe, ours and upstream's, holds the lock for an instant. Only a holder that stays counts.
+    // Any liveness probe, this one and upstream's, holds the lock for an instant. Only a holder that stays counts.
     let patience = Instant::now() + Duration::from_secs(1);
     loop {
         let held = is_locked(&home.join(GATEWAY_LOCK))?;
@@ -201,7 +201,7 @@ fn takes_over(process: &Process, command: &Command, rivals: Rivals) -> bool {
             && Rules::of(version()).restart_command == RestartCommand::TakesOver)
 }
 
-/// Whether a process whose environment we may not read left its takeover marker here: another account's replacer,
+/// Whether a process whose environment may not be read left its takeover marker here: another account's replacer,
 /// root's most of all. The marker itself may be unreadable too; its owner and its presence are enough.
 fn is_taking(home: &Path, process: &Process) -> bool {
     fs::metadata(home.join(".gateway-takeover.json")).is_ok_and(|m| m.uid() == process.uid)

@@ -39,7 +39,7 @@ impl Running {
         is_one.then_some(Self { process, command })
     }
 
-    /// Every gateway that we can see, but for ourselves.
+    /// Every gateway that can be seen, but for this process.
     pub(crate) fn all() -> impl Iterator<Item = Self> {
         let me = std::process::id() as i32;
         process::pids()

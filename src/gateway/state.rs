@@ -11,7 +11,7 @@ use crate::profile::ProfileName;
 /// The gateway's account of itself.
 pub(crate) const STATE: &str = "gateway_state.json";
 
-/// `gateway_state.json`, as far as we need it.
+/// `gateway_state.json`, as far as it is needed.
 #[derive(Debug, Clone, Deserialize)]
 pub(crate) struct State {
     /// The gateway that wrote it.

@@ -79,7 +79,7 @@ pub(crate) fn planned_stop(
     let mut finished_since = None;
     while handle.is_alive() {
         let state = State::read(home).filter(|s| s.pid == pid);
-        // It has heard us once it says so: `draining`, then `stopped`.
+        // It has heard the signal once it says so: `draining`, then `stopped`.
         let heard = state
             .as_ref()
             .is_some_and(|s| Some(&s.gateway_state) != before.as_ref() || !s.is_up());

@@ -167,9 +167,9 @@ impl Rules {
 }
 
 impl Version {
-    /// The oldest whose gateway we know.
+    /// The oldest whose gateway is known.
     pub(crate) const OLDEST: Self = TABLE[0].since;
-    /// The newest whose gateway we know.
+    /// The newest whose gateway is known.
     pub(crate) const NEWEST: Self = Self(0, 22, u32::MAX);
 
     /// From the first line of `hermes --version`: `Hermes Agent v0.19.0 (2026.7.20)`, or `v0.22.2+5.gabc1234` from a

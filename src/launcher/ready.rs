@@ -104,7 +104,7 @@ fn entry(name: &str, value: &[u8]) -> Vec<u8> {
 #[allow(unsafe_code)]
 pub(super) fn ignore_restarts() {
     use nix::sys::signal::{SigHandler, Signal, signal};
-    // SAFETY: no function of ours is called by a signal that is ignored.
+    // SAFETY: no function is called by a signal that is ignored.
     let _ = unsafe { signal(Signal::SIGUSR1, SigHandler::SigIgn) };
 }
 

@@ -133,7 +133,7 @@ pub(crate) fn told(version: Option<Version>) -> String {
     version.map_or_else(|| "of an unknown version".to_owned(), |v| v.to_string())
 }
 
-/// Refuse a gateway that we do not know how to run; warn of one that is newer than any that was tried.
+/// Refuse a gateway that these units cannot run; warn of one that is newer than any that was tried.
 pub(crate) fn check_version(
     version: Option<Version>,
     hermes: &Path,

@@ -1,4 +1,4 @@
-//! Model to tree. Pure: the bytes depend on the model alone, not on date, host, version or our own path.
+//! Model to tree. Pure: the bytes depend on the model alone, not on date, host, version or this program's path.
 //!
 //! Undefined values are errors, and a value that a template prints without naming a grammar is escaped as
 //! [`crate::render::escape::word`].
@@ -31,7 +31,7 @@ pub(crate) enum RenderError {
     /// The model breaks a rule.
     #[error(transparent)]
     Invalid(#[from] Invalid),
-    /// A template is wrong; a defect of ours.
+    /// A template is wrong: a defect of hermes-install.
     #[error("a built-in template failed: {0:#}")]
     Template(#[from] minijinja::Error),
 }

@@ -27,13 +27,13 @@ pub(crate) struct Model {
     pub(crate) launcher: Option<String>,
     /// The profiles with settings of their own.
     pub(crate) instances: Vec<Instance>,
-    /// Units of others that a drop-in makes safe.
+    /// Other units that a drop-in makes safe.
     pub(crate) shields: Vec<Shield>,
     /// Whether drop-ins wait for units that hermes itself writes.
     pub(crate) guard: bool,
 }
 
-/// Somebody else's unit that runs one profile's gateway, under a drop-in of ours.
+/// Somebody else's unit that runs one profile's gateway, under a drop-in.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Shield {

@@ -130,7 +130,7 @@ pub(crate) fn inherit(
     if !missing.is_empty() {
         let list: Vec<&str> = missing.into_iter().collect();
         inherited.left.push(format!(
-            "the gateway was given {} in its environment, and our unit does not have that; put it into `{}`, or give \
+            "the gateway was given {} in its environment, and the new unit does not have that; put it into `{}`, or give \
              `--environment-file`",
             list.join(", "),
             home.join(".env").display()
@@ -290,7 +290,7 @@ fn owner_of(host: &Host, home: &Path) -> Option<u32> {
     fs::metadata(host.real(home)).ok().map(|meta| meta.uid())
 }
 
-/// The hermes executable of what a unit starts, or has our launcher start.
+/// The hermes executable of what a unit starts, or has the launcher start.
 pub(crate) fn executable_of(host: &Host, unit: &Unit) -> Option<PathBuf> {
     let lines = unit.directives.list("Service", "ExecStart");
     let started = lines.iter().find_map(|line| {
@@ -314,7 +314,7 @@ fn root_of(profile: &ProfileName, home: &Path) -> Option<PathBuf> {
     (of == *profile).then(|| root.to_owned())
 }
 
-/// Whether a variable by this name means something to a gateway, and is neither every login's nor our own units'.
+/// Whether a variable by this name means something to a gateway, and is neither every login's nor the installed units'.
 fn is_setting(name: &str) -> bool {
     let ours = [
         "HERMES_HOME",

@@ -1,4 +1,4 @@
-//! Which old owners of a profile leave for our unit: from the inventory to a [`Handover`] and the files that go, or a
+//! Which old owners of a profile leave for the new unit: from the inventory to a [`Handover`] and the files that go, or a
 //! refusal with the command line that would do it. Reads only.
 
 use std::collections::BTreeSet;

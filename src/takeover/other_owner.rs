@@ -24,7 +24,7 @@ pub(crate) struct OtherOwner {
     pub(crate) way_out: String,
 }
 
-/// Every claim on this profile home but that of the unit we are about to install.
+/// Every claim on this profile home but that of the unit that is to be installed.
 pub(crate) fn claims(
     host: &Host,
     inventory: &Inventory,

@@ -1,4 +1,4 @@
-//! Which units of others are shielded, and by what: from a unit to its [`Shield`]. Reads only.
+//! Which other units are shielded, and by what: from a unit to its [`Shield`]. Reads only.
 
 use anyhow::Result;
 

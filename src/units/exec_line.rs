@@ -23,7 +23,7 @@ pub(crate) struct GatewayCall {
     pub(crate) replaces: bool,
     /// Whether it means whichever profile is active (`hermes profile use`) when it starts.
     pub(crate) follows_active: bool,
-    /// Whether it goes through our launcher.
+    /// Whether it goes through the launcher.
     pub(crate) is_launcher: bool,
 }
 
@@ -199,7 +199,7 @@ impl Search<'_> {
         }
     }
 
-    /// A unit of ours in any scope, or one that goes through our launcher.
+    /// A unit of hermes-install in any scope, or one that goes through the launcher.
     fn launcher(&self, argv: &[String]) -> Option<GatewayCall> {
         if base(argv.first()?) != "hermes-install" || argv.get(1).is_none_or(|w| w != "exec") {
             return None;

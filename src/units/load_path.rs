@@ -39,7 +39,7 @@ pub(crate) struct Files {
     pub(crate) drop_ins: Vec<PathBuf>,
 }
 
-/// The managers of a host: the system's, and of every account for root, of our own for anybody else.
+/// The managers of a host: the system's, and of every account for root, for anybody else their own.
 pub(crate) fn load_paths(host: &Host) -> Vec<LoadPath> {
     let mut load_paths = vec![system(host)];
     let accounts = match host.own.uid {

@@ -23,7 +23,7 @@ use crate::units::unit_file::{Directives, Specifiers, command, words};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Origin {
-    /// An instance of our template.
+    /// An instance of hermes-install's template.
     Ours,
     /// hermes itself: `hermes gateway install`.
     Upstream,

@@ -10,7 +10,7 @@ struct Wrapper {
     long: &'static [&'static str],
     /// How many words stand between options and command.
     operands: usize,
-    /// Whether that command has another file system than we see, or another account than the unit names.
+    /// Whether that command has another file system than this program sees, or another account than the unit names.
     is_elsewhere: bool,
 }
 

@@ -270,7 +270,7 @@ fn hidden(facts: &Facts, findings: &mut Findings) {
             let line = unit.directives.last("Service", key);
             if let Some(line) = line.filter(|d| values.contains(&d.value.as_str())) {
                 let what = format!(
-                    "{} cannot see the gateways of others, nor they its own",
+                    "{} cannot see other gateways, and they cannot see its own",
                     unit.title()
                 );
                 findings

@@ -76,7 +76,7 @@ fn kills(facts: &Facts, findings: &mut Findings) {
                 // Upstream's own, since 0.18: within the unit's control group, where nothing else should be left.
                 let is_cleanup = has("gateway.cgroup_cleanup");
                 let what = if by_name {
-                    "kills by name, gateways of others too"
+                    "kills by name, other gateways included"
                 } else if is_hard {
                     "kills with SIGKILL instead of stopping"
                 } else if removes {
