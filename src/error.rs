@@ -14,6 +14,8 @@ pub(crate) enum Exit {
     Differs = 1,
     /// Wrong usage, or trouble.
     Trouble = 2,
+    /// `exec`: the disk of the profile is not mounted yet (EX_NOINPUT); systemd tries again.
+    NotYet = 66,
     /// `exec`: somebody else has the profile (EX_UNAVAILABLE); `RestartPreventExitStatus=` lists it.
     Owned = 69,
     /// `exec`: hermes or the profile home cannot be used (EX_CONFIG); `RestartPreventExitStatus=` lists it.

@@ -144,6 +144,13 @@ fn check_home(profile: &ProfileName, root: &Path, home: &Path) -> Result<(), Ref
     }
     examine(home, &|path, flags| access(path, flags)).map_err(|problem| {
         Refusal::Unusable(match problem {
+            HomeProblem::NotMounted(place) => {
+                return Refusal::NotYet(format!(
+                    "`{shown}` is not there and `{}` is empty, so its disk may not be mounted yet; this is tried again; \
+                     see `findmnt`, and name another root with `--home` if no disk belongs there",
+                    place.display()
+                ));
+            }
             HomeProblem::Missing if profile.is_default() => format!(
                 "hermes root `{shown}` does not exist; create it for `{}`, or name another with `--home`",
                 me()

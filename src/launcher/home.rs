@@ -12,6 +12,7 @@ use nix::unistd::AccessFlags;
 
 use crate::gateway::owner::GATEWAY_LOCK;
 use crate::launcher::lock::RECORD_LOCK;
+use crate::profile::root_for;
 
 /// Whether an account may use a path, as the kernel says.
 pub(crate) type May<'a> = &'a dyn Fn(&Path, AccessFlags) -> Result<(), Errno>;
@@ -28,6 +29,9 @@ const LOOKS: u32 = 10;
 pub(crate) enum HomeProblem {
     /// It is not there.
     Missing,
+    /// It is not there, and this directory above it, or in its place, is an empty one of root's: where a disk is mounted
+    /// later.
+    NotMounted(PathBuf),
     /// It is something else than a directory.
     NoDirectory,
     /// It cannot be looked at; why.
@@ -54,7 +58,10 @@ pub(crate) enum HomeProblem {
 pub(crate) fn examine(home: &Path, may: May) -> Result<(), HomeProblem> {
     let meta = match fs::metadata(home) {
         Ok(meta) => meta,
-        Err(e) if e.kind() == ErrorKind::NotFound => return Err(HomeProblem::Missing),
+        Err(e) if e.kind() == ErrorKind::NotFound => {
+            let missing = empty_place(home).map_or(HomeProblem::Missing, HomeProblem::NotMounted);
+            return Err(missing);
+        }
         Err(e) => return Err(HomeProblem::Unseen(e.to_string())),
     };
     if !meta.is_dir() {
@@ -69,6 +76,9 @@ pub(crate) fn examine(home: &Path, may: May) -> Result<(), HomeProblem> {
             .find(|directory| may(directory, AccessFlags::X_OK).is_err());
         return Err(match closed {
             Some(directory) => HomeProblem::Unsearchable(directory.to_owned()),
+            None if errno == Errno::EACCES && empty_place(home).is_some() => {
+                HomeProblem::NotMounted(home.to_owned())
+            }
             None => HomeProblem::Unusable {
                 owner: meta.uid(),
                 errno,
@@ -82,6 +92,21 @@ pub(crate) fn examine(home: &Path, may: May) -> Result<(), HomeProblem> {
         }
     }
     Ok(())
+}
+
+/// The nearest directory that is there, where it looks like a mount point without its disk: root's, empty, and nothing is
+/// mounted on it.
+fn empty_place(home: &Path) -> Option<PathBuf> {
+    let (place, meta) = home
+        .ancestors()
+        .find_map(|path| fs::metadata(path).ok().map(|meta| (path, meta)))?;
+    // Inside of a hermes root an empty directory is hermes' own.
+    let root = root_for(Some(home), Path::new("/nonexistent"));
+    let above = fs::metadata(place.join("..")).ok()?;
+    let is_mounted = above.dev() != meta.dev() || above.ino() == meta.ino();
+    let is_empty = || fs::read_dir(place).is_ok_and(|mut entries| entries.next().is_none());
+    (root.starts_with(place) && meta.uid() == 0 && !is_mounted && is_empty())
+        .then(|| place.to_owned())
 }
 
 /// Who owns a file that may not be read and written. One that is replaced or goes away meanwhile is not there: what was
@@ -119,6 +144,13 @@ mod tests {
     fn a_home_is_a_directory_that_can_be_reached_and_used() {
         let top = tempfile::tempdir().expect("a directory");
         let home = top.path().join("a/home");
+        let empty = top.path().to_owned();
+        let missing = match nix::unistd::geteuid().is_root() {
+            true => HomeProblem::NotMounted(empty),
+            false => HomeProblem::Missing,
+        };
+        assert_eq!(examine(&home, &yes), Err(missing));
+        fs::write(top.path().join("lost+found"), "").expect("written");
         assert_eq!(examine(&home, &yes), Err(HomeProblem::Missing));
         fs::create_dir_all(&home).expect("made");
         assert_eq!(examine(&home, &yes), Ok(()));

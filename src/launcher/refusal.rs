@@ -6,7 +6,7 @@ use crate::gateway::served::Server;
 use crate::host::process_text::{name, stop_command};
 use crate::profile::ProfileName;
 
-/// Why the gateway was not started. Each becomes the exit status that `RestartPreventExitStatus=` lists.
+/// Why the gateway was not started. Each becomes an exit status; `RestartPreventExitStatus=` lists those that are final.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Refusal {
     /// Somebody else has the profile: exit status 69, EX_UNAVAILABLE.
@@ -15,6 +15,9 @@ pub(crate) enum Refusal {
     /// hermes or the profile home cannot be used: exit status 78, EX_CONFIG.
     #[error("{0}")]
     Unusable(String),
+    /// The profile is not there yet: exit status 66, EX_NOINPUT, after which systemd tries again.
+    #[error("{0}")]
+    NotYet(String),
 }
 
 impl Refusal {
@@ -23,6 +26,7 @@ impl Refusal {
         match self {
             Self::Owned(_) => Exit::Owned,
             Self::Unusable(_) => Exit::Unusable,
+            Self::NotYet(_) => Exit::NotYet,
         }
     }
 }

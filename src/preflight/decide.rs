@@ -104,6 +104,7 @@ fn instance(
     let chosen = std::mem::take(&mut instance.read_write_paths);
     if probe.scope == Scope::System {
         instance.home_access = probe.needs_home_access;
+        instance.mounts.clone_from(&probe.mounts);
         instance.read_write_paths.clone_from(&probe.writable);
         instance.read_write_paths.extend(chosen);
     }
@@ -122,6 +123,16 @@ fn no_home(problem: &HomeProblem, profile: &ProfileName, probe: &Probe) -> Strin
         ),
     };
     match problem {
+        HomeProblem::NotMounted(place) if *place == probe.home => format!(
+            "profile home `{home}` is an empty directory of root's: mount its disk first (see `findmnt`); if none belongs \
+             there, `chown {name} {home}`, or name another root with `--home`"
+        ),
+        HomeProblem::NotMounted(place) => format!(
+            "profile home `{home}` does not exist and `{}` is empty: mount its disk first (see `findmnt` and `systemctl \
+             list-units --type=mount --all`); if none belongs there, create it as `{name}` with `{as_account}hermes setup`, or \
+             name another root with `--home`",
+            place.display()
+        ),
         HomeProblem::Missing if profile.is_default() => format!(
             "hermes root `{home}` does not exist; create it as `{name}` with `{as_account}hermes setup`, or name \
              another with `--home`"
@@ -234,6 +245,7 @@ mod tests {
             unreadable: Vec::new(),
             gateway_drain: 60,
             writable: Vec::new(),
+            mounts: Vec::new(),
             needs_home_access: false,
         }
     }

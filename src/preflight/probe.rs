@@ -20,7 +20,7 @@ use crate::host::search::hermes_search;
 use crate::launcher::hermes::{Executable, HermesProblem, find};
 use crate::launcher::home::{HomeProblem, examine};
 use crate::layout::{ACCOUNT, SYSTEM_ROOT, Scope};
-use crate::preflight::sandbox::{interpreter, is_private, writable};
+use crate::preflight::sandbox::{interpreter, is_private, linked, mounts, writable};
 use crate::profile::{ProfileName, discover};
 
 /// See the module.
@@ -56,6 +56,8 @@ pub(super) struct Probe {
     pub(super) gateway_drain: u32,
     /// What hermes writes outside its root.
     pub(super) writable: Vec<PathBuf>,
+    /// What of it is on disks of their own.
+    pub(super) mounts: Vec<PathBuf>,
     /// Whether it needs what `ProtectHome=yes` hides.
     pub(super) needs_home_access: bool,
 }
@@ -107,6 +109,7 @@ impl Probe {
             unreadable: unreadable(host, settings),
             gateway_drain: 0,
             writable: Vec::new(),
+            mounts: Vec::new(),
             needs_home_access: false,
             account,
             root,
@@ -114,6 +117,11 @@ impl Probe {
         };
         if let (Scope::System, Ok(hermes)) = (host.scope, &probe.hermes) {
             probe.writable = writable(host, &probe.account, &probe.root, hermes);
+            let linked = linked(host, &probe.account, &probe.root, &probe.home);
+            let mut needed = vec![probe.root.as_path(), hermes.as_path()];
+            needed.extend(linked.iter().map(PathBuf::as_path));
+            probe.mounts = mounts(host, &needed);
+            probe.writable.extend(linked);
             let interpreter = interpreter(host, hermes);
             let paths = [&probe.root, hermes, &interpreter, &probe.account.home];
             probe.needs_home_access = paths
@@ -171,7 +179,13 @@ fn root(host: &Host, settings: &Settings, account: &Account) -> PathBuf {
 fn examine_home(host: &Host, account: &Account, home: &Path) -> Result<Result<(), HomeProblem>> {
     let real = host.at(home);
     if host.live().is_none() {
-        return Ok(examine(&real, &|_, _| Ok(())));
+        // Nothing is mounted in an image.
+        return Ok(
+            examine(&real, &|_, _| Ok(())).map_err(|problem| match problem {
+                HomeProblem::NotMounted(_) => HomeProblem::Missing,
+                problem => problem,
+            }),
+        );
     }
     let failed = RefCell::new(None);
     let may = |path: &Path, flags: AccessFlags| {

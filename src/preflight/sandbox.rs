@@ -30,6 +30,46 @@ pub(super) fn writable(host: &Host, account: &Account, root: &Path, hermes: &Pat
     paths
 }
 
+/// Where links of a profile lead out of its root: the root itself, the home, and what lies in them. systemd drops a
+/// `ReadWritePaths=` that another one contains before it follows links, so that targets have to be named.
+pub(super) fn linked(host: &Host, account: &Account, root: &Path, home: &Path) -> Vec<PathBuf> {
+    let inside = |directory: &Path| -> Vec<PathBuf> {
+        let names = host.files.names(directory).unwrap_or_default();
+        names.into_iter().map(|name| directory.join(name)).collect()
+    };
+    let mut paths = vec![root.to_owned(), home.to_owned()];
+    paths.extend(inside(root));
+    if home != root {
+        paths.extend(inside(home));
+    }
+    let own = host.files.real(root);
+    let mut found: Vec<PathBuf> = Vec::new();
+    for path in paths {
+        let real = host.files.real(&path);
+        let is_own = |m: fs::Metadata| m.is_dir() && m.uid() == account.uid;
+        let leads_out = real != path && (path == root || !real.starts_with(&own));
+        let is_new = leads_out && !found.iter().any(|p| real.starts_with(p));
+        if account.exists && is_new && fs::metadata(host.at(&real)).is_ok_and(is_own) {
+            found.push(real);
+        }
+    }
+    found
+}
+
+/// Those of these paths that are on another file system than `/`.
+pub(super) fn mounts(host: &Host, paths: &[&Path]) -> Vec<PathBuf> {
+    let device = |path: &Path| fs::metadata(host.at(path)).ok().map(|m| m.dev());
+    let top = device(Path::new("/"));
+    let mut found: Vec<PathBuf> = Vec::new();
+    for path in paths {
+        let is_other = host.live().is_some() && device(path).is_some_and(|d| Some(d) != top);
+        if is_other && !found.iter().any(|p| p == path) {
+            found.push((*path).to_owned());
+        }
+    }
+    found
+}
+
 /// The interpreter that a script names, links followed: uv keeps Python under the home directory.
 pub(super) fn interpreter(host: &Host, hermes: &Path) -> PathBuf {
     let text = host.files.read_script(hermes, read::JSON);

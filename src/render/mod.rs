@@ -185,6 +185,7 @@ struct DropIn {
     environment: BTreeMap<String, String>,
     environment_files: Vec<String>,
     credentials: BTreeMap<String, String>,
+    mounts: Vec<String>,
     unit_additions: Vec<String>,
     service_additions: Vec<String>,
     restart: RestartPolicy,
@@ -247,6 +248,7 @@ impl DropIn {
             hermes: instance.hermes.as_deref().map(text),
             environment: instance.environment.clone(),
             environment_files: instance.environment_files.iter().map(|p| text(p)).collect(),
+            mounts: instance.mounts.iter().map(|p| text(p)).collect(),
             unit_additions: additions("Unit"),
             service_additions: additions("Service"),
             credentials: (instance.credentials.iter())

@@ -114,6 +114,9 @@ pub(crate) struct Instance {
     /// Paths beside the hermes root that the gateway may write.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) read_write_paths: Vec<PathBuf>,
+    /// Paths on disks of their own that have to be mounted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) mounts: Vec<PathBuf>,
     /// `MemoryHigh=` and `MemoryMax=`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) memory_high: Option<String>,
@@ -270,6 +273,7 @@ impl Instance {
             hermes_version: None,
             home_access: false,
             read_write_paths: Vec::new(),
+            mounts: Vec::new(),
             memory_high: None,
             memory_max: None,
             directives: Vec::new(),
@@ -308,6 +312,9 @@ impl Instance {
                 });
             }
             path("credentials", file)?;
+        }
+        for place in &self.mounts {
+            path("home", place)?;
         }
         for dir in &self.read_write_paths {
             path("read-write-paths", dir)?;
