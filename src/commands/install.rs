@@ -44,6 +44,9 @@ fn run(args: &InstallArgs, verb: Verb) -> Result<Exit> {
     }
     ready.transaction.refuse_conflicts()?;
     tell_inherited(&host, &ready.inherited, &output);
+    for note in &ready.notes {
+        output.warn(note);
+    }
     if verb == Verb::Adopt && !confirm_stops(&ready, args.yes, &output)? {
         return Ok(Exit::Done);
     }

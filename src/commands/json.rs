@@ -32,6 +32,8 @@ pub(crate) struct Planned<'a> {
     pub(crate) served: Vec<&'a ProfileName>,
     /// What would be taken over from old owners, each as a line.
     pub(crate) carried: Vec<&'a String>,
+    /// What starts gateways of these profiles beside their units, each as a sentence.
+    pub(crate) notes: &'a [String],
     /// What of them would be left out, and why, each as a line.
     pub(crate) left: Vec<&'a String>,
 }

@@ -25,6 +25,7 @@ pub(crate) fn plan(args: &PlanArgs) -> Result<Exit> {
     };
     let ready = prepare(&host, install, Verb::Plan, &quiet)?;
     let (transaction, served, inherited) = (ready.transaction, ready.served, ready.inherited);
+    let notes = ready.notes;
     let plan = &transaction.plan;
     let leaving = transaction.handovers.iter().flat_map(|h| &h.units);
     let stops: Vec<&str> = leaving.map(|u| u.name.as_str()).collect();
@@ -39,6 +40,7 @@ pub(crate) fn plan(args: &PlanArgs) -> Result<Exit> {
             started: up.map(|(unit, _)| unit.clone()).collect(),
             served: served.iter().map(|s| &s.profile).collect(),
             carried: inherited.values().flat_map(|i| &i.carried).collect(),
+            notes: &notes,
             left: inherited.values().flat_map(|i| &i.left).collect(),
         });
         // What stands in the way is in the object; an error would be a second one.
@@ -52,6 +54,9 @@ pub(crate) fn plan(args: &PlanArgs) -> Result<Exit> {
         output::print(plan.to_text());
         for (profile, theirs) in &inherited {
             output::print(inherited_text(&host, profile, theirs));
+        }
+        for note in &notes {
+            output::print(format_args!("note      {note}\n"));
         }
         for unit in stops {
             output::print(format_args!("then stop  {unit}, as planned\n"));

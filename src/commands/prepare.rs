@@ -18,9 +18,9 @@ use crate::deploy::serving::Served;
 use crate::deploy::transaction::Transaction;
 use crate::error::{refuse, trouble};
 use crate::gateway::stop::Force;
-use crate::host::Host;
 use crate::host::manager::systemd_level;
 use crate::host::rootfs::Actual;
+use crate::host::{DirectoryId, Host};
 use crate::layout::Scope;
 use crate::output::Output;
 use crate::preflight::{self, Checked};
@@ -31,6 +31,7 @@ use crate::takeover::namesake::ask_which;
 use crate::takeover::server::refuse_served;
 use crate::takeover::template::refuse_siblings;
 use crate::units::inventory::Inventory;
+use crate::units::starters::{Starter, starters};
 
 /// Everything known before anything is changed.
 pub(super) struct Prepared<'a> {
@@ -39,6 +40,8 @@ pub(super) struct Prepared<'a> {
     pub(super) served: Vec<Served>,
     /// What profiles take over from old owners, and what they do not.
     pub(super) inherited: BTreeMap<ProfileName, Inherited>,
+    /// What will start gateways of these profiles beside their units, each as a sentence.
+    pub(super) notes: Vec<String>,
     pub(super) transaction: Transaction<'a>,
 }
 
@@ -133,6 +136,8 @@ pub(super) fn prepare<'a>(
     }
 
     refuse_siblings(host, &inventory, &migrations, &typed)?;
+    let mut notes = started_elsewhere(host, &checked);
+    notes.extend(migrations.iter().flat_map(|m| m.notes.clone()));
     let mut contents = with_instances(&receipt, &checked);
     let is_served = |profile: &ProfileName| served.iter().any(|s| s.profile == *profile);
     contents.instances.retain(|i| !is_served(&i.profile));
@@ -175,6 +180,7 @@ pub(super) fn prepare<'a>(
         checked,
         served,
         inherited,
+        notes,
         transaction,
     })
 }
@@ -197,6 +203,19 @@ fn refuse_second_owner(host: &Host, receipt: &Receipt, checked: &Checked) -> Res
         "`runuser -u {account} -- hermes-install --user --profile {profile} --migrate` leaves the profile to {account}'s own manager";
         "`hermes-install uninstall --profile {profile}` makes the name free; then run this again"
     )
+}
+
+/// What starts gateways of these homes, and is no unit.
+fn started_elsewhere(host: &Host, checked: &[Checked]) -> Vec<String> {
+    let homes: Vec<DirectoryId> = checked.iter().map(|c| host.directory(&c.home)).collect();
+    let is_theirs = |starter: &Starter| {
+        let home = starter.home.as_ref().map(|home| host.directory(home));
+        home.is_some_and(|home| homes.contains(&home))
+    };
+    let all = starters(host).into_iter();
+    all.filter(is_theirs)
+        .map(|starter| starter.told())
+        .collect()
 }
 
 /// The profile whose gateway serves the others.

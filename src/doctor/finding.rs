@@ -159,7 +159,7 @@ impl Finding {
     pub(crate) fn unit(&mut self, unit: &Unit) -> &mut Self {
         self.unit = Some(unit.title());
         self.home = unit.home().map(Path::to_owned);
-        if unit.how().is_none() {
+        if unit.how().is_none() && !unit.cannot_load {
             self.severity = Severity::Note;
         }
         self

@@ -101,7 +101,9 @@ fn of_image(root: &Path) -> Vec<Account> {
         .filter(|field| field.len() > 2)
         .map(|mut field| (field.swap_remove(2), field.swap_remove(0)))
         .collect();
-    let accounts = passwd.lines().map(fields).filter(|field| field.len() >= 7);
+    // No path has a NUL; such a line is broken.
+    let lines = passwd.lines().filter(|line| !line.contains('\0'));
+    let accounts = lines.map(fields).filter(|field| field.len() >= 7);
     accounts
         .map(|field| Account {
             group: groups.get(&field[3]).unwrap_or(&field[3]).clone(),

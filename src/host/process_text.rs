@@ -3,8 +3,10 @@
 use nix::unistd::geteuid;
 
 use crate::host::account::account_name;
-use crate::host::process::{Process, humanize, shell_quote};
+use crate::host::keeper::{Keeper, keeper};
+use crate::host::process::{Process, UnitRef, humanize, shell_quote};
 use crate::host::systemctl::Manager;
+use crate::output::printable;
 
 /// A process as a person would look for it.
 pub(crate) fn name(process: &Process) -> String {
@@ -39,21 +41,50 @@ pub(crate) fn stop_command(process: &Process) -> String {
             }
         }
     }
-    match process.unit().filter(|u| u.is_service()) {
-        Some(unit) => {
-            let manager = match unit.user {
-                None => Manager::System,
-                Some(uid) if uid == geteuid().as_raw() && !in_system_service() => Manager::User,
-                Some(uid) => Manager::UserOf(account_name(uid)),
-            };
-            format!(
-                "{} stop {}",
-                manager.command_prefix(),
-                shell_quote(&[&unit.name])
-            )
-        }
+    let unit = process.unit().filter(|u| u.is_service());
+    // A service that has started it beside its own work goes on.
+    match unit.filter(|_| !matches!(keeper(process), Some(Keeper::Service(_)))) {
+        Some(unit) => unit_command(&unit, "stop"),
         None => format!("kill -INT {}", process.pid),
     }
+}
+
+/// What starts a process again when it ends, as a sentence, and the command that ends that.
+pub(crate) fn keeper_text(process: &Process, keeper: &Keeper) -> (String, String) {
+    let by = keeper.process();
+    match (keeper, process.unit()) {
+        (Keeper::Service(_), Some(unit)) => (
+            format!(
+                "the program of `{}`, pid {}, has started it and will again",
+                unit.name, by.pid
+            ),
+            unit_command(&unit, "disable --now"),
+        ),
+        _ => (
+            format!(
+                "a loop or a process manager, pid {} (`{}`), starts it again",
+                by.pid,
+                command_of(by)
+            ),
+            format!("kill {}", by.pid),
+        ),
+    }
+}
+
+/// The beginning of a command line; it may be a whole script.
+fn command_of(process: &Process) -> String {
+    let words: Vec<&str> = process.argv.iter().map(String::as_str).collect();
+    printable(&words.join(" ")).chars().take(60).collect()
+}
+
+fn unit_command(unit: &UnitRef, verb: &str) -> String {
+    let manager = match unit.user {
+        None => Manager::System,
+        Some(uid) if uid == geteuid().as_raw() && !in_system_service() => Manager::User,
+        Some(uid) => Manager::UserOf(account_name(uid)),
+    };
+    let prefix = manager.command_prefix();
+    format!("{prefix} {verb} {}", shell_quote(&[&unit.name]))
 }
 
 /// The command that restarts a gateway after its running turns: its unit's reload, or hermes' own.

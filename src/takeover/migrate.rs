@@ -11,7 +11,9 @@ use crate::error::refuse;
 use crate::gateway::owner::{Hold, owner};
 use crate::gateway::stop::Force;
 use crate::host::Host;
+use crate::host::keeper::{Keeper, keeper};
 use crate::host::process::{self, Process};
+use crate::host::process_text::{keeper_text, name};
 use crate::host::service_state::ServiceState;
 use crate::layout::TEMPLATE;
 use crate::preflight::Checked;
@@ -50,6 +52,8 @@ pub(crate) struct Migration {
     pub(crate) files: Vec<String>,
     /// Masks over files that are a package's, relative to the root.
     pub(crate) masks: BTreeSet<String>,
+    /// What will start the old gateway again, as a sentence.
+    pub(crate) notes: Vec<String>,
     /// Names of the units that leave.
     pub(crate) units: Vec<String>,
 }
@@ -127,7 +131,22 @@ pub(crate) fn migrate(
             "profile `{profile}` would be taken from its owner and run by nobody; leave out `--no-start`"
         );
     }
+    let mut notes = Vec::new();
+    if let Some((process, keeper)) = owners.by_hand.as_ref().and_then(|p| Some((p, keeper(p)?))) {
+        let (what, way_out) = keeper_text(process, &keeper);
+        match keeper {
+            Keeper::Service(_) => notes.push(format!(
+                "{}: {what}; turn that off there, or `{way_out}`",
+                name(process)
+            )),
+            Keeper::Loop(_) => refuse!(
+                "{} would come back at once: {what}", name(process);
+                "end that first: `{way_out}`, and what starts it; then run this again"
+            ),
+        }
+    }
     let mut migration = Migration {
+        notes,
         handover: Handover {
             home: home.clone(),
             by_hand: owners.by_hand.map(ByHand::new),

@@ -1,12 +1,15 @@
 //! Units as their managers load them: load paths, unit files, what an `ExecStart=` runs, all units of a host.
 
+mod container_files;
 pub(crate) mod exec_command;
 pub(crate) mod exec_line;
 pub(crate) mod inventory;
 pub(crate) mod load_path;
+pub(crate) mod load_problem;
 pub(crate) mod secret;
 mod shell;
 pub(crate) mod span;
+pub(crate) mod starters;
 pub(crate) mod unit;
 pub(crate) mod unit_file;
 mod wrappers;

@@ -17,6 +17,7 @@ use crate::layout::TEMPLATE;
 use crate::profile::ProfileName;
 use crate::units::exec_line::{BUDGET, Context, Effects, GatewayCall, effects};
 use crate::units::load_path::{Files, LoadPath, Reader, UnitFiles};
+use crate::units::load_problem::load_problems;
 use crate::units::unit_file::{Directives, Specifiers, command, words};
 
 /// Who wrote a unit, by its name and what it runs.
@@ -81,6 +82,8 @@ pub(crate) struct Unit {
     pub(crate) is_guarded: bool,
     /// Whether it is masked.
     pub(crate) is_masked: bool,
+    /// Whether its manager refuses to load it, or would: then it owns nothing.
+    pub(crate) cannot_load: bool,
     /// The profiles of all instances of its template, where somebody's own is at the place of the shipped one: they are
     /// taken over together.
     pub(crate) together: Vec<ProfileName>,
@@ -108,6 +111,10 @@ impl Unit {
         let fragment = files.fragment.as_deref();
         let is_masked = state.is_some_and(|s| s.load_state == "masked")
             || fragment.is_some_and(|f| load_path.real(f) == Path::new("/dev/null"));
+        let cannot_load = match state.map(|s| s.load_state.as_str()) {
+            Some(state) => matches!(state, "bad-setting" | "error"),
+            None => !load_problems(&directives).is_empty(),
+        };
         let mut unit = Self {
             manager: load_path.manager.clone(),
             manager_account: load_path.account.clone(),
@@ -121,6 +128,7 @@ impl Unit {
             is_wanted: listing.wanted.contains(name),
             activators: listing.activators.get(name).cloned().unwrap_or_default(),
             is_masked,
+            cannot_load,
             together: Vec::new(),
             is_guarded,
             loaded: state.cloned(),
@@ -293,7 +301,7 @@ impl Unit {
     /// How it runs or would run its gateway, as a word; `None` when nothing starts it.
     pub(crate) fn how(&self) -> Option<&str> {
         self.activity()
-            .or((self.is_wanted && !self.is_masked).then_some("enabled"))
+            .or((self.is_wanted && !self.is_masked && !self.cannot_load).then_some("enabled"))
     }
 
     /// What it is, as the start of a sentence.

@@ -17,12 +17,14 @@ use self::homes::{HomeFacts, home_facts};
 use self::units::{UnitFacts, unit_facts};
 use crate::deploy::receipt::read_receipt;
 use crate::gateway::command_line::Home;
+use crate::host::keeper::keeper;
 use crate::host::process::UnitRef;
-use crate::host::process_text::{name, stop_command};
+use crate::host::process_text::{keeper_text, name, stop_command};
 use crate::host::read::UNIT;
 use crate::host::{DirectoryId, Host};
 use crate::layout::Scope;
 use crate::units::inventory::{Gateway, Inventory};
+use crate::units::starters::{Starter, starters};
 use crate::units::unit::Unit;
 use crate::units::unit_file::{Directives, seconds};
 
@@ -47,6 +49,8 @@ pub(crate) struct Facts {
     pub(crate) default_stop: DefaultStop,
     /// Accounts whose managers outlive their sessions.
     pub(crate) lingering: BTreeSet<String>,
+    /// What starts gateways outside of systemd's units.
+    pub(crate) starters: Vec<Starter>,
     /// Files that hermes-install wrote and that are not as it wrote them.
     pub(crate) drift: Vec<Drift>,
 }
@@ -104,6 +108,8 @@ pub(crate) struct GatewayFacts {
     pub(crate) service: Option<UnitRef>,
     /// The command that ends it.
     pub(crate) stop_command: String,
+    /// What starts it again when it ends, as a sentence, and the command that ends that.
+    pub(crate) keeper: Option<(String, String)>,
 }
 
 /// A file that is not as it was written.
@@ -156,6 +162,7 @@ impl Facts {
             lingering: lingering
                 .filter_map(|e| e.file_name().into_string().ok())
                 .collect(),
+            starters: starters(host),
             drift: drift(host)?,
         })
     }
@@ -247,6 +254,7 @@ fn gateway_facts(host: &Host, gateway: &Gateway) -> Option<GatewayFacts> {
         home: home.clone(),
         service: gateway.process.unit().filter(UnitRef::is_service),
         stop_command: stop_command(&gateway.process),
+        keeper: keeper(&gateway.process).map(|by| keeper_text(&gateway.process, &by)),
     })
 }
 

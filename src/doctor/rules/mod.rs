@@ -5,6 +5,7 @@ mod owners;
 mod paths;
 mod restart;
 mod service;
+mod starters;
 mod state;
 mod stop;
 mod syntax;
@@ -54,6 +55,7 @@ pub(crate) fn rules() -> impl Iterator<Item = &'static Rule> {
         restart::RULES,
         stop::RULES,
         service::RULES,
+        starters::RULES,
         paths::RULES,
         syntax::RULES,
         state::RULES,

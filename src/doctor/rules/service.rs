@@ -4,6 +4,7 @@ use super::{Rule, edit, gateways};
 use crate::doctor::facts::Facts;
 use crate::doctor::finding::Severity::{Error, Note, Warning};
 use crate::doctor::finding::{Finding, Findings};
+use crate::units::load_problem::load_problems;
 use crate::units::unit::Unit;
 use crate::units::unit_file::{Directive, command, words};
 
@@ -108,43 +109,17 @@ fn is_true(value: &str) -> bool {
 
 fn cannot_load(facts: &Facts, findings: &mut Findings) {
     for (unit, _) in gateways(facts) {
-        let list = |key: &str| unit.directives.list("Service", key);
-        let kind = unit.directives.value("Service", "Type").unwrap_or("simple");
-        let starts = list("ExecStart");
-        for line in &starts {
-            let program = command(&line.value).into_iter().next().unwrap_or_default();
-            if program.contains('/') && !program.starts_with(['/', '%']) {
-                let what = format!("cannot be loaded: systemd takes `{program}` for no path");
-                report(unit, line, &what, findings);
-            }
+        let problems = load_problems(&unit.directives);
+        for (line, why) in &problems {
+            report(unit, line, &format!("cannot be loaded: {why}"), findings);
         }
-        if let Some(second) = starts.get(1).filter(|_| kind != "oneshot") {
-            report(
-                unit,
-                second,
-                "cannot be loaded: it has more than one ExecStart=",
-                findings,
-            );
+        if unit.cannot_load && problems.is_empty() {
+            let what = format!("{} cannot be loaded: its manager refuses it", unit.title());
+            let user = if unit.is_user() { "--user " } else { "" };
+            let hint = format!("systemd-analyze {user}verify {}", unit.name);
+            findings.add(what, hint).unit(unit).at_unit(unit);
         }
-        if let Some(line) = unit.directives.last("Service", "WorkingDirectory") {
-            let path = line.value.trim_start_matches('-');
-            if !path.starts_with(['/', '%']) && path != "~" {
-                let what =
-                    format!("cannot be loaded: WorkingDirectory= takes `{path}` for no path");
-                report(unit, line, &what, findings);
-            }
-        }
-        let policy = unit.directives.last("Service", "Restart");
-        if let Some(line) = policy
-            .filter(|d| kind == "oneshot" && matches!(d.value.as_str(), "always" | "on-success"))
-        {
-            let what = format!(
-                "cannot be loaded: Restart={} is not for Type=oneshot",
-                line.value
-            );
-            report(unit, line, &what, findings);
-        }
-        for line in list("EnvironmentFile") {
+        for line in unit.directives.list("Service", "EnvironmentFile") {
             if !line.value.trim_start_matches('-').starts_with(['/', '%']) {
                 let what = "has an EnvironmentFile= that is no absolute path: systemd ignores it";
                 report(unit, line, what, findings).at_most(Warning);
@@ -274,7 +249,12 @@ fn unclear(facts: &Facts, findings: &mut Findings) {
         for program in unit.unclear.iter().filter(|_| unit.calls.is_empty()) {
             let finding = findings.add(
                 format!("{} may run a gateway: `{program}`", unit.title()),
-                format!("{} cat {}", unit.manager.command_prefix(), unit.name),
+                format!(
+                    "{} cat {}; if it does: {}",
+                    unit.manager.command_prefix(),
+                    unit.name,
+                    unit.disable_command()
+                ),
             );
             finding.unit(unit);
             if let Some(line) = line {

@@ -1,0 +1,97 @@
+//! Files of containers that have a profile home of this host in them: compose files and quadlets. What runs inside works on
+//! that home, whatever it is called there. Reads only.
+
+use std::path::{Path, PathBuf};
+
+use crate::host::Host;
+use crate::output::printable;
+use crate::units::secret::words_without_secrets;
+use crate::units::starters::{Look, Starter};
+
+/// The names of compose files, the first that is there counts (docker-compose(1)).
+const COMPOSE: [&str; 4] = [
+    "compose.yaml",
+    "compose.yml",
+    "docker-compose.yaml",
+    "docker-compose.yml",
+];
+/// How many directories beside each other are looked at.
+const MOST: usize = 500;
+
+impl Look {
+    pub(super) fn containers(&mut self, host: &Host) {
+        let mut tops = vec![PathBuf::from("/srv"), PathBuf::from("/opt")];
+        let homes = self.accounts.values().map(|a| a.home.clone());
+        tops.extend(homes.filter(|home| home != Path::new("/")));
+        tops.sort();
+        tops.dedup();
+        for top in tops {
+            let names = self.reader.names(&top);
+            let directories = names.iter().take(MOST).map(|name| top.join(name));
+            for directory in directories.chain([top.clone()]) {
+                let mut files = COMPOSE.iter().map(|name| directory.join(name));
+                if let Some(file) = files.find(|file| host.real(file).is_file()) {
+                    let way_out = format!("docker compose -f {} down", file.display());
+                    self.volumes(host, &file, &way_out);
+                }
+            }
+        }
+        let mut quadlets = vec![
+            PathBuf::from("/etc/containers/systemd"),
+            PathBuf::from("/usr/share/containers/systemd"),
+        ];
+        quadlets.extend(
+            self.accounts
+                .values()
+                .map(|a| a.home.join(".config/containers/systemd")),
+        );
+        for directory in quadlets {
+            for name in self.reader.names(&directory) {
+                if let Some(stem) = name.strip_suffix(".container") {
+                    let file = directory.join(&name);
+                    let way_out = format!(
+                        "systemctl stop {stem}.service, then move {} away",
+                        file.display()
+                    );
+                    self.volumes(host, &file, &way_out);
+                }
+            }
+        }
+    }
+
+    /// The homes that a file of somebody's hermes container takes from the host.
+    fn volumes(&mut self, host: &Host, file: &Path, way_out: &str) {
+        let text = self.reader.text(file).unwrap_or_default();
+        let lines = || {
+            text.lines()
+                .filter(|line| !line.trim_start().starts_with('#'))
+        };
+        if !lines().any(|line| line.contains("hermes"))
+            || !lines().any(|line| line.contains("gateway"))
+        {
+            return;
+        }
+        for (at, line) in text.lines().enumerate() {
+            let words = line.split(|c: char| c.is_whitespace() || "\"'[],=".contains(c));
+            let bound = words.filter_map(|word| word.split_once(":/").map(|(host, _)| host));
+            let homes = bound
+                .filter(|path| path.starts_with('/'))
+                .map(PathBuf::from);
+            let looks_like_one = |home: &PathBuf| {
+                home.ends_with(".hermes") || host.real(&home.join("config.yaml")).is_file()
+            };
+            for home in homes.filter(looks_like_one) {
+                self.found.push(Starter {
+                    file: file.to_owned(),
+                    line: at + 1,
+                    text: printable(&words_without_secrets(line.trim())),
+                    account: None,
+                    home: Some(home),
+                    replaces: false,
+                    is_container: true,
+                    way_out: way_out.to_owned(),
+                });
+            }
+        }
+    }
+}

@@ -1,0 +1,375 @@
+//! What starts gateways outside of systemd's units: cron tables, start scripts, what shells and desktops run at a login,
+//! process managers, and files of containers that work on a home of this host. Reads only.
+
+use std::cell::Cell;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use crate::gateway::config::{ACTIVE_PROFILE, active_name};
+use crate::host::Host;
+use crate::host::account::{self, Account};
+use crate::output::printable;
+use crate::units::exec_line::{BUDGET, Context, effects};
+use crate::units::load_path::Reader;
+use crate::units::secret::words_without_secrets;
+use crate::units::unit_file::words;
+
+/// A line that starts a gateway.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Starter {
+    /// The file.
+    pub(crate) file: PathBuf,
+    /// Its line, from 1.
+    pub(crate) line: usize,
+    /// The line, secrets left out.
+    pub(crate) text: String,
+    /// The account that it runs as, where the file says.
+    pub(crate) account: Option<String>,
+    /// The profile home, where that can be told.
+    pub(crate) home: Option<PathBuf>,
+    /// Whether it takes the profile from a gateway that runs.
+    pub(crate) replaces: bool,
+    /// Whether it is a container that has the home in it.
+    pub(crate) is_container: bool,
+    /// The command that a person types against it.
+    pub(crate) way_out: String,
+}
+
+/// How many lines of a file, and directories beside each other, are looked at.
+const MOST: usize = 1000;
+
+/// Look everywhere.
+pub(crate) fn starters(host: &Host) -> Vec<Starter> {
+    let accounts = match host.own.uid {
+        0 => account::all(&host.root),
+        _ => vec![host.own.clone()],
+    };
+    let mut look = Look {
+        reader: Reader::new(&host.files),
+        accounts: accounts.into_iter().map(|a| (a.name.clone(), a)).collect(),
+        found: Vec::new(),
+    };
+    look.cron();
+    look.at_boot();
+    look.supervisors();
+    for account in look.accounts.clone().into_values() {
+        if account.home != Path::new("/") {
+            look.of_account(&account);
+        }
+    }
+    look.containers(host);
+    look.found
+}
+
+pub(super) struct Look {
+    pub(super) reader: Reader,
+    pub(super) accounts: BTreeMap<String, Account>,
+    pub(super) found: Vec<Starter>,
+}
+
+/// A command of a file.
+struct Line<'a> {
+    file: &'a Path,
+    number: usize,
+    text: &'a str,
+    account: &'a Account,
+    environment: &'a BTreeMap<String, String>,
+    way_out: &'a str,
+}
+
+impl Starter {
+    /// Where it stands and what it does, as a sentence with its way out.
+    pub(crate) fn told(&self) -> String {
+        let what = match self.is_container {
+            true => "has a container work on this profile",
+            false => "starts this profile's gateway again",
+        };
+        let (file, line) = (self.file.display(), self.line);
+        format!(
+            "`{file}` line {line} {what}: `{}`; {}",
+            self.text, self.way_out
+        )
+    }
+}
+
+impl Look {
+    fn files(&self, directory: &str, end: &str) -> Vec<PathBuf> {
+        let directory = Path::new(directory);
+        let names = self.reader.names(directory).into_iter();
+        names
+            .filter(|name| name.ends_with(end))
+            .take(MOST)
+            .map(|name| directory.join(name))
+            .collect()
+    }
+
+    /// What one command does; `budget` is that of its file.
+    fn command(&mut self, argv: &[String], line: &Line, budget: &Cell<usize>) {
+        let mut environment = line.environment.clone();
+        let home = &line.account.home;
+        environment
+            .entry("HOME".to_owned())
+            .or_insert_with(|| home.display().to_string());
+        let reader = &self.reader;
+        let context = Context {
+            environment,
+            user_home: home.clone(),
+            script: &|path| reader.script(path),
+            active: &|root| active_name(&reader.text(&root.join(ACTIVE_PROFILE))?),
+            budget: Cell::new(budget.get()),
+        };
+        let effects = effects(argv, &context);
+        budget.set(context.budget.get());
+        let starter = |home: Option<PathBuf>, replaces| Starter {
+            file: line.file.to_owned(),
+            line: line.number,
+            text: printable(&words_without_secrets(line.text.trim())),
+            account: Some(line.account.name.clone()),
+            home,
+            replaces,
+            is_container: false,
+            way_out: line.way_out.to_owned(),
+        };
+        let asks = effects
+            .verbs
+            .iter()
+            .any(|verb| verb == "start" || verb == "restart");
+        if effects.calls.is_empty() && asks {
+            self.found.push(starter(None, false));
+        }
+        for call in effects.calls {
+            self.found.push(starter(call.home, call.replaces));
+        }
+    }
+
+    /// A file of shell commands, a line at a time.
+    fn script(&mut self, file: &Path, account: &Account) {
+        let text = self.reader.text(file).unwrap_or_default();
+        let (budget, none) = (Cell::new(BUDGET), BTreeMap::new());
+        let way_out = format!("sudoedit {}", file.display());
+        for (at, text) in text.lines().enumerate().take(MOST) {
+            let line = Line {
+                file,
+                number: at + 1,
+                text,
+                account,
+                environment: &none,
+                way_out: &way_out,
+            };
+            self.command(&shell(text), &line, &budget);
+        }
+    }
+
+    fn cron(&mut self) {
+        let mut tables = vec![PathBuf::from("/etc/crontab")];
+        tables.extend(self.files("/etc/cron.d", ""));
+        for table in tables {
+            let way_out = format!("sudoedit {}", table.display());
+            self.cron_table(&table, None, &way_out);
+        }
+        for directory in ["/var/spool/cron/crontabs", "/var/spool/cron"] {
+            for table in self.files(directory, "") {
+                let name = table.file_name().unwrap_or_default().to_string_lossy();
+                if let Some(account) = self.accounts.get(&*name).cloned() {
+                    let way_out = format!("crontab -u {name} -e");
+                    self.cron_table(&table, Some(&account), &way_out);
+                }
+            }
+        }
+        let root = Account::root();
+        for often in ["hourly", "daily", "weekly", "monthly"] {
+            for file in self.files(&format!("/etc/cron.{often}"), "") {
+                self.script(&file, &root);
+            }
+        }
+    }
+
+    /// A table of crontab(5); that of the system names an account in each line.
+    fn cron_table(&mut self, file: &Path, of: Option<&Account>, way_out: &str) {
+        let text = self.reader.text(file).unwrap_or_default();
+        let budget = Cell::new(BUDGET);
+        let mut environment = BTreeMap::new();
+        for (at, text) in text.lines().enumerate().take(MOST) {
+            let line = text.trim_start();
+            if line.is_empty() || line.starts_with('#') {
+                continue;
+            }
+            if let Some((name, value)) = variable(line) {
+                environment.insert(name, value);
+                continue;
+            }
+            let times = if line.starts_with('@') { 1 } else { 5 };
+            let Some((account, command)) = after_times(line, times).and_then(|rest| match of {
+                Some(account) => Some((account.clone(), rest)),
+                None => {
+                    let (user, rest) = rest.split_once(char::is_whitespace)?;
+                    Some((self.accounts.get(user)?.clone(), rest))
+                }
+            }) else {
+                continue;
+            };
+            let line = Line {
+                file,
+                number: at + 1,
+                text,
+                account: &account,
+                environment: &environment,
+                way_out,
+            };
+            self.command(&shell(command), &line, &budget);
+        }
+    }
+
+    fn at_boot(&mut self) {
+        let root = Account::root();
+        for file in ["/etc/rc.local", "/etc/rc.d/rc.local", "/etc/profile"] {
+            self.script(Path::new(file), &root);
+        }
+        for file in self.files("/etc/profile.d", ".sh") {
+            self.script(&file, &root);
+        }
+    }
+
+    fn of_account(&mut self, account: &Account) {
+        const SHELL: [&str; 9] = [
+            ".profile",
+            ".bash_profile",
+            ".bash_login",
+            ".bashrc",
+            ".zprofile",
+            ".zlogin",
+            ".zshrc",
+            ".xprofile",
+            ".config/fish/config.fish",
+        ];
+        for name in SHELL {
+            self.script(&account.home.join(name), account);
+        }
+        let autostart = account.home.join(".config/autostart");
+        for file in self.files(&autostart.to_string_lossy(), ".desktop") {
+            self.assignments(&file, "Exec", account);
+        }
+        self.pm2(account);
+    }
+
+    /// `KEY=COMMAND` lines of an ini file.
+    fn assignments(&mut self, file: &Path, key: &str, account: &Account) {
+        let text = self.reader.text(file).unwrap_or_default();
+        let budget = Cell::new(BUDGET);
+        let way_out = format!("sudoedit {}", file.display());
+        let mut who = account.clone();
+        let mut environment = BTreeMap::new();
+        // Of supervisord: the lines behind `command=` count as much as those before it.
+        let sections = text.lines().enumerate().take(MOST).collect::<Vec<_>>();
+        for section in sections.split(|(_, line)| line.trim_start().starts_with('[')) {
+            for (_, line) in section {
+                match line
+                    .split_once('=')
+                    .map(|(name, value)| (name.trim(), value.trim()))
+                {
+                    Some(("user", name)) => who = self.accounts.get(name).cloned().unwrap_or(who),
+                    Some(("environment", all)) => {
+                        let all = all.split(',').filter_map(variable);
+                        environment.extend(all);
+                    }
+                    _ => {}
+                }
+            }
+            for (at, text) in section {
+                let Some((name, command)) = text.split_once('=') else {
+                    continue;
+                };
+                if name.trim() == key {
+                    let line = Line {
+                        file,
+                        number: at + 1,
+                        text,
+                        account: &who,
+                        environment: &environment,
+                        way_out: &way_out,
+                    };
+                    self.command(&words(command), &line, &budget);
+                }
+            }
+            who = account.clone();
+            environment.clear();
+        }
+    }
+
+    fn supervisors(&mut self) {
+        let mut files = vec![
+            PathBuf::from("/etc/supervisord.conf"),
+            PathBuf::from("/etc/supervisor/supervisord.conf"),
+        ];
+        files.extend(self.files("/etc/supervisor/conf.d", ".conf"));
+        files.extend(self.files("/etc/supervisord.d", ".ini"));
+        for file in files {
+            self.assignments(&file, "command", &Account::root());
+        }
+    }
+
+    /// What `pm2 resurrect` starts at boot.
+    fn pm2(&mut self, account: &Account) {
+        let file = account.home.join(".pm2/dump.pm2");
+        let Some(text) = self.reader.text(&file) else {
+            return;
+        };
+        let all: Vec<serde_json::Value> = serde_json::from_str(&text).unwrap_or_default();
+        let budget = Cell::new(BUDGET);
+        for process in all.iter().take(MOST) {
+            let value = |key: &str| process.get(key).and_then(serde_json::Value::as_str);
+            let Some(program) = value("pm_exec_path") else {
+                continue;
+            };
+            let mut argv = vec![program.to_owned()];
+            match process.get("args") {
+                Some(serde_json::Value::Array(args)) => {
+                    argv.extend(
+                        args.iter()
+                            .filter_map(|arg| arg.as_str().map(str::to_owned)),
+                    );
+                }
+                args => argv.extend(args.and_then(|a| a.as_str()).map(words).unwrap_or_default()),
+            }
+            let number = text
+                .lines()
+                .position(|line| line.contains(program))
+                .unwrap_or_default();
+            let way_out = format!("pm2 delete {} && pm2 save", value("name").unwrap_or("NAME"));
+            let environment = process.get("env").and_then(|env| env.get("HERMES_HOME"));
+            let environment = environment.and_then(|home| home.as_str());
+            let environment = environment.map(|home| ("HERMES_HOME".to_owned(), home.to_owned()));
+            let line = Line {
+                file: &file,
+                number: number + 1,
+                text: &argv.join(" "),
+                account,
+                environment: &environment.into_iter().collect(),
+                way_out: &way_out,
+            };
+            self.command(&argv, &line, &budget);
+        }
+    }
+}
+
+fn shell(text: &str) -> Vec<String> {
+    ["/bin/sh", "-c", text].map(str::to_owned).to_vec()
+}
+
+/// `NAME=VALUE`, quotes left out, as crontab(5) and supervisord take it.
+fn variable(line: &str) -> Option<(String, String)> {
+    let (name, value) = line.split_once('=')?;
+    let (name, value) = (name.trim(), value.trim());
+    let plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    let value = value.trim_matches(['"', '\'']);
+    (!name.is_empty() && name.chars().all(plain)).then(|| (name.to_owned(), value.to_owned()))
+}
+
+/// What follows so many words.
+fn after_times(line: &str, times: usize) -> Option<&str> {
+    let mut rest = line;
+    for _ in 0..times {
+        rest = rest.split_once(char::is_whitespace)?.1.trim_start();
+    }
+    Some(rest)
+}
