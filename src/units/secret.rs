@@ -5,16 +5,21 @@ use crate::units::unit_file::{Directive, words};
 /// Whether a variable holds a secret, by its name and the look of its value.
 pub(crate) fn is_secret(name: &str, value: &str) -> bool {
     let name = name.to_uppercase();
-    let words: Vec<&str> = name.split('_').collect();
-    let is_named = words.iter().any(|w| {
+    let is_plural = name.ends_with('S');
+    let mut words = name
+        .split('_')
+        .map(|word| word.strip_suffix('S').unwrap_or(word));
+    let last = words.clone().next_back();
+    let is_named = words.any(|w| {
         matches!(
-            *w,
-            "TOKEN" | "SECRET" | "PASSWORD" | "PASSWD" | "APIKEY" | "CREDENTIALS"
+            w,
+            "TOKEN" | "SECRET" | "PASSWORD" | "PASSWD" | "PASSPHRASE" | "APIKEY" | "CREDENTIAL"
         )
-    }) || words.last() == Some(&"KEY");
-    // A path to a secret, or a switch, is none.
+    }) || last == Some("KEY");
+    // A path to a secret, or a switch, is none; nor is a number of tokens.
+    let is_number = is_plural && value.chars().all(|c| c.is_ascii_digit());
     let is_plain = value.is_empty() || value.starts_with(['/', '%']) || value.len() < 6;
-    is_named && !is_plain
+    is_named && !is_plain && !is_number
 }
 
 /// A directive for people: on one line, not too long, secrets left out.
@@ -133,7 +138,67 @@ pub(crate) fn without_secrets(text: &str) -> String {
             false => value,
         };
     }
+    without_options(&without_passwords(&(out + rest)))
+}
+
+/// The passwords of URLs left out, wherever they stand.
+fn without_passwords(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find("://") {
+        let (before, after) = rest.split_at(at + 3);
+        out.push_str(before);
+        let ends = |c: char| c.is_whitespace() || "/\"'\\".contains(c);
+        let end = after.find(ends).unwrap_or(after.len());
+        let authority = &after[..end];
+        let user = authority
+            .rfind('@')
+            .and_then(|at| authority[..at].find(':').map(|colon| (colon, at)));
+        match user {
+            Some((colon, at)) if colon + 1 < at => {
+                out.push_str(&authority[..=colon]);
+                out.push_str("(hidden)");
+                out.push_str(&authority[at..]);
+            }
+            _ => out.push_str(authority),
+        }
+        rest = &after[end..];
+    }
     out + rest
+}
+
+/// What follows an option that is named for a secret, and the text of `SetCredential=`, left out.
+fn without_options(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for line in text.split_inclusive('\n') {
+        let plain = line.trim_start_matches(['+', '-', ' ']);
+        let credential = plain
+            .strip_prefix("SetCredential=")
+            .and_then(|value| value.split_once(':'));
+        if let Some((name, _)) = credential {
+            let start = line.len() - plain.len();
+            out.push_str(&format!(
+                "{}SetCredential={name}:(hidden)\n",
+                &line[..start]
+            ));
+            continue;
+        }
+        let mut hides = false;
+        for word in line.split_inclusive(char::is_whitespace) {
+            let bare = word.trim_end();
+            if std::mem::take(&mut hides) && !bare.is_empty() {
+                out.push_str("(hidden)");
+                out.push_str(&word[bare.len()..]);
+                continue;
+            }
+            let name = bare.trim_start_matches(['"', '\'']).strip_prefix("--");
+            hides = name.is_some_and(|name| {
+                !name.contains('=') && is_secret(&name.replace('-', "_"), "any value")
+            });
+            out.push_str(word);
+        }
+    }
+    out
 }
 
 #[cfg(test)]
@@ -180,6 +245,22 @@ mod tests {
                 "ExecStart=env PASSWORD=hunter22 hermes",
                 "ExecStart=env PASSWORD=(hidden) hermes",
             ),
+            (
+                "Environment=HTTPS_PROXY=http://bob:p%%40ss@10.0.0.1:3128 A=1\n",
+                "Environment=HTTPS_PROXY=http://bob:(hidden)@10.0.0.1:3128 A=1\n",
+            ),
+            (
+                "ExecStart=hermes --bot-token 123456:AB gateway\nNice=5\n",
+                "ExecStart=hermes --bot-token (hidden) gateway\nNice=5\n",
+            ),
+            (
+                "-SetCredential=bot:123456:AB\n",
+                "-SetCredential=bot:(hidden)\n",
+            ),
+            (
+                "Environment=BOT_TOKENS=1:abcdef,2:abcdef MAX_TOKENS=100000\n",
+                "Environment=BOT_TOKENS=(hidden) MAX_TOKENS=100000\n",
+            ),
         ] {
             assert_eq!(without_secrets(text), shown);
         }
@@ -190,7 +271,11 @@ mod tests {
     fn secrets_are_known_by_their_names() {
         assert!(is_secret("TELEGRAM_BOT_TOKEN", "123456:abcdef"));
         assert!(is_secret("OPENAI_API_KEY", "sk-123456"));
+        for name in ["API_KEYS", "PASSWORDS", "DB_CREDENTIALS", "GPG_PASSPHRASE"] {
+            assert!(is_secret(name, "123456:abc"), "{name}");
+        }
         for (name, value) in [
+            ("MAX_TOKENS", "100000"),
             ("HERMES_HOME", "/srv/h"),
             ("SSH_KEY", "/home/a/.ssh/id"),
             ("TOKEN_LIMIT_SOFT", "9"),
