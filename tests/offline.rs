@@ -121,6 +121,16 @@ fn a_profile_that_hermes_would_serve_has_no_unit_of_its_own_in_an_image() {
     );
     ok(root.path(), &["--profile", "coder"]);
     assert!(is_installed("coder"));
+
+    // hermes renames it.
+    let profiles = root.path().join("var/lib/hermes/profiles");
+    std::fs::rename(profiles.join("coder"), profiles.join("writer")).unwrap();
+    write(
+        "var/lib/hermes/profiles/writer/profile.yaml",
+        "previous_names: [coder]\n",
+    );
+    let shown = ok(root.path(), &["status"]);
+    assert!(shown.contains("it is called `writer` now"), "{shown}");
 }
 
 #[test]

@@ -27,7 +27,7 @@ pub(super) const RULES: &[Rule] = &[
         about: "hermes on disk is newer than what runs: a gateway goes on with the code that it started with, over files of \
                 another version, and fails at the first module that it loads late. `hermes update` of 0.20.4 to 0.21.3 \
                 restarts no unit called `hermes-gateway@…`.",
-        fix: "restart the gateway; a reload lets it finish its turns first",
+        fix: "`hermes-install restart --outdated`, or a reload: both let it finish its turns first",
         source: "hermes-agent #88654; hermes_cli/update_cmd.py of 0.20.4 to 0.22.2",
         check: hermes_changed,
     },

@@ -12,8 +12,8 @@ from systemd import Unit, as_user
 HERMES = ["0.22.2"]
 SECONDS = 160
 
-# Longer than every restart delay of the units and than what the command waits for.
-OBSERVED = 45
+# Longer than the restart delay of the units after one end, and than the 15 s that the command waits.
+OBSERVED = 25
 
 
 def run() -> None:
