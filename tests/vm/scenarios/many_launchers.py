@@ -7,7 +7,7 @@ from collections import Counter
 from pathlib import Path
 
 import wait
-from check import check, equal, measured
+from check import equal
 from gateway import Profile, fresh_account
 from installer import program
 from mallory import STAND_IN
@@ -40,9 +40,8 @@ def run() -> None:
         codes = Counter(launcher.returncode for launcher in losers)
         equal("how the others ended", dict(codes), {69: 299})
         equal("gateways", coder.gateways(), [winner])
-        said = log.read_text().splitlines()
-        check("each said who has the profile", sum("is owned by" in line for line in said) == 299, said[-1:])
-        measured("lines", len(said))
+        # A sentence and the end of its line are two writes, and another launcher may write between them.
+        equal("sentences that say who has the profile", log.read_text().count("is owned by"), 299)
         os.kill(winner, 2)
         wait.until("the gateway to end", lambda: not coder.gateways())
         for launcher in launchers:
