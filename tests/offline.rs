@@ -339,3 +339,16 @@ fn system_scope_writes_nothing_below_a_home() {
     assert!(at("usr/local/lib/hermes-install/hermes-install").exists());
     assert_eq!(before, tree(&at("home")));
 }
+
+#[test]
+fn an_image_with_an_old_systemd_is_refused_as_a_host_is() {
+    let image = crate::others::Image::new();
+    image.write("usr/lib/systemd/libsystemd-shared-249.so", "");
+    let output = image.run(&["--profile", "coder", "--migrate"]);
+    let text = told(&output);
+    assert_eq!(output.status.code(), Some(2), "{text}");
+    assert!(text.contains("systemd 249 is older than 252"), "{text}");
+    image.write("usr/lib/systemd/libsystemd-shared-252.so", "");
+    std::fs::remove_file(image.at("usr/lib/systemd/libsystemd-shared-249.so")).unwrap();
+    image.ok(&["--profile", "coder", "--migrate"]);
+}

@@ -2,6 +2,7 @@
 //! nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 use anyhow::{Result, bail};
 
@@ -18,9 +19,9 @@ use crate::deploy::serving::Served;
 use crate::deploy::transaction::Transaction;
 use crate::error::{refuse, trouble};
 use crate::gateway::stop::Force;
+use crate::host::Host;
 use crate::host::manager::systemd_level;
 use crate::host::rootfs::Actual;
-use crate::host::{DirectoryId, Host};
 use crate::layout::Scope;
 use crate::output::Output;
 use crate::preflight::{self, Checked};
@@ -31,7 +32,7 @@ use crate::takeover::namesake::ask_which;
 use crate::takeover::server::refuse_served;
 use crate::takeover::template::refuse_siblings;
 use crate::units::inventory::Inventory;
-use crate::units::starters::{Starter, starters};
+use crate::units::starters::told_of;
 
 /// Everything known before anything is changed.
 pub(super) struct Prepared<'a> {
@@ -136,7 +137,8 @@ pub(super) fn prepare<'a>(
     }
 
     refuse_siblings(host, &inventory, &migrations, &typed)?;
-    let mut notes = started_elsewhere(host, &checked);
+    let homes: Vec<&Path> = checked.iter().map(|c| c.home.as_path()).collect();
+    let mut notes = told_of(host, &homes);
     notes.extend(migrations.iter().flat_map(|m| m.notes.clone()));
     let mut contents = with_instances(&receipt, &checked);
     let is_served = |profile: &ProfileName| served.iter().any(|s| s.profile == *profile);
@@ -203,19 +205,6 @@ fn refuse_second_owner(host: &Host, receipt: &Receipt, checked: &Checked) -> Res
         "`runuser -u {account} -- hermes-install --user --profile {profile} --migrate` leaves the profile to {account}'s own manager";
         "`hermes-install uninstall --profile {profile}` makes the name free; then run this again"
     )
-}
-
-/// What starts gateways of these homes, and is no unit.
-fn started_elsewhere(host: &Host, checked: &[Checked]) -> Vec<String> {
-    let homes: Vec<DirectoryId> = checked.iter().map(|c| host.directory(&c.home)).collect();
-    let is_theirs = |starter: &Starter| {
-        let home = starter.home.as_ref().map(|home| host.directory(home));
-        home.is_some_and(|home| homes.contains(&home))
-    };
-    let all = starters(host).into_iter();
-    all.filter(is_theirs)
-        .map(|starter| starter.told())
-        .collect()
 }
 
 /// The profile whose gateway serves the others.

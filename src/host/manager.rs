@@ -1,5 +1,6 @@
 //! Whether the manager of a scope can be used: it answers, it is new enough, and a user's outlives the logins.
 
+use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -71,14 +72,41 @@ fn is_lingering(host: &Host) -> bool {
         .exists()
 }
 
-/// The systemd level to render for: this host's, or for an image the floor.
+/// The systemd level to render for: this host's, or for an image the floor. One that is older is refused alike. Nothing in
+/// the units is newer than 247, but a claim about systemd counts when one was booted, and none below 252 is.
 pub(crate) fn systemd_level(host: &Host) -> Result<u32> {
-    let Some(live) = host.live() else {
-        return Ok(SYSTEMD_FLOOR);
+    let level = match host.live() {
+        Some(live) => Some(live.systemd_version()?),
+        None => systemd_version(host),
     };
-    let level = live.systemd_version()?;
-    if level < SYSTEMD_FLOOR {
-        bail!(Invalid::Systemd(level));
+    match level {
+        Some(level) if level < SYSTEMD_FLOOR => bail!(Invalid::Systemd(level)),
+        Some(level) if host.live().is_some() => Ok(level),
+        _ => Ok(SYSTEMD_FLOOR),
     }
-    Ok(level)
+}
+
+/// The version that runs, or the one whose library an image has.
+pub(crate) fn systemd_version(host: &Host) -> Option<u32> {
+    if let Some(live) = host.live() {
+        return live.systemd_version().ok();
+    }
+    let libraries = [
+        "/usr/lib/systemd",
+        "/usr/lib64/systemd",
+        "/usr/lib/x86_64-linux-gnu/systemd",
+        "/usr/lib/aarch64-linux-gnu/systemd",
+    ];
+    let entries = libraries
+        .iter()
+        .flat_map(|dir| fs::read_dir(host.real(Path::new(dir))))
+        .flatten()
+        .flatten();
+    entries
+        .filter_map(|entry| entry.file_name().into_string().ok())
+        .find_map(|name| {
+            let version = name.strip_prefix("libsystemd-shared-")?;
+            let end = version.find(|c: char| !c.is_ascii_digit())?;
+            version[..end].parse().ok()
+        })
 }

@@ -240,8 +240,9 @@ pub(crate) enum Invalid {
     },
     /// A systemd older than the floor.
     #[error(
-        "systemd {0} is older than {SYSTEMD_FLOOR}, the oldest that these units are made for; \
-         upgrade the system, or render with `--systemd {SYSTEMD_FLOOR}` at your own risk"
+        "systemd {0} is older than {SYSTEMD_FLOOR}, the oldest that these units are made for and tested with; `doctor` and \
+         `status` work here; upgrade the system (Debian 12 and Ubuntu 24.04 have one that is new enough), or take what \
+         `hermes-install render --systemd {SYSTEMD_FLOOR}` prints at your own risk"
     )]
     Systemd(u32),
     /// A prefix that would need quoting in an Exec line.

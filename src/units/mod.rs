@@ -6,6 +6,7 @@ pub(crate) mod exec_line;
 pub(crate) mod inventory;
 pub(crate) mod load_path;
 pub(crate) mod load_problem;
+mod process_managers;
 pub(crate) mod secret;
 mod shell;
 pub(crate) mod span;

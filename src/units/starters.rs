@@ -6,13 +6,12 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use crate::gateway::config::{ACTIVE_PROFILE, active_name};
-use crate::host::Host;
 use crate::host::account::{self, Account};
+use crate::host::{DirectoryId, Host};
 use crate::output::printable;
 use crate::units::exec_line::{BUDGET, Context, effects};
 use crate::units::load_path::Reader;
 use crate::units::secret::words_without_secrets;
-use crate::units::unit_file::words;
 
 /// A line that starts a gateway.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,7 +35,7 @@ pub(crate) struct Starter {
 }
 
 /// How many lines of a file, and directories beside each other, are looked at.
-const MOST: usize = 1000;
+pub(super) const MOST: usize = 1000;
 
 /// Look everywhere.
 pub(crate) fn starters(host: &Host) -> Vec<Starter> {
@@ -61,6 +60,19 @@ pub(crate) fn starters(host: &Host) -> Vec<Starter> {
     look.found
 }
 
+/// What starts gateways of these homes, each as a sentence.
+pub(crate) fn told_of(host: &Host, homes: &[&Path]) -> Vec<String> {
+    let homes: Vec<DirectoryId> = homes.iter().map(|home| host.directory(home)).collect();
+    let is_theirs = |starter: &Starter| {
+        let home = starter.home.as_ref().map(|home| host.directory(home));
+        home.is_some_and(|home| homes.contains(&home))
+    };
+    let all = starters(host).into_iter();
+    all.filter(is_theirs)
+        .map(|starter| starter.told())
+        .collect()
+}
+
 pub(super) struct Look {
     pub(super) reader: Reader,
     pub(super) accounts: BTreeMap<String, Account>,
@@ -68,18 +80,18 @@ pub(super) struct Look {
 }
 
 /// A command of a file.
-struct Line<'a> {
-    file: &'a Path,
-    number: usize,
-    text: &'a str,
-    account: &'a Account,
-    environment: &'a BTreeMap<String, String>,
-    way_out: &'a str,
+pub(super) struct Line<'a> {
+    pub(super) file: &'a Path,
+    pub(super) number: usize,
+    pub(super) text: &'a str,
+    pub(super) account: &'a Account,
+    pub(super) environment: &'a BTreeMap<String, String>,
+    pub(super) way_out: &'a str,
 }
 
 impl Starter {
     /// Where it stands and what it does, as a sentence with its way out.
-    pub(crate) fn told(&self) -> String {
+    fn told(&self) -> String {
         let what = match self.is_container {
             true => "has a container work on this profile",
             false => "starts this profile's gateway again",
@@ -93,7 +105,7 @@ impl Starter {
 }
 
 impl Look {
-    fn files(&self, directory: &str, end: &str) -> Vec<PathBuf> {
+    pub(super) fn files(&self, directory: &str, end: &str) -> Vec<PathBuf> {
         let directory = Path::new(directory);
         let names = self.reader.names(directory).into_iter();
         names
@@ -104,7 +116,7 @@ impl Look {
     }
 
     /// What one command does; `budget` is that of its file.
-    fn command(&mut self, argv: &[String], line: &Line, budget: &Cell<usize>) {
+    pub(super) fn command(&mut self, argv: &[String], line: &Line, budget: &Cell<usize>) {
         let mut environment = line.environment.clone();
         let home = &line.account.home;
         environment
@@ -251,105 +263,6 @@ impl Look {
         }
         self.pm2(account);
     }
-
-    /// `KEY=COMMAND` lines of an ini file.
-    fn assignments(&mut self, file: &Path, key: &str, account: &Account) {
-        let text = self.reader.text(file).unwrap_or_default();
-        let budget = Cell::new(BUDGET);
-        let way_out = format!("sudoedit {}", file.display());
-        let mut who = account.clone();
-        let mut environment = BTreeMap::new();
-        // Of supervisord: the lines behind `command=` count as much as those before it.
-        let sections = text.lines().enumerate().take(MOST).collect::<Vec<_>>();
-        for section in sections.split(|(_, line)| line.trim_start().starts_with('[')) {
-            for (_, line) in section {
-                match line
-                    .split_once('=')
-                    .map(|(name, value)| (name.trim(), value.trim()))
-                {
-                    Some(("user", name)) => who = self.accounts.get(name).cloned().unwrap_or(who),
-                    Some(("environment", all)) => {
-                        let all = all.split(',').filter_map(variable);
-                        environment.extend(all);
-                    }
-                    _ => {}
-                }
-            }
-            for (at, text) in section {
-                let Some((name, command)) = text.split_once('=') else {
-                    continue;
-                };
-                if name.trim() == key {
-                    let line = Line {
-                        file,
-                        number: at + 1,
-                        text,
-                        account: &who,
-                        environment: &environment,
-                        way_out: &way_out,
-                    };
-                    self.command(&words(command), &line, &budget);
-                }
-            }
-            who = account.clone();
-            environment.clear();
-        }
-    }
-
-    fn supervisors(&mut self) {
-        let mut files = vec![
-            PathBuf::from("/etc/supervisord.conf"),
-            PathBuf::from("/etc/supervisor/supervisord.conf"),
-        ];
-        files.extend(self.files("/etc/supervisor/conf.d", ".conf"));
-        files.extend(self.files("/etc/supervisord.d", ".ini"));
-        for file in files {
-            self.assignments(&file, "command", &Account::root());
-        }
-    }
-
-    /// What `pm2 resurrect` starts at boot.
-    fn pm2(&mut self, account: &Account) {
-        let file = account.home.join(".pm2/dump.pm2");
-        let Some(text) = self.reader.text(&file) else {
-            return;
-        };
-        let all: Vec<serde_json::Value> = serde_json::from_str(&text).unwrap_or_default();
-        let budget = Cell::new(BUDGET);
-        for process in all.iter().take(MOST) {
-            let value = |key: &str| process.get(key).and_then(serde_json::Value::as_str);
-            let Some(program) = value("pm_exec_path") else {
-                continue;
-            };
-            let mut argv = vec![program.to_owned()];
-            match process.get("args") {
-                Some(serde_json::Value::Array(args)) => {
-                    argv.extend(
-                        args.iter()
-                            .filter_map(|arg| arg.as_str().map(str::to_owned)),
-                    );
-                }
-                args => argv.extend(args.and_then(|a| a.as_str()).map(words).unwrap_or_default()),
-            }
-            let number = text
-                .lines()
-                .position(|line| line.contains(program))
-                .unwrap_or_default();
-            let way_out = format!("pm2 delete {} && pm2 save", value("name").unwrap_or("NAME"));
-            let environment = process.get("env").and_then(|env| env.get("HERMES_HOME"));
-            let environment = environment.and_then(|home| home.as_str());
-            let environment = environment.map(|home| ("HERMES_HOME".to_owned(), home.to_owned()));
-            let line = Line {
-                file: &file,
-                number: number + 1,
-                text: &argv.join(" "),
-                account,
-                environment: &environment.into_iter().collect(),
-                way_out: &way_out,
-            };
-            self.command(&argv, &line, &budget);
-        }
-    }
 }
 
 fn shell(text: &str) -> Vec<String> {
@@ -357,7 +270,7 @@ fn shell(text: &str) -> Vec<String> {
 }
 
 /// `NAME=VALUE`, quotes left out, as crontab(5) and supervisord take it.
-fn variable(line: &str) -> Option<(String, String)> {
+pub(super) fn variable(line: &str) -> Option<(String, String)> {
     let (name, value) = line.split_once('=')?;
     let (name, value) = (name.trim(), value.trim());
     let plain = |c: char| c.is_ascii_alphanumeric() || c == '_';

@@ -18,6 +18,7 @@ use self::units::{UnitFacts, unit_facts};
 use crate::deploy::receipt::read_receipt;
 use crate::gateway::command_line::Home;
 use crate::host::keeper::keeper;
+use crate::host::manager::systemd_version;
 use crate::host::process::UnitRef;
 use crate::host::process_text::{keeper_text, name, stop_command};
 use crate::host::read::UNIT;
@@ -153,7 +154,7 @@ impl Facts {
             units,
             homes,
             aliases,
-            systemd: systemd(host),
+            systemd: systemd_version(host),
             default_stop: DefaultStop {
                 system: default_stop(host, "system.conf"),
                 user: default_stop(host, "user.conf"),
@@ -213,31 +214,6 @@ fn named_homes(host: &Host, inventory: &Inventory) -> Vec<(PathBuf, bool)> {
 fn identity(path: &Path) -> Option<(u64, u64)> {
     let meta = fs::metadata(path).ok()?;
     Some((meta.dev(), meta.ino()))
-}
-
-/// The version that runs, or the one whose library an image has.
-fn systemd(host: &Host) -> Option<u32> {
-    if let Some(live) = host.live() {
-        return live.systemd_version().ok();
-    }
-    let libraries = [
-        "/usr/lib/systemd",
-        "/usr/lib64/systemd",
-        "/usr/lib/x86_64-linux-gnu/systemd",
-        "/usr/lib/aarch64-linux-gnu/systemd",
-    ];
-    let entries = libraries
-        .iter()
-        .flat_map(|dir| fs::read_dir(host.real(Path::new(dir))))
-        .flatten()
-        .flatten();
-    entries
-        .filter_map(|entry| entry.file_name().into_string().ok())
-        .find_map(|name| {
-            let version = name.strip_prefix("libsystemd-shared-")?;
-            let end = version.find(|c: char| !c.is_ascii_digit())?;
-            version[..end].parse().ok()
-        })
 }
 
 /// A gateway that could have the home that it names.

@@ -1,0 +1,112 @@
+//! What process managers and desktops start: ini files of supervisord, entries of autostart, what pm2 brings back. Reads
+//! only.
+
+use std::cell::Cell;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use crate::host::account::Account;
+use crate::units::exec_line::BUDGET;
+use crate::units::starters::{Line, Look, MOST, variable};
+use crate::units::unit_file::words;
+
+impl Look {
+    /// `KEY=COMMAND` lines of an ini file.
+    pub(super) fn assignments(&mut self, file: &Path, key: &str, account: &Account) {
+        let text = self.reader.text(file).unwrap_or_default();
+        let budget = Cell::new(BUDGET);
+        let way_out = format!("sudoedit {}", file.display());
+        let mut who = account.clone();
+        let mut environment = BTreeMap::new();
+        // Of supervisord: the lines behind `command=` count as much as those before it.
+        let sections = text.lines().enumerate().take(MOST).collect::<Vec<_>>();
+        for section in sections.split(|(_, line)| line.trim_start().starts_with('[')) {
+            for (_, line) in section {
+                match line
+                    .split_once('=')
+                    .map(|(name, value)| (name.trim(), value.trim()))
+                {
+                    Some(("user", name)) => who = self.accounts.get(name).cloned().unwrap_or(who),
+                    Some(("environment", all)) => {
+                        let all = all.split(',').filter_map(variable);
+                        environment.extend(all);
+                    }
+                    _ => {}
+                }
+            }
+            for (at, text) in section {
+                let Some((name, command)) = text.split_once('=') else {
+                    continue;
+                };
+                if name.trim() == key {
+                    let line = Line {
+                        file,
+                        number: at + 1,
+                        text,
+                        account: &who,
+                        environment: &environment,
+                        way_out: &way_out,
+                    };
+                    self.command(&words(command), &line, &budget);
+                }
+            }
+            who = account.clone();
+            environment.clear();
+        }
+    }
+
+    pub(super) fn supervisors(&mut self) {
+        let mut files = vec![
+            PathBuf::from("/etc/supervisord.conf"),
+            PathBuf::from("/etc/supervisor/supervisord.conf"),
+        ];
+        files.extend(self.files("/etc/supervisor/conf.d", ".conf"));
+        files.extend(self.files("/etc/supervisord.d", ".ini"));
+        for file in files {
+            self.assignments(&file, "command", &Account::root());
+        }
+    }
+
+    /// What `pm2 resurrect` starts at boot.
+    pub(super) fn pm2(&mut self, account: &Account) {
+        let file = account.home.join(".pm2/dump.pm2");
+        let Some(text) = self.reader.text(&file) else {
+            return;
+        };
+        let all: Vec<serde_json::Value> = serde_json::from_str(&text).unwrap_or_default();
+        let budget = Cell::new(BUDGET);
+        for process in all.iter().take(MOST) {
+            let value = |key: &str| process.get(key).and_then(serde_json::Value::as_str);
+            let Some(program) = value("pm_exec_path") else {
+                continue;
+            };
+            let mut argv = vec![program.to_owned()];
+            match process.get("args") {
+                Some(serde_json::Value::Array(args)) => {
+                    argv.extend(
+                        args.iter()
+                            .filter_map(|arg| arg.as_str().map(str::to_owned)),
+                    );
+                }
+                args => argv.extend(args.and_then(|a| a.as_str()).map(words).unwrap_or_default()),
+            }
+            let number = text
+                .lines()
+                .position(|line| line.contains(program))
+                .unwrap_or_default();
+            let way_out = format!("pm2 delete {} && pm2 save", value("name").unwrap_or("NAME"));
+            let environment = process.get("env").and_then(|env| env.get("HERMES_HOME"));
+            let environment = environment.and_then(|home| home.as_str());
+            let environment = environment.map(|home| ("HERMES_HOME".to_owned(), home.to_owned()));
+            let line = Line {
+                file: &file,
+                number: number + 1,
+                text: &argv.join(" "),
+                account,
+                environment: &environment.into_iter().collect(),
+                way_out: &way_out,
+            };
+            self.command(&argv, &line, &budget);
+        }
+    }
+}
