@@ -180,7 +180,12 @@ impl Search<'_> {
 
     /// A gateway in a container: its words are those of hermes, its home is another there.
     fn container(&mut self, argv: &[String]) {
-        let command = (1..argv.len()).find_map(|at| Command::parse(&argv[at..]));
+        // An image of hermes runs what follows its name.
+        let hermes = |at: usize| match is_image(&argv[at]) {
+            true => [&["hermes".to_owned()], &argv[at + 1..]].concat(),
+            false => argv[at..].to_vec(),
+        };
+        let command = (1..argv.len()).find_map(|at| Command::parse(&hermes(at)));
         if let Some(command) = command {
             self.is_elsewhere = true;
             let call = self.call(&command);
@@ -253,6 +258,12 @@ impl Search<'_> {
             is_launcher: false,
         }
     }
+}
+
+/// Whether a word names an image of hermes: `REGISTRY/OWNER/hermes-agent:TAG`.
+fn is_image(word: &str) -> bool {
+    let name = word.rsplit('/').next().unwrap_or(word);
+    name.split([':', '@']).next() == Some("hermes-agent")
 }
 
 /// Whether the kernel hands a script to a shell.
