@@ -8,7 +8,7 @@ use anyhow::Result;
 use super::target::{Target, live, targets};
 use crate::cli::{ControlArgs, RestartArgs};
 use crate::commands::json;
-use crate::deploy::service::{Service, wait_for_all};
+use crate::deploy::service::{Service, job, wait_for_all};
 use crate::error::{Exit, refuse};
 use crate::gateway::installation::Installation;
 use crate::gateway::owner::owner;
@@ -141,7 +141,7 @@ impl Run {
         if !units.is_empty() {
             let _ = self.manager.verb("reset-failed", units);
             self.tell(verb, units);
-            let _ = self.manager.verb(verb, units);
+            let _ = job(&self.manager, &self.output, verb, units);
         }
     }
 

@@ -83,6 +83,32 @@ impl Service<'_> {
     }
 }
 
+/// Jobs for units, until they are done; says every ten seconds which others they wait for.
+pub(crate) fn job(
+    manager: &Systemctl,
+    output: &Output,
+    verb: &str,
+    units: &[String],
+) -> Result<()> {
+    let begin = Instant::now();
+    let mut tick = every_ten_seconds(|seconds| {
+        let others = manager.awaited_by(units);
+        if !others.is_empty() {
+            let (units, others) = (units.join("`, `"), others.join("`, `"));
+            output.step(format!("`{units}`: waits for `{others}` ({seconds} s)"));
+        }
+    });
+    std::thread::scope(|scope| {
+        let job = scope.spawn(|| manager.verb(verb, units));
+        while !job.is_finished() {
+            std::thread::sleep(Duration::from_millis(20));
+            tick(begin.elapsed());
+        }
+        let done = job.join();
+        done.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    })
+}
+
 /// Start services of one manager at once, restart those that run and those that wait for an automatic restart, which a start
 /// would wait for, too (systemd.service(5)); wait until the gateways are ready. The answers are in the order of the services.
 pub(crate) fn start_all(services: &[Service]) -> Result<Vec<Result<Ready>>> {
@@ -103,7 +129,7 @@ pub(crate) fn start_all(services: &[Service]) -> Result<Vec<Result<Ready>>> {
         if !units.is_empty() {
             output.step(format!("{verb}ing `{}`", units.join("`, `")));
             // A main process that ends at once may or may not fail the start itself (Type=exec); what it said tells more.
-            refused.extend(manager.verb(verb, &units).err());
+            refused.extend(job(manager, output, verb, &units).err());
         }
     }
     let refused = refused.first().map(|e| format!("{e:#}"));

@@ -7,6 +7,7 @@ pub(crate) mod account;
 pub(crate) mod boot;
 pub(crate) mod credentials;
 pub(crate) mod directory;
+mod jobs;
 pub(crate) mod keeper;
 pub(crate) mod manager;
 pub(crate) mod process;

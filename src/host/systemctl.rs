@@ -12,6 +12,7 @@ use anyhow::{Context as _, Result, bail};
 
 use serde::{Serialize, Serializer};
 
+use crate::host::jobs::awaited;
 use crate::host::process::shell_quote;
 use crate::host::service_state::{PROPERTIES, ServiceState};
 use crate::host::spawn::{self, Limits};
@@ -178,6 +179,12 @@ impl Systemctl {
     pub(crate) fn reload_users(&self) -> Result<()> {
         let signal = ["kill", "--kill-whom=main", "--signal=HUP", "user@*.service"];
         self.run(&signal).map(drop)
+    }
+
+    /// The units that jobs for these units wait for in the end; none when that cannot be told.
+    pub(crate) fn awaited_by(&self, units: &[String]) -> Vec<String> {
+        let list = self.ask(&["list-jobs", "--after", "--full", "--no-legend"]);
+        list.map_or_else(|_| Vec::new(), |list| awaited(&list, units))
     }
 
     /// Start, stop, restart, reset-failed: a verb on units, waiting for its end.

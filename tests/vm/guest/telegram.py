@@ -85,6 +85,16 @@ class BotAPI:
         self.port = self.server.server_address[1]
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
+    def leave(self) -> None:
+        """Nobody listens any more, as without a network."""
+        self.server.shutdown()
+        self.server.server_close()
+
+    def come_back(self) -> None:
+        """The same service, at the same place."""
+        self.server = Server(("127.0.0.1", self.port), _handler(self.chat))
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
     def say(self, text: str) -> None:
         """The person writes to the bot."""
         with self.chat.changed:
@@ -138,9 +148,9 @@ def install_library() -> None:
     subprocess.run([*pip, "python-telegram-bot[webhooks]"], check=True)
 
 
-def answered(bot: BotAPI, word: str) -> None:
-    """A message is answered while a gateway runs."""
-    wait.until("somebody to poll", lambda: bot.polling)
+def answered(bot: BotAPI, word: str, seconds: float = 60) -> None:
+    """A message is answered while a gateway runs, which may take so long to poll."""
+    wait.until("somebody to poll", lambda: bot.polling, seconds)
     bot.say(f"ping-{word}")
     wait.until(f"an answer to {word}", lambda: bot.answers(f"pong-{word}"), 60)
 
