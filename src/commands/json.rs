@@ -352,6 +352,8 @@ pub(crate) struct Elsewhere {
     pub(crate) account: Option<String>,
     /// `active`, `enabled`, …
     pub(crate) how: String,
+    /// Whether it runs under the guard.
+    pub(crate) guarded: bool,
     /// `None` when it does not say.
     pub(crate) home: Option<PathBuf>,
 }

@@ -273,6 +273,7 @@ impl<'a> Sight<'a> {
                         manager: if unit.is_user() { "user" } else { "system" },
                         account: unit.is_user().then(|| unit.manager_account.name.clone()),
                         how: how.to_owned(),
+                        guarded: unit.is_guarded,
                         home: call.home.clone(),
                     });
                 }

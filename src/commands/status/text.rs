@@ -177,7 +177,10 @@ fn elsewhere(other: &Elsewhere) -> String {
         None => "a profile that it does not name".to_owned(),
         Some(home) => format!("`{}`", home.display()),
     };
-    let how = &other.how;
+    let how = match other.guarded {
+        true => format!("{}, guarded", other.how),
+        false => other.how.clone(),
+    };
     format!("elsewhere: {unit} ({how}) runs the gateway of {home}\n")
 }
 
