@@ -34,12 +34,14 @@ mod units;
 
 use std::path::Path;
 
+use clap::Parser as _;
+
 use cli::{Cli, Command};
 use error::{Error, Exit, Kind};
 
 /// Parse the command line, run it, and return the exit status.
 pub fn run() -> u8 {
-    let cli = match cli::parse() {
+    let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(help) => return usage(&help) as u8,
     };

@@ -1,23 +1,36 @@
 //! The page that `--help` prints: the commands by what they are for, on one screen.
 
-use std::fmt::Write as _;
+/// The page. Written out, as making it from the commands would cost every run; a test compares it with them.
+pub(super) const PAGE: &str = "\
+{about}
 
-use clap::Command;
+Usage: hermes-install [COMMAND] [OPTIONS]
 
-/// Groups of commands, in the order in which somebody meets them.
-const GROUPS: [(&str, &[&str]); 4] = [
-    (
-        "Every day",
-        &[
-            "install", "status", "logs", "start", "stop", "restart", "run", "show",
-        ],
-    ),
-    ("Gateways that run already", &["plan", "adopt", "shield"]),
-    ("The host", &["doctor", "guard", "upgrade", "uninstall"]),
-    ("Packages", &["render", "generate"]),
-];
+Every day:
+  install    Install profiles, start them and wait until they run
+  status     Show every profile: what runs, since when, what is wrong
+  logs       Show the journal of profiles
+  start      Start units, and wait until their gateways run
+  stop       Stop units after their running turns
+  restart    Restart units after their running turns
+  run        Run hermes for a profile, with its account and its files
+  show       Show settings, and where each comes from
 
-const EXAMPLES: &str = "\
+Gateways that run already:
+  plan       Show what install would change, and change nothing
+  adopt      Take over a gateway that somebody started by hand
+  shield     Make hermes' own unit, or another, safe with a drop-in
+
+The host:
+  doctor     Find what is unsafe on this host, explain it, mend it
+  guard      Make the units safe that `hermes gateway install` writes
+  upgrade    Bring what is installed up to this version
+  uninstall  Remove exactly what was installed; profiles stay
+
+Packages:
+  render     Write units to a directory or to standard output
+  generate   Print manual pages or shell completions
+
 Examples:
   hermes-install --profile default             put the profile's gateway under systemd
   hermes-install status                        what runs, and what is wrong
@@ -29,44 +42,35 @@ Exit status: 0 done or already so; 1 refused, put back, or something differs; 2 
 `hermes-install COMMAND --help` has the options, `hermes-install install --help` those of install.
 ";
 
-/// The command with its page.
-pub(super) fn with_groups(mut command: Command) -> Command {
-    command.build();
-    let mut page = String::from("{about}\n\nUsage: hermes-install [COMMAND] [OPTIONS]\n");
-    for (title, names) in GROUPS {
-        let _ = write!(page, "\n{title}:\n");
-        for name in names {
-            let about = command.find_subcommand(name).and_then(Command::get_about);
-            let about = about.map(ToString::to_string).unwrap_or_default();
-            let _ = writeln!(page, "  {name:<10} {about}");
-        }
-    }
-    let _ = write!(page, "\n{EXAMPLES}");
-    command.help_template(page)
-}
-
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
+    use std::collections::BTreeMap;
 
     use clap::CommandFactory as _;
 
-    use super::*;
     use crate::cli::Cli;
 
     #[test]
-    fn every_command_that_people_type_is_in_one_group_and_every_line_fits() {
-        let command = Cli::command();
-        let shown = command.get_subcommands().filter(|c| !c.is_hide_set());
-        let shown: BTreeSet<&str> = shown.map(Command::get_name).collect();
-        let grouped: Vec<&str> = GROUPS
-            .iter()
-            .flat_map(|(_, names)| *names)
-            .copied()
+    fn every_command_that_people_type_is_on_the_page_and_every_line_fits() {
+        let mut command = Cli::command();
+        let page = command.render_help().to_string();
+        let (list, _) = page.split_once("\nExamples:\n").expect("examples");
+        let listed: BTreeMap<&str, &str> = list
+            .lines()
+            .filter_map(|line| line.strip_prefix("  ")?.split_once(' '))
+            .map(|(name, about)| (name, about.trim()))
             .collect();
-        assert_eq!(grouped.iter().copied().collect::<BTreeSet<_>>(), shown);
-        assert_eq!(grouped.len(), shown.len(), "none is there twice");
-        let page = with_groups(command).render_help().to_string();
+        let commands = command.get_subcommands();
+        let commands = commands.filter(|c| !c.is_hide_set() && c.get_name() != "help");
+        let about = |c: &clap::Command| c.get_about().map(ToString::to_string).unwrap_or_default();
+        let commands: BTreeMap<String, String> = commands
+            .map(|c| (c.get_name().to_owned(), about(c)))
+            .collect();
+        let listed: BTreeMap<String, String> = listed
+            .into_iter()
+            .map(|(name, about)| (name.to_owned(), about.to_owned()))
+            .collect();
+        assert_eq!(listed, commands);
         let long: Vec<&str> = page.lines().filter(|l| l.chars().count() > 100).collect();
         assert_eq!(long, [""; 0]);
         assert!(page.lines().count() < 50, "{page}");

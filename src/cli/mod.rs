@@ -9,7 +9,7 @@ mod packaging;
 
 use std::path::Path;
 
-use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+use clap::{Parser, Subcommand};
 
 pub(crate) use self::change::{
     AdoptArgs, GuardArgs, InstallArgs, PlanArgs, ShieldArgs, UninstallArgs, UpgradeArgs,
@@ -27,7 +27,8 @@ pub(crate) use self::packaging::{Generate, GenerateArgs, Page, RenderArgs, Shell
 #[command(
     name = "hermes-install",
     version,
-    args_conflicts_with_subcommands = true
+    args_conflicts_with_subcommands = true,
+    help_template = help::PAGE
 )]
 pub(crate) struct Cli {
     /// What to do; without a command, install.
@@ -36,17 +37,6 @@ pub(crate) struct Cli {
     /// Install.
     #[command(flatten)]
     pub(crate) install: InstallArgs,
-}
-
-/// The command line of this process.
-pub(crate) fn parse() -> Result<Cli, clap::Error> {
-    let matches = command().try_get_matches()?;
-    Cli::from_arg_matches(&matches)
-}
-
-/// The command line as clap has it.
-pub(crate) fn command() -> clap::Command {
-    help::with_groups(Cli::command())
 }
 
 impl Cli {

@@ -1,15 +1,16 @@
 //! `generate`: the man page and completions, from the same types that parse the command line.
 
 use anyhow::Result;
+use clap::CommandFactory as _;
 
-use crate::cli::{self, Generate, Page, Shell};
+use crate::cli::{Cli, Generate, Page, Shell};
 use crate::config::{GUARD_SETTING, SETTINGS, Setting};
 use crate::error::Exit;
 use crate::output;
 
 /// Print one of them.
 pub(crate) fn generate(what: &Generate) -> Result<Exit> {
-    let mut command = cli::command();
+    let mut command = Cli::command();
     let mut out = Vec::new();
     match what {
         Generate::Man { page } => match page {
