@@ -123,6 +123,9 @@ pub(crate) struct Config {
     pub(crate) defaults: Settings,
     /// For one.
     pub(crate) profiles: BTreeMap<ProfileName, Settings>,
+    /// The file of each setting that is there, by section and key.
+    #[serde(skip)]
+    files: BTreeMap<(String, String), String>,
 }
 
 impl Settings {
@@ -195,12 +198,24 @@ impl Config {
         flags.clone().over(&own).over(&self.defaults)
     }
 
+    /// Where a setting of a profile stands, for a person; `None` where no file sets it.
+    pub(crate) fn place(&self, profile: &ProfileName, key: &str) -> Option<String> {
+        let sections = [format!("profiles.{profile}"), "defaults".to_owned()];
+        sections.into_iter().find_map(|section| {
+            let file = self.files.get(&(section.clone(), key.to_owned()))?;
+            Some(format!("`{key}` in `[{section}]` of `{file}`"))
+        })
+    }
+
     fn over(mut self, below: Self) -> Self {
         self.guard = self.guard.or(below.guard);
         self.defaults = self.defaults.over(&below.defaults);
         for (name, settings) in below.profiles {
             let own = self.profiles.remove(&name).unwrap_or_default();
             self.profiles.insert(name, own.over(&settings));
+        }
+        for (setting, file) in below.files {
+            self.files.entry(setting).or_insert(file);
         }
         self
     }
@@ -232,9 +247,11 @@ impl Config {
                 ),
             }
         }
+        let files = places(&table, name);
         // The text once more when that fails: its errors name the line.
         let config = table.try_into().or_else(|_| toml::from_str(text));
-        config.with_context(wrong)
+        let config: Self = config.with_context(wrong)?;
+        Ok(Self { files, ..config })
     }
 
     /// The file that was named, or every layer that exists.
@@ -266,6 +283,21 @@ impl Config {
         }
         Ok(config)
     }
+}
+
+/// Every setting of a file, by section and key.
+fn places(table: &toml::Table, name: &str) -> BTreeMap<(String, String), String> {
+    let profiles = table.get("profiles").and_then(toml::Value::as_table);
+    let profiles = profiles.into_iter().flatten();
+    let sections = profiles.map(|(profile, settings)| (format!("profiles.{profile}"), settings));
+    let defaults = table.get("defaults").map(|d| ("defaults".to_owned(), d));
+    let mut found = BTreeMap::new();
+    for (section, settings) in sections.chain(defaults) {
+        for key in settings.as_table().into_iter().flat_map(toml::Table::keys) {
+            found.insert((section.clone(), key.clone()), name.to_owned());
+        }
+    }
+    found
 }
 
 /// Refuse an unknown key and name the nearest known one.
@@ -316,6 +348,20 @@ mod tests {
         assert_eq!(written.len(), SETTINGS.len());
         assert_eq!(full.clone().over(&Settings::default()), full);
         assert_eq!(Settings::default().over(&full), full);
+    }
+
+    #[test]
+    fn a_setting_is_found_in_the_file_that_counts() {
+        let upper = Config::parse("[defaults]\nhome = \"/a\"\n", "/etc/upper.toml").expect("reads");
+        let text = "[defaults]\nhome = \"/b\"\n[profiles.x]\nmemory-max = \"1G\"\n";
+        let lower = Config::parse(text, "/etc/lower.toml").expect("reads");
+        let config = upper.over(lower);
+        let place = |key: &str| config.place(&"x".parse().expect("a name"), key);
+        let home = "`home` in `[defaults]` of `/etc/upper.toml`";
+        assert_eq!(place("home").as_deref(), Some(home));
+        let memory = "`memory-max` in `[profiles.x]` of `/etc/lower.toml`";
+        assert_eq!(place("memory-max").as_deref(), Some(memory));
+        assert_eq!(place("hermes"), None);
     }
 
     #[test]

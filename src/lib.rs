@@ -92,6 +92,7 @@ fn dispatch(cli: Cli) -> anyhow::Result<Exit> {
         Some(Command::Stop(args)) => commands::control::stop(&args),
         Some(Command::Restart(args)) => commands::control::restart(&args),
         Some(Command::Logs(args)) => commands::logs::logs(&args),
+        Some(Command::Why(args)) => commands::why::why(&args),
         Some(Command::Run(args)) => commands::run::run(&args),
         Some(Command::Doctor(args)) => commands::doctor::doctor(&args),
         Some(Command::Upgrade(args)) => commands::upgrade::upgrade(&args),

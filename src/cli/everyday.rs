@@ -82,6 +82,24 @@ pub(crate) struct LogsArgs {
     pub(crate) output: OutputArgs,
 }
 
+/// Arguments of why.
+#[derive(Debug, Args)]
+pub(crate) struct WhyArgs {
+    /// Profiles; the only one that is installed when none is named
+    #[arg(value_name = "PROFILE")]
+    pub(crate) profiles: Vec<ProfileName>,
+    /// All installed profiles
+    #[arg(long, conflicts_with = "profiles")]
+    pub(crate) all: bool,
+    /// Show the last N lines before the end
+    #[arg(long, short = 'n', value_name = "N", default_value_t = 15)]
+    pub(crate) lines: u32,
+    #[command(flatten)]
+    pub(crate) scope: ScopeArgs,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+}
+
 /// Arguments of run.
 #[derive(Debug, Args)]
 pub(crate) struct RunArgs {

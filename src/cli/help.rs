@@ -10,6 +10,7 @@ Every day:
   install    Install profiles, start them and wait until they run
   status     Show every profile: what runs, since when, what is wrong
   logs       Show the journal of profiles
+  why        Say how a gateway ended last, and who asked for it
   start      Start units, and wait until their gateways run
   stop       Stop units after their running turns
   restart    Restart units after their running turns

@@ -16,7 +16,7 @@ pub(crate) use self::change::{
 };
 pub(crate) use self::common::{OutputArgs, ScopeArgs, SettingArgs};
 pub(crate) use self::everyday::{
-    ControlArgs, DoctorArgs, LogsArgs, RestartArgs, RunArgs, ShowArgs, StatusArgs,
+    ControlArgs, DoctorArgs, LogsArgs, RestartArgs, RunArgs, ShowArgs, StatusArgs, WhyArgs,
 };
 pub(crate) use self::hooks::{ExecArgs, GuardedArgs, HelperArgs, RunAsArgs, WhoseArgs};
 pub(crate) use self::packaging::{Generate, GenerateArgs, Page, RenderArgs, Shell};
@@ -54,6 +54,7 @@ impl Cli {
             Some(Command::Start(a) | Command::Stop(a)) => (&a.scope, &a.output),
             Some(Command::Restart(RestartArgs { control: a, .. })) => (&a.scope, &a.output),
             Some(Command::Logs(a)) => (&a.scope, &a.output),
+            Some(Command::Why(a)) => (&a.scope, &a.output),
             Some(Command::Run(a)) => (&a.scope, &a.output),
             Some(Command::Doctor(a)) => (&a.scope, &a.output),
             Some(Command::Upgrade(a)) => (&a.scope, &a.output),
@@ -136,6 +137,8 @@ pub(crate) enum Command {
     Restart(RestartArgs),
     /// Show the journal of profiles
     Logs(LogsArgs),
+    /// Say how a gateway ended last, and who asked for it
+    Why(WhyArgs),
     /// Run hermes for a profile, with its account and its files
     ///
     /// For example `hermes-install run default -- gateway setup`.

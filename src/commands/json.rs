@@ -9,25 +9,31 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use crate::deploy::plan::Change;
+use crate::deploy::plan::{Action, Change};
 use crate::doctor::finding::{Finding, Fix};
 use crate::doctor::rules::Rule;
 use crate::launcher::backoff::Waiting;
 use crate::layout::Scope;
 use crate::profile::ProfileName;
+use crate::render::tree::Entry;
 use crate::takeover::other_owner::OtherOwner;
+use crate::units::secret::without_secrets;
 
 /// `plan`.
 #[derive(Debug, Serialize)]
 pub(crate) struct Planned<'a> {
     /// Every path of the plan and what would happen to it.
-    pub(crate) changes: &'a [Change],
+    pub(crate) changes: Vec<PlannedChange<'a>>,
     /// What install would refuse, each as a sentence.
     pub(crate) conflicts: Vec<String>,
     /// Units of other owners that would be stopped.
     pub(crate) stopped: Vec<&'a str>,
     /// Units that would run at the end.
-    pub(crate) started: Vec<String>,
+    pub(crate) started: Vec<&'a str>,
+    /// Units that would be started: they do not run.
+    pub(crate) starts: Vec<&'a str>,
+    /// Units that would be restarted: they run, and what they are made of changes.
+    pub(crate) restarts: Vec<Restart<'a>>,
     /// Profiles that the default profile's gateway would serve.
     pub(crate) served: Vec<&'a ProfileName>,
     /// What would be taken over from old owners, each as a line.
@@ -36,6 +42,45 @@ pub(crate) struct Planned<'a> {
     pub(crate) notes: &'a [String],
     /// What of them would be left out, and why, each as a line.
     pub(crate) left: Vec<&'a String>,
+}
+
+/// One path of [`Planned`].
+#[derive(Debug, Serialize)]
+pub(crate) struct PlannedChange<'a> {
+    /// The path.
+    pub(crate) path: String,
+    /// What would happen to it.
+    #[serde(flatten)]
+    pub(crate) action: &'a Action,
+    /// The text that a file would have; secrets are left out.
+    pub(crate) text: Option<String>,
+    /// Where a link would lead.
+    pub(crate) link: Option<&'a str>,
+}
+
+impl<'a> PlannedChange<'a> {
+    /// Of a change.
+    pub(crate) fn new(change: &'a Change) -> Self {
+        let after = change.after.as_ref();
+        Self {
+            path: format!("/{}", change.path),
+            action: &change.action,
+            text: after.and_then(Entry::as_text).map(without_secrets),
+            link: after.and_then(|entry| match entry {
+                Entry::Link { target } => Some(target.as_str()),
+                Entry::File { .. } => None,
+            }),
+        }
+    }
+}
+
+/// A unit that would be restarted.
+#[derive(Debug, Serialize)]
+pub(crate) struct Restart<'a> {
+    /// Its name.
+    pub(crate) unit: &'a str,
+    /// How long its gateway may finish its running turns before, in seconds.
+    pub(crate) drain_seconds: u32,
 }
 
 /// `install` and `adopt`.
@@ -137,6 +182,25 @@ pub(crate) struct Controlled {
     pub(crate) failed: Vec<String>,
 }
 
+/// `why`, for one profile.
+#[derive(Debug, Serialize)]
+pub(crate) struct Why {
+    /// The profile.
+    pub(crate) profile: ProfileName,
+    /// Its unit.
+    pub(crate) unit: String,
+    /// Whether it runs now; what follows is about the start before.
+    pub(crate) runs: bool,
+    /// When its gateway ended last.
+    pub(crate) at: Option<u64>,
+    /// How, in words.
+    pub(crate) why: Option<String>,
+    /// The command by which somebody asked for it, where sudo has recorded one.
+    pub(crate) asked_by: Option<String>,
+    /// The last lines of that start.
+    pub(crate) said: Vec<String>,
+}
+
 /// `uninstall` and `shield --remove`.
 #[derive(Debug, Serialize)]
 pub(crate) struct Removed<'a> {
@@ -207,6 +271,8 @@ pub(crate) enum State {
     Stopped,
     /// Its unit failed.
     Failed,
+    /// It is installed, and hermes has no such profile any more.
+    Gone,
     /// It runs, but not under its unit.
     OwnedElsewhere,
     /// That cannot be told.
@@ -226,6 +292,7 @@ impl State {
             Self::Restarting => "restarting",
             Self::Stopped => "stopped",
             Self::Failed => "failed",
+            Self::Gone => "gone",
             Self::OwnedElsewhere => "owned-elsewhere",
             Self::Unknown => "unknown",
         }

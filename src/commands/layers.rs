@@ -7,7 +7,7 @@ use anyhow::Result;
 
 use crate::cli::InstallArgs;
 use crate::config::{Config, Settings, known};
-use crate::deploy::chosen::Chosen;
+use crate::deploy::chosen::{Chosen, by_name};
 use crate::deploy::receipt::Receipt;
 use crate::host::Host;
 use crate::layout::Scope;
@@ -53,6 +53,23 @@ impl<'a> Layers<'a> {
         }
         chosen.record(&self.flags, flag);
         chosen
+    }
+
+    /// Where a setting of a profile was set, for a person.
+    pub(super) fn place(&self, profile: &ProfileName, key: &str) -> String {
+        let is_flag = by_name(&self.flags).contains_key(key);
+        let configured = self.config.place(profile, key);
+        match (is_flag, configured) {
+            (true, _) => format!("`{}`", flag(key)),
+            (false, Some(place)) => place,
+            (false, None) => {
+                let before = self.before(profile);
+                let from = before
+                    .get(key)
+                    .map_or("an old owner", |choice| &choice.from);
+                format!("`{key}`, from {from}; `--reset {key}` forgets it")
+            }
+        }
     }
 
     fn before(&self, profile: &ProfileName) -> Chosen {

@@ -21,3 +21,4 @@ mod typed;
 pub(crate) mod uninstall;
 pub(crate) mod unit_hooks;
 pub(crate) mod upgrade;
+pub(crate) mod why;

@@ -1,6 +1,8 @@
 //! `plan`: what install would do, from the same preparation.
 
 use std::fmt::Write as _;
+use std::path::PathBuf;
+use std::time::Duration;
 
 use anyhow::Result;
 
@@ -9,8 +11,10 @@ use super::prepare::prepare;
 use super::typed::Verb;
 use crate::cli::PlanArgs;
 use crate::commands::json;
+use crate::deploy::transaction::{Transaction, running};
 use crate::error::{Exit, refuse};
 use crate::host::Host;
+use crate::host::process::humanize;
 use crate::output::{self, Output};
 use crate::profile::ProfileName;
 use crate::takeover::detect::Inherited;
@@ -29,15 +33,18 @@ pub(crate) fn plan(args: &PlanArgs) -> Result<Exit> {
     let plan = &transaction.plan;
     let leaving = transaction.handovers.iter().flat_map(|h| &h.units);
     let stops: Vec<&str> = leaving.map(|u| u.name.as_str()).collect();
+    let up: Vec<&str> = transaction.up.iter().map(|(unit, _)| &**unit).collect();
+    let activity = Activity::of(&host, &transaction)?;
     if install.output.json {
         let conflicts = plan.conflicts();
         let is_refused = !conflicts.is_empty();
-        let up = transaction.up.iter();
         output::json(&json::Planned {
-            changes: &plan.changes,
+            changes: plan.changes.iter().map(json::PlannedChange::new).collect(),
             conflicts,
             stopped: stops,
-            started: up.map(|(unit, _)| unit.clone()).collect(),
+            started: up,
+            starts: activity.starts.iter().map(String::as_str).collect(),
+            restarts: activity.restarts(),
             served: served.iter().map(|s| &s.profile).collect(),
             carried: inherited.values().flat_map(|i| &i.carried).collect(),
             notes: &notes,
@@ -61,13 +68,10 @@ pub(crate) fn plan(args: &PlanArgs) -> Result<Exit> {
         for unit in stops {
             output::print(format_args!("then stop  {unit}, as planned\n"));
         }
-        let up = transaction.up.iter();
-        let units: Vec<&str> = up.map(|(unit, _)| unit.as_str()).collect();
-        match (plan.is_empty(), units.is_empty()) {
-            (true, _) => output::print("no file would change\n"),
-            (false, true) => {}
-            (false, false) => output::print(format_args!("then run   {}\n", units.join(" "))),
+        if plan.is_empty() {
+            output::print("no file would change\n");
         }
+        output::print(activity.text());
         for profile in &served {
             let profile = &profile.profile;
             output::print(format_args!(
@@ -84,6 +88,66 @@ pub(crate) fn plan(args: &PlanArgs) -> Result<Exit> {
     } else {
         Exit::Differs
     })
+}
+
+/// What would happen to units once the files are there.
+struct Activity {
+    starts: Vec<String>,
+    /// Each with the seconds that its gateway may drain.
+    restarts: Vec<(String, u32)>,
+}
+
+impl Activity {
+    fn of(host: &Host, transaction: &Transaction) -> Result<Self> {
+        let Some(live) = host.live() else {
+            return Ok(Self {
+                starts: Vec::new(),
+                restarts: Vec::new(),
+            });
+        };
+        let runs = running(live, transaction.up.clone())?;
+        let rests = |(unit, _): &&(String, PathBuf)| !runs.iter().any(|(other, _)| other == unit);
+        let drain = |unit: &String| {
+            let mut instances = transaction.contents.instances.iter();
+            let found = instances.find(|i| i.profile.unit() == *unit);
+            found.map_or(0, |i| i.drain_timeout.unwrap_or(i.gateway_drain))
+        };
+        let starts = transaction.up.iter().filter(rests);
+        Ok(Self {
+            starts: starts.map(|(unit, _)| unit.clone()).collect(),
+            restarts: (transaction.restarts(live)?.into_iter())
+                .map(|unit| (unit.clone(), drain(&unit)))
+                .collect(),
+        })
+    }
+
+    fn restarts(&self) -> Vec<json::Restart<'_>> {
+        let restarts = self.restarts.iter();
+        restarts
+            .map(|(unit, drain)| json::Restart {
+                unit,
+                drain_seconds: *drain,
+            })
+            .collect()
+    }
+
+    fn text(&self) -> String {
+        let mut out = String::new();
+        for (unit, drain) in &self.restarts {
+            let drain = match drain {
+                0 => "at once".to_owned(),
+                seconds => format!(
+                    "after its running turns, {} at most",
+                    humanize(Duration::from_secs(u64::from(*seconds)))
+                ),
+            };
+            let _ = writeln!(out, "then restart {unit}, {drain}");
+        }
+        for unit in &self.starts {
+            let _ = writeln!(out, "then start {unit}");
+        }
+        out
+    }
 }
 
 fn inherited_text(host: &Host, profile: &ProfileName, theirs: &Inherited) -> String {

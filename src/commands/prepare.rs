@@ -94,7 +94,8 @@ pub(super) fn prepare<'a>(
             ask_which(host, &inventory, profile, &settings, &typed, output)?;
         }
         chosen.insert(profile.clone(), choices);
-        let profile = preflight::check(host, profile, &settings, output)?;
+        let place = |key: &str| layers.place(profile, key);
+        let profile = preflight::check(host, profile, &settings, &place, output)?;
         if allow.by_hand || allow.units {
             refuse_second_owner(host, &receipt, &profile)?;
         }
@@ -122,7 +123,8 @@ pub(super) fn prepare<'a>(
         let mut own = layers.settings(&name)?;
         own.home = own.home.or(settings.home);
         own.run_as = own.run_as.or(settings.run_as);
-        let default = preflight::check(host, &name, &own, output)?;
+        let place = |key: &str| layers.place(&name, key);
+        let default = preflight::check(host, &name, &own, &place, output)?;
         let is_installed = receipt
             .instances
             .iter()

@@ -64,23 +64,20 @@ impl Action {
 }
 
 /// One path and what happens to it.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone)]
 pub(crate) struct Change {
     /// Path relative to the root.
     pub(crate) path: String,
     /// What happens.
-    #[serde(flatten)]
     pub(crate) action: Action,
     /// What is there.
-    #[serde(skip)]
     pub(crate) before: Option<Entry>,
     /// What is wanted there.
-    #[serde(skip)]
     pub(crate) after: Option<Entry>,
 }
 
 /// Everything that a run would change.
-#[derive(Debug, Clone, Default, Serialize)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Plan {
     /// One entry for every path, in order.
     pub(crate) changes: Vec<Change>,

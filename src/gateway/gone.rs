@@ -4,8 +4,9 @@
 use std::path::Path;
 
 use crate::gateway::yaml::Settings;
+use crate::host::Host;
 use crate::host::read::{self, read_small_text};
-use crate::profile::{ProfileName, discover};
+use crate::profile::{ProfileName, discover, root_for};
 
 /// How a profile went.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,6 +17,16 @@ pub(crate) enum Gone {
     Renamed(ProfileName),
     /// Nobody says.
     Unknown,
+}
+
+/// Whether the profile of this home is gone: its root is there, and it is not. An image need not hold data.
+pub(crate) fn is_gone(host: &Host, home: &Path) -> bool {
+    let root = root_for(Some(home), Path::new("/nonexistent"));
+    let is_there = host.real(home).try_exists();
+    host.live().is_some()
+        && root != home
+        && matches!(is_there, Ok(false))
+        && host.real(&root).is_dir()
 }
 
 /// Look for what hermes left of it.

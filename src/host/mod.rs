@@ -8,6 +8,7 @@ pub(crate) mod boot;
 pub(crate) mod credentials;
 pub(crate) mod directory;
 mod jobs;
+pub(crate) mod journal;
 pub(crate) mod keeper;
 pub(crate) mod manager;
 pub(crate) mod process;

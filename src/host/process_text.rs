@@ -1,5 +1,7 @@
 //! A process for people: how to recognise it, and the command that ends it.
 
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
 use nix::unistd::geteuid;
 
 use crate::host::account::account_name;
@@ -101,6 +103,13 @@ pub(crate) fn restart_command(process: &Process) -> String {
         ),
         None => format!("kill -USR1 {}", process.pid),
     }
+}
+
+/// How long ago a time since 1970 is, as the end of a clause; `None` for the future.
+pub(crate) fn ago(at: u64) -> Option<String> {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).ok()?;
+    let age = now.checked_sub(Duration::from_secs(at))?;
+    Some(format!(", {} ago", humanize(age)))
 }
 
 /// Whether this process is a system service: what it says is read by an admin in the system journal.

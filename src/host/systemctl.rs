@@ -228,12 +228,19 @@ pub(crate) fn journal_of_process(
     until: Duration,
     pattern: &str,
 ) -> Vec<String> {
+    journalctl(&[
+        "--output=cat".to_owned(),
+        format!("--since=@{}", since.as_secs()),
+        format!("--until=@{}", until.as_secs()),
+        format!("--grep={pattern}"),
+        format!("_PID={pid}"),
+    ])
+}
+
+/// The lines that journalctl prints; none where it fails.
+pub(super) fn journalctl(arguments: &[String]) -> Vec<String> {
     let mut command = plain("journalctl");
-    command.args(["--quiet", "--no-pager", "--output=cat"]);
-    command.arg(format!("--since=@{}", since.as_secs()));
-    command.arg(format!("--until=@{}", until.as_secs()));
-    command.arg(format!("--grep={pattern}"));
-    command.arg(format!("_PID={pid}"));
+    command.args(["--quiet", "--no-pager"]).args(arguments);
     let said = output(&mut command).unwrap_or_default();
     said.lines().map(str::to_owned).collect()
 }

@@ -56,11 +56,12 @@ pub(super) fn decide(
     }
     problems.extend(probe.unreadable.iter().map(|file| {
         format!(
-            "{} `{}` cannot be read: {}; the gateway would not start without it; create it, or leave out `{}`",
+            "{} `{}` cannot be used: {}; {}; create it, or take it out where it was set: {}",
             file.what,
             file.path.display(),
             file.why,
-            file.setting
+            file.effect,
+            file.set_by
         )
     }));
     match &probe.hermes {
@@ -295,7 +296,8 @@ mod tests {
         probe.hermes = Err(HermesProblem::Nowhere);
         probe.unreadable.push(crate::preflight::probe::Unreadable {
             what: "environment file",
-            setting: "--environment-file",
+            set_by: "`--environment-file`".to_owned(),
+            effect: "the gateway would not start without it",
             path: "/etc/bot.env".into(),
             why: "No such file".to_owned(),
         });
@@ -303,7 +305,8 @@ mod tests {
         for part in [
             "profile `coder` does not exist: there is no `/var/lib/hermes/profiles/coder` (there is: default)",
             "no hermes executable that `hermes` can run: looked for `/opt/hermes/bin/hermes` and on PATH",
-            "environment file `/etc/bot.env` cannot be read: No such file",
+            "environment file `/etc/bot.env` cannot be used: No such file; the gateway would not start without it; create it, or take it out \
+             where it was set: `--environment-file`",
         ] {
             assert!(told.contains(part), "{part}: {told}");
         }

@@ -27,14 +27,15 @@ use crate::profile::ProfileName;
 
 pub(crate) use decide::Checked;
 
-/// Check one profile, all but whether somebody else has it.
+/// Check one profile, all but whether somebody else has it. `place` says where a setting was set.
 pub(crate) fn check(
     host: &Host,
     profile: &ProfileName,
     settings: &Settings,
+    place: &dyn Fn(&str) -> String,
     output: &Output,
 ) -> Result<Checked> {
-    let mut probe = probe::Probe::read(host, profile, settings)?;
+    let mut probe = probe::Probe::read(host, profile, settings, place)?;
     if let (Ok(hermes), Ok(()), Some(_)) = (&probe.hermes, &probe.home_problem, host.live()) {
         probe.version = version(&probe.account, hermes)?;
         output.step(format!(

@@ -50,7 +50,7 @@ pub(super) struct Probe {
     pub(super) found_by_launcher: Option<PathBuf>,
     /// Its version, where it was asked and told it.
     pub(super) version: Option<Version>,
-    /// Files that systemd could not read.
+    /// Files that systemd could not read, and directories that it could not open for writing.
     pub(super) unreadable: Vec<Unreadable>,
     /// Seconds of drain that the gateway is configured for.
     pub(super) gateway_drain: u32,
@@ -62,13 +62,15 @@ pub(super) struct Probe {
     pub(super) needs_home_access: bool,
 }
 
-/// A file that a setting names and that cannot be read.
+/// A file or directory that a setting names and that cannot be used.
 #[derive(Debug, Clone)]
 pub(super) struct Unreadable {
     /// What it would be.
     pub(super) what: &'static str,
-    /// The setting.
-    pub(super) setting: &'static str,
+    /// Where it was set.
+    pub(super) set_by: String,
+    /// What comes of it.
+    pub(super) effect: &'static str,
     /// The file.
     pub(super) path: PathBuf,
     /// Why not.
@@ -77,7 +79,12 @@ pub(super) struct Unreadable {
 
 impl Probe {
     /// Look at everything but the version and what depends on it.
-    pub(super) fn read(host: &Host, profile: &ProfileName, settings: &Settings) -> Result<Self> {
+    pub(super) fn read(
+        host: &Host,
+        profile: &ProfileName,
+        settings: &Settings,
+        place: &dyn Fn(&str) -> String,
+    ) -> Result<Self> {
         let account = account(host, settings)?;
         let root = root(host, settings, &account);
         let home = profile.home(&root);
@@ -106,7 +113,7 @@ impl Probe {
             hermes,
             places,
             version: None,
-            unreadable: unreadable(host, settings),
+            unreadable: unreadable(host, settings, place),
             gateway_drain: 0,
             writable: Vec::new(),
             mounts: Vec::new(),
@@ -257,26 +264,38 @@ pub(super) fn find_hermes(
     failed.into_inner().map_or(Ok((found, places)), Err)
 }
 
-fn unreadable(host: &Host, settings: &Settings) -> Vec<Unreadable> {
+fn unreadable(host: &Host, settings: &Settings, place: &dyn Fn(&str) -> String) -> Vec<Unreadable> {
+    const NO_START: &str = "the gateway would not start without it";
+    const READ_ONLY: &str = "the gateway could not write there later, either";
     let environment = settings.environment_files.iter().flatten();
     let credentials = settings.credentials.iter().flat_map(|c| c.values());
     let needed = environment
-        .map(|path| ("environment file", path, "--environment-file"))
+        .map(|path| ("environment file", path, "environment-files"))
         .chain(credentials.map(|path| ("credential", path, "credentials")));
-    needed
-        .filter_map(|(what, path, setting)| {
-            // systemd itself reads them, as root or as the user whose manager it is: as this program runs.
-            let why = match open_regular(&host.at(path)) {
-                Ok(Some(_)) | Err(Unread::NotRegular("a directory")) => return None,
-                Ok(None) => "it does not exist".to_owned(),
-                Err(e) => e.to_string(),
-            };
-            Some(Unreadable {
-                what,
-                setting,
-                path: path.clone(),
-                why,
-            })
+    let files = needed.filter_map(|(what, path, key)| {
+        // systemd itself reads them, as root or as the user whose manager it is: as this program runs.
+        let why = match open_regular(&host.at(path)) {
+            Ok(Some(_)) | Err(Unread::NotRegular("a directory")) => return None,
+            Ok(None) => "it does not exist".to_owned(),
+            Err(e) => e.to_string(),
+        };
+        Some((what, path, key, why, NO_START))
+    });
+    // In an image it may be a file system that is mounted at boot.
+    let paths = settings.read_write_paths.iter().flatten();
+    let missing = paths.filter(|path| host.live().is_some() && !path.exists());
+    let missing = missing.map(|path| {
+        let why = "it does not exist".to_owned();
+        ("read-write path", path, "read-write-paths", why, READ_ONLY)
+    });
+    files
+        .chain(missing)
+        .map(|(what, path, key, why, effect)| Unreadable {
+            what,
+            set_by: place(key),
+            effect,
+            path: path.clone(),
+            why,
         })
         .collect()
 }

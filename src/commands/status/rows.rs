@@ -11,6 +11,7 @@ use crate::commands::json::{Elsewhere, Hermes, LastEnd, Owner, Profile, State};
 use crate::deploy::desired::links;
 use crate::deploy::receipt::Receipt;
 use crate::gateway::command_line::shown;
+use crate::gateway::gone::is_gone;
 use crate::gateway::installation::Installation;
 use crate::gateway::owner::owner;
 use crate::gateway::platforms::without_adapter;
@@ -119,6 +120,7 @@ impl<'a> Sight<'a> {
             is_owned: owner.is_some(),
             is_own: process.is_some_and(|p| p.pid == main_pid),
             is_unknown: unknown.is_some(),
+            is_gone: self.installed.contains_key(profile) && is_gone(host, &home),
             is_mute: !mute.is_empty(),
             record: record.as_ref().filter(|r| r.pid == main_pid),
         };
@@ -294,6 +296,8 @@ struct Seen<'a> {
     /// The owner is the unit's main process.
     is_own: bool,
     is_unknown: bool,
+    /// It is installed, and its home is gone.
+    is_gone: bool,
     /// hermes has no adapter for some platform.
     is_mute: bool,
     /// What the unit's main process says of itself.
@@ -312,6 +316,7 @@ impl Seen<'_> {
                 Some(record) if record.gateway_state == "draining" => State::Draining,
                 _ => State::Starting,
             },
+            (false, _) if self.is_gone => State::Gone,
             (false, _) if self.is_unknown => State::Unknown,
             (false, _) if self.is_served => State::Served,
             (false, "inactive" | "") if self.is_parked => State::Parked,
@@ -423,6 +428,7 @@ mod tests {
             is_owned: true,
             is_own: true,
             is_unknown: false,
+            is_gone: false,
             is_mute: false,
             record: Some(&record),
         };
@@ -449,6 +455,7 @@ mod tests {
             is_owned: true,
             is_own,
             is_unknown: false,
+            is_gone: false,
             is_mute,
             record: Some(&record),
         };

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 use std::path::Path;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
 
@@ -13,7 +13,7 @@ use crate::gateway::gone::gone;
 use crate::gateway::version::{Rules, Version};
 use crate::host::Host;
 use crate::host::process::{Process, humanize};
-use crate::host::process_text::stop_command;
+use crate::host::process_text::{ago, stop_command};
 use crate::profile::root_for;
 use crate::takeover::other_owner::OtherOwner;
 
@@ -110,7 +110,7 @@ fn about(host: &Host, row: &Profile) -> String {
 fn colour(state: State) -> Style {
     match state {
         State::Running | State::Served => AnsiColor::Green.on_default(),
-        State::Failed | State::OwnedElsewhere => AnsiColor::Red.on_default(),
+        State::Failed | State::Gone | State::OwnedElsewhere => AnsiColor::Red.on_default(),
         State::Degraded | State::Draining | State::Starting | State::Restarting => {
             AnsiColor::Yellow.on_default()
         }
@@ -162,12 +162,6 @@ fn of_platform(platform: &Platform) -> String {
     text
 }
 
-fn ago(at: u64) -> Option<String> {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).ok()?;
-    let age = now.checked_sub(Duration::from_secs(at))?;
-    Some(format!(", {} ago", humanize(age)))
-}
-
 fn elsewhere(other: &Elsewhere) -> String {
     let unit = match &other.account {
         None => format!("system unit {}", other.unit),
@@ -197,12 +191,6 @@ pub(super) fn hint(
         crate::layout::Scope::System => "",
         crate::layout::Scope::User => " --user",
     };
-    let is_gone = matches!(host.real(&row.home).try_exists(), Ok(false));
-    if row.installed && is_gone && !profile.is_default() {
-        let root = host.real(&root_for(Some(&row.home), Path::new("/nonexistent")));
-        let what = gone(&root, profile).way_out(profile);
-        return Some(format!("profile `{profile}` does not exist: {what}"));
-    }
     match row.state {
         State::Failed | State::Restarting => {
             let why = row.last_end.as_ref().map(|end| end.why.as_str());
@@ -211,6 +199,11 @@ pub(super) fn hint(
                 "ended with {}; see `{journal} -n 20`",
                 why.unwrap_or(&row.result)
             ))
+        }
+        State::Gone => {
+            let root = host.real(&root_for(Some(&row.home), Path::new("/nonexistent")));
+            let what = gone(&root, profile).way_out(profile);
+            Some(format!("profile `{profile}` does not exist: {what}"))
         }
         State::OwnedElsewhere => owned_elsewhere(row, process, scope),
         State::Served => row.served_by.as_ref().map(|server| {

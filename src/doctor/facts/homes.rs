@@ -8,6 +8,7 @@ use std::time::SystemTime;
 
 use crate::gateway::command_line::executable;
 use crate::gateway::config::{drain_setting, is_multiplexed, is_standalone};
+use crate::gateway::gone::{Gone, gone, is_gone};
 use crate::gateway::owner::{GATEWAY_LOCK, Hold, PID, owner};
 use crate::gateway::platforms::{Remedy, remedy, without_adapter};
 use crate::gateway::served::{Service, service};
@@ -19,13 +20,15 @@ use crate::host::account::account_name;
 use crate::host::process::Process;
 use crate::host::process_text::{name, restart_command};
 use crate::launcher::lock::RECORD_LOCK;
-use crate::profile::root_for;
+use crate::profile::{ProfileName, root_for};
 
 /// A profile home and its files; all but its name is empty when it does not exist.
 #[derive(Debug, Default)]
 pub(crate) struct HomeFacts {
     /// The home as units name it.
     pub(crate) home: PathBuf,
+    /// What became of its profile, where that is gone.
+    pub(crate) gone: Option<Gone>,
     /// The account that it belongs to.
     pub(crate) uid: u32,
     /// Whether a gateway has it now; `None` when that cannot be told, as in an image.
@@ -129,11 +132,17 @@ pub(crate) const MARKER_LIFE: u64 = 60;
 /// Markers of a takeover and of a planned stop.
 pub(crate) const MARKERS: [&str; 2] = [".gateway-takeover.json", ".gateway-planned-stop.json"];
 
+fn gone_profile(host: &Host, home: &Path) -> Option<Gone> {
+    let (profile, root) = ProfileName::from_home(home)?;
+    is_gone(host, home).then(|| gone(&host.real(root), &profile))
+}
+
 /// Look at a home; `is_named` says whether its owner or root names it.
 pub(crate) fn home_facts(host: &Host, home: &Path, is_named: bool) -> HomeFacts {
     let real = host.real(home);
     let mut facts = HomeFacts {
         home: home.to_owned(),
+        gone: gone_profile(host, home),
         ..HomeFacts::default()
     };
     let Some(meta) = fs::metadata(&real).ok().filter(fs::Metadata::is_dir) else {

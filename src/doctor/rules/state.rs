@@ -7,9 +7,12 @@ use super::{Rule, gateways};
 use crate::doctor::facts::Facts;
 use crate::doctor::facts::homes::{HomeFacts, MARKER_LIFE, MARKERS};
 use crate::doctor::finding::{Findings, Fix};
+use crate::gateway::gone::Gone;
 use crate::gateway::owner::{GATEWAY_LOCK, PID};
 use crate::host::process::shell_quote;
 use crate::launcher::lock::RECORD_LOCK;
+use crate::profile::ProfileName;
+use crate::units::unit::Origin;
 
 pub(super) const RULES: &[Rule] = &[
     Rule {
@@ -30,6 +33,23 @@ pub(super) const RULES: &[Rule] = &[
         fix: "`hermes-install restart --outdated`, or a reload: both let it finish its turns first",
         source: "hermes-agent #88654; hermes_cli/update_cmd.py of 0.20.4 to 0.22.2",
         check: hermes_changed,
+    },
+    Rule {
+        id: "profile-gone",
+        severity: Warning,
+        about: "The unit is for a profile that is gone, renamed or deleted by hermes, which knows nothing of it: it fails at \
+                every boot. The profile has a new name and no unit, or nobody needs the unit any more.",
+        fix: "remove the unit; install the profile under its new name",
+        source: "hermes profile rename, hermes profile delete (hermes_cli/profiles.py)",
+        check: profile_gone,
+    },
+    Rule {
+        id: "unit-failed",
+        severity: Error,
+        about: "The unit failed and systemd does not start it again: nobody runs the profile. Its journal says why.",
+        fix: "mend what the journal says, and start it",
+        source: "systemd.service(5), RestartPreventExitStatus=; exit status 69 and 78 of hermes-install(1)",
+        check: unit_failed,
     },
     Rule {
         id: "no-platform",
@@ -111,6 +131,60 @@ fn hermes_changed(facts: &Facts, findings: &mut Findings) {
             findings
                 .add(what, outdated.restart.clone())
                 .home(&home.home);
+        }
+    }
+}
+
+fn profile_gone(facts: &Facts, findings: &mut Findings) {
+    for (unit, _) in gateways(facts) {
+        let Some(home) = facts.home_of(unit) else {
+            continue;
+        };
+        let became = match &home.gone {
+            None => continue,
+            Some(Gone::Deleted) => "; hermes deleted it".to_owned(),
+            Some(Gone::Renamed(name)) => format!("; it is called `{name}` now"),
+            Some(Gone::Unknown) => String::new(),
+        };
+        let name = ProfileName::from_home(&home.home).map(|(name, _)| name.to_string());
+        let name = name.unwrap_or_default();
+        let hint = match unit.origin {
+            Origin::Ours if unit.is_user() => {
+                format!("hermes-install uninstall --user --profile {name}")
+            }
+            Origin::Ours => format!("hermes-install uninstall --profile {name}"),
+            _ => format!(
+                "{} disable --now {}",
+                unit.manager.command_prefix(),
+                unit.name
+            ),
+        };
+        let what = format!(
+            "{} is for profile `{name}`, which is gone: there is no `{}`{became}",
+            unit.title(),
+            home.home.display()
+        );
+        findings.add(what, hint).unit(unit).at_unit(unit);
+    }
+}
+
+fn unit_failed(facts: &Facts, findings: &mut Findings) {
+    for (unit, _) in gateways(facts) {
+        let loaded = unit.loaded.as_ref();
+        let Some(failed) = loaded.filter(|state| state.active_state == "failed") else {
+            continue;
+        };
+        let home = facts.home_of(unit);
+        // Rules of their own say it better.
+        if failed.result == "start-limit-hit" || home.is_some_and(|home| home.gone.is_some()) {
+            continue;
+        }
+        let what = format!("{} failed: {}", unit.title(), failed.ending());
+        let hint = format!("{} -n 20", unit.manager.journal_command(&unit.name));
+        let finding = findings.add(what, hint).unit(unit);
+        // The profile has a gateway, another one.
+        if home.is_some_and(|home| home.is_owned == Some(true)) {
+            finding.at_most(Warning);
         }
     }
 }

@@ -1,6 +1,8 @@
 """A day with two bots: start, stop, restart, logs, hermes itself, and the program on PATH, each with the truth at its end."""
 
+import json
 import os
+import signal
 import subprocess
 import time
 from pathlib import Path
@@ -31,6 +33,8 @@ def run() -> None:
     logs(alpha)
     hermes(alpha)
     equal("doctor ends with", typed("doctor").code, 0)
+    why(alpha)
+    planned(alpha)
     gone(alpha)
 
 
@@ -83,6 +87,41 @@ def hermes(alpha: Profile) -> None:
     config = alpha.home / "config.yaml"
     contains("the configuration of that profile", config.read_text(), "restart_drain_timeout: 7")
     equal("its owner", config.owner(), "hermes")
+
+
+def why(alpha: Profile) -> None:
+    unit = Unit(alpha.unit)
+    equal("stop ends with", typed("stop", "alpha").code, 0)
+    told = typed("why", "alpha")
+    equal("why ends with", told.code, 0)
+    contains("why it is down", told.out, "alpha: ended", "after systemd was asked to stop it")
+    equal("start ends with", typed("start", "alpha").code, 0)
+    pid = unit.pid
+    os.kill(pid, signal.SIGKILL)
+    alpha.until_up(after=pid)
+    told = typed("why", "alpha")
+    contains("why it was killed", told.out, "alpha: runs now; before that ended", "SIGKILL", f"{alpha.unit}: Main process exited")
+
+
+def planned(alpha: Profile) -> None:
+    change = ("plan", "--profile", "alpha", "--hermes", HERMES_OF_GUEST, "--drain-timeout", "2min")
+    told = typed(*change)
+    contains("the plan", told.out, f"then restart {alpha.unit}, after its running turns, 2 min 0 s at most")
+    as_json = json.loads(typed(*change, "--json").out)
+    equal("what it restarts", as_json["restarts"], [{"unit": alpha.unit, "drain_seconds": 120}])
+    equal("what it starts and stops", (as_json["starts"], as_json["stopped"]), ([], []))
+    drop_in = f"/etc/systemd/system/{alpha.unit}.d/50-hermes-install.conf"
+    changed = {change["path"]: change["text"] for change in as_json["changes"] if change["action"] == "update"}
+    contains("the drop-in that it would write", changed[drop_in], "HERMES_RESTART_DRAIN_TIMEOUT=120")
+
+    config = Path("/etc/hermes-install/config.toml")
+    config.parent.mkdir()
+    config.write_text('[profiles.alpha]\nread-write-paths = ["/srv/none"]\nenvironment-files = ["/etc/none.env"]\n')
+    refused = typed("--profile", "alpha")
+    equal("an install with paths that are not there ends with", refused.code, 1)
+    named = (f"`{key}` in `[profiles.alpha]` of `{config}`" for key in ("read-write-paths", "environment-files"))
+    contains("what it says", refused.err, "`/srv/none`", "`/etc/none.env`", *named)
+    config.unlink()
 
 
 def gone(alpha: Profile) -> None:

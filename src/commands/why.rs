@@ -1,0 +1,198 @@
+//! `why`: how the gateway of a profile ended last, who asked for it, and what it said. It asks systemctl and journalctl, and
+//! prints the calls.
+
+use anyhow::Result;
+use nix::sys::signal::Signal;
+
+use super::target::{live, targets};
+use crate::cli::WhyArgs;
+use crate::commands::json;
+use crate::error::Exit;
+use crate::host::Host;
+use crate::host::journal::{Event, Kind, asked_by, events};
+use crate::host::process_text::ago;
+use crate::output;
+
+/// How many events of a unit are looked at.
+const EVENTS: usize = 200;
+/// How long before a stop somebody may have asked for it, in seconds.
+const BEFORE: u64 = 10;
+
+/// Say why.
+pub(crate) fn why(args: &WhyArgs) -> Result<Exit> {
+    let host = Host::observer(args.scope.scope(), args.scope.root.as_deref())?;
+    let manager = live(&host, "hermes-install why")?.manager();
+    let printer = args.output.printer();
+    let mut ends = Vec::new();
+    for target in targets(&host, &args.profiles, args.all)? {
+        let state = manager.show_one(&target.unit)?;
+        printer.step(format!(
+            "{} show {}",
+            host.manager().command_prefix(),
+            target.unit
+        ));
+        let current = state.main_pid.map(|_| state.invocation.as_str());
+        let events = events(&host.manager(), &target.unit, EVENTS);
+        let end = story(&events, current);
+        let asked = end.as_ref().and_then(|end| {
+            let stopping = end.stopping?;
+            asked_by(stopping.saturating_sub(BEFORE), stopping)
+        });
+        let said = end.as_ref().map_or_else(Vec::new, |end| {
+            printer.step(format!(
+                "journalctl _SYSTEMD_INVOCATION_ID={}",
+                end.invocation
+            ));
+            manager.journal(&target.unit, &end.invocation, args.lines as usize)
+        });
+        ends.push(json::Why {
+            profile: target.profile,
+            unit: target.unit,
+            runs: current.is_some(),
+            at: end.as_ref().map(|end| end.at),
+            why: end.map(|end| end.why),
+            asked_by: asked,
+            said,
+        });
+    }
+    if args.output.json {
+        output::json(&serde_json::json!({ "profiles": ends }));
+    } else if !args.output.quiet {
+        output::print(ends.iter().map(text).collect::<String>());
+    }
+    Ok(Exit::Done)
+}
+
+/// The end of one start of a unit.
+#[derive(Debug, PartialEq, Eq)]
+struct End {
+    invocation: String,
+    /// Seconds since 1970.
+    at: u64,
+    why: String,
+    /// When systemd began to stop it, if it did.
+    stopping: Option<u64>,
+}
+
+/// The newest end among these events, the oldest of which is first; `current` is the start that still runs.
+fn story(events: &[Event], current: Option<&str>) -> Option<End> {
+    let ends =
+        |event: &&Event| Some(event.invocation.as_str()) != current && event.kind != Kind::Started;
+    let last = events.iter().rev().find(ends)?;
+    let own: Vec<&Event> = events
+        .iter()
+        .filter(|event| event.invocation == last.invocation)
+        .collect();
+    let find = |kind: fn(&Kind) -> bool| own.iter().rev().find(|event| kind(&event.kind));
+    let stopping = find(|kind| matches!(kind, Kind::Stopping)).map(|event| event.at);
+    let exit = find(|kind| matches!(kind, Kind::Exited { .. }));
+    let is_oom = find(|kind| matches!(kind, Kind::OomKill)).is_some();
+    let mut why = match exit.map(|event| &event.kind) {
+        _ if is_oom => "the OOM killer took a process of it".to_owned(),
+        Some(Kind::Exited { code, status }) if code == "exited" => match status.as_str() {
+            "69" => "exit status 69: another gateway owns the profile".to_owned(),
+            "75" => "exit status 75: a restart that was asked for".to_owned(),
+            "78" => "exit status 78: its configuration cannot be used".to_owned(),
+            status => format!("exit status {status}"),
+        },
+        Some(Kind::Exited { status, .. }) => signal(status),
+        _ => "it ended well".to_owned(),
+    };
+    if stopping.is_some() {
+        why += ", after systemd was asked to stop it";
+    }
+    Some(End {
+        invocation: last.invocation.clone(),
+        at: last.at,
+        why,
+        stopping,
+    })
+}
+
+/// A signal by its name; managers record its number.
+fn signal(status: &str) -> String {
+    let number = status.parse::<i32>().ok();
+    let named = number.and_then(|n| Signal::try_from(n).ok());
+    named.map_or_else(|| format!("signal {status}"), |signal| signal.to_string())
+}
+
+fn text(end: &json::Why) -> String {
+    let now = match end.runs {
+        true => "runs now; before that ",
+        false => "",
+    };
+    let ago = end.at.and_then(ago);
+    let mut out = match (&end.why, ago) {
+        (Some(why), Some(ago)) => format!("{}: {now}ended{ago}: {why}\n", end.profile),
+        (Some(why), None) => format!("{}: {now}ended: {why}\n", end.profile),
+        (None, _) if end.runs => {
+            format!(
+                "{}: runs now, and the journal shows no end before\n",
+                end.profile
+            )
+        }
+        (None, _) => format!("{}: the journal shows no start of it\n", end.profile),
+    };
+    if let Some(line) = &end.asked_by {
+        out += &format!("  asked by  {line}\n");
+    }
+    for line in &end.said {
+        out += &format!("  | {line}\n");
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn event(invocation: &str, at: u64, kind: Kind) -> Event {
+        Event {
+            invocation: invocation.to_owned(),
+            at,
+            kind,
+        }
+    }
+
+    fn exited(code: &str, status: &str) -> Kind {
+        Kind::Exited {
+            code: code.to_owned(),
+            status: status.to_owned(),
+        }
+    }
+
+    #[test]
+    fn the_newest_end_counts_and_what_runs_has_none() {
+        let events = [
+            event("a", 1, Kind::Started),
+            event("a", 5, exited("killed", "9")),
+            event("a", 6, Kind::Failed),
+            event("b", 7, Kind::Started),
+        ];
+        let end = story(&events, Some("b")).expect("an end");
+        assert_eq!(
+            (end.at, end.why.as_str(), end.stopping),
+            (6, "SIGKILL", None)
+        );
+        assert_eq!(story(&events[3..], Some("b")), None);
+        assert_eq!(story(&[], None), None);
+    }
+
+    #[test]
+    fn a_stop_that_was_asked_for_and_the_oom_killer_are_told() {
+        let stopped = [
+            event("a", 1, Kind::Started),
+            event("a", 3, Kind::Stopping),
+            event("a", 4, Kind::Succeeded),
+        ];
+        let end = story(&stopped, None).expect("an end");
+        assert_eq!(end.stopping, Some(3));
+        assert_eq!(end.why, "it ended well, after systemd was asked to stop it");
+        let killed = [
+            event("a", 2, Kind::OomKill),
+            event("a", 2, exited("killed", "KILL")),
+        ];
+        let why = story(&killed, None).expect("an end").why;
+        assert!(why.contains("OOM"), "{why}");
+    }
+}

@@ -1,0 +1,104 @@
+//! The journal of this host: what a manager records of a unit, and who asked for it. Reads only; what may not be read is
+//! not there.
+
+use serde_json::Value;
+
+use crate::host::systemctl::{Manager, journalctl};
+use crate::output::printable;
+
+/// Something that a manager recorded of a unit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Event {
+    /// The start that it belongs to.
+    pub(crate) invocation: String,
+    /// When, in seconds since 1970.
+    pub(crate) at: u64,
+    /// What.
+    pub(crate) kind: Kind,
+}
+
+/// What a manager records (sd-messages.h).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// It was started.
+    Started,
+    /// A stop was begun.
+    Stopping,
+    /// Its main process ended: `exited`, `killed` or `dumped`, and with what.
+    Exited {
+        /// How.
+        code: String,
+        /// The exit status, or the name of the signal.
+        status: String,
+    },
+    /// The OOM killer took a process of it.
+    OomKill,
+    /// It ended well.
+    Succeeded,
+    /// It failed.
+    Failed,
+}
+
+impl Kind {
+    fn of(entry: &Value) -> Option<Self> {
+        Some(match entry.get("MESSAGE_ID")?.as_str()? {
+            "39f53479d3a045ac8e11786248231fbf" => Self::Started,
+            "de5b426a63be47a7b6ac3eaac82e2f6f" => Self::Stopping,
+            "98e322203f7a4ed290d09fe03c09fe15" => Self::Exited {
+                code: field(entry, "EXIT_CODE"),
+                status: field(entry, "EXIT_STATUS"),
+            },
+            "fe6faa94e7774663a0da52717891d8ef" => Self::OomKill,
+            "7ad2d189f7e94e70a38c781354912448" => Self::Succeeded,
+            "d9b373ed55a64feb8242e02dbe79a49c" => Self::Failed,
+            _ => return None,
+        })
+    }
+}
+
+/// The last so many events of a unit, the oldest first.
+pub(crate) fn events(manager: &Manager, unit: &str, most: usize) -> Vec<Event> {
+    let (unit_field, invocation) = match manager {
+        Manager::System => ("UNIT", "INVOCATION_ID"),
+        Manager::User | Manager::UserOf(_) => ("USER_UNIT", "USER_INVOCATION_ID"),
+    };
+    let said = journalctl(&[
+        "--output=json".to_owned(),
+        format!("--lines={most}"),
+        format!("{unit_field}={unit}"),
+    ]);
+    let entries = said
+        .iter()
+        .filter_map(|line| serde_json::from_str(line).ok());
+    entries
+        .filter_map(|entry: Value| {
+            Some(Event {
+                kind: Kind::of(&entry)?,
+                at: seconds(&entry)?,
+                invocation: field(&entry, invocation),
+            })
+        })
+        .collect()
+}
+
+/// The last command that sudo ran in this time and that is about services or hermes, with the person who typed it.
+pub(crate) fn asked_by(since: u64, until: u64) -> Option<String> {
+    let said = journalctl(&[
+        "--output=cat".to_owned(),
+        format!("--since=@{since}"),
+        format!("--until=@{}", until.saturating_add(1)),
+        "--grep=COMMAND=.*(systemctl|hermes)".to_owned(),
+        "_COMM=sudo".to_owned(),
+    ]);
+    said.last().map(|line| printable(line.trim()))
+}
+
+fn field(entry: &Value, name: &str) -> String {
+    let value = entry.get(name).and_then(Value::as_str);
+    printable(value.unwrap_or_default())
+}
+
+fn seconds(entry: &Value) -> Option<u64> {
+    let micros: u64 = entry.get("__REALTIME_TIMESTAMP")?.as_str()?.parse().ok()?;
+    Some(micros / 1_000_000)
+}
