@@ -64,7 +64,7 @@ fn run(args: &InstallArgs, verb: Verb) -> Result<Exit> {
     }
     for profile in checked
         .iter()
-        .filter(|c| args.standalone && c.is_served(&host))
+        .filter(|c| args.standalone && !c.creates && c.is_served(&host))
     {
         profile.set_standalone(&host)?;
         output.done(format!(

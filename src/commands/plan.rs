@@ -71,6 +71,12 @@ pub(crate) fn plan(args: &PlanArgs) -> Result<Exit> {
         if plan.is_empty() {
             output::print("no file would change\n");
         }
+        for creation in &transaction.creations {
+            output::print(format_args!(
+                "then have  profile {} created by hermes\n",
+                creation.profile()
+            ));
+        }
         output::print(activity.text());
         for profile in &served {
             let profile = &profile.profile;

@@ -12,6 +12,7 @@ use super::layers::Layers;
 use super::typed::{Verb, typed};
 use crate::cli::InstallArgs;
 use crate::config::Config;
+use crate::deploy::creation::Creation;
 use crate::deploy::handover::{Handover, Old};
 use crate::deploy::pipeline::{Policy, plan_for};
 use crate::deploy::receipt::{Contents, Receipt, read_receipt};
@@ -66,6 +67,7 @@ pub(super) fn prepare<'a>(
         kill: args.force,
     };
     let mut checked = Vec::new();
+    let mut creations = Vec::new();
     let mut served = Vec::new();
     let mut settings_of_served = Vec::new();
     let mut leaving = Vec::new();
@@ -95,11 +97,14 @@ pub(super) fn prepare<'a>(
         }
         chosen.insert(profile.clone(), choices);
         let place = |key: &str| layers.place(profile, key);
-        let profile = preflight::check(host, profile, &settings, &place, output)?;
+        let profile = preflight::check(host, profile, &settings, &place, args.create, output)?;
         if allow.by_hand || allow.units {
             refuse_second_owner(host, &receipt, &profile)?;
         }
         migrations.extend(migrate(host, &inventory, &profile, allow, &typed)?);
+        if profile.creates {
+            creations.push(Creation::new(&profile, args.standalone));
+        }
         if !args.standalone && profile.is_served(host) {
             leaving.extend(own_unit(host, &receipt, &profile, allow)?);
             chosen.remove(&profile.instance.profile);
@@ -124,7 +129,7 @@ pub(super) fn prepare<'a>(
         own.home = own.home.or(settings.home);
         own.run_as = own.run_as.or(settings.run_as);
         let place = |key: &str| layers.place(&name, key);
-        let default = preflight::check(host, &name, &own, &place, output)?;
+        let default = preflight::check(host, &name, &own, &place, false, output)?;
         let is_installed = receipt
             .instances
             .iter()
@@ -173,6 +178,7 @@ pub(super) fn prepare<'a>(
     }
     if host.live().is_some() {
         let others = migrations.into_iter().map(|m| m.handover);
+        transaction.creations = creations;
         transaction.handovers = leaving.into_iter().chain(others).collect();
         let up = checked.iter().filter(|c| c.start);
         transaction.up = up

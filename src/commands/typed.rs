@@ -58,6 +58,7 @@ fn words(args: &InstallArgs) -> Vec<String> {
         words.extend(["--wait".to_owned(), seconds.to_string()]);
     }
     words.extend(given(&[
+        ("--create", args.create),
         ("--no-enable", args.no_enable),
         ("--no-start", args.no_start),
         ("--migrate", args.migrate),
@@ -85,7 +86,7 @@ mod tests {
     /// Two command lines that use every flag of install between them.
     const LINES: [&str; 2] = [
         "--profile a --profile b --hermes /h/hermes --home /srv/h --run-as bob --environment-file /e --drain-timeout 9 \
-         --reset home --config /c --system --root /r --wait 9 --no-enable --no-start --migrate --standalone --force --yes --quiet --json",
+         --reset home --config /c --system --root /r --wait 9 --create --no-enable --no-start --migrate --standalone --force --yes --quiet --json",
         "--profile a --user",
     ];
 

@@ -3,6 +3,7 @@
 
 pub(crate) mod backup;
 pub(crate) mod chosen;
+pub(crate) mod creation;
 pub(crate) mod desired;
 pub(crate) mod handover;
 pub(crate) mod lock;

@@ -69,6 +69,7 @@ pub(crate) fn plan_for<'a>(
         plan: plan(&tree, &receipt, &observed, owner, policy.force),
         linger: receipt.linger && !contents.is_empty(),
         old: receipt,
+        creations: Vec::new(),
         handovers: Vec::new(),
         up: Vec::new(),
         host,

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 
 use crate::deploy::backup::Backup;
+use crate::deploy::creation::Creation;
 use crate::deploy::desired::is_drop_in_of;
 use crate::deploy::handover::Handover;
 use crate::deploy::plan::{Action, Plan};
@@ -34,6 +35,8 @@ pub(crate) struct Transaction<'a> {
     pub(crate) contents: Contents,
     /// Whether hermes-install enabled lingering, now or before.
     pub(crate) linger: bool,
+    /// Profiles that hermes is to create; they stay when the rest is taken back.
+    pub(crate) creations: Vec<Creation>,
     /// Old owners that leave before the units start.
     pub(crate) handovers: Vec<Handover>,
     /// Units that shall run at the end, each with its profile home; restarted if what they are made of changes.
@@ -112,6 +115,13 @@ impl Transaction<'_> {
         outcome.backup = backup.directory().map(str::to_owned);
         if let Some(live) = self.host.live() {
             self.make_account(live)?;
+            for creation in &self.creations {
+                creation.go(self.host)?;
+                self.output.done(format!(
+                    "hermes has created profile `{}`",
+                    creation.profile()
+                ));
+            }
             if !is_settled {
                 activity.is_reloaded = true;
                 self.reload(live)?;

@@ -19,14 +19,11 @@ pub(crate) enum Gone {
     Unknown,
 }
 
-/// Whether the profile of this home is gone: its root is there, and it is not. An image need not hold data.
+/// Whether the profile of this home is gone: its root is there, and it is not.
 pub(crate) fn is_gone(host: &Host, home: &Path) -> bool {
     let root = root_for(Some(home), Path::new("/nonexistent"));
     let is_there = host.real(home).try_exists();
-    host.live().is_some()
-        && root != home
-        && matches!(is_there, Ok(false))
-        && host.real(&root).is_dir()
+    root != home && matches!(is_there, Ok(false)) && host.real(&root).is_dir()
 }
 
 /// Look for what hermes left of it.

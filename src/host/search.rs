@@ -35,7 +35,7 @@ pub(crate) fn install_command(account: Option<(&str, &Path)>, root: &Path) -> St
     let shell = match account {
         None => format!("env HERMES_HOME={} bash", root.display()),
         Some((name, home)) => format!(
-            "sudo -u {name} env HOME={} HERMES_HOME={} bash",
+            "runuser -u {name} -- env HOME={} HERMES_HOME={} bash",
             home.display(),
             root.display()
         ),
@@ -64,11 +64,9 @@ mod tests {
     fn hermes_is_installed_as_the_account_that_runs_it() {
         let root = Path::new("/var/lib/hermes");
         let command = install_command(Some(("hermes", root)), root);
-        assert!(
-            command.contains(
-                "sudo -u hermes env HOME=/var/lib/hermes HERMES_HOME=/var/lib/hermes bash"
-            )
-        );
+        assert!(command.contains(
+            "runuser -u hermes -- env HOME=/var/lib/hermes HERMES_HOME=/var/lib/hermes bash"
+        ));
         assert!(
             install_command(None, Path::new("/home/a/.hermes"))
                 .contains("| env HERMES_HOME=/home/a/.hermes bash")

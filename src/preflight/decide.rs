@@ -28,6 +28,8 @@ pub(crate) struct Checked {
     pub(crate) hermes: PathBuf,
     /// The version of that hermes; `None` for an image, and where hermes does not tell.
     pub(crate) version: Option<Version>,
+    /// Whether hermes is to create the profile before.
+    pub(crate) creates: bool,
     /// Whether it is to start at boot.
     pub(crate) enable: bool,
     /// Whether it is to run now.
@@ -72,6 +74,7 @@ pub(super) fn decide(
             account: probe.account.clone(),
             hermes: hermes.clone(),
             version: probe.version,
+            creates: probe.creates,
             enable: settings.enable.unwrap_or(true),
             start: settings.start.unwrap_or(true),
         }),
@@ -116,12 +119,17 @@ fn instance(
 fn no_home(problem: &HomeProblem, profile: &ProfileName, probe: &Probe) -> String {
     let (name, home) = (&probe.account.name, probe.home.display());
     let (root, by) = (probe.root.display(), &probe.by);
-    let as_account = match (probe.scope, probe.account.exists) {
-        (Scope::User, _) => String::new(),
-        (Scope::System, true) => format!("sudo -u {name} env HERMES_HOME={root} "),
-        (Scope::System, false) => format!(
-            "hermes-install --profile default`, then `sudo -u {name} env HERMES_HOME={root} "
+    let hermes = probe.hermes.as_deref().unwrap_or(Path::new("hermes"));
+    let hermes = match probe.scope {
+        Scope::User => hermes.display().to_string(),
+        Scope::System => format!(
+            "runuser -u {name} -- env HERMES_HOME={root} {}",
+            hermes.display()
         ),
+    };
+    let account = match (probe.scope, probe.account.exists) {
+        (Scope::System, false) => "`hermes-install --profile default`, then ",
+        _ => "",
     };
     match problem {
         HomeProblem::NotMounted(place) if *place == probe.home => format!(
@@ -130,13 +138,13 @@ fn no_home(problem: &HomeProblem, profile: &ProfileName, probe: &Probe) -> Strin
         ),
         HomeProblem::NotMounted(place) => format!(
             "profile home `{home}` does not exist and `{}` is empty: mount its disk first (see `findmnt` and `systemctl \
-             list-units --type=mount --all`); if none belongs there, create it as `{name}` with `{as_account}hermes setup`, or \
+             list-units --type=mount --all`); if none belongs there, create it as `{name}` with {account}`{hermes} setup`, or \
              name another root with `--home`",
             place.display()
         ),
         HomeProblem::Missing if profile.is_default() => format!(
-            "hermes root `{home}` does not exist; create it as `{name}` with `{as_account}hermes setup`, or name \
-             another with `--home`"
+            "hermes root `{home}` does not exist; create it as `{name}` with {account}`{hermes} setup`, or name another with \
+             `--home`"
         ),
         HomeProblem::Missing => {
             let others: Vec<&str> = probe.profiles.iter().map(ProfileName::as_str).collect();
@@ -145,8 +153,8 @@ fn no_home(problem: &HomeProblem, profile: &ProfileName, probe: &Probe) -> Strin
                 names => format!(" (there is: {})", names.join(", ")),
             };
             format!(
-                "profile `{profile}` does not exist: there is no `{home}`{others}; create it with \
-                 `{as_account}hermes profile create {profile}`, or name another root with `--home`"
+                "profile `{profile}` does not exist: there is no `{home}`{others}; `--create` has hermes create it \
+                 (`{hermes} profile create {profile}`), or name another root with `--home`"
             )
         }
         HomeProblem::NoDirectory => format!(
@@ -237,6 +245,7 @@ mod tests {
             root: "/var/lib/hermes".into(),
             home: "/var/lib/hermes/profiles/coder".into(),
             home_problem: Ok(()),
+            creates: false,
             by: String::new(),
             profiles: vec!["default".parse().expect("a name")],
             hermes: Ok(hermes.clone()),

@@ -27,15 +27,20 @@ use crate::profile::ProfileName;
 
 pub(crate) use decide::Checked;
 
-/// Check one profile, all but whether somebody else has it. `place` says where a setting was set.
+/// Check one profile, all but whether somebody else has it. `place` says where a setting was set; with `creates`, a profile
+/// that is not there is no obstacle.
 pub(crate) fn check(
     host: &Host,
     profile: &ProfileName,
     settings: &Settings,
     place: &dyn Fn(&str) -> String,
+    creates: bool,
     output: &Output,
 ) -> Result<Checked> {
     let mut probe = probe::Probe::read(host, profile, settings, place)?;
+    if creates && host.live().is_some() {
+        probe.create(profile);
+    }
     if let (Ok(hermes), Ok(()), Some(_)) = (&probe.hermes, &probe.home_problem, host.live()) {
         probe.version = version(&probe.account, hermes)?;
         output.step(format!(

@@ -38,6 +38,8 @@ pub(super) struct Probe {
     pub(super) home: PathBuf,
     /// Why it cannot be used.
     pub(super) home_problem: Result<(), HomeProblem>,
+    /// Whether it is not there and hermes is to create it.
+    pub(super) creates: bool,
     /// The account that what cannot be used belongs to.
     pub(super) by: String,
     /// The profiles under the root, looked for when this one is not there.
@@ -107,6 +109,7 @@ impl Probe {
                 _ => Vec::new(),
             },
             home_problem,
+            creates: false,
             found_by_launcher: hermes_search(&root, &account.home)
                 .into_iter()
                 .find(|p| host.at(p).exists()),
@@ -137,6 +140,15 @@ impl Probe {
                 .any(|p| is_private(host, p));
         }
         Ok(probe)
+    }
+
+    /// Let hermes create the profile, where it is not there.
+    pub(super) fn create(&mut self, profile: &ProfileName) {
+        let is_missing = matches!(self.home_problem, Err(HomeProblem::Missing));
+        if is_missing && !profile.is_default() {
+            self.home_problem = Ok(());
+            self.creates = true;
+        }
     }
 
     /// Read the gateway's drain; its default depends on the version.

@@ -134,7 +134,9 @@ pub(crate) const MARKERS: [&str; 2] = [".gateway-takeover.json", ".gateway-plann
 
 fn gone_profile(host: &Host, home: &Path) -> Option<Gone> {
     let (profile, root) = ProfileName::from_home(home)?;
-    is_gone(host, home).then(|| gone(&host.real(root), &profile))
+    // An image need not hold data.
+    let is_gone = host.live().is_some() && is_gone(host, home);
+    is_gone.then(|| gone(&host.real(root), &profile))
 }
 
 /// Look at a home; `is_named` says whether its owner or root names it.

@@ -117,7 +117,7 @@ fn not_reachable(facts: &Facts, findings: &mut Findings) {
                     way.display()
                 );
                 let hint = format!(
-                    "sudo -u {account} test -x {} && echo ok",
+                    "runuser -u {account} -- test -x {} && echo ok",
                     need.reach.path.display()
                 );
                 findings.add(what, hint).unit(unit).at(unit, &need.line);

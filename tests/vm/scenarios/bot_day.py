@@ -75,7 +75,7 @@ def logs(alpha: Profile) -> None:
     shown = typed("logs", "alpha", "-n", "300")
     equal("logs ends with", shown.code, 0)
     contains("logs", shown.out, "Started hermes-gateway@alpha.service", "systemd")
-    check("they are of one profile", "beta" not in shown.out, shown.out)
+    check("they are of one profile", "hermes-gateway@beta" not in shown.out, shown.out)
 
 
 def hermes(alpha: Profile) -> None:

@@ -1,0 +1,78 @@
+//! A profile that is not there yet, made by hermes' own command line as the account that it is for.
+
+use std::ffi::OsStr;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail};
+
+use crate::host::Host;
+use crate::host::account::Account;
+use crate::host::process::shell_quote;
+use crate::host::run_as::run_as;
+use crate::host::spawn::Limits;
+use crate::preflight::Checked;
+use crate::profile::ProfileName;
+
+/// For `hermes profile create`, which copies skills.
+const CREATE: Limits = Limits {
+    time: Duration::from_secs(300),
+    bytes: 1 << 20,
+};
+
+/// See the module.
+#[derive(Debug)]
+pub(crate) struct Creation {
+    checked: Checked,
+    /// Whether it gets a gateway of its own where another would serve it.
+    is_standalone: bool,
+}
+
+impl Creation {
+    /// Of a profile that was checked.
+    pub(crate) fn new(checked: &Checked, is_standalone: bool) -> Self {
+        Self {
+            checked: checked.clone(),
+            is_standalone,
+        }
+    }
+
+    /// The profile.
+    pub(crate) fn profile(&self) -> &ProfileName {
+        &self.checked.instance.profile
+    }
+
+    /// Have hermes create it. The account may be one that this run has made.
+    pub(super) fn go(&self, host: &Host) -> Result<()> {
+        let name = &self.checked.account.name;
+        let account = Account::find(name, &host.root)?
+            .with_context(|| format!("account `{name}` does not exist"))?;
+        let hermes = self.checked.hermes.to_string_lossy();
+        // An alias would be a program of the profile's name on somebody's PATH.
+        let profile = self.profile().as_str();
+        let words = [&*hermes, "profile", "create", profile, "--no-alias"];
+        let argv = words.map(OsStr::new);
+        let root = self.checked.root.to_string_lossy();
+        let command = shell_quote(&words);
+        let done = run_as(&account, &[("HERMES_HOME", &*root)], &argv, CREATE)
+            .with_context(|| format!("`{command}` could not be run as `{name}`"))?;
+        let home = &self.checked.home;
+        if !done.status.success() || !home.is_dir() {
+            let said = String::from_utf8_lossy(&done.stderr);
+            let last = said.lines().rfind(|line| !line.trim().is_empty());
+            bail!(
+                "`{command}` as `{name}` made no `{}` ({}): {}",
+                home.display(),
+                done.status,
+                last.unwrap_or("it said nothing").trim()
+            );
+        }
+        let checked = Checked {
+            account,
+            ..self.checked.clone()
+        };
+        match self.is_standalone && checked.is_served(host) {
+            true => checked.set_standalone(host),
+            false => Ok(()),
+        }
+    }
+}
