@@ -110,7 +110,11 @@ impl Run {
         for target in std::mem::take(&mut self.targets) {
             let unit = &target.unit;
             let is_own = |process: &Process| process.unit().is_some_and(|own| own.name == *unit);
-            if !outdated(&target.home)?.as_ref().is_some_and(is_own) {
+            let old = outdated(&target.home).unwrap_or_else(|e| {
+                self.output.warn(format!("`{unit}`: {e:#}"));
+                None
+            });
+            if !old.as_ref().is_some_and(is_own) {
                 self.output.step(format!(
                     "`{unit}`: nothing to do, its gateway is as new as its hermes"
                 ));

@@ -11,7 +11,7 @@ use super::target::live;
 use crate::cli::RunArgs;
 use crate::deploy::receipt::read_receipt;
 use crate::error::{Exit, trouble};
-use crate::gateway::libraries::{TARGET, library_target};
+use crate::gateway::libraries::{TARGET, library_target, may_load};
 use crate::host::Host;
 use crate::host::access::Access;
 use crate::host::account::Account;
@@ -35,6 +35,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<Exit> {
     let access = Access::new(&host, &account);
     let may_write = |path: &Path| access.may_work_in(path);
     let target = library_target(&hermes, &root, &|path| host.real(path), may_write);
+    let target = target.filter(|target| may_load(&host.real(target), account.uid));
     let call = Call {
         scope: host.scope,
         account: &account,

@@ -147,7 +147,7 @@ impl Findings {
             unit: None,
             home: None,
             place: None,
-            hint,
+            hint: visible(&hint),
             fix: None,
         });
         &mut self.list[at]

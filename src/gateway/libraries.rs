@@ -2,6 +2,8 @@
 //! the gateway's account cannot write there, a directory of the hermes root: hermes from 0.18 to 0.21 looks for
 //! modules there last, so that nothing in it hides a module of hermes (tools/lazy_deps.py). Other versions ignore the variable.
 
+use std::io::ErrorKind;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use crate::gateway::installation::site_packages;
@@ -22,9 +24,34 @@ pub(crate) fn library_target(
     }
 }
 
+/// Whether a gateway of this account may take modules from there: whoever can write the directory, or put another in its
+/// place, runs code as that account.
+pub(crate) fn may_load(target: &Path, uid: u32) -> bool {
+    let is_fine = |path: &Path| match std::fs::metadata(path) {
+        Ok(meta) => [0, uid].contains(&meta.uid()) && meta.mode() & 0o002 == 0,
+        Err(e) => e.kind() == ErrorKind::NotFound,
+    };
+    is_fine(target) && target.parent().is_none_or(is_fine)
+}
+
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
     use super::*;
+
+    #[test]
+    fn nobody_else_s_directory_is_loaded_from() {
+        let disk = tempfile::tempdir().expect("a directory");
+        let target = disk.path().join("lazy-packages");
+        let own = nix::unistd::geteuid().as_raw();
+        assert!(may_load(&target, own), "hermes makes it");
+        std::fs::create_dir(&target).expect("made");
+        assert!(may_load(&target, own));
+        let open = std::fs::Permissions::from_mode(0o777);
+        std::fs::set_permissions(&target, open).expect("set");
+        assert!(!may_load(&target, own));
+    }
 
     #[test]
     fn an_environment_that_the_account_can_write_is_used_and_any_other_is_left_alone() {

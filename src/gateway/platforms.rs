@@ -2,7 +2,7 @@
 //! library is missing. The gateway goes on, for its jobs of cron, and calls itself `running`. Reads only.
 
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use nix::unistd::geteuid;
@@ -40,7 +40,9 @@ pub(crate) fn without_adapter(process: &Process, state: &State) -> Vec<String> {
     if state.code_version.is_some() {
         let own = state.own_platforms();
         let missing = own.filter(|(_, p)| p.error_code.as_deref() == Some(UNAVAILABLE));
-        return missing.map(|(name, _)| name.clone()).collect();
+        // The gateway's account writes this record, and its words stand in commands for root.
+        let names = missing.map(|(name, _)| name);
+        return names.filter(|name| is_name(name)).cloned().collect();
     }
     let now = SystemTime::now().duration_since(UNIX_EPOCH);
     let start = now.unwrap_or_default().saturating_sub(process.age());
@@ -60,7 +62,11 @@ pub(crate) fn without_adapter(process: &Process, state: &State) -> Vec<String> {
 fn named(line: &str) -> Option<String> {
     let rest = SENTENCES.iter().find_map(|s| Some(line.split_once(s)?.1))?;
     let name: String = rest.chars().take_while(|c| is_of_name(*c)).collect();
-    (!name.is_empty()).then_some(name)
+    is_name(&name).then_some(name)
+}
+
+fn is_name(name: &str) -> bool {
+    name.starts_with(|c: char| c.is_ascii_alphanumeric()) && name.chars().all(is_of_name)
 }
 
 fn is_of_name(c: char) -> bool {
@@ -81,8 +87,9 @@ pub(crate) fn remedy(process: &Process, platform: &str) -> Remedy {
         (None, Libraries::Manager) => Remedy::Extra(platform.to_owned()),
         (Some(own), Libraries::Never) if may_write(&own) => Remedy::TryAgain,
         (Some(own), Libraries::Never | Libraries::Manager) => {
-            let wanted = requirements(&seen(&own), platform);
-            Remedy::Install(as_owner(process.uid, &own, pip(&own, &seen, &wanted)))
+            // The command is for the host: what the process sees there may be its account's own (user_namespaces(7)).
+            let wanted = requirements(&own, platform);
+            Remedy::Install(as_owner(process.uid, &own, pip(&own, &wanted)))
         }
         _ => Remedy::TryAgain,
     }
@@ -106,10 +113,10 @@ fn prefix(packages: &Path) -> &Path {
 }
 
 /// The command that installs these into the environment that has this directory of packages.
-fn pip(packages: &Path, seen: &dyn Fn(&Path) -> PathBuf, wanted: &[String]) -> String {
+fn pip(packages: &Path, wanted: &[String]) -> String {
     let prefix = prefix(packages);
     let program = prefix.join("bin/pip");
-    let mut words = match seen(&program).exists() {
+    let mut words = match program.exists() {
         true => vec![program.display().to_string(), "install".to_owned()],
         false => {
             let python = format!("--python={}", prefix.join("bin/python3").display());
@@ -171,6 +178,7 @@ mod tests {
                 None,
             ),
             ("No adapter available for \u{1b}[2J", None),
+            ("No adapter available for --index-url=x", None),
         ] {
             assert_eq!(named(line).as_deref(), name, "{line}");
         }
@@ -190,11 +198,10 @@ mod tests {
             ["python-telegram-bot[webhooks]==22.6"]
         );
         assert_eq!(requirements(&packages, "irc"), ["hermes-agent[irc]"]);
-        let here = |path: &Path| path.to_owned();
         let wanted = requirements(&packages, "slack");
         let top = disk.path().display();
         assert_eq!(
-            pip(&packages, &here, &wanted),
+            pip(&packages, &wanted),
             format!("uv pip install --python={top}/bin/python3 slack-sdk==3")
         );
     }

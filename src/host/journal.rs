@@ -1,8 +1,12 @@
 //! The journal of this host: what a manager records of a unit, and who asked for it. Reads only; what may not be read is
 //! not there.
 
+use std::path::Path;
+
+use nix::unistd::geteuid;
 use serde_json::Value;
 
+use crate::host::account::Account;
 use crate::host::systemctl::{Manager, journalctl};
 use crate::output::printable;
 
@@ -62,11 +66,28 @@ pub(crate) fn events(manager: &Manager, unit: &str, most: usize) -> Vec<Event> {
         Manager::System => ("UNIT", "INVOCATION_ID"),
         Manager::User | Manager::UserOf(_) => ("USER_UNIT", "USER_INVOCATION_ID"),
     };
-    let said = journalctl(&[
+    let mut arguments = vec![
         "--output=json".to_owned(),
         format!("--lines={most}"),
         format!("{unit_field}={unit}"),
-    ]);
+    ];
+    // Fields without `_` are what a sender says of itself; journald writes the others (systemd.journal-fields(7)).
+    let account = match manager {
+        Manager::System => None,
+        Manager::User => Some(geteuid().as_raw()),
+        Manager::UserOf(name) => match Account::find(name, Path::new("/")) {
+            Ok(Some(account)) => Some(account.uid),
+            _ => return Vec::new(),
+        },
+    };
+    arguments.extend(match account {
+        None => vec!["_PID=1".to_owned()],
+        Some(uid) => vec![
+            format!("_UID={uid}"),
+            "_SYSTEMD_USER_UNIT=init.scope".to_owned(),
+        ],
+    });
+    let said = journalctl(&arguments);
     let entries = said
         .iter()
         .filter_map(|line| serde_json::from_str(line).ok());
@@ -88,7 +109,8 @@ pub(crate) fn asked_by(since: u64, until: u64) -> Option<String> {
         format!("--since=@{since}"),
         format!("--until=@{}", until.saturating_add(1)),
         "--grep=COMMAND=.*(systemctl|hermes)".to_owned(),
-        "_COMM=sudo".to_owned(),
+        // The kernel names the file, a process its `_COMM=`.
+        "_EXE=/usr/bin/sudo".to_owned(),
     ]);
     said.last().map(|line| printable(line.trim()))
 }

@@ -92,14 +92,16 @@ fn unit_command(unit: &UnitRef, verb: &str) -> String {
 /// The command that restarts a gateway after its running turns: its unit's reload, or hermes' own.
 pub(crate) fn restart_command(process: &Process) -> String {
     match process.unit().filter(|u| u.is_service()) {
-        Some(unit) if unit.user.is_none() => format!("systemctl reload {}", unit.name),
+        Some(unit) if unit.user.is_none() => {
+            format!("systemctl reload {}", shell_quote(&[&unit.name]))
+        }
         Some(unit) if unit.user == Some(geteuid().as_raw()) => {
-            format!("systemctl --user reload {}", unit.name)
+            format!("systemctl --user reload {}", shell_quote(&[&unit.name]))
         }
         Some(unit) => format!(
             "systemctl --user -M {}@ reload {}",
             unit.user.map(account_name).unwrap_or_default(),
-            unit.name
+            shell_quote(&[&unit.name])
         ),
         None => format!("kill -USR1 {}", process.pid),
     }

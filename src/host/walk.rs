@@ -37,10 +37,16 @@ enum Part {
 
 /// Directories that a look has been through, each with those above it: a host with a thousand profiles has few of them,
 /// and looks into them thousands of times.
-type Seen = BTreeMap<(Links, PathBuf), Vec<Directory>>;
+#[derive(Debug, Default)]
+struct Seen {
+    chains: BTreeMap<(Links, PathBuf), Vec<Directory>>,
+    open: usize,
+}
 
-/// So many are kept open; a process may have 1,024 files.
-const MOST_SEEN: usize = 64;
+/// So many are kept open, those above them included; a process may have 1,024 files, and some paths are an account's.
+const MOST_SEEN: usize = 256;
+/// A directory below more than so many is not remembered.
+const DEEPEST: usize = 16;
 
 /// What a look remembers, until somebody writes: a directory may be another one afterwards.
 #[derive(Debug, Clone)]
@@ -48,7 +54,7 @@ pub(super) struct Memory(Arc<Mutex<Option<Seen>>>);
 
 impl Memory {
     pub(super) fn new() -> Self {
-        Self(Arc::new(Mutex::new(Some(Seen::new()))))
+        Self(Arc::new(Mutex::new(Some(Seen::default()))))
     }
 
     /// Remember nothing any more.
@@ -61,19 +67,21 @@ impl Memory {
         let seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let seen = seen.as_ref()?;
         path.ancestors().find_map(|above| {
-            let chain = seen.get(&(links, above.to_owned()))?;
+            let chain = seen.chains.get(&(links, above.to_owned()))?;
             Some((chain.clone(), path.strip_prefix(above).ok()?))
         })
     }
 
     fn remember(&self, path: &Path, links: Links, chain: &[Directory]) {
         let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(seen) = seen.as_mut() {
-            if seen.len() >= MOST_SEEN {
-                seen.clear();
-            }
-            seen.insert((links, path.to_owned()), chain.to_vec());
+        let Some(seen) = seen.as_mut().filter(|_| chain.len() <= DEEPEST) else {
+            return;
+        };
+        if seen.open + chain.len() > MOST_SEEN {
+            *seen = Seen::default();
         }
+        seen.open += chain.len();
+        seen.chains.insert((links, path.to_owned()), chain.to_vec());
     }
 }
 

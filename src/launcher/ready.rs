@@ -6,11 +6,11 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
-use nix::unistd::{AccessFlags, access};
+use nix::unistd::{AccessFlags, access, geteuid};
 
 use crate::gateway::command_line::SUPERVISED;
 use crate::gateway::config::{ACTIVE_PROFILE, active_name};
-use crate::gateway::libraries::{TARGET, library_target};
+use crate::gateway::libraries::{TARGET, library_target, may_load};
 use crate::gateway::version::{DefaultProfile, Rules, Version};
 use crate::host::read::{self, read_small_text};
 use crate::launcher::exec::HERMES_VARIABLE;
@@ -50,7 +50,11 @@ impl Ready {
         }
         let may_write = |path: &Path| access(path, AccessFlags::W_OK).is_ok();
         let target = library_target(&self.hermes, &self.root, &|path| path.to_owned(), may_write);
-        if let Some(target) = target.filter(|_| std::env::var_os(TARGET).is_none()) {
+        let may_load = |target: &PathBuf| may_load(target, geteuid().as_raw());
+        if let Some(target) = target
+            .filter(may_load)
+            .filter(|_| std::env::var_os(TARGET).is_none())
+        {
             env.push(text(&entry(TARGET, target.as_os_str().as_bytes())));
         }
         let _ = std::env::set_current_dir(&self.home);

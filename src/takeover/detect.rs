@@ -20,7 +20,7 @@ use crate::host::process_text::name;
 use crate::host::read;
 use crate::launcher::exec::HERMES_VARIABLE;
 use crate::layout::{ACCOUNT, Scope};
-use crate::output::Output;
+use crate::output::{Output, visible};
 use crate::profile::ProfileName;
 use crate::takeover::carry::{OldUnit, carry};
 use crate::takeover::migrate::Allow;
@@ -135,6 +135,10 @@ pub(crate) fn inherit(
             list.join(", "),
             home.join(".env").display()
         ));
+    }
+    // One line each, whatever another account's unit, process or configuration calls something.
+    for line in inherited.carried.iter_mut().chain(&mut inherited.left) {
+        *line = visible(line);
     }
     Ok(inherited)
 }

@@ -1,12 +1,14 @@
 //! Files of containers that have a profile home of this host in them: compose files and quadlets. What runs inside works on
 //! that home, whatever it is called there. Reads only.
 
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use crate::host::Host;
+use crate::host::process::shell_quote;
 use crate::output::printable;
 use crate::units::secret::words_without_secrets;
-use crate::units::starters::{Look, Starter};
+use crate::units::starters::{Look, MOST_FOUND, Starter};
 
 /// The names of compose files, the first that is there counts (docker-compose(1)).
 const COMPOSE: [&str; 4] = [
@@ -17,6 +19,8 @@ const COMPOSE: [&str; 4] = [
 ];
 /// How many directories beside each other are looked at.
 const MOST: usize = 500;
+/// How many lines of a file are looked at.
+const MOST_LINES: usize = 2000;
 
 impl Look {
     pub(super) fn containers(&mut self, host: &Host) {
@@ -31,7 +35,7 @@ impl Look {
             for directory in directories.chain([top.clone()]) {
                 let mut files = COMPOSE.iter().map(|name| directory.join(name));
                 if let Some(file) = files.find(|file| host.real(file).is_file()) {
-                    let way_out = format!("docker compose -f {} down", file.display());
+                    let way_out = self.down(host, &file);
                     self.volumes(host, &file, &way_out);
                 }
             }
@@ -47,15 +51,34 @@ impl Look {
         );
         for directory in quadlets {
             for name in self.reader.names(&directory) {
-                if let Some(stem) = name.strip_suffix(".container") {
+                let stem = name.strip_suffix(".container");
+                if let Some(stem) = stem.filter(|stem| !stem.starts_with('-')) {
                     let file = directory.join(&name);
+                    let unit = format!("{stem}.service");
                     let way_out = format!(
-                        "systemctl stop {stem}.service, then move {} away",
-                        file.display()
+                        "{}, then move {} away",
+                        shell_quote(&["systemctl", "stop", &unit]),
+                        shell_quote(&[file.display().to_string()])
                     );
                     self.volumes(host, &file, &way_out);
                 }
             }
+        }
+    }
+
+    /// How the containers of a compose file are ended. Root runs none of another account's: it may name programs.
+    fn down(&self, host: &Host, file: &Path) -> String {
+        let path = file.display().to_string();
+        let meta = std::fs::metadata(host.real(file));
+        let owner = meta.map_or(u32::MAX, |meta| meta.uid());
+        let of = self.accounts.values();
+        let mut of = of.filter(|a| a.home != Path::new("/") && file.starts_with(&a.home));
+        match of.find(|account| account.uid != 0 && account.uid != host.own.uid) {
+            Some(account) => format!("have `{}` end it: {}", account.name, shell_quote(&[path])),
+            None if owner == 0 || owner == host.own.uid => {
+                shell_quote(&["docker", "compose", "-f", &path, "down"])
+            }
+            None => format!("have its owner end it: {}", shell_quote(&[path])),
         }
     }
 
@@ -71,7 +94,8 @@ impl Look {
         {
             return;
         }
-        for (at, line) in text.lines().enumerate() {
+        let before = self.found.len();
+        for (at, line) in text.lines().enumerate().take(MOST_LINES) {
             let words = line.split(|c: char| c.is_whitespace() || "\"'[],=".contains(c));
             let bound = words.filter_map(|word| word.split_once(":/").map(|(host, _)| host));
             let homes = bound
@@ -80,7 +104,10 @@ impl Look {
             let looks_like_one = |home: &PathBuf| {
                 home.ends_with(".hermes") || host.real(&home.join("config.yaml")).is_file()
             };
-            for home in homes.filter(looks_like_one) {
+            for home in homes.take(MOST_FOUND).filter(looks_like_one) {
+                if self.found.len() - before >= MOST_FOUND {
+                    return;
+                }
                 self.found.push(Starter {
                     file: file.to_owned(),
                     line: at + 1,

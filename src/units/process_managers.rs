@@ -1,12 +1,10 @@
 //! What process managers and desktops start: ini files of supervisord, entries of autostart, what pm2 brings back. Reads
 //! only.
 
-use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use crate::host::account::Account;
-use crate::units::exec_line::BUDGET;
 use crate::units::starters::{Line, Look, MOST, variable};
 use crate::units::unit_file::words;
 
@@ -14,8 +12,8 @@ impl Look {
     /// `KEY=COMMAND` lines of an ini file.
     pub(super) fn assignments(&mut self, file: &Path, key: &str, account: &Account) {
         let text = self.reader.text(file).unwrap_or_default();
-        let budget = Cell::new(BUDGET);
-        let way_out = format!("sudoedit {}", file.display());
+        let budget = self.budget();
+        let way_out = self.edit(file, account);
         let mut who = account.clone();
         let mut environment = BTreeMap::new();
         // Of supervisord: the lines behind `command=` count as much as those before it.
@@ -74,7 +72,7 @@ impl Look {
             return;
         };
         let all: Vec<serde_json::Value> = serde_json::from_str(&text).unwrap_or_default();
-        let budget = Cell::new(BUDGET);
+        let budget = self.budget();
         for process in all.iter().take(MOST) {
             let value = |key: &str| process.get(key).and_then(serde_json::Value::as_str);
             let Some(program) = value("pm_exec_path") else {
@@ -94,7 +92,12 @@ impl Look {
                 .lines()
                 .position(|line| line.contains(program))
                 .unwrap_or_default();
-            let way_out = format!("pm2 delete {} && pm2 save", value("name").unwrap_or("NAME"));
+            let name = value("name").unwrap_or("NAME");
+            let way_out = format!(
+                "{} && {}",
+                self.as_account(account, &["pm2", "delete", name]),
+                self.as_account(account, &["pm2", "save"])
+            );
             let environment = process.get("env").and_then(|env| env.get("HERMES_HOME"));
             let environment = environment.and_then(|home| home.as_str());
             let environment = environment.map(|home| ("HERMES_HOME".to_owned(), home.to_owned()));

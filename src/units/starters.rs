@@ -7,8 +7,9 @@ use std::path::{Path, PathBuf};
 
 use crate::gateway::config::{ACTIVE_PROFILE, active_name};
 use crate::host::account::{self, Account};
+use crate::host::process::shell_quote;
 use crate::host::{DirectoryId, Host};
-use crate::output::printable;
+use crate::output::{printable, visible};
 use crate::units::exec_line::{BUDGET, Context, effects};
 use crate::units::load_path::Reader;
 use crate::units::secret::words_without_secrets;
@@ -37,6 +38,11 @@ pub(crate) struct Starter {
 /// How many lines of a file, and directories beside each other, are looked at.
 pub(super) const MOST: usize = 1000;
 
+/// How much work the files of one account are worth, in the unit of [`BUDGET`], which is that of one file.
+const MOST_FOR_ONE: usize = 20 * BUDGET;
+/// How many lines that start a gateway are told of one file.
+pub(super) const MOST_FOUND: usize = 50;
+
 /// Look everywhere.
 pub(crate) fn starters(host: &Host) -> Vec<Starter> {
     let accounts = match host.own.uid {
@@ -45,6 +51,8 @@ pub(crate) fn starters(host: &Host) -> Vec<Starter> {
     };
     let mut look = Look {
         reader: Reader::new(&host.files),
+        own: host.own.uid,
+        budget: Cell::new(MOST_FOR_ONE),
         accounts: accounts.into_iter().map(|a| (a.name.clone(), a)).collect(),
         found: Vec::new(),
     };
@@ -53,6 +61,7 @@ pub(crate) fn starters(host: &Host) -> Vec<Starter> {
     look.supervisors();
     for account in look.accounts.clone().into_values() {
         if account.home != Path::new("/") {
+            look.budget.set(MOST_FOR_ONE);
             look.of_account(&account);
         }
     }
@@ -75,6 +84,10 @@ pub(crate) fn told_of(host: &Host, homes: &[&Path]) -> Vec<String> {
 
 pub(super) struct Look {
     pub(super) reader: Reader,
+    /// The account that looks.
+    own: u32,
+    /// What is left for the files of one account.
+    budget: Cell<usize>,
     pub(super) accounts: BTreeMap<String, Account>,
     pub(super) found: Vec<Starter>,
 }
@@ -97,10 +110,10 @@ impl Starter {
             false => "starts this profile's gateway again",
         };
         let (file, line) = (self.file.display(), self.line);
-        format!(
+        visible(&format!(
             "`{file}` line {line} {what}: `{}`; {}",
             self.text, self.way_out
-        )
+        ))
     }
 }
 
@@ -113,6 +126,28 @@ impl Look {
             .take(MOST)
             .map(|name| directory.join(name))
             .collect()
+    }
+
+    /// A person is to change a file. Root edits none of another account's: what an editor does is up to that account.
+    pub(super) fn edit(&self, file: &Path, account: &Account) -> String {
+        let file = file.display().to_string();
+        match account.uid == 0 || account.uid == self.own {
+            true => shell_quote(&["sudoedit", &file]),
+            false => format!("have `{}` edit {}", account.name, shell_quote(&[file])),
+        }
+    }
+
+    /// A command that works on what is an account's, as that account.
+    pub(super) fn as_account(&self, account: &Account, argv: &[&str]) -> String {
+        match account.uid == self.own {
+            true => shell_quote(argv),
+            false => format!("runuser -u {} -- {}", account.name, shell_quote(argv)),
+        }
+    }
+
+    /// What one file may cost of what is left for its account.
+    pub(super) fn budget(&self) -> Cell<usize> {
+        Cell::new(self.budget.get().min(BUDGET))
     }
 
     /// What one command does; `budget` is that of its file.
@@ -131,7 +166,9 @@ impl Look {
             budget: Cell::new(budget.get()),
         };
         let effects = effects(argv, &context);
-        budget.set(context.budget.get());
+        let left = context.budget.get();
+        let spent = budget.replace(left).saturating_sub(left);
+        self.budget.set(self.budget.get().saturating_sub(spent));
         let starter = |home: Option<PathBuf>, replaces| Starter {
             file: line.file.to_owned(),
             line: line.number,
@@ -157,8 +194,8 @@ impl Look {
     /// A file of shell commands, a line at a time.
     fn script(&mut self, file: &Path, account: &Account) {
         let text = self.reader.text(file).unwrap_or_default();
-        let (budget, none) = (Cell::new(BUDGET), BTreeMap::new());
-        let way_out = format!("sudoedit {}", file.display());
+        let (budget, none) = (self.budget(), BTreeMap::new());
+        let way_out = self.edit(file, account);
         for (at, text) in text.lines().enumerate().take(MOST) {
             let line = Line {
                 file,
@@ -176,14 +213,14 @@ impl Look {
         let mut tables = vec![PathBuf::from("/etc/crontab")];
         tables.extend(self.files("/etc/cron.d", ""));
         for table in tables {
-            let way_out = format!("sudoedit {}", table.display());
+            let way_out = self.edit(&table, &Account::root());
             self.cron_table(&table, None, &way_out);
         }
         for directory in ["/var/spool/cron/crontabs", "/var/spool/cron"] {
             for table in self.files(directory, "") {
                 let name = table.file_name().unwrap_or_default().to_string_lossy();
                 if let Some(account) = self.accounts.get(&*name).cloned() {
-                    let way_out = format!("crontab -u {name} -e");
+                    let way_out = shell_quote(&["crontab", "-u", &account.name, "-e"]);
                     self.cron_table(&table, Some(&account), &way_out);
                 }
             }
@@ -199,7 +236,7 @@ impl Look {
     /// A table of crontab(5); that of the system names an account in each line.
     fn cron_table(&mut self, file: &Path, of: Option<&Account>, way_out: &str) {
         let text = self.reader.text(file).unwrap_or_default();
-        let budget = Cell::new(BUDGET);
+        let budget = self.budget();
         let mut environment = BTreeMap::new();
         for (at, text) in text.lines().enumerate().take(MOST) {
             let line = text.trim_start();

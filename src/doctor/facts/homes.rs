@@ -17,7 +17,7 @@ use crate::gateway::update::is_outdated;
 use crate::host::Host;
 use crate::host::access::is_exposed;
 use crate::host::account::account_name;
-use crate::host::process::Process;
+use crate::host::process::{Process, shell_quote};
 use crate::host::process_text::{name, restart_command};
 use crate::launcher::lock::RECORD_LOCK;
 use crate::profile::{ProfileName, root_for};
@@ -240,12 +240,10 @@ fn mute(home: &Path, process: &Process) -> Option<Mute> {
         Remedy::Install(command) => command,
         Remedy::Extra(extra) => {
             let hermes = executable(&process.argv, |path| path.exists())?;
-            let hermes = hermes.display();
-            let account = account_name(process.uid);
-            format!(
-                "runuser -u {account} -- env HERMES_HOME={} {hermes} pm install --extra {extra}",
-                home.display()
-            )
+            let (hermes, account) = (hermes.display().to_string(), account_name(process.uid));
+            let home = format!("HERMES_HOME={}", home.display());
+            let run = ["runuser", "-u", &account, "--", "env", &home, &hermes];
+            shell_quote(&[&run[..], &["pm", "install", "--extra", &extra]].concat())
         }
     };
     Some(Mute {
