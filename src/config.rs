@@ -108,7 +108,7 @@ pub(crate) const GUARD_SETTING: Setting = Setting {
     field: "guard",
     about: &[
         "Whether units that `hermes gateway install` writes are made safe by drop-ins that wait for them. Default: true.",
-        "Stands before all sections; install, upgrade and `hermes-install guard` follow it.",
+        "Stands before all sections; install and upgrade follow it, and `hermes-install guard` does as it is told.",
     ],
     example: "false",
 };

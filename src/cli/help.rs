@@ -12,7 +12,7 @@ Every day:
   logs       Show the journal of profiles
   why        Say how a gateway ended last, and who asked for it
   start      Start units, and wait until their gateways run
-  stop       Stop units after their running turns
+  stop       Stop units as planned: turns have as long as the drain
   restart    Restart units after their running turns
   run        Run hermes for a profile, with its account and its files
   show       Show settings, and where each comes from

@@ -129,7 +129,7 @@ pub(crate) enum Command {
     Show(ShowArgs),
     /// Start units, and wait until their gateways run
     Start(ControlArgs),
-    /// Stop units after their running turns
+    /// Stop units as planned: turns have as long as the drain
     Stop(ControlArgs),
     /// Restart units after their running turns
     ///
