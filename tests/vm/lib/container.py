@@ -12,7 +12,7 @@ from . import cgroups, environments, roots
 from .case import Case
 
 # A scenario that hangs is ended; each has deadlines of its own far below.
-PATIENCE = 900
+PATIENCE = 1500
 
 
 # The kernel counts inotify instances per account, root's of all containers together; a systemd takes about eight.
@@ -31,7 +31,7 @@ def prepare(case: Case) -> None:
 
 def run(case: Case) -> int:
     """Boot the case as often as it asks; how its last boot ended, 0 for good."""
-    case.write(patience=1)
+    case.write(patience=3)
     with roots.overlay(roots.root(case.cache, case.suite)) as view:
         (view.merged / "opt/hermes" / case.hermes).mkdir()
         for boot in range(1, case.scenario.boots + 1):
