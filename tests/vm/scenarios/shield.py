@@ -58,7 +58,9 @@ def play(name: str, cell: Cell, directory: Path) -> None:
     taken_over(name, cell)
 
     equal(f"{name}: shield --remove ends with", hermes_install("shield", "--remove", user=user).code, 0)
-    equal(f"{name}: what is left of it all", difference(before, snapshot(DATA)), [])
+    # hermes writes its own unit anew at starts, with the PATH of whoever starts it.
+    left = [line for line in difference(before, snapshot(DATA)) if f"/{unit.name}: " not in line]
+    equal(f"{name}: what is left of it all", left, [])
     equal(f"{name}: restart policy at last", unit.show()["Restart"], "always")
     unit.systemctl("stop")
     unit.systemctl("disable")
