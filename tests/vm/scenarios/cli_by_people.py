@@ -29,11 +29,14 @@ def play(scope: str, args: tuple[str, ...], user: str) -> None:
     pid = unit.pid
     typed("restart")
     time.sleep(OBSERVED)
-    # On a busy machine the old one still drains while the next one looks whether it may start.
-    wait.until(f"{scope}: one gateway after `gateway restart`", lambda: len(default.gateways()) == 1, 90)
-    if scope == "user" or at_least(0, 21, 4):
-        # Before that it leaves alone what a system unit runs, and asks for lingering.
-        check(f"{scope}: it is another one", default.gateways() != [pid], pid)
+    # Before 0.21.4 it leaves alone what a system unit runs, and asks for lingering.
+    is_renewed = scope == "user" or at_least(0, 21, 4)
+
+    def settled() -> bool:
+        gateways = default.gateways()
+        return len(gateways) == 1 and (gateways != [pid] or not is_renewed)
+
+    wait.until(f"{scope}: one gateway, another one, after `gateway restart`", settled, 90)
     unit.systemctl("reset-failed", check=False)
     if default.gateways() != [unit.pid]:
         # Up to 0.19 the command goes on as a gateway of its own.
