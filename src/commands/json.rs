@@ -90,7 +90,7 @@ pub(crate) struct Installed<'a> {
     pub(crate) files_changed: usize,
     /// The profiles that were asked for.
     pub(crate) profiles: Vec<InstalledProfile<'a>>,
-    /// Where files of others were moved to.
+    /// Where replaced files were moved to.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) backup: Option<String>,
     /// Units that run the old definition until they are restarted.

@@ -96,8 +96,8 @@ impl Backup {
     }
 }
 
-/// The unit files of others that this program moved away from this scope's directory and that nothing took the place of: each
-/// with its newest copy. Paths are absolute.
+/// Unit files that hermes-install moved out of this scope's directory, and whose place is still empty: each with its newest
+/// copy. Paths are absolute.
 pub(crate) fn moved_units(host: &Host) -> Result<Vec<(PathBuf, PathBuf)>> {
     let above = Path::new("/").join(host.state("backup"));
     let units = host.units();

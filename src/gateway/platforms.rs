@@ -13,6 +13,7 @@ use crate::gateway::state::State;
 use crate::gateway::version::{Libraries, Rules};
 use crate::host::account::{Account, account_name};
 use crate::host::process::{Process, shell_quote};
+use crate::host::process_text::as_account;
 use crate::host::read::{self, read_small_text};
 use crate::host::systemctl::journal_of_process;
 use crate::host::trust::stranger;
@@ -38,11 +39,7 @@ pub(crate) enum Remedy {
 /// The platforms that this gateway has no adapter for. `state` is what it records of itself.
 pub(crate) fn without_adapter(process: &Process, state: &State) -> Vec<String> {
     if state.code_version.is_some() {
-        let own = state.own_platforms();
-        let missing = own.filter(|(_, p)| p.error_code.as_deref() == Some(UNAVAILABLE));
-        // The gateway's account writes this record, and its words stand in commands for root.
-        let names = missing.map(|(name, _)| name);
-        return names.filter(|name| is_name(name)).cloned().collect();
+        return unavailable(state);
     }
     let now = SystemTime::now().duration_since(UNIX_EPOCH);
     let start = now.unwrap_or_default().saturating_sub(process.age());
@@ -56,6 +53,14 @@ pub(crate) fn without_adapter(process: &Process, state: &State) -> Vec<String> {
     names.sort();
     names.dedup();
     names
+}
+
+/// Those that the record calls unavailable. The gateway's account writes it, and its words stand in commands for root.
+fn unavailable(state: &State) -> Vec<String> {
+    let own = state.own_platforms();
+    let missing = own.filter(|(_, p)| p.error_code.as_deref() == Some(UNAVAILABLE));
+    let names = missing.map(|(name, _)| name);
+    names.filter(|name| is_name(name)).cloned().collect()
 }
 
 /// The platform that a line of the journal names.
@@ -103,7 +108,7 @@ fn as_owner(uid: u32, packages: &Path, command: String) -> String {
         .is_ok_and(|meta| meta.uid() == 0 && meta.permissions().mode() & 0o022 == 0);
     match (is_program_roots && is_library_roots) || uid == geteuid().as_raw() {
         true => command,
-        false => format!("runuser -u {} -- {command}", account_name(uid)),
+        false => as_account(&account_name(uid), &command),
     }
 }
 
@@ -182,6 +187,26 @@ mod tests {
         ] {
             assert_eq!(named(line).as_deref(), name, "{line}");
         }
+    }
+
+    #[test]
+    fn a_platform_that_is_no_name_is_in_no_command() {
+        let record = |name: &str| {
+            format!("{name:?}: {{\"state\": \"fatal\", \"error_code\": {UNAVAILABLE:?}}}")
+        };
+        let names = [
+            "telegram",
+            "x; id #",
+            "a] @ https://evil/x.tar.gz#]",
+            "--index-url=x",
+            "",
+        ];
+        let platforms = names.map(record).join(", ");
+        let text = format!(
+            "{{\"pid\": 7, \"gateway_state\": \"running\", \"platforms\": {{{platforms}}}}}"
+        );
+        let state: State = serde_json::from_str(&text).expect("a record");
+        assert_eq!(unavailable(&state), ["telegram"]);
     }
 
     #[test]

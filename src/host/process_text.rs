@@ -10,6 +10,11 @@ use crate::host::process::{Process, UnitRef, humanize, shell_quote};
 use crate::host::systemctl::Manager;
 use crate::output::printable;
 
+/// What root types to have an account run a command, which is quoted already.
+pub(crate) fn as_account(account: &str, command: &str) -> String {
+    format!("runuser -u {} -- {command}", shell_quote(&[account]))
+}
+
 /// A process as a person would look for it.
 pub(crate) fn name(process: &Process) -> String {
     let mut out = format!("pid {} of `{}`", process.pid, account_name(process.uid));

@@ -32,7 +32,7 @@ pub(crate) const LOOK: Limits = Limits {
     bytes: 1 << 16,
 };
 
-/// Run a program as an account, with that account's environment and nothing else of ours; from root, or as ourselves.
+/// Run a program as an account, with that account's environment and nothing else of this process; for root, or for that very account.
 ///
 /// # Errors
 /// When it cannot be run, or goes beyond a limit.

@@ -170,7 +170,7 @@ mod tests {
 
     use super::*;
 
-    /// A directory of ours with a program, and who could have written it in the eyes of our own account.
+    /// A directory of the tester with a program, and who could have written it as the tester's account sees it.
     struct Bench(tempfile::TempDir);
 
     impl Bench {

@@ -238,6 +238,27 @@ mod tests {
     }
 
     #[test]
+    fn what_is_kept_open_is_bounded() {
+        let (root, files) = root();
+        let open = || {
+            let seen = files.memory.0.lock().expect("no panic");
+            let chains = &seen.as_ref().expect("remembered").chains;
+            chains.values().map(Vec::len).sum::<usize>()
+        };
+        let deep = "d/".repeat(DEEPEST + 1);
+        fs::create_dir_all(root.path().join("etc").join(&deep)).expect("made");
+        files.names(&Path::new("/etc").join(&deep)).expect("names");
+        assert_eq!(open(), 0, "one that is so deep is not kept");
+        for n in 0..MOST_SEEN {
+            let path = format!("shared/many/{n}");
+            fs::create_dir_all(root.path().join(&path)).expect("made");
+            files.names(&Path::new("/").join(&path)).expect("names");
+            assert!(open() <= MOST_SEEN, "{}", open());
+        }
+        assert!(open() > 0);
+    }
+
+    #[test]
     fn a_look_is_remembered_until_somebody_works() {
         let (root, files) = root();
         let names = || files.names(Path::new("/etc/d")).expect("names");

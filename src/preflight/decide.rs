@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use crate::config::Settings;
 use crate::gateway::version::Version;
 use crate::host::account::Account;
+use crate::host::process::shell_quote;
+use crate::host::process_text::as_account;
 use crate::host::search::install_command;
 use crate::launcher::hermes::HermesProblem;
 use crate::launcher::home::HomeProblem;
@@ -118,14 +120,17 @@ fn instance(
 /// Why a home cannot be used, and the way out.
 fn no_home(problem: &HomeProblem, profile: &ProfileName, probe: &Probe) -> String {
     let (name, home) = (&probe.account.name, probe.home.display());
-    let (root, by) = (probe.root.display(), &probe.by);
-    let hermes = probe.hermes.as_deref().unwrap_or(Path::new("hermes"));
+    let by = &probe.by;
+    // Paths may be those of another account's unit.
+    let typed = |path: &Path| shell_quote(&[path.to_string_lossy()]);
+    let home_typed = typed(&probe.home);
+    let hermes = typed(probe.hermes.as_deref().unwrap_or(Path::new("hermes")));
     let hermes = match probe.scope {
-        Scope::User => hermes.display().to_string(),
-        Scope::System => format!(
-            "runuser -u {name} -- env HERMES_HOME={root} {}",
-            hermes.display()
-        ),
+        Scope::User => hermes,
+        Scope::System => {
+            let root = shell_quote(&[format!("HERMES_HOME={}", probe.root.display())]);
+            as_account(name, &format!("env {root} {hermes}"))
+        }
     };
     let account = match (probe.scope, probe.account.exists) {
         (Scope::System, false) => "`hermes-install --profile default`, then ",
@@ -134,7 +139,7 @@ fn no_home(problem: &HomeProblem, profile: &ProfileName, probe: &Probe) -> Strin
     match problem {
         HomeProblem::NotMounted(place) if *place == probe.home => format!(
             "profile home `{home}` is an empty directory of root's: mount its disk first (see `findmnt`); if none belongs \
-             there, `chown {name} {home}`, or name another root with `--home`"
+             there, `chown {name} {home_typed}`, or name another root with `--home`"
         ),
         HomeProblem::NotMounted(place) => format!(
             "profile home `{home}` does not exist and `{}` is empty: mount its disk first (see `findmnt` and `systemctl \
@@ -165,12 +170,12 @@ fn no_home(problem: &HomeProblem, profile: &ProfileName, probe: &Probe) -> Strin
             "profile home `{home}` cannot be reached by `{name}`: `{}` may not be searched; `chmod o+x {}`, or keep the \
              profile elsewhere with `--home`",
             directory.display(),
-            directory.display()
+            typed(directory)
         ),
         HomeProblem::Unusable { .. } => {
             format!(
                 "profile home `{home}` belongs to `{by}` and cannot be read and written by `{name}`; `chown -R {name} \
-                 {home}`, or run the gateway as its owner with `--run-as {by}`"
+                 {home_typed}`, or run the gateway as its owner with `--run-as {by}`"
             )
         }
         HomeProblem::Lock { path, .. } => {
@@ -178,7 +183,7 @@ fn no_home(problem: &HomeProblem, profile: &ProfileName, probe: &Probe) -> Strin
                 "`{}` belongs to `{by}` and `{name}` cannot use it: a gateway of `{by}` ran on this profile; when it \
                  has ended, `chown {name} {}`",
                 path.display(),
-                path.display()
+                typed(path)
             )
         }
     }

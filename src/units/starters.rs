@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use crate::gateway::config::{ACTIVE_PROFILE, active_name};
 use crate::host::account::{self, Account};
 use crate::host::process::shell_quote;
+use crate::host::process_text::as_account;
 use crate::host::{DirectoryId, Host};
 use crate::output::{printable, visible};
 use crate::units::exec_line::{BUDGET, Context, effects};
@@ -141,7 +142,7 @@ impl Look {
     pub(super) fn as_account(&self, account: &Account, argv: &[&str]) -> String {
         match account.uid == self.own {
             true => shell_quote(argv),
-            false => format!("runuser -u {} -- {}", account.name, shell_quote(argv)),
+            false => as_account(&account.name, &shell_quote(argv)),
         }
     }
 

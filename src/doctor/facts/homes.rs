@@ -18,7 +18,7 @@ use crate::host::Host;
 use crate::host::access::is_exposed;
 use crate::host::account::account_name;
 use crate::host::process::{Process, shell_quote};
-use crate::host::process_text::{name, restart_command};
+use crate::host::process_text::{as_account, name, restart_command};
 use crate::launcher::lock::RECORD_LOCK;
 use crate::profile::{ProfileName, root_for};
 
@@ -242,8 +242,8 @@ fn mute(home: &Path, process: &Process) -> Option<Mute> {
             let hermes = executable(&process.argv, |path| path.exists())?;
             let (hermes, account) = (hermes.display().to_string(), account_name(process.uid));
             let home = format!("HERMES_HOME={}", home.display());
-            let run = ["runuser", "-u", &account, "--", "env", &home, &hermes];
-            shell_quote(&[&run[..], &["pm", "install", "--extra", &extra]].concat())
+            let run = ["env", &home, &hermes, "pm", "install", "--extra", &extra];
+            as_account(&account, &shell_quote(&run))
         }
     };
     Some(Mute {

@@ -6,6 +6,8 @@ use crate::doctor::facts::units::Need;
 use crate::doctor::finding::Findings;
 use crate::doctor::finding::Severity::{Error, Note, Warning};
 use crate::host::access::Obstacle;
+use crate::host::process::shell_quote;
+use crate::host::process_text::as_account;
 use crate::units::unit::{Origin, Unit};
 
 pub(super) const RULES: &[Rule] = &[
@@ -116,10 +118,9 @@ fn not_reachable(facts: &Facts, findings: &mut Findings) {
                     need.reach.path.display(),
                     way.display()
                 );
-                let hint = format!(
-                    "runuser -u {account} -- test -x {} && echo ok",
-                    need.reach.path.display()
-                );
+                let path = need.reach.path.display().to_string();
+                let test = as_account(account, &shell_quote(&["test", "-x", &path]));
+                let hint = format!("{test} && echo ok");
                 findings.add(what, hint).unit(unit).at(unit, &need.line);
             }
         };
