@@ -4,7 +4,7 @@ import os
 import signal
 import time
 
-from check import check, contains, equal, measured
+from check import contains, equal, measured
 from gateway import Profile
 from installer import install
 from systemd import Unit
@@ -18,7 +18,7 @@ def run() -> None:
     equal("install ends with", install(default).code, 0)
     unit = Unit(default.unit)
 
-    stop(unit, default, "idle", 15)
+    stop(unit, default, "idle")
 
     default.make_busy(8642)
     unit.systemctl("start")
@@ -31,13 +31,13 @@ def run() -> None:
         unit.systemctl("restart")
         default.until_up()
         default.keep_busy()
-    stop(unit, default, "busy", 60)
+    stop(unit, default, "busy")
 
     default.make()
     unit.systemctl("start")
     pid = default.until_up()
     os.kill(pid, signal.SIGSTOP)
-    stop(unit, default, "frozen", 60)
+    stop(unit, default, "frozen")
     contains("the journal", unit.journal(), "SIGHUP: it did not hear the signal")
 
     unit.systemctl("start")
@@ -45,11 +45,10 @@ def run() -> None:
     equal("it starts again: gateways", default.gateways(), [unit.pid])
 
 
-def stop(unit: Unit, profile: Profile, kind: str, limit: float) -> None:
+def stop(unit: Unit, profile: Profile, kind: str) -> None:
     begin = time.monotonic()
     unit.systemctl("stop")
     seconds = round(time.monotonic() - begin, 1)
     measured(f"seconds to stop a gateway that is {kind}", seconds)
     equal(f"{kind}: state and result", unit.states, ("inactive", "success"))
     equal(f"{kind}: gateways", profile.gateways(), [])
-    check(f"{kind}: stopped within {limit} s", seconds <= limit, seconds)
