@@ -12,10 +12,10 @@ use crate::gateway::installation::{Installation, distribution, site_packages};
 use crate::gateway::state::State;
 use crate::gateway::version::{Libraries, Rules};
 use crate::host::account::{Account, account_name};
+use crate::host::journal::journal_of_process;
 use crate::host::process::{Process, shell_quote};
 use crate::host::process_text::as_account;
 use crate::host::read::{self, read_small_text};
-use crate::host::systemctl::journal_of_process;
 use crate::host::trust::stranger;
 
 /// What a gateway says of each, before 0.22 in its journal alone (gateway/run.py of 0.13 to 0.22).

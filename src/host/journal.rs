@@ -2,12 +2,13 @@
 //! not there.
 
 use std::path::Path;
+use std::time::Duration;
 
 use nix::unistd::geteuid;
 use serde_json::Value;
 
 use crate::host::account::Account;
-use crate::host::systemctl::{Manager, journalctl};
+use crate::host::systemctl::{Manager, output, plain};
 use crate::output::printable;
 
 /// Something that a manager recorded of a unit.
@@ -123,4 +124,29 @@ fn field(entry: &Value, name: &str) -> String {
 fn seconds(entry: &Value) -> Option<u64> {
     let micros: u64 = entry.get("__REALTIME_TIMESTAMP")?.as_str()?.parse().ok()?;
     Some(micros / 1_000_000)
+}
+
+/// What a process wrote to the journal between two times since 1970, as far as it matches a pattern (journalctl(1),
+/// `--grep`); nothing where the journal may not be read.
+pub(crate) fn journal_of_process(
+    pid: i32,
+    since: Duration,
+    until: Duration,
+    pattern: &str,
+) -> Vec<String> {
+    journalctl(&[
+        "--output=cat".to_owned(),
+        format!("--since=@{}", since.as_secs()),
+        format!("--until=@{}", until.as_secs()),
+        format!("--grep={pattern}"),
+        format!("_PID={pid}"),
+    ])
+}
+
+/// The lines that journalctl prints; none where it fails.
+fn journalctl(arguments: &[String]) -> Vec<String> {
+    let mut command = plain("journalctl");
+    command.args(["--quiet", "--no-pager"]).args(arguments);
+    let said = output(&mut command).unwrap_or_default();
+    said.lines().map(str::to_owned).collect()
 }

@@ -5,6 +5,7 @@
 pub(crate) mod access;
 pub(crate) mod account;
 pub(crate) mod boot;
+pub(crate) mod cgroup;
 pub(crate) mod credentials;
 pub(crate) mod directory;
 mod jobs;

@@ -5,8 +5,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use nix::unistd::geteuid;
 
 use crate::host::account::account_name;
+use crate::host::cgroup::UnitRef;
 use crate::host::keeper::{Keeper, keeper};
-use crate::host::process::{Process, UnitRef, humanize, shell_quote};
+use crate::host::process::{Process, humanize, shell_quote};
 use crate::host::systemctl::Manager;
 use crate::output::printable;
 

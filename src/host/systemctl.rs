@@ -220,31 +220,6 @@ impl Systemctl {
     }
 }
 
-/// What a process wrote to the journal between two times since 1970, as far as it matches a pattern (journalctl(1),
-/// `--grep`); nothing where the journal may not be read.
-pub(crate) fn journal_of_process(
-    pid: i32,
-    since: Duration,
-    until: Duration,
-    pattern: &str,
-) -> Vec<String> {
-    journalctl(&[
-        "--output=cat".to_owned(),
-        format!("--since=@{}", since.as_secs()),
-        format!("--until=@{}", until.as_secs()),
-        format!("--grep={pattern}"),
-        format!("_PID={pid}"),
-    ])
-}
-
-/// The lines that journalctl prints; none where it fails.
-pub(super) fn journalctl(arguments: &[String]) -> Vec<String> {
-    let mut command = plain("journalctl");
-    command.args(["--quiet", "--no-pager"]).args(arguments);
-    let said = output(&mut command).unwrap_or_default();
-    said.lines().map(str::to_owned).collect()
-}
-
 /// The version of systemd on this host.
 pub(super) fn systemd_version() -> Result<u32> {
     let text = output(plain("systemctl").arg("--version"))?;
@@ -276,7 +251,7 @@ pub(super) fn tmpfiles(file: &Path) -> Result<()> {
     output(plain("systemd-tmpfiles").arg("--create").arg(file)).map(drop)
 }
 
-fn plain(program: &str) -> Command {
+pub(super) fn plain(program: &str) -> Command {
     let mut command = Command::new(program);
     command
         .env("LC_ALL", "C.UTF-8")
@@ -298,7 +273,7 @@ fn user_session(command: &mut Command) -> &mut Command {
 }
 
 /// Its standard output, or an error with what it said.
-fn output(command: &mut Command) -> Result<String> {
+pub(super) fn output(command: &mut Command) -> Result<String> {
     let done = command.output();
     success(command, done)
 }

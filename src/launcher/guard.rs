@@ -27,7 +27,8 @@ use crate::profile::ProfileName;
 use crate::units::exec_command::{ExecCommand, exec_commands};
 use crate::units::exec_line::{BUDGET, Context, effects};
 use crate::units::load_path::{LoadPath, load_path};
-use crate::units::unit_file::{Directives, Specifiers};
+use crate::units::specifiers::Specifiers;
+use crate::units::unit_file::Directives;
 
 /// A unit under the guard, as its own files have it.
 #[derive(Debug)]

@@ -7,7 +7,7 @@ use anyhow::Result;
 
 use crate::gateway::owner::{GATEWAY_LOCK, owner};
 use crate::host::Host;
-use crate::host::process::UnitRef;
+use crate::host::cgroup::UnitRef;
 use crate::host::process_text::name;
 use crate::host::process_text::stop_command;
 use crate::layout::Scope;

@@ -10,7 +10,8 @@ use crate::gateway::command_line::{
     Aim, Command, SUPERVISED, gateway_verb, is_hermes_line, runs_source,
 };
 use crate::units::shell;
-use crate::units::wrappers::{CONTAINERS, base, inner, script_of, shell_text};
+use crate::units::variables::{assignment, variables};
+use crate::units::wrappers::{CONTAINERS, base, inner, shell_text};
 
 /// What a command line runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,8 +56,6 @@ pub(crate) struct Context<'a> {
 /// Words that may be looked at for one unit, scripts included: a thousand times what people write. Scripts can name each
 /// other, and themselves, without end.
 pub(crate) const BUDGET: usize = 50_000;
-/// Bytes of a word beyond which variables stay as they are: they can be made of each other.
-const LONGEST: usize = 64 << 10;
 /// What reading a script costs, in words.
 const SCRIPT: usize = 500;
 
@@ -288,42 +287,16 @@ fn speaks_of_running(text: &str) -> bool {
             || (text.contains("gateway") && (text.contains("\"run\"") || text.contains("'run'"))))
 }
 
-/// `NAME=VALUE`, as `env` and shells take it.
-fn assignment(word: &str) -> Option<(&str, &str)> {
-    let (name, value) = word.split_once('=')?;
-    let plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
-    (!name.is_empty() && name.chars().all(plain)).then_some((name, value))
-}
-
-/// `${NAME}` anywhere and `$NAME` up to the next other character; an unknown one stays as it is.
-fn variables(word: &str, environment: &BTreeMap<String, String>) -> String {
-    let mut out = String::new();
-    let mut rest = word;
-    while let Some(at) = rest.find('$').filter(|_| out.len() < LONGEST) {
-        out.push_str(&rest[..at]);
-        rest = &rest[at + 1..];
-        if let Some(after) = rest.strip_prefix('$') {
-            out.push('$');
-            rest = after;
-            continue;
+/// The script that a command line runs, and its parameters: the program itself, or what a shell is given.
+fn script_of(argv: &[String]) -> Option<(&String, &[String])> {
+    let program = base(argv.first()?);
+    match program {
+        "sh" | "bash" | "dash" | "zsh" | "ksh" | "ash" | "." | "source" => {
+            let at = argv.iter().skip(1).position(|w| !w.starts_with('-'))? + 1;
+            Some((&argv[at], &argv[at + 1..]))
         }
-        let (name, after) = match rest.strip_prefix('{') {
-            Some(inner) => inner.split_once('}').unwrap_or(("", rest)),
-            None => {
-                let plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
-                let end = rest.find(|c| !plain(c)).unwrap_or(rest.len());
-                rest.split_at(end)
-            }
-        };
-        match environment.get(name) {
-            Some(value) => {
-                out.push_str(value);
-                rest = after;
-            }
-            None => out.push('$'),
-        }
+        _ => Some((&argv[0], &argv[1..])),
     }
-    out + rest
 }
 
 #[cfg(test)]

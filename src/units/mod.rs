@@ -1,6 +1,7 @@
 //! Units as their managers load them: load paths, unit files, what an `ExecStart=` runs, all units of a host.
 
 mod container_files;
+mod cron;
 pub(crate) mod exec_command;
 pub(crate) mod exec_line;
 pub(crate) mod inventory;
@@ -10,7 +11,10 @@ mod process_managers;
 pub(crate) mod secret;
 mod shell;
 pub(crate) mod span;
+pub(crate) mod specifiers;
 pub(crate) mod starters;
 pub(crate) mod unit;
+mod unit_effects;
 pub(crate) mod unit_file;
+mod variables;
 mod wrappers;

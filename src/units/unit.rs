@@ -1,24 +1,22 @@
 //! One unit of one manager, read for the gateway that it runs: its files, what they say, and what its manager says.
 //! Reads only.
 
-use std::cell::Cell;
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use crate::gateway::config::{ACTIVE_PROFILE, active_name};
 use crate::host::Host;
 use crate::host::account::Account;
-use crate::host::process::UnitRef;
+use crate::host::cgroup::UnitRef;
 use crate::host::service_state::ServiceState;
 use crate::host::systemctl::Manager;
 use crate::layout::TEMPLATE;
 use crate::profile::ProfileName;
-use crate::units::exec_line::{BUDGET, Context, Effects, GatewayCall, effects};
-use crate::units::load_path::{Files, LoadPath, Reader, UnitFiles};
+use crate::units::exec_line::GatewayCall;
+use crate::units::load_path::{Files, LoadPath, UnitFiles};
 use crate::units::load_problem::load_problems;
-use crate::units::unit_file::{Directives, Specifiers, command, words};
+use crate::units::specifiers::Specifiers;
+use crate::units::unit_file::{Directives, command, words};
 
 /// Who wrote a unit, by its name and what it runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -163,73 +161,6 @@ impl Unit {
         }
         unit.origin = unit.find_origin();
         unit
-    }
-
-    fn effects_of_files(&self, reader: &Reader) -> Vec<Effects> {
-        let mut environment: BTreeMap<String, String> = self
-            .directives
-            .environment(|v| self.expand(v))
-            .into_iter()
-            .map(|(name, (value, _))| (name, value))
-            .collect();
-        for file in self.directives.list("Service", "EnvironmentFile") {
-            let path = self.expand(file.value.trim_start_matches('-'));
-            let text = reader.text(Path::new(&path)).unwrap_or_default();
-            for line in text
-                .lines()
-                .filter(|l| !l.trim_start().starts_with(['#', ';']))
-            {
-                if let Some((name, value)) = line.split_once('=') {
-                    let value = words(value).join(" ");
-                    environment.insert(name.trim().to_owned(), value);
-                }
-            }
-        }
-        let lines = self.directives.list("Service", "ExecStart");
-        let lines = lines.iter().map(|line| -> Vec<String> {
-            command(&line.value)
-                .iter()
-                .map(|w| self.expand(w))
-                .collect()
-        });
-        self.effects(reader, lines, &environment)
-    }
-
-    fn effects_as_loaded(&self, reader: &Reader) -> Vec<Effects> {
-        let Some(state) = &self.loaded else {
-            return Vec::new();
-        };
-        let environment = words(&state.environment)
-            .iter()
-            .filter_map(|word| word.split_once('='))
-            .map(|(name, value)| (name.to_owned(), value.to_owned()))
-            .collect();
-        // `{ path=… ; argv[]=A B C ; ignore_errors=…`, the words joined.
-        let argv = state.exec_start.split_once("argv[]=").map(|(_, rest)| rest);
-        let line = argv.and_then(|rest| rest.split(" ; ").next());
-        let lines = line.map(|l| l.split_whitespace().map(str::to_owned).collect());
-        self.effects(reader, lines.into_iter(), &environment)
-    }
-
-    fn effects(
-        &self,
-        reader: &Reader,
-        lines: impl Iterator<Item = Vec<String>>,
-        environment: &BTreeMap<String, String>,
-    ) -> Vec<Effects> {
-        // An account that does not exist, or is made for each run, has no home of its own.
-        let home = self.account.as_ref().map(|a| a.home.clone());
-        let context = Context {
-            environment: environment.clone(),
-            user_home: home.unwrap_or_else(|| PathBuf::from("/")),
-            script: &|path| reader.script(path),
-            active: &|root| {
-                let text = reader.text(&root.join(ACTIVE_PROFILE))?;
-                active_name(&text)
-            },
-            budget: Cell::new(BUDGET),
-        };
-        lines.map(|argv| effects(&argv, &context)).collect()
     }
 
     /// What names it among all units of all managers.

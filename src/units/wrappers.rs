@@ -286,18 +286,6 @@ pub(crate) fn shell_text(argv: &[String]) -> Option<(String, &[String])> {
     }
 }
 
-/// The script that a command line runs, and its parameters: the program itself, or what a shell is given.
-pub(crate) fn script_of(argv: &[String]) -> Option<(&String, &[String])> {
-    let program = base(argv.first()?);
-    match program {
-        "sh" | "bash" | "dash" | "zsh" | "ksh" | "ash" | "." | "source" => {
-            let at = argv.iter().skip(1).position(|w| !w.starts_with('-'))? + 1;
-            Some((&argv[at], &argv[at + 1..]))
-        }
-        _ => Some((&argv[0], &argv[1..])),
-    }
-}
-
 /// The last part of a path.
 pub(crate) fn base(word: &str) -> &str {
     word.rsplit('/').next().unwrap_or(word)
