@@ -5,6 +5,7 @@
 
 pub(crate) mod command_line;
 pub(crate) mod config;
+pub(crate) mod entry;
 pub(crate) mod gone;
 mod inline_source;
 pub(crate) mod installation;

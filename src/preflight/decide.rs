@@ -308,13 +308,15 @@ mod tests {
         let mut probe = probe();
         probe.home_problem = Err(HomeProblem::Missing);
         probe.hermes = Err(HermesProblem::Nowhere);
-        probe.unreadable.push(crate::preflight::probe::Unreadable {
-            what: "environment file",
-            set_by: "`--environment-file`".to_owned(),
-            effect: "the gateway would not start without it",
-            path: "/etc/bot.env".into(),
-            why: "No such file".to_owned(),
-        });
+        probe
+            .unreadable
+            .push(crate::preflight::unreadable::Unreadable {
+                what: "environment file",
+                set_by: "`--environment-file`".to_owned(),
+                effect: "the gateway would not start without it",
+                path: "/etc/bot.env".into(),
+                why: "No such file".to_owned(),
+            });
         let told = decided(&Settings::default(), &probe).expect_err("refused");
         for part in [
             "profile `coder` does not exist: there is no `/var/lib/hermes/profiles/coder` (there is: default)",

@@ -5,6 +5,7 @@ mod decide;
 mod probe;
 mod sandbox;
 mod standalone;
+mod unreadable;
 
 use std::ffi::OsStr;
 use std::fs;

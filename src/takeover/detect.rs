@@ -11,34 +11,20 @@ use anyhow::Result;
 use crate::config::Settings;
 use crate::deploy::chosen::by_name;
 use crate::error::refuse;
-use crate::gateway::command_line::{Home, SUPERVISED, executable};
+use crate::gateway::command_line::SUPERVISED;
 use crate::gateway::config::terminal_directory;
 use crate::host::Host;
-use crate::host::account::Account;
-use crate::host::account::account_name;
-use crate::host::process_text::name;
 use crate::host::read;
 use crate::launcher::exec::HERMES_VARIABLE;
 use crate::layout::{ACCOUNT, Scope};
 use crate::output::{Output, visible};
 use crate::profile::ProfileName;
-use crate::takeover::carry::{OldUnit, carry};
+use crate::takeover::candidates::{Candidate, candidates, executable_of};
+use crate::takeover::carry::carry;
 use crate::takeover::migrate::Allow;
+use crate::takeover::old_unit::OldUnit;
 use crate::units::inventory::Inventory;
 use crate::units::unit::{Origin, Unit};
-use crate::units::unit_file::command;
-
-/// Somebody who has a profile of this name.
-struct Candidate<'a> {
-    who: String,
-    account: String,
-    root: PathBuf,
-    hermes: Option<PathBuf>,
-    /// Names of the variables that a process was given beside those of every login.
-    variables: BTreeSet<String>,
-    /// The unit, where it is one.
-    unit: Option<&'a Unit>,
-}
 
 /// What a profile takes over from its old owner.
 #[derive(Debug, Default)]
@@ -231,95 +217,8 @@ fn known_variables(host: &Host, home: &Path, settings: &Settings) -> BTreeSet<St
         .collect()
 }
 
-fn candidates<'a>(
-    host: &Host,
-    inventory: &'a Inventory,
-    profile: &ProfileName,
-    allow: Allow,
-) -> Vec<Candidate<'a>> {
-    let is_ours = |account: &Account| host.scope == Scope::System || account.uid == host.own.uid;
-    let units = inventory
-        .units
-        .iter()
-        .filter(|unit| allow.units && unit.how().is_some() && !unit.is_installed_for(host, profile))
-        .filter_map(|unit| {
-            let account = unit.account.as_ref().filter(|a| is_ours(a))?;
-            let home = unit.calls.iter().find_map(|r| r.home.as_deref())?;
-            // root's own units may say what they like.
-            if unit.is_user() && owner_of(host, home) != Some(account.uid) {
-                return None;
-            }
-            Some(Candidate {
-                who: unit.title(),
-                account: account.name.clone(),
-                root: root_of(profile, home)?,
-                hermes: executable_of(host, unit),
-                variables: BTreeSet::new(),
-                unit: Some(unit),
-            })
-        });
-    let gateways = inventory.gateways.iter().filter_map(|gateway| {
-        let process = &gateway.process;
-        let unit = process.unit();
-        let is_own = unit.is_some_and(|unit| unit.name == profile.unit());
-        let is_meant = allow.by_hand && !is_own && process.container().is_none();
-        let is_reachable = host.scope == Scope::System || process.uid == host.own.uid;
-        let Home::Known(home) = &gateway.home else {
-            return None;
-        };
-        if !is_meant || !is_reachable {
-            return None;
-        }
-        // Only the owner of a home, and root, can tell which account it is for.
-        let owner = owner_of(host, home).filter(|uid| [*uid, 0].contains(&process.uid))?;
-        Some(Candidate {
-            who: name(process),
-            account: account_name(owner),
-            root: root_of(profile, home)?,
-            hermes: executable(&process.argv, |path| host.at(path).exists()),
-            variables: process
-                .environ()
-                .ok()?
-                .names()
-                .filter(|n| is_setting(n))
-                .collect(),
-            unit: None,
-        })
-    });
-    units.chain(gateways).collect()
-}
-
-/// The account that a profile home belongs to.
-fn owner_of(host: &Host, home: &Path) -> Option<u32> {
-    fs::metadata(host.real(home)).ok().map(|meta| meta.uid())
-}
-
-/// The hermes executable of what a unit starts, or has the launcher start.
-pub(crate) fn executable_of(host: &Host, unit: &Unit) -> Option<PathBuf> {
-    let lines = unit.directives.list("Service", "ExecStart");
-    let started = lines.iter().find_map(|line| {
-        let argv: Vec<String> = command(&line.value)
-            .iter()
-            .map(|w| unit.expand(w))
-            .collect();
-        executable(&argv, |path| host.at(path).exists())
-    });
-    started.or_else(|| {
-        let environment = unit.directives.environment(|v| unit.expand(v));
-        environment
-            .get(HERMES_VARIABLE)
-            .map(|(path, _)| PathBuf::from(path))
-    })
-}
-
-/// The hermes root of a profile home, if it is one of that profile.
-fn root_of(profile: &ProfileName, home: &Path) -> Option<PathBuf> {
-    let (of, root) = ProfileName::from_home(home)?;
-    (of == *profile).then(|| root.to_owned())
-}
-
 /// Whether a variable by this name means something to a gateway, and is neither every login's nor the installed units'.
-fn is_setting(name: &str) -> bool {
+pub(super) fn is_setting(name: &str) -> bool {
     let ours = [
         "HERMES_HOME",
         "HERMES_GATEWAY_MAX_STARTS",
@@ -359,21 +258,6 @@ fn variable_names(text: &str) -> impl Iterator<Item = String> + '_ {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_home_belongs_to_the_profile_that_it_is_named_for() {
-        let root = |profile: &str, home: &str| {
-            root_of(&profile.parse().expect("a name"), Path::new(home))
-                .map(|root| root.display().to_string())
-        };
-        assert_eq!(root("default", "/srv/h").as_deref(), Some("/srv/h"));
-        assert_eq!(
-            root("coder", "/srv/h/profiles/coder").as_deref(),
-            Some("/srv/h")
-        );
-        assert_eq!(root("coder", "/srv/h"), None);
-        assert_eq!(root("default", "/srv/h/profiles/coder"), None);
-    }
 
     #[test]
     fn only_variables_that_a_gateway_reads_are_missed() {

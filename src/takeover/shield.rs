@@ -9,7 +9,6 @@ use crate::output::Output;
 use crate::preflight;
 use crate::profile::ProfileName;
 use crate::render::model::Shield;
-use crate::takeover::detect;
 use crate::units::inventory::Inventory;
 use crate::units::unit::{Origin, Unit};
 
@@ -103,7 +102,7 @@ pub(crate) fn shield_for(host: &Host, unit: &Unit, output: &Output) -> Result<Sh
     let Some(account) = &unit.account else {
         refuse!("{title} cannot be shielded: the account of its `User=` does not exist");
     };
-    let named = detect::executable_of(host, unit);
+    let named = crate::takeover::candidates::executable_of(host, unit);
     let hermes = preflight::hermes(host, named.as_deref(), account, root)?;
     let version = match host.live() {
         Some(_) => {

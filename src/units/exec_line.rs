@@ -6,9 +6,8 @@ use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use crate::gateway::command_line::{
-    Aim, Command, SUPERVISED, gateway_verb, is_hermes_line, runs_source,
-};
+use crate::gateway::command_line::{Aim, Command, SUPERVISED, gateway_verb, is_hermes_line};
+use crate::gateway::entry::runs_source;
 use crate::units::shell;
 use crate::units::variables::{assignment, variables};
 use crate::units::wrappers::{CONTAINERS, base, inner, shell_text};

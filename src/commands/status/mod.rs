@@ -1,7 +1,9 @@
 //! `status`: every profile on this host, who has it, and whether what was installed is still so. Changes nothing.
 
+mod details;
 mod platforms;
 mod rows;
+mod state;
 mod text;
 
 use std::path::PathBuf;

@@ -7,27 +7,22 @@ use anyhow::Result;
 
 use super::platforms::platforms;
 use super::text::hint;
-use crate::commands::json::{Elsewhere, Hermes, LastEnd, Owner, Profile, State};
-use crate::deploy::desired::links;
+use crate::commands::json::{Elsewhere, Hermes, Profile};
+use crate::commands::status::details::{found_owner, hermes, is_enabled, last_end, owner_of};
+use crate::commands::status::state::Seen;
 use crate::deploy::receipt::Receipt;
-use crate::gateway::command_line::shown;
 use crate::gateway::gone::is_gone;
 use crate::gateway::installation::Installation;
-use crate::gateway::owner::owner;
 use crate::gateway::platforms::without_adapter;
 use crate::gateway::served::{Service, is_parked, service as service_of};
 use crate::gateway::state::State as Record;
-use crate::gateway::version::Version;
 use crate::host::account::account_name;
-use crate::host::cgroup::UnitRef;
 use crate::host::process::Process;
-use crate::host::rootfs::Actual;
 use crate::host::search::hermes_search;
-use crate::host::service_state::{Exit, ServiceState};
+use crate::host::service_state::ServiceState;
 use crate::host::{DirectoryId, Host};
 use crate::launcher::backoff::Waiting;
 use crate::layout::{ACCOUNT, Scope};
-use crate::output::printable;
 use crate::profile::ProfileName;
 use crate::render::model::Instance;
 use crate::render::tree::Stamp;
@@ -283,241 +278,5 @@ impl<'a> Sight<'a> {
             }
         }
         found
-    }
-}
-
-/// What the state of a profile follows from.
-struct Seen<'a> {
-    is_live: bool,
-    /// Another profile's gateway serves it.
-    is_served: bool,
-    /// hermes keeps it from being served.
-    is_parked: bool,
-    is_owned: bool,
-    /// The owner is the unit's main process.
-    is_own: bool,
-    is_unknown: bool,
-    /// It is installed, and its home is gone.
-    is_gone: bool,
-    /// hermes has no adapter for some platform.
-    is_mute: bool,
-    /// What the unit's main process says of itself.
-    record: Option<&'a Record>,
-}
-
-impl Seen<'_> {
-    fn state(&self, active_state: &str) -> State {
-        match (self.is_owned, active_state) {
-            (true, _) if !self.is_own => State::OwnedElsewhere,
-            (true, _) => match self.record {
-                Some(record) if record.is_degraded() || (record.is_up() && self.is_mute) => {
-                    State::Degraded
-                }
-                Some(record) if record.is_up() => State::Running,
-                Some(record) if record.gateway_state == "draining" => State::Draining,
-                _ => State::Starting,
-            },
-            (false, _) if self.is_gone => State::Gone,
-            (false, _) if self.is_unknown => State::Unknown,
-            (false, _) if self.is_served => State::Served,
-            (false, "inactive" | "") if self.is_parked => State::Parked,
-            (false, "failed") => State::Failed,
-            (false, "activating") => State::Restarting,
-            (false, "active" | "reloading") => State::Starting,
-            (false, _) if self.is_live => State::Stopped,
-            (false, _) => State::Unknown,
-        }
-    }
-}
-
-fn found_owner(host: &Host, home: &Path) -> (Option<crate::gateway::owner::Owner>, Option<String>) {
-    if host.live().is_none() {
-        return (None, None);
-    }
-    match owner(home) {
-        Ok(owner) => (owner, None),
-        Err(e) => {
-            let why = format!("`{}` cannot be examined: {e}", home.display());
-            (None, Some(why))
-        }
-    }
-}
-
-fn hermes(
-    on_disk: &Installation,
-    started: Option<std::time::SystemTime>,
-    running: Option<String>,
-) -> Option<Hermes> {
-    let written = on_disk.version?;
-    let is_newer = started.is_some_and(|start| on_disk.changed_after(start));
-    // The gateway may tell more than a number: `0.22.2.post1`, `0.22.2+5.gabc1234`; or none: `git.abc1234`.
-    let told = running.as_deref().and_then(Version::parse);
-    let is_other = told.is_some_and(|version| version != written);
-    let written = written.to_string();
-    let (version, on_disk) = match running {
-        Some(version) => (printable(&version), is_other.then_some(written)),
-        None if is_newer => ("of an unknown version".to_owned(), Some(written)),
-        None => (written, None),
-    };
-    Some(Hermes {
-        needs_restart: is_newer || is_other,
-        on_disk,
-        version,
-    })
-}
-
-/// How the main process ended; `None` while it runs, and before its first start.
-fn last_end(service: &ServiceState) -> Option<LastEnd> {
-    let exit = service.exit.filter(|_| service.main_pid.is_none())?;
-    let ending = service.ending();
-    Some(LastEnd {
-        at: service.exit_time,
-        why: match service.result.as_str() {
-            "oom-kill" => "killed by the OOM killer".to_owned(),
-            "watchdog" => "killed by its watchdog".to_owned(),
-            "timeout" => format!("{ending}, after a timeout"),
-            "start-limit-hit" => format!("{ending}, started too often"),
-            _ => ending,
-        },
-        exit_status: match exit {
-            Exit::Status(status) => Some(status),
-            Exit::Signal(_) => None,
-        },
-    })
-}
-
-fn owner_of(process: &Process) -> Owner {
-    Owner {
-        pid: process.pid,
-        unit: process.unit().filter(UnitRef::is_service).map(|u| u.name),
-        terminal: process.terminal(),
-        user: account_name(process.uid),
-        command: shown(&process.argv),
-        age_seconds: process.age().as_secs(),
-    }
-}
-
-/// Enabled means linked into some target; systemctl says `enabled` for that, and knows nothing of an image.
-fn is_enabled(host: &Host, profile: &ProfileName) -> bool {
-    let mut links = links(host, profile).into_iter();
-    links.any(|link| matches!(host.files.look(&link), Ok(Actual::Present(..))))
-}
-
-#[cfg(test)]
-mod tests {
-    use std::time::{Duration, SystemTime};
-
-    use super::*;
-
-    fn record(text: &str) -> Record {
-        serde_json::from_str(text).expect("a record")
-    }
-
-    #[test]
-    fn a_platform_that_does_not_work_is_not_green() {
-        let record = record(
-            r#"{"pid": 7, "start_time": 1, "gateway_state": "running", "platforms": {
-                "slack": {"state": "connected", "writer_pid": 7},
-                "discord": {"state": "connected", "writer_pid": 6},
-                "telegram": {"state": "retrying", "error_message": "no\u001b[2J route",
-                             "updated_at": "2026-11-25T20:20:00+00:00"}}}"#,
-        );
-        let seen = Seen {
-            is_served: false,
-            is_parked: false,
-            is_live: true,
-            is_owned: true,
-            is_own: true,
-            is_unknown: false,
-            is_gone: false,
-            is_mute: false,
-            record: Some(&record),
-        };
-        assert_eq!(seen.state("active"), State::Degraded);
-        let shown = platforms(&record, &["irc".to_owned()]);
-        let names: Vec<&str> = shown.iter().map(|p| &*p.name).collect();
-        // Discord's entry is an earlier gateway's.
-        assert_eq!(names, ["slack", "telegram", "irc"]);
-        assert_eq!(shown[1].error.as_deref(), Some("no\u{fffd}[2J route"));
-        assert_eq!(shown[1].since.as_deref(), Some("2026-11-25T20:20:00+00:00"));
-        assert_eq!(shown[2].state, "no-adapter");
-    }
-
-    #[test]
-    fn a_record_without_trouble_is_green_and_another_owner_s_does_not_count() {
-        let record = record(
-            r#"{"pid": 7, "start_time": 1, "gateway_state": "running",
-                "platforms": {"telegram": {"state": "connected"}}}"#,
-        );
-        let seen = |is_own, is_mute| Seen {
-            is_served: false,
-            is_parked: false,
-            is_live: true,
-            is_owned: true,
-            is_own,
-            is_unknown: false,
-            is_gone: false,
-            is_mute,
-            record: Some(&record),
-        };
-        assert_eq!(seen(true, false).state("active"), State::Running);
-        assert_eq!(seen(true, true).state("active"), State::Degraded);
-        assert_eq!(seen(false, true).state("active"), State::OwnedElsewhere);
-    }
-
-    #[test]
-    fn a_hermes_that_changed_on_disk_needs_a_restart() {
-        let now = SystemTime::now();
-        let on_disk = Installation {
-            library: PathBuf::new(),
-            version: Some(Version(0, 23, 0)),
-            changed: Some(now),
-        };
-        let needs_restart = |started: Option<SystemTime>| {
-            hermes(&on_disk, started, None)
-                .expect("a version")
-                .needs_restart
-        };
-        let after = Some(now + Duration::from_secs(60));
-        assert!(needs_restart(Some(now - Duration::from_secs(60))));
-        assert!(!needs_restart(after));
-        assert!(!needs_restart(None));
-        let same = hermes(&on_disk, after, Some("0.23.0.post1".into())).expect("a version");
-        assert_eq!((same.needs_restart, same.on_disk), (false, None));
-        let untold = hermes(&on_disk, after, Some("git.abc1234".into()));
-        assert!(!untold.expect("a version").needs_restart);
-        let told = hermes(&on_disk, after, Some("0.22.2".into()));
-        assert_eq!(
-            told,
-            Some(Hermes {
-                version: "0.22.2".into(),
-                on_disk: Some("0.23.0".into()),
-                needs_restart: true
-            })
-        );
-    }
-
-    #[test]
-    fn an_end_is_told_in_words_and_only_when_it_ended() {
-        let killed = ServiceState {
-            exit: Some(Exit::Signal(9)),
-            exit_time: Some(1_764_067_500),
-            result: "oom-kill".into(),
-            ..ServiceState::default()
-        };
-        assert_eq!(
-            last_end(&killed),
-            Some(LastEnd {
-                at: Some(1_764_067_500),
-                why: "killed by the OOM killer".into(),
-                exit_status: None
-            })
-        );
-        let up_again = ServiceState {
-            main_pid: Some(7),
-            ..killed
-        };
-        assert_eq!(last_end(&up_again), None);
-        assert_eq!(last_end(&ServiceState::default()), None);
     }
 }

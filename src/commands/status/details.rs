@@ -1,0 +1,159 @@
+//! What a row of `status` says of a gateway's process and of its last end.
+
+use crate::commands::json::{Hermes, LastEnd, Owner};
+use crate::deploy::desired::links;
+use crate::gateway::command_line::shown;
+use crate::gateway::installation::Installation;
+use crate::gateway::owner::owner;
+use crate::gateway::version::Version;
+use crate::host::Host;
+use crate::host::account::account_name;
+use crate::host::cgroup::UnitRef;
+use crate::host::process::Process;
+use crate::host::rootfs::Actual;
+use crate::host::service_state::{Exit, ServiceState};
+use crate::output::printable;
+use crate::profile::ProfileName;
+use std::path::Path;
+
+pub(super) fn found_owner(
+    host: &Host,
+    home: &Path,
+) -> (Option<crate::gateway::owner::Owner>, Option<String>) {
+    if host.live().is_none() {
+        return (None, None);
+    }
+    match owner(home) {
+        Ok(owner) => (owner, None),
+        Err(e) => {
+            let why = format!("`{}` cannot be examined: {e}", home.display());
+            (None, Some(why))
+        }
+    }
+}
+
+pub(super) fn hermes(
+    on_disk: &Installation,
+    started: Option<std::time::SystemTime>,
+    running: Option<String>,
+) -> Option<Hermes> {
+    let written = on_disk.version?;
+    let is_newer = started.is_some_and(|start| on_disk.changed_after(start));
+    // The gateway may tell more than a number: `0.22.2.post1`, `0.22.2+5.gabc1234`; or none: `git.abc1234`.
+    let told = running.as_deref().and_then(Version::parse);
+    let is_other = told.is_some_and(|version| version != written);
+    let written = written.to_string();
+    let (version, on_disk) = match running {
+        Some(version) => (printable(&version), is_other.then_some(written)),
+        None if is_newer => ("of an unknown version".to_owned(), Some(written)),
+        None => (written, None),
+    };
+    Some(Hermes {
+        needs_restart: is_newer || is_other,
+        on_disk,
+        version,
+    })
+}
+
+/// How the main process ended; `None` while it runs, and before its first start.
+pub(super) fn last_end(service: &ServiceState) -> Option<LastEnd> {
+    let exit = service.exit.filter(|_| service.main_pid.is_none())?;
+    let ending = service.ending();
+    Some(LastEnd {
+        at: service.exit_time,
+        why: match service.result.as_str() {
+            "oom-kill" => "killed by the OOM killer".to_owned(),
+            "watchdog" => "killed by its watchdog".to_owned(),
+            "timeout" => format!("{ending}, after a timeout"),
+            "start-limit-hit" => format!("{ending}, started too often"),
+            _ => ending,
+        },
+        exit_status: match exit {
+            Exit::Status(status) => Some(status),
+            Exit::Signal(_) => None,
+        },
+    })
+}
+
+pub(super) fn owner_of(process: &Process) -> Owner {
+    Owner {
+        pid: process.pid,
+        unit: process.unit().filter(UnitRef::is_service).map(|u| u.name),
+        terminal: process.terminal(),
+        user: account_name(process.uid),
+        command: shown(&process.argv),
+        age_seconds: process.age().as_secs(),
+    }
+}
+
+/// Enabled means linked into some target; systemctl says `enabled` for that, and knows nothing of an image.
+pub(super) fn is_enabled(host: &Host, profile: &ProfileName) -> bool {
+    let mut links = links(host, profile).into_iter();
+    links.any(|link| matches!(host.files.look(&link), Ok(Actual::Present(..))))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+    use std::time::{Duration, SystemTime};
+
+    use super::*;
+    use crate::gateway::version::Version;
+    use crate::host::service_state::Exit;
+
+    #[test]
+    fn a_hermes_that_changed_on_disk_needs_a_restart() {
+        let now = SystemTime::now();
+        let on_disk = Installation {
+            library: PathBuf::new(),
+            version: Some(Version(0, 23, 0)),
+            changed: Some(now),
+        };
+        let needs_restart = |started: Option<SystemTime>| {
+            hermes(&on_disk, started, None)
+                .expect("a version")
+                .needs_restart
+        };
+        let after = Some(now + Duration::from_secs(60));
+        assert!(needs_restart(Some(now - Duration::from_secs(60))));
+        assert!(!needs_restart(after));
+        assert!(!needs_restart(None));
+        let same = hermes(&on_disk, after, Some("0.23.0.post1".into())).expect("a version");
+        assert_eq!((same.needs_restart, same.on_disk), (false, None));
+        let untold = hermes(&on_disk, after, Some("git.abc1234".into()));
+        assert!(!untold.expect("a version").needs_restart);
+        let told = hermes(&on_disk, after, Some("0.22.2".into()));
+        assert_eq!(
+            told,
+            Some(Hermes {
+                version: "0.22.2".into(),
+                on_disk: Some("0.23.0".into()),
+                needs_restart: true
+            })
+        );
+    }
+
+    #[test]
+    fn an_end_is_told_in_words_and_only_when_it_ended() {
+        let killed = ServiceState {
+            exit: Some(Exit::Signal(9)),
+            exit_time: Some(1_764_067_500),
+            result: "oom-kill".into(),
+            ..ServiceState::default()
+        };
+        assert_eq!(
+            last_end(&killed),
+            Some(LastEnd {
+                at: Some(1_764_067_500),
+                why: "killed by the OOM killer".into(),
+                exit_status: None
+            })
+        );
+        let up_again = ServiceState {
+            main_pid: Some(7),
+            ..killed
+        };
+        assert_eq!(last_end(&up_again), None);
+        assert_eq!(last_end(&ServiceState::default()), None);
+    }
+}
