@@ -70,6 +70,9 @@ settings! {
     hermes: PathBuf = r#""/opt/hermes/bin/hermes""#,
     /// The hermes root, HERMES_HOME of the default profile. Default: /var/lib/hermes, or ~/.hermes of another account.
     home: PathBuf = r#""/srv/hermes""#,
+    /// Whether the profile is a tenant, in the system's manager: an account `hermes-NAME` and a hermes root of its own, and
+    /// nothing of other gateways in sight. Default: false.
+    tenant: bool = "true",
     /// The account that the gateway runs as, in the system's manager. Default: hermes.
     run_as: String = r#""bob""#,
     /// Its group, where that is not the account's own.
@@ -140,6 +143,7 @@ impl Settings {
             config: _,
             hermes,
             home,
+            tenant,
             run_as,
             environment_files,
             drain_timeout,
@@ -147,6 +151,7 @@ impl Settings {
         Ok(Self {
             hermes: hermes.as_ref().map(absolute).transpose()?,
             home: home.as_ref().map(absolute).transpose()?,
+            tenant: tenant.then_some(true),
             run_as: run_as.clone(),
             environment_files: match environment_files.as_slice() {
                 [] => None,
@@ -163,6 +168,7 @@ impl Settings {
         let Self {
             hermes: _,
             home: _,
+            tenant: _,
             run_as: _,
             group: _,
             enable: _,
@@ -323,9 +329,9 @@ pub(crate) fn known<'a>(mut keys: impl Iterator<Item = &'a String>, section: &st
 mod tests {
     use super::*;
 
-    /// A configuration of one profile with all examples, or all but one.
-    fn examples(without: &str) -> String {
-        let lines = SETTINGS.iter().filter(|s| s.key() != without);
+    /// A configuration of one profile with all examples but these.
+    fn examples(without: &[&str]) -> String {
+        let lines = SETTINGS.iter().filter(|s| !without.contains(&&*s.key()));
         let lines: String = lines
             .map(|s| format!("{} = {}\n", s.key(), s.example))
             .collect();
@@ -339,7 +345,7 @@ mod tests {
 
     #[test]
     fn every_setting_has_an_example_that_is_read_and_kept_over_lower_layers() {
-        let full = of_x(&examples(""));
+        let full = of_x(&examples(&[]));
         let written = toml::Table::try_from(&full).expect("serialises");
         for setting in SETTINGS {
             assert!(written.contains_key(&setting.key()), "{}", setting.key());
@@ -382,12 +388,14 @@ mod tests {
             };
             crate::render::render(&model).expect("renders")
         };
-        let full = render(of_x(&examples("")));
-        for setting in SETTINGS {
+        // A tenant's account and root are no settings.
+        let full = render(of_x(&examples(&["tenant"])));
+        assert_ne!(render(of_x(&examples(&["home", "run-as"]))), full);
+        for setting in SETTINGS.iter().filter(|s| s.key() != "tenant") {
             let key = setting.key();
             // These two are install's, and in no unit.
             let is_of_install = ["enable", "start"].contains(&&*key);
-            let is_same = render(of_x(&examples(&key))) == full;
+            let is_same = render(of_x(&examples(&["tenant", &key]))) == full;
             assert_eq!(is_same, is_of_install, "{key}");
         }
     }
@@ -406,8 +414,9 @@ mod tests {
             .collect();
         for setting in SETTINGS {
             let key = setting.key();
-            // On NixOS these are the module's own options: a unit's `enable`, its `environment` and `extraServiceConfig`.
-            let own = ["enable", "start", "environment", "directives"];
+            // On NixOS these are the module's own options: a unit's `enable`, its `environment` and `extraServiceConfig`,
+            // and for an account of its own `user` and `stateDir`.
+            let own = ["enable", "start", "environment", "directives", "tenant"];
             let is_option = words.contains(&&*key) || own.contains(&&*key);
             assert!(is_option, "{key} is missing in nix/settings.nix");
         }

@@ -18,6 +18,12 @@ pub(crate) struct ProfileName(String);
 /// Names that hermes itself refuses (`_RESERVED_NAMES` in hermes_cli/profiles.py).
 const RESERVED: [&str; 5] = ["hermes", "test", "tmp", "root", "sudo"];
 
+/// Where tenants live, each in the home directory of an account of its own: a directory of root's, so that one directive
+/// hides all of them and none can put itself in the place of another. docs/tenants.md has the reasons.
+pub(crate) const TENANTS: &str = "/var/lib/hermes-tenants";
+/// The hermes root in a home directory, where hermes looks by itself.
+const OWN_ROOT: &str = ".hermes";
+
 /// Why a text is not a profile name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum BadProfileName {
@@ -43,21 +49,57 @@ impl ProfileName {
         self.0 == "default"
     }
 
+    /// The home directory of this profile's account, where it is a tenant.
+    pub(crate) fn tenant_home(&self) -> PathBuf {
+        Path::new(TENANTS).join(&self.0)
+    }
+
+    /// The hermes root of this profile, where it is a tenant.
+    pub(crate) fn tenant_root(&self) -> PathBuf {
+        self.tenant_home().join(OWN_ROOT)
+    }
+
+    /// The account of this profile, where it is a tenant.
+    pub(crate) fn tenant_account(&self) -> String {
+        format!("hermes-{}", self.0)
+    }
+
+    /// Whether a hermes root is that of this profile as a tenant.
+    pub(crate) fn is_tenant(&self, root: &Path) -> bool {
+        tenant_of(root).as_ref() == Some(self)
+    }
+
+    /// Whether a profile home is a tenant's.
+    pub(crate) fn is_tenants(home: &Path) -> bool {
+        tenant_of(home).is_some()
+    }
+
+    /// What hermes calls this profile on that root: a tenant is the default profile of its own.
+    pub(crate) fn for_hermes(&self, root: &Path) -> Self {
+        match self.is_tenant(root) {
+            true => Self("default".into()),
+            false => self.clone(),
+        }
+    }
+
     /// The profile home under a hermes root.
     pub(crate) fn home(&self, root: &Path) -> PathBuf {
-        if self.is_default() {
+        if self.for_hermes(root).is_default() {
             root.to_owned()
         } else {
             root.join("profiles").join(&self.0)
         }
     }
 
-    /// The profile that a directory is the home of, and its hermes root: NAME and ROOT of `ROOT/profiles/NAME`, else
-    /// `default` and the directory itself. `None` when NAME is no profile's.
+    /// The profile that a directory is the home of, and its hermes root: NAME and ROOT of `ROOT/profiles/NAME`, a tenant and
+    /// its root, else `default` and the directory itself. `None` when NAME is no profile's.
     pub(crate) fn from_home(home: &Path) -> Option<(Self, &Path)> {
         match named_home(home) {
             Some((root, name)) => Some((name.to_str()?.parse().ok()?, root)),
-            None => Some((Self("default".into()), home)),
+            None => {
+                let name = tenant_of(home).unwrap_or_else(|| Self("default".into()));
+                Some((name, home))
+            }
         }
     }
 
@@ -106,6 +148,17 @@ impl fmt::Display for ProfileName {
     }
 }
 
+/// The profile whose root as a tenant this is.
+fn tenant_of(root: &Path) -> Option<ProfileName> {
+    let home = root.parent().filter(|_| root.ends_with(OWN_ROOT))?;
+    let is_tenant = home.parent() == Some(Path::new(TENANTS));
+    home.file_name()?
+        .to_str()?
+        .parse()
+        .ok()
+        .filter(|_| is_tenant)
+}
+
 /// Root and name of a directory `ROOT/profiles/NAME`, whatever the name is.
 fn named_home(home: &Path) -> Option<(&Path, &OsStr)> {
     let profiles = home
@@ -130,6 +183,17 @@ pub(crate) fn root_for(hermes_home: Option<&Path>, user_home: &Path) -> PathBuf 
         Some(home) if home.as_os_str().is_empty() || home.starts_with(&native) => native,
         Some(home) => named_home(home).map_or(home, |(root, _)| root).to_owned(),
     }
+}
+
+/// The tenants that have a directory below this one, [`TENANTS`] as the caller sees it, in order.
+pub(crate) fn discover_tenants(tenants: &Path) -> Vec<ProfileName> {
+    let entries = std::fs::read_dir(tenants).into_iter().flatten().flatten();
+    let mut found: Vec<ProfileName> = entries
+        .filter(|entry| entry.path().join(OWN_ROOT).is_dir())
+        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+        .collect();
+    found.sort();
+    found
 }
 
 /// The profiles that exist under a hermes root: `default` when the root is there, then the named ones in order.
@@ -192,6 +256,31 @@ mod tests {
         assert!(is_named_home(Path::new("/srv/h/profiles/No Name")));
         assert!(!is_named_home(Path::new("/srv/my-profiles/x")));
         assert_eq!(of("/"), Some(("default".to_owned(), Path::new("/"))));
+    }
+
+    #[test]
+    fn a_tenant_is_the_default_profile_of_its_own_root() {
+        let name = |text: &str| -> ProfileName { text.parse().expect("a name") };
+        let coder = name("coder");
+        let root = Path::new("/var/lib/hermes-tenants/coder/.hermes");
+        assert_eq!(coder.tenant_root(), root);
+        assert_eq!(coder.home(root), root);
+        assert_eq!(coder.for_hermes(root), name("default"));
+        assert_eq!(ProfileName::from_home(root), Some((coder.clone(), root)));
+        // Whoever else is below that root, or has the name on another, is who they were.
+        assert_eq!(name("poet").home(root), root.join("profiles/poet"));
+        assert_eq!(name("poet").for_hermes(root), name("poet"));
+        for other in [
+            "/var/lib/hermes-tenants/coder",
+            "/var/lib/hermes",
+            "/srv/coder/.hermes",
+        ] {
+            assert!(!coder.is_tenant(Path::new(other)), "{other}");
+            assert_eq!(
+                coder.home(Path::new(other)),
+                Path::new(other).join("profiles/coder")
+            );
+        }
     }
 
     #[test]

@@ -83,6 +83,9 @@ pub(crate) struct SettingArgs {
     /// The hermes root, HERMES_HOME of the default profile [default: /var/lib/hermes, or ~/.hermes]
     #[arg(long, value_name = "DIR")]
     pub(crate) home: Option<PathBuf>,
+    /// Make the profile a tenant, in the system's manager: an account and a root of its own, out of sight of other gateways
+    #[arg(long, conflicts_with_all = ["home", "run_as"])]
+    pub(crate) tenant: bool,
     /// Account that the gateway runs as, in the system's manager [default: hermes]
     #[arg(long, value_name = "USER")]
     pub(crate) run_as: Option<String>,

@@ -17,6 +17,7 @@ pub(crate) mod shield;
 pub(crate) mod show;
 pub(crate) mod status;
 mod target;
+mod tenants;
 mod typed;
 pub(crate) mod uninstall;
 pub(crate) mod unit_hooks;

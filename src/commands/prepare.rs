@@ -9,6 +9,7 @@ use anyhow::{Result, bail};
 use super::confirm::confirm_program;
 use super::guard::is_wanted;
 use super::layers::Layers;
+use super::tenants::{refuse_move, told_of_older};
 use super::typed::{Verb, typed};
 use crate::cli::InstallArgs;
 use crate::config::Config;
@@ -25,7 +26,7 @@ use crate::host::manager::systemd_level;
 use crate::host::rootfs::Actual;
 use crate::layout::Scope;
 use crate::output::Output;
-use crate::preflight::{self, Checked};
+use crate::preflight::{self, Checked, tenant};
 use crate::profile::{ProfileName, discover};
 use crate::takeover::detect::{Inherited, inherit};
 use crate::takeover::migrate::{Allow, migrate};
@@ -74,9 +75,12 @@ pub(super) fn prepare<'a>(
     let mut migrations = Vec::new();
     let mut chosen = BTreeMap::new();
     let mut inherited = BTreeMap::new();
+    let mut notes = Vec::new();
     let layers = Layers::new(host, args, config, &receipt)?;
     for profile in &profiles {
-        let mut settings = layers.settings(profile)?;
+        let place = |key: &str| layers.place(profile, key);
+        let settings = layers.settings(profile)?;
+        let mut settings = tenant::settle(host, profile, settings, &place)?;
         let mut choices = layers.choices(profile);
         if allow.by_hand || allow.units {
             let before = settings.clone();
@@ -96,8 +100,9 @@ pub(super) fn prepare<'a>(
             ask_which(host, &inventory, profile, &settings, &typed, output)?;
         }
         chosen.insert(profile.clone(), choices);
-        let place = |key: &str| layers.place(profile, key);
         let profile = preflight::check(host, profile, &settings, &place, args.create, output)?;
+        refuse_move(host, &receipt, &profile)?;
+        notes.extend(told_of_older(host, &receipt, &profile));
         if allow.by_hand || allow.units {
             refuse_second_owner(host, &receipt, &profile)?;
         }
@@ -126,6 +131,8 @@ pub(super) fn prepare<'a>(
         }
         let name: ProfileName = DEFAULT.parse()?;
         let mut own = layers.settings(&name)?;
+        // It serves others, and a tenant serves nobody.
+        own.tenant = None;
         own.home = own.home.or(settings.home);
         own.run_as = own.run_as.or(settings.run_as);
         let place = |key: &str| layers.place(&name, key);
@@ -145,7 +152,7 @@ pub(super) fn prepare<'a>(
 
     refuse_siblings(host, &inventory, &migrations, &typed)?;
     let homes: Vec<&Path> = checked.iter().map(|c| c.home.as_path()).collect();
-    let mut notes = told_of(host, &homes);
+    notes.extend(told_of(host, &homes));
     notes.extend(migrations.iter().flat_map(|m| m.notes.clone()));
     let mut contents = with_instances(&receipt, &checked);
     let is_served = |profile: &ProfileName| served.iter().any(|s| s.profile == *profile);

@@ -11,6 +11,7 @@ use crate::error::Exit;
 use crate::host::rootfs::RootFs;
 use crate::layout::{Scope, hidden_by_protect_home};
 use crate::output;
+use crate::preflight::tenant::derived;
 use crate::profile::ProfileName;
 use crate::render::model::{Account, Instance, Model};
 use crate::render::render as render_model;
@@ -65,6 +66,10 @@ pub(crate) fn render(args: &RenderArgs) -> Result<Exit> {
 
 /// Settings as they are, without a host to look at.
 pub(crate) fn instance(profile: &ProfileName, scope: Scope, settings: Settings) -> Instance {
+    let settings = match scope {
+        Scope::System => derived(profile, settings),
+        Scope::User => settings,
+    };
     let mut instance = Instance::plain(profile.clone(), scope);
     settings.apply(&mut instance);
     instance.account = instance.account.map(|usual| {

@@ -125,7 +125,8 @@ impl Call<'_> {
         }
         words.push("--".to_owned());
         words.push(self.hermes.display().to_string());
-        words.extend(["--profile".to_owned(), instance.profile.to_string()]);
+        let profile = instance.profile.for_hermes(self.root);
+        words.extend(["--profile".to_owned(), profile.to_string()]);
         words.extend_from_slice(arguments);
         words
     }

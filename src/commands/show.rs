@@ -97,6 +97,10 @@ fn defaults(host: &Host, instance: &Instance) -> Settings {
     let account = instance.account.as_ref();
     Settings {
         home: Some(instance.root.clone().unwrap_or_else(|| host.default_root())),
+        tenant: instance
+            .root
+            .as_deref()
+            .map(|root| instance.profile.is_tenant(root)),
         run_as: Some(account.map_or_else(|| host.own.name.clone(), |a| a.user.clone())),
         group: account.map(|a| a.group.clone()),
         hermes: instance.hermes.clone(),

@@ -58,6 +58,7 @@ fn words(args: &InstallArgs) -> Vec<String> {
         words.extend(["--wait".to_owned(), seconds.to_string()]);
     }
     words.extend(given(&[
+        ("--tenant", settings.tenant),
         ("--create", args.create),
         ("--no-enable", args.no_enable),
         ("--no-start", args.no_start),
@@ -87,7 +88,7 @@ mod tests {
     const LINES: [&str; 2] = [
         "--profile a --profile b --hermes /h/hermes --home /srv/h --run-as bob --environment-file /e --drain-timeout 9 \
          --reset home --config /c --system --root /r --wait 9 --create --no-enable --no-start --migrate --standalone --force --yes --quiet --json",
-        "--profile a --user",
+        "--profile a --user --tenant",
     ];
 
     #[test]

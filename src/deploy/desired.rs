@@ -46,9 +46,7 @@ pub(crate) fn desired(
     let mut tree: Tree = render(&model)?
         .into_iter()
         // Accounts are declared only where some gateway uses the default one.
-        .filter(|(path, _)| {
-            needs_account || !(path.contains("sysusers.d/") || path.contains("tmpfiles.d/"))
-        })
+        .filter(|(path, _)| needs_account || !declares_account(path))
         .map(|(path, entry)| (host.relative(&path), entry))
         .collect();
     let needs_launcher = !contents.has_no_units() || contents.guard == Some(true);
@@ -82,6 +80,12 @@ pub(crate) fn desired(
         }
     }
     Ok(tree)
+}
+
+/// Whether a file declares the default account or its root.
+fn declares_account(path: &str) -> bool {
+    let places = Layout::Host.places(Scope::System, None);
+    [places.sysusers, places.tmpfiles].contains(&Some(path))
 }
 
 /// The drop-ins of this scope's guard that stand for those which somebody else has placed: a package, or root for users.

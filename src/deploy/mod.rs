@@ -1,6 +1,7 @@
 //! From a model to files and running units: what is desired, the plan that leads there, the one writer, the
 //! transaction around it.
 
+mod accounts;
 pub(crate) mod backup;
 pub(crate) mod chosen;
 pub(crate) mod creation;

@@ -114,7 +114,7 @@ impl Transaction<'_> {
         outcome.files = self.plan.changed().count();
         outcome.backup = backup.directory().map(str::to_owned);
         if let Some(live) = self.host.live() {
-            self.make_account(live)?;
+            self.make_accounts(live)?;
             for creation in &self.creations {
                 creation.go(self.host)?;
                 self.output.done(format!(
@@ -216,31 +216,6 @@ impl Transaction<'_> {
             .filter_map(|c| Some((c.path.clone(), c.after.as_ref()?.stamp())))
             .collect();
         receipt
-    }
-
-    /// The account and root of system-wide gateways, where the tree has the files that declare them.
-    fn make_account(&self, live: &Live) -> Result<()> {
-        let declared = |name: &str| {
-            let found = self
-                .plan
-                .changes
-                .iter()
-                .find(|c| c.after.is_some() && c.path.contains(name));
-            found.map(|c| self.host.at(Path::new(&c.path)))
-        };
-        let is_there = Path::new(crate::layout::SYSTEM_ROOT).exists();
-        if let (Some(sysusers), Some(tmpfiles), false) =
-            (declared("sysusers.d/"), declared("tmpfiles.d/"), is_there)
-        {
-            live.sysusers(&sysusers)?;
-            live.tmpfiles(&tmpfiles)?;
-            self.output.done(format!(
-                "account `{}` and its `{}` are there",
-                crate::layout::ACCOUNT,
-                crate::layout::SYSTEM_ROOT
-            ));
-        }
-        Ok(())
     }
 
     /// Whether what a unit is made of changes, or may have changed in a run that was cut short.

@@ -36,6 +36,7 @@ pub(crate) struct Server {
 
 /// Look at every other gateway of the root.
 pub(crate) fn service(root: &Path, profile: &ProfileName) -> std::io::Result<Service> {
+    let profile = &profile.for_hermes(root);
     let mut undecided = None;
     for peer in discover(root).into_iter().filter(|p| p != profile) {
         let home = peer.home(root);

@@ -79,14 +79,14 @@ impl Live {
         systemctl::set_linger(account, on)
     }
 
-    /// Create the accounts of one sysusers.d file.
-    pub(crate) fn sysusers(&self, file: &Path) -> Result<()> {
-        systemctl::sysusers(file)
+    /// Create the accounts of sysusers.d files.
+    pub(crate) fn sysusers(&self, files: &[PathBuf]) -> Result<()> {
+        systemctl::sysusers(files)
     }
 
-    /// Create the directories of one tmpfiles.d file.
-    pub(crate) fn tmpfiles(&self, file: &Path) -> Result<()> {
-        systemctl::tmpfiles(file)
+    /// Create the directories of tmpfiles.d files.
+    pub(crate) fn tmpfiles(&self, files: &[PathBuf]) -> Result<()> {
+        systemctl::tmpfiles(files)
     }
 }
 

@@ -4,7 +4,7 @@
 use std::ffi::OsStr;
 use std::io;
 use std::os::unix::process::CommandExt as _;
-use std::path::Path;
+use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
@@ -241,14 +241,14 @@ pub(super) fn set_linger(user: &str, on: bool) -> Result<()> {
     output(&mut command).map(drop)
 }
 
-/// Create the accounts of one sysusers.d file.
-pub(super) fn sysusers(file: &Path) -> Result<()> {
-    output(plain("systemd-sysusers").arg(file)).map(drop)
+/// Create the accounts of sysusers.d files.
+pub(super) fn sysusers(files: &[PathBuf]) -> Result<()> {
+    output(plain("systemd-sysusers").args(files)).map(drop)
 }
 
-/// Create the directories of one tmpfiles.d file.
-pub(super) fn tmpfiles(file: &Path) -> Result<()> {
-    output(plain("systemd-tmpfiles").arg("--create").arg(file)).map(drop)
+/// Create the directories of tmpfiles.d files.
+pub(super) fn tmpfiles(files: &[PathBuf]) -> Result<()> {
+    output(plain("systemd-tmpfiles").arg("--create").args(files)).map(drop)
 }
 
 pub(super) fn plain(program: &str) -> Command {

@@ -106,7 +106,8 @@ impl Claim<'_> {
             let what = match service {
                 Service::None => return Ok(()),
                 Service::By(server) => {
-                    let has_opted_out = !profile.is_default() && is_standalone(&profile.home(root));
+                    let has_opted_out = !profile.for_hermes(root).is_default()
+                        && is_standalone(&profile.home(root));
                     if !has_opted_out || begin.elapsed() > DECISION {
                         return Err(Refusal::Owned(describe_server(profile, &server, self.unit)));
                     }
@@ -151,7 +152,7 @@ fn check_home(profile: &ProfileName, root: &Path, home: &Path) -> Result<(), Ref
                     place.display()
                 ));
             }
-            HomeProblem::Missing if profile.is_default() => format!(
+            HomeProblem::Missing if home == root => format!(
                 "hermes root `{shown}` does not exist; create it for `{}`, or name another with `--home`",
                 me()
             ),

@@ -89,7 +89,7 @@ fn prepare(launch: &Launch, wait: &mut impl FnMut(&str)) -> Result<Ready, Refusa
         _lock: lock,
         hermes,
         version,
-        profile: launch.profile.clone(),
+        profile: launch.profile.for_hermes(&root),
         root,
         home,
     })

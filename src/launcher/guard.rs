@@ -250,7 +250,7 @@ fn adapt(command: &mut ExecCommand, target: &Target) -> Option<(&'static str, &'
     if parsed.aim == Aim::Replace {
         command.argv.retain(|word| word != "--replace");
     }
-    if parsed.profile.is_some() || !target.profile.is_default() {
+    if parsed.profile.is_some() || !target.profile.for_hermes(&target.root).is_default() {
         return None;
     }
     let version = version_of(&argv);

@@ -24,6 +24,7 @@ pub(super) struct Ready {
     pub(super) hermes: PathBuf,
     /// The version of that hermes, where its files tell.
     pub(super) version: Option<Version>,
+    /// What hermes calls the profile.
     pub(super) profile: ProfileName,
     pub(super) root: PathBuf,
     pub(super) home: PathBuf,

@@ -147,7 +147,7 @@ fn no_home(problem: &HomeProblem, profile: &ProfileName, probe: &Probe) -> Strin
              name another root with `--home`",
             place.display()
         ),
-        HomeProblem::Missing if profile.is_default() => format!(
+        HomeProblem::Missing if probe.home == probe.root => format!(
             "hermes root `{home}` does not exist; create it as `{name}` with {account}`{hermes} setup`, or name another with \
              `--home`"
         ),

@@ -5,6 +5,7 @@ mod decide;
 mod probe;
 mod sandbox;
 mod standalone;
+pub(crate) mod tenant;
 mod unreadable;
 
 use std::ffi::OsStr;

@@ -72,15 +72,16 @@ impl Probe {
         settings: &Settings,
         place: &dyn Fn(&str) -> String,
     ) -> Result<Self> {
-        let account = account(host, settings)?;
+        let account = account(host, profile, settings)?;
         let root = root(host, settings, &account);
         let home = profile.home(&root);
-        // The default account and its root are made by the units' own sysusers.d and tmpfiles.d.
+        let is_tenant = host.scope == Scope::System && profile.is_tenant(&root);
+        // The default account, a tenant's and their roots are made by the units' own sysusers.d and tmpfiles.d.
+        let is_usual = account.name == ACCOUNT && root == Path::new(SYSTEM_ROOT);
         let is_made_later = host.scope == Scope::System
-            && account.name == ACCOUNT
-            && root == Path::new(SYSTEM_ROOT)
+            && (is_tenant || (is_usual && profile.is_default()))
             && !host.at(&root).exists();
-        let home_problem = match is_made_later && profile.is_default() {
+        let home_problem = match is_made_later {
             true => Ok(()),
             false => examine_home(host, &account, &home)?,
         };
@@ -111,7 +112,12 @@ impl Probe {
             home,
         };
         if let (Scope::System, Ok(hermes)) = (host.scope, &probe.hermes) {
-            probe.writable = writable(host, &probe.account, &probe.root, hermes);
+            // All of a tenant's home directory can be written.
+            let own = match is_tenant {
+                true => profile.tenant_home(),
+                false => probe.root.clone(),
+            };
+            probe.writable = writable(host, &probe.account, &own, hermes);
             let linked = linked(host, &probe.account, &probe.root, &probe.home);
             let mut needed = vec![probe.root.as_path(), hermes.as_path()];
             needed.extend(linked.iter().map(PathBuf::as_path));
@@ -130,7 +136,7 @@ impl Probe {
     /// Let hermes create the profile, where it is not there.
     pub(super) fn create(&mut self, profile: &ProfileName) {
         let is_missing = matches!(self.home_problem, Err(HomeProblem::Missing));
-        if is_missing && !profile.is_default() {
+        if is_missing && !profile.for_hermes(&self.root).is_default() {
             self.home_problem = Ok(());
             self.creates = true;
         }
@@ -142,7 +148,7 @@ impl Probe {
     }
 }
 
-fn account(host: &Host, settings: &Settings) -> Result<Account> {
+fn account(host: &Host, profile: &ProfileName, settings: &Settings) -> Result<Account> {
     let name = match (host.scope, settings.run_as.as_deref()) {
         (Scope::User, None) => return Ok(host.own.clone()),
         (Scope::User, Some(name)) if name == host.own.name => return Ok(host.own.clone()),
@@ -155,6 +161,7 @@ fn account(host: &Host, settings: &Settings) -> Result<Account> {
     match Account::find(name, &host.root)? {
         Some(account) => Ok(account),
         None if name == ACCOUNT => Ok(Account::future(name, Path::new(SYSTEM_ROOT))),
+        None if settings.tenant == Some(true) => Ok(Account::future(name, &profile.tenant_home())),
         None => refuse!(
             "account `{name}` does not exist; create it, or name another with `--run-as USER`"
         ),

@@ -16,7 +16,7 @@ impl Checked {
     /// image nobody asks hermes: what its files do not tell is not assumed.
     pub(crate) fn is_served(&self, host: &Host) -> bool {
         let is_known = host.live().is_some() || self.version.is_some();
-        !self.instance.profile.is_default()
+        !self.instance.profile.for_hermes(&self.root).is_default()
             && is_known
             && Rules::of(self.version).is_shared
             && !is_standalone(&host.at(&self.home))

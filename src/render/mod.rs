@@ -4,25 +4,21 @@
 //! [`crate::render::escape::word`].
 
 pub(crate) mod addition;
+mod drop_in;
 pub(crate) mod escape;
 pub(crate) mod model;
 pub(crate) mod tree;
 
-use std::collections::BTreeMap;
 use std::path::Path;
 
 use minijinja::{AutoEscape, Environment, ErrorKind, UndefinedBehavior, Value, context};
 
-use serde::Serialize;
-
 use crate::layout::{
-    ACCOUNT, DROP_IN, GUARD, GUARDED, Layout, SYSTEM_ROOT, Scope, TARGET, TEMPLATE,
+    ACCOUNT, DROP_IN, GUARD, GUARDED, Layout, Places, SYSTEM_ROOT, Scope, TARGET, TEMPLATE,
 };
-use crate::profile::ProfileName;
-use crate::render::addition::Addition;
-use crate::render::model::{
-    Account, Hardening, Instance, Invalid, Model, RestartPolicy, Shield, exits_zero_on_restart,
-};
+use crate::profile::{ProfileName, TENANTS};
+use crate::render::drop_in::DropIn;
+use crate::render::model::{Instance, Invalid, Model};
 use crate::render::tree::{Entry, Tree};
 
 /// Why a model was not rendered.
@@ -37,7 +33,7 @@ pub(crate) enum RenderError {
 }
 
 /// The templates, by the names they include each other with.
-const TEMPLATES: [(&str, &str); 11] = [
+const TEMPLATES: [(&str, &str); 13] = [
     ("_contract.j2", include_str!("../../templates/_contract.j2")),
     ("_settings.j2", include_str!("../../templates/_settings.j2")),
     (
@@ -76,6 +72,14 @@ const TEMPLATES: [(&str, &str); 11] = [
         "system/tmpfiles.conf.j2",
         include_str!("../../templates/system/tmpfiles.conf.j2"),
     ),
+    (
+        "system/tenant-sysusers.conf.j2",
+        include_str!("../../templates/system/tenant-sysusers.conf.j2"),
+    ),
+    (
+        "system/tenant-tmpfiles.conf.j2",
+        include_str!("../../templates/system/tenant-tmpfiles.conf.j2"),
+    ),
 ];
 
 /// Every file that the model asks for.
@@ -83,7 +87,10 @@ pub(crate) fn render(model: &Model) -> Result<Tree, RenderError> {
     model.validate()?;
     let mut env = environment()?;
     let places = model.layout.places(model.scope, model.prefix.as_deref());
-    let launcher = model.launcher.clone().unwrap_or(places.launcher);
+    let launcher = model
+        .launcher
+        .clone()
+        .unwrap_or_else(|| places.launcher.clone());
     // The layout's own `%h` is meant as a specifier; a prefix was validated to need no escaping.
     env.add_global("launcher", Value::from_safe_string(launcher));
     env.add_global("systemd", model.systemd);
@@ -128,6 +135,9 @@ pub(crate) fn render(model: &Model) -> Result<Tree, RenderError> {
             tree.insert(path, Entry::text(drop_in.render(&settings)?));
         }
     }
+    for instance in model.instances.iter().filter(|i| i.is_tenant()) {
+        tree.extend(tenant(&env, &places, instance)?);
+    }
 
     let drop_in = env.get_template("50-hermes-install-shield.conf.j2")?;
     for shield in &model.shields {
@@ -160,116 +170,53 @@ pub(crate) fn render(model: &Model) -> Result<Tree, RenderError> {
     Ok(tree)
 }
 
+/// The account of a tenant and its directories, where the scope has accounts.
+fn tenant(
+    env: &Environment,
+    places: &Places,
+    instance: &Instance,
+) -> Result<Tree, minijinja::Error> {
+    let profile = &instance.profile;
+    let account = instance.account.clone().unwrap_or_default();
+    let declared = context! {
+        profile => profile.as_str(),
+        account => account.user,
+        group => account.group,
+        tenants => TENANTS,
+        home => profile.tenant_home().display().to_string(),
+        root => profile.tenant_root().display().to_string(),
+    };
+    let kinds = [("sysusers", places.sysusers), ("tmpfiles", places.tmpfiles)];
+    let mut tree = Tree::new();
+    for (kind, shared) in kinds {
+        let Some(directory) = shared.and_then(|path| Some(Path::new(path).parent()?.display()))
+        else {
+            continue;
+        };
+        // Another account than the tenant's own is there already.
+        if kind == "sysusers" && account.user != profile.tenant_account() {
+            continue;
+        }
+        let text = env.get_template(&format!("system/tenant-{kind}.conf.j2"))?;
+        tree.insert(
+            format!("{directory}/{}", tenant_file(profile)),
+            Entry::text(text.render(&declared)?),
+        );
+    }
+    Ok(tree)
+}
+
+/// The name of the files of sysusers.d and tmpfiles.d that declare a tenant.
+pub(crate) fn tenant_file(profile: &ProfileName) -> String {
+    format!("hermes-tenant-{profile}.conf")
+}
+
 /// Where the guard's drop-ins are, each with the scope of the units that it waits for.
 pub(crate) fn guard_places(layout: Layout, scope: Scope) -> Vec<(Scope, String)> {
     let places = layout.guards(scope).into_iter();
     places
         .flat_map(|(scope, units)| GUARDED.map(|unit| (scope, format!("{units}/{unit}.d/{GUARD}"))))
         .collect()
-}
-
-/// Where systemd's own stop timeout has to be longer than the contract's 210 s: the drain and 30 s to close down
-/// (`shutdown_forensics.py` of hermes-agent asks for drain + 30).
-fn stop_timeout(drain: u32) -> Option<u32> {
-    (drain > 180).then(|| drain.saturating_add(30))
-}
-
-/// What a drop-in has to say: only what differs from the template unit.
-#[derive(Default, PartialEq, Serialize)]
-struct DropIn {
-    profile: String,
-    user: Option<String>,
-    group: Option<String>,
-    root: Option<String>,
-    hermes: Option<String>,
-    environment: BTreeMap<String, String>,
-    environment_files: Vec<String>,
-    credentials: BTreeMap<String, String>,
-    mounts: Vec<String>,
-    unit_additions: Vec<String>,
-    service_additions: Vec<String>,
-    restart: RestartPolicy,
-    hardening: Hardening,
-    drain_timeout: Option<u32>,
-    stop_timeout: Option<u32>,
-    exits_zero_on_restart: bool,
-    home_access: bool,
-    read_write_paths: Vec<String>,
-    memory_high: Option<String>,
-    memory_max: Option<String>,
-}
-
-impl DropIn {
-    /// Nothing to say of this profile.
-    fn plain(profile: &ProfileName) -> Self {
-        Self {
-            profile: profile.to_string(),
-            ..Self::default()
-        }
-    }
-
-    fn of_shield(shield: &Shield) -> Self {
-        Self {
-            root: Some(shield.root.display().to_string()),
-            hermes: Some(shield.hermes.display().to_string()),
-            stop_timeout: stop_timeout(shield.gateway_drain),
-            exits_zero_on_restart: exits_zero_on_restart(shield.hermes_version.as_deref()),
-            ..Self::plain(&shield.profile)
-        }
-    }
-
-    fn new(instance: &Instance, scope: Scope) -> Self {
-        let text = |path: &Path| path.display().to_string();
-        let account = instance
-            .account
-            .clone()
-            .filter(|a| *a != Account::default());
-        let default_root = (scope == Scope::System).then_some(Path::new(SYSTEM_ROOT));
-        let root = instance.root.as_deref();
-        let root = root.filter(|r| Some(*r) != default_root).map(text);
-        let mut read_write_paths = Vec::new();
-        if scope == Scope::System {
-            // The template unit lets its own root be written; another root needs the same.
-            read_write_paths.extend(root.clone());
-            read_write_paths.extend(instance.read_write_paths.iter().map(|p| text(p)));
-        }
-        let (user, group) = account.map(|a| (a.user, a.group)).unzip();
-        let additions = |section: &str| -> Vec<String> {
-            let all = instance.directives.iter();
-            all.filter(|a| Addition::section(&a.key) == Some(section))
-                .map(ToString::to_string)
-                .collect()
-        };
-        Self {
-            profile: instance.profile.to_string(),
-            user,
-            group,
-            root,
-            hermes: instance.hermes.as_deref().map(text),
-            environment: instance.environment.clone(),
-            environment_files: instance.environment_files.iter().map(|p| text(p)).collect(),
-            mounts: instance.mounts.iter().map(|p| text(p)).collect(),
-            unit_additions: additions("Unit"),
-            service_additions: additions("Service"),
-            credentials: (instance.credentials.iter())
-                .map(|(name, file)| (name.clone(), text(file)))
-                .collect(),
-            restart: instance.restart,
-            hardening: instance.hardening,
-            drain_timeout: instance.drain_timeout,
-            stop_timeout: stop_timeout(
-                instance
-                    .drain_timeout
-                    .unwrap_or_default()
-                    .max(instance.gateway_drain),
-            ),
-            exits_zero_on_restart: exits_zero_on_restart(instance.hermes_version.as_deref()),
-            home_access: scope == Scope::System && instance.home_access,
-            read_write_paths,
-            memory_high: instance.memory_high.clone(),
-            memory_max: instance.memory_max.clone(),
-        }
-    }
 }
 
 fn environment() -> Result<Environment<'static>, minijinja::Error> {
@@ -315,6 +262,7 @@ fn environment() -> Result<Environment<'static>, minijinja::Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::render::model::Shield;
 
     fn print(template: &str, value: Value) -> Result<String, minijinja::Error> {
         environment()

@@ -281,6 +281,12 @@ impl Instance {
         }
     }
 
+    /// Whether the profile is a tenant: its root says so.
+    pub(crate) fn is_tenant(&self) -> bool {
+        let root = self.root.as_deref();
+        self.account.is_some() && root.is_some_and(|root| self.profile.is_tenant(root))
+    }
+
     fn check(&self) -> Result<(), Invalid> {
         let path = |setting, path: &Path| check_path(&self.profile, setting, path);
         if let Some(root) = &self.root {

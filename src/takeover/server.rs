@@ -13,7 +13,7 @@ use crate::units::unit::Unit;
 /// Refuse a unit for a profile that the gateway of its root serves, or would.
 pub(crate) fn refuse_served(host: &Host, inventory: &Inventory, checked: &Checked) -> Result<()> {
     let profile = &checked.instance.profile;
-    let is_served = !profile.is_default()
+    let is_served = !profile.for_hermes(&checked.root).is_default()
         && is_multiplexed(&host.at(&checked.root))
         && !is_standalone(&host.at(&checked.home));
     if !is_served {

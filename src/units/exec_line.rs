@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use crate::gateway::command_line::{Aim, Command, SUPERVISED, gateway_verb, is_hermes_line};
 use crate::gateway::entry::runs_source;
+use crate::profile::{ProfileName, root_for};
 use crate::units::shell;
 use crate::units::variables::{assignment, variables};
 use crate::units::wrappers::{CONTAINERS, base, inner, shell_text};
@@ -217,16 +218,16 @@ impl Search<'_> {
             })
         };
         let profile = option(["--profile", "-p"])?.to_owned();
-        let command = Command {
-            profile: Some(profile),
-            aim: Aim::Run,
-        };
         let told = option(["--home", "--home"]).map(Path::new);
-        let root = told.or_else(|| self.environment.get("HERMES_HOME").map(Path::new));
-        let home = command.home(root, &self.context.user_home, |_| None);
+        let told = told.or_else(|| self.environment.get("HERMES_HOME").map(Path::new));
+        let root = root_for(told, &self.context.user_home);
+        let home = match profile.parse::<ProfileName>() {
+            Ok(name) => name.home(&root),
+            Err(_) => root.join("profiles").join(&profile),
+        };
         Some(GatewayCall {
             home: (!self.is_elsewhere).then_some(home),
-            profile: command.profile,
+            profile: Some(profile),
             replaces: false,
             follows_active: false,
             is_launcher: true,

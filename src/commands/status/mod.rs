@@ -6,7 +6,7 @@ mod rows;
 mod state;
 mod text;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
@@ -15,8 +15,9 @@ use crate::commands::json::{Profile, State, Status};
 use crate::deploy::receipt::{Receipt, read_receipt};
 use crate::error::{Exit, trouble};
 use crate::host::Host;
+use crate::layout::Scope;
 use crate::output;
-use crate::profile::{ProfileName, discover};
+use crate::profile::{ProfileName, TENANTS, discover, discover_tenants};
 use crate::units::inventory::Inventory;
 
 use rows::Sight;
@@ -88,11 +89,14 @@ fn chosen(
         let root = i.root.clone().unwrap_or_else(|| usual.clone());
         (i.profile.clone(), root)
     });
-    let found = discover(&host.at(&usual));
+    let found = discover(&host.at(&usual)).into_iter();
+    let mut found: Vec<_> = found.map(|profile| (profile, usual.clone())).collect();
+    if host.scope == Scope::System {
+        let tenants = discover_tenants(&host.at(Path::new(TENANTS))).into_iter();
+        found.extend(tenants.map(|profile| (profile.clone(), profile.tenant_root())));
+    }
     // The installed one comes first, and is kept where a profile of the same name lies below the usual root.
-    let mut profiles: Vec<_> = installed
-        .chain(found.into_iter().map(|profile| (profile, usual.clone())))
-        .collect();
+    let mut profiles: Vec<_> = installed.chain(found).collect();
     profiles.sort_by(|a, b| a.0.cmp(&b.0));
     profiles.dedup_by(|b, a| a.0 == b.0);
     let is_unknown = |name: &&ProfileName| !profiles.iter().any(|(known, _)| known == *name);

@@ -9,6 +9,7 @@ mod starters;
 mod state;
 mod stop;
 mod syntax;
+mod tenants;
 
 use serde::Serialize;
 
@@ -59,6 +60,7 @@ pub(crate) fn rules() -> impl Iterator<Item = &'static Rule> {
         paths::RULES,
         syntax::RULES,
         state::RULES,
+        tenants::RULES,
     ]
     .into_iter()
     .flatten()

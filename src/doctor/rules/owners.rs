@@ -8,8 +8,9 @@ use crate::doctor::facts::homes::HomeFacts;
 use crate::doctor::facts::{Facts, GatewayFacts};
 use crate::doctor::finding::Severity::{Error, Note, Warning};
 use crate::doctor::finding::{Findings, Fix};
-use crate::profile::is_named_home;
+use crate::profile::{ProfileName, is_named_home};
 use crate::units::unit::{Origin, Unit, UnitId};
+use crate::units::unit_file::Directive;
 
 pub(super) const RULES: &[Rule] = &[
     Rule {
@@ -267,8 +268,12 @@ fn hidden(facts: &Facts, findings: &mut Findings) {
             ("ProtectProc", &["invisible", "noaccess"][..]),
             ("PrivatePIDs", &["yes", "true", "on", "1"][..]),
         ] {
+            // The home of a tenant is closed to every other account.
+            let is_tenant = unit.home().is_some_and(ProfileName::is_tenants);
+            let is_meant = key == "ProtectProc" && is_tenant;
             let line = unit.directives.last("Service", key);
-            if let Some(line) = line.filter(|d| values.contains(&d.value.as_str())) {
+            let hides = |d: &&Directive| values.contains(&d.value.as_str()) && !is_meant;
+            if let Some(line) = line.filter(hides) {
                 let what = format!(
                     "{} cannot see other gateways, and they cannot see its own",
                     unit.title()

@@ -1,0 +1,48 @@
+//! A profile that becomes a tenant, or ends to be one: a tenant begins with an empty root, and nobody's data is left behind
+//! without a word. Reads only.
+
+use anyhow::Result;
+
+use crate::deploy::receipt::Receipt;
+use crate::error::refuse;
+use crate::host::Host;
+use crate::preflight::Checked;
+
+/// Refuse to run an installed profile on another root where either is a tenant's: its bot would be an empty one.
+pub(super) fn refuse_move(host: &Host, receipt: &Receipt, checked: &Checked) -> Result<()> {
+    let profile = &checked.instance.profile;
+    let Some(before) = receipt.instances.iter().find(|i| i.profile == *profile) else {
+        return Ok(());
+    };
+    let root = before.root.clone().unwrap_or_else(|| host.default_root());
+    let is_same = before.is_tenant() == checked.instance.is_tenant();
+    if is_same || root == checked.root {
+        return Ok(());
+    }
+    let user = &checked.account.name;
+    refuse!(
+        "profile `{profile}` is installed on `{}`, and would begin anew as `{user}` on `{}`, without its data",
+        profile.home(&root).display(),
+        checked.home.display();
+        "`hermes-install --profile {profile} --reset tenant` keeps it as it is, when no configuration says otherwise";
+        "`hermes-install uninstall --profile {profile}` makes the name free and leaves the data where they are; then run this \
+         again with `--no-start`, and copy them as docs/tenants.md says"
+    );
+}
+
+/// A new tenant beside data of a profile of that name below the usual root, as a sentence.
+pub(super) fn told_of_older(host: &Host, receipt: &Receipt, checked: &Checked) -> Option<String> {
+    let profile = &checked.instance.profile;
+    let is_new = !receipt.instances.iter().any(|i| i.profile == *profile);
+    let older = profile.home(&host.default_root());
+    let is_used = |name: &&str| host.at(&older.join(name)).exists();
+    let is_there = ["config.yaml", ".env", "state.db"].iter().any(is_used);
+    let is_told = is_new && checked.instance.is_tenant() && is_there;
+    is_told.then(|| {
+        format!(
+            "`{}` has data of a profile `{profile}`, and the tenant does not use them: it has `{}`",
+            older.display(),
+            checked.home.display()
+        )
+    })
+}

@@ -1,0 +1,78 @@
+//! What a profile's settings are where it is a tenant: the account and the root follow from its name. Reads only.
+
+use anyhow::Result;
+
+use crate::config::Settings;
+use crate::error::refuse;
+use crate::host::Host;
+use crate::host::account::Account;
+use crate::layout::Scope;
+use crate::profile::ProfileName;
+
+/// systemd-sysusers makes no account with a longer name.
+const LONGEST_ACCOUNT: usize = 31;
+
+/// The settings with account and root of the tenant, where the profile is one. `place` says where a setting was set.
+pub(crate) fn settle(
+    host: &Host,
+    profile: &ProfileName,
+    settings: Settings,
+    place: &dyn Fn(&str) -> String,
+) -> Result<Settings> {
+    if settings.tenant != Some(true) {
+        return Ok(settings);
+    }
+    if host.scope == Scope::User {
+        refuse!(
+            "a tenant has an account of its own, and your own manager runs everything as `{}`", host.own.name;
+            "root can use `hermes-install --system --tenant`";
+            "profile `{profile}` without it: take `tenant` out where it was set: {}", place("tenant")
+        );
+    }
+    let set = [
+        ("home", settings.home.is_some()),
+        ("run-as", settings.run_as.is_some()),
+        ("group", settings.group.is_some()),
+    ];
+    if let Some((key, _)) = set.iter().find(|(_, is_set)| *is_set) {
+        refuse!(
+            "profile `{profile}` is a tenant ({}), whose account is `{}` and whose root is `{}`, and `{key}` is set, too: {}",
+            place("tenant"),
+            profile.tenant_account(),
+            profile.tenant_root().display(),
+            place(key);
+            "take out the one or the other"
+        );
+    }
+    let name = profile.tenant_account();
+    if name.len() > LONGEST_ACCOUNT {
+        refuse!(
+            "the account of tenant `{profile}` would be `{name}`, and systemd makes no account with a name of more than \
+             {LONGEST_ACCOUNT} letters";
+            "choose a profile name of at most {} letters", LONGEST_ACCOUNT + profile.as_str().len() - name.len()
+        );
+    }
+    let home = profile.tenant_home();
+    if let Some(other) = Account::find(&name, &host.root)?.filter(|a| a.home != home) {
+        refuse!(
+            "account `{name}` is there already and is no tenant's: its home directory is `{}`, not `{}`",
+            other.home.display(),
+            home.display();
+            "choose another profile name";
+            "`hermes-install --profile {profile} --run-as {name}` runs the gateway as that account"
+        );
+    }
+    Ok(derived(profile, settings))
+}
+
+/// The same without a host to look at.
+pub(crate) fn derived(profile: &ProfileName, settings: Settings) -> Settings {
+    match settings.tenant {
+        Some(true) => Settings {
+            home: Some(profile.tenant_root()),
+            run_as: Some(profile.tenant_account()),
+            ..settings
+        },
+        _ => settings,
+    }
+}
