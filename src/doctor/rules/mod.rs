@@ -1,9 +1,12 @@
 //! What is wrong with a host's gateways: one rule, one id, one function, one explanation, one fix. Pure: rules judge
 //! [`Facts`] and touch nothing.
 
+mod leftovers;
 mod owners;
 mod paths;
 mod restart;
+mod sandbox;
+mod served;
 mod service;
 mod starters;
 mod state;
@@ -53,13 +56,16 @@ impl Rule {
 pub(crate) fn rules() -> impl Iterator<Item = &'static Rule> {
     [
         owners::RULES,
+        served::RULES,
         restart::RULES,
         stop::RULES,
         service::RULES,
+        sandbox::RULES,
         starters::RULES,
         paths::RULES,
         syntax::RULES,
         state::RULES,
+        leftovers::RULES,
         tenants::RULES,
     ]
     .into_iter()

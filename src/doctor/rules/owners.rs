@@ -8,7 +8,7 @@ use crate::doctor::facts::homes::HomeFacts;
 use crate::doctor::facts::{Facts, GatewayFacts};
 use crate::doctor::finding::Severity::{Error, Note, Warning};
 use crate::doctor::finding::{Findings, Fix};
-use crate::profile::{ProfileName, is_named_home};
+use crate::profile::ProfileName;
 use crate::units::unit::{Origin, Unit, UnitId};
 use crate::units::unit_file::Directive;
 
@@ -32,26 +32,6 @@ pub(super) const RULES: &[Rule] = &[
         fix: "name the profile: `--profile default`",
         source: "hermes_cli/main.py of 0.13.0 to 0.19.0",
         check: follows_active,
-    },
-    Rule {
-        id: "multiplexed-profile",
-        severity: Error,
-        about: "The root's gateway serves all profiles (`gateway.multiplex_profiles`, which hermes 0.21.4 and later set by \
-                themselves), and a profile has a unit of its own, which is refused while the other runs. A profile with \
-                `gateway.standalone: true` is left out and keeps its unit.",
-        fix: "take the profile's unit away, or have hermes leave the profile out: `hermes-install --profile NAME \
-              --standalone`",
-        source: "hermes_cli/gateway.py of 0.17.0 to 0.22.2",
-        check: multiplexed,
-    },
-    Rule {
-        id: "served-twice",
-        severity: Error,
-        about: "Two live gateways serve one profile: its own, and one that serves all profiles of its root, as after \
-                `gateway run --force`. Both poll its bots and write its data.",
-        fix: "stop one of them",
-        source: "gateway/host_attach.py of 0.21.4 to 0.22.2",
-        check: served_twice,
     },
     Rule {
         id: "unknown-home",
@@ -198,41 +178,6 @@ fn follows_active(facts: &Facts, findings: &mut Findings) {
         }
         if named.is_none() {
             finding.at_most(Note);
-        }
-    }
-}
-
-fn multiplexed(facts: &Facts, findings: &mut Findings) {
-    for (unit, _) in gateways(facts) {
-        let Some(home) = facts.home_of(unit).filter(|h| h.is_multiplexed) else {
-            continue;
-        };
-        if is_named_home(&home.home) && unit.how().is_some() {
-            let what = format!(
-                "{} runs a profile that the gateway of its root serves already (`gateway.multiplex_profiles`)",
-                unit.title()
-            );
-            let profile = home.home.file_name().unwrap_or_default();
-            let hint = format!(
-                "{} disable --now {}, or keep it with: hermes-install --profile {} --standalone",
-                unit.manager.command_prefix(),
-                unit.name,
-                profile.to_string_lossy()
-            );
-            findings.add(what, hint).unit(unit).at_unit(unit);
-        }
-    }
-}
-
-fn served_twice(facts: &Facts, findings: &mut Findings) {
-    for home in facts.homes.values() {
-        if let Some(other) = &home.also_served_by {
-            let what = format!(
-                "`{}` has a gateway of its own and is served by {other}, too",
-                home.home.display()
-            );
-            let hint = "hermes-install status".to_owned();
-            findings.add(what, hint).home(&home.home);
         }
     }
 }

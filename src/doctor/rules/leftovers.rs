@@ -1,0 +1,205 @@
+//! Rules about files that a dead gateway left, and files of another account in a home.
+
+use super::Rule;
+use crate::doctor::facts::Facts;
+use crate::doctor::facts::homes::{HomeFacts, MARKER_LIFE, MARKERS};
+use crate::doctor::finding::Severity::{Error, Note, Warning};
+use crate::doctor::finding::{Findings, Fix};
+use crate::gateway::owner::{GATEWAY_LOCK, PID};
+use crate::host::process::shell_quote;
+use crate::launcher::lock::RECORD_LOCK;
+use std::path::{Path, PathBuf};
+
+pub(super) const RULES: &[Rule] = &[
+    Rule {
+        id: "stale-files",
+        severity: Note,
+        about: "Files of a gateway that is gone: a PID file after a kill, a marker that nobody took away. A reused PID can \
+                make them look alive; gateways of 0.15 end at a planned-stop marker that names another.",
+        fix: "remove them while no gateway runs",
+        source: "gateway/status.py; hermes-agent #34597",
+        check: stale,
+    },
+    Rule {
+        id: "foreign-files",
+        severity: Error,
+        about: "Files in the profile home belong to another account, root's most often, after a `sudo hermes …`. A lock file \
+                that the gateway cannot open ends every start with a traceback.",
+        fix: "give them to the account that the home belongs to",
+        source: "PermissionError on gateway.lock in 0.13.0 to 0.19.0",
+        check: foreign,
+    },
+];
+
+fn stale(facts: &Facts, findings: &mut Findings) {
+    for known in facts.homes.values().filter(|h| h.is_owned == Some(false)) {
+        let is_marker = |name: &str| MARKERS.contains(&name);
+        let left = known.stale.iter().filter(|left| {
+            let name = left
+                .path
+                .file_name()
+                .and_then(|n| n.to_str())
+                .unwrap_or_default();
+            name == PID || (is_marker(name) && left.age > MARKER_LIFE)
+        });
+        let paths: Vec<_> = left.map(|left| left.path.clone()).collect();
+        if paths.is_empty() {
+            continue;
+        }
+        let list: Vec<String> = paths.iter().map(|p| format!("`{}`", p.display())).collect();
+        let what = format!("{} of a gateway that is gone", list.join(" and "));
+        let has_marker = paths.iter().any(|p| !p.ends_with(PID));
+        let command = [vec!["rm".to_owned()], shown(&paths)].concat();
+        let finding = findings.add(what, shell_quote(&command));
+        finding.home(&known.home).fix(Fix::Remove {
+            home: known.home.clone(),
+            paths,
+        });
+        if has_marker {
+            finding.severity = Warning;
+        }
+    }
+}
+
+fn foreign(facts: &Facts, findings: &mut Findings) {
+    for known in facts.homes.values() {
+        // A home that belongs to root is root's own business; a shared one has writable files of many.
+        let barred = known.foreign.iter().filter(|file| !file.is_writable);
+        let paths: Vec<_> = barred.clone().map(|file| file.path.clone()).collect();
+        let Some(first) = barred.clone().next().filter(|_| known.uid != 0) else {
+            continue;
+        };
+        let list: Vec<String> = paths
+            .iter()
+            .take(5)
+            .map(|p| format!("`{}`", p.display()))
+            .collect();
+        let more = match paths.len() {
+            0..=5 => String::new(),
+            n => format!(" and {} more", n - 5),
+        };
+        let to = &known.account;
+        let what = format!(
+            "{}{more} in a home of `{to}` belong to `{}`",
+            list.join(", "),
+            first.account
+        );
+        // The rest may have been moved here from anywhere: a person looks at it.
+        let given: Vec<_> = barred
+            .filter(|file| file.is_gateways)
+            .map(|file| file.path.clone())
+            .collect();
+        let hint = match given.is_empty() {
+            true => vec!["ls".into(), "-la".into(), known.home.display().to_string()],
+            false => [vec!["chown".into(), "-h".into(), to.clone()], shown(&given)].concat(),
+        };
+        let finding = findings.add(what, shell_quote(&hint));
+        finding.home(&known.home);
+        if !is_in_the_way(known) {
+            finding.at_most(Warning);
+        }
+        if !given.is_empty() {
+            finding.fix(Fix::Owner {
+                home: known.home.clone(),
+                paths: given,
+                account: to.clone(),
+                uid: known.uid,
+            });
+        }
+    }
+}
+
+fn shown(paths: &[PathBuf]) -> Vec<String> {
+    paths.iter().map(|p| p.display().to_string()).collect()
+}
+
+/// A lock that the gateway cannot open keeps it from starting.
+fn is_in_the_way(home: &HomeFacts) -> bool {
+    let locks = [GATEWAY_LOCK, RECORD_LOCK];
+    let is_lock = |path: &Path| locks.iter().any(|lock| path.ends_with(lock));
+    let mut barred = home.foreign.iter().filter(|file| !file.is_writable);
+    barred.any(|file| is_lock(&file.path))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeMap;
+
+    use crate::doctor::facts::homes::{ForeignFile, Leftover};
+    use crate::doctor::rules::check;
+
+    fn facts(home: HomeFacts) -> Facts {
+        Facts {
+            homes: BTreeMap::from([(
+                "/srv/h".into(),
+                HomeFacts {
+                    home: "/srv/h".into(),
+                    uid: 1000,
+                    ..home
+                },
+            )]),
+            ..Facts::default()
+        }
+    }
+
+    #[test]
+    fn what_a_live_gateway_has_is_stale_only_when_nobody_is_known_to_own_the_profile() {
+        let with = |is_owned| {
+            let stale = vec![Leftover {
+                path: "/srv/h/gateway.pid".into(),
+                age: 5,
+            }];
+            check(&facts(HomeFacts {
+                is_owned,
+                stale,
+                ..HomeFacts::default()
+            }))
+        };
+        assert_eq!(with(Some(true)).len(), 0);
+        assert_eq!(with(None).len(), 0, "what cannot be told is left alone");
+        let found = with(Some(false));
+        assert_eq!((found.len(), found[0].severity), (1, Note));
+        assert!(matches!(&found[0].fix, Some(Fix::Remove { paths, .. }) if paths.len() == 1));
+    }
+
+    #[test]
+    fn a_marker_is_stale_after_its_time() {
+        let with = |age| {
+            let stale = vec![Leftover {
+                path: "/srv/h/.gateway-planned-stop.json".into(),
+                age,
+            }];
+            check(&facts(HomeFacts {
+                is_owned: Some(false),
+                stale,
+                ..HomeFacts::default()
+            }))
+        };
+        assert_eq!(with(MARKER_LIFE).len(), 0);
+        assert_eq!(with(MARKER_LIFE + 1)[0].severity, Warning);
+    }
+
+    #[test]
+    fn a_lock_of_root_s_is_an_error_and_other_files_a_warning() {
+        let with = |name: &str, is_writable| {
+            let foreign = vec![ForeignFile {
+                path: name.into(),
+                account: "root".into(),
+                is_writable,
+                is_gateways: name != "/srv/h/.bashrc",
+            }];
+            check(&facts(HomeFacts {
+                foreign,
+                ..HomeFacts::default()
+            }))
+        };
+        assert_eq!(with("/srv/h/gateway.lock", false)[0].severity, Error);
+        assert_eq!(with("/srv/h/logs", false)[0].severity, Warning);
+        assert_eq!(with("/srv/h/gateway.lock", true).len(), 0);
+        assert!(with("/srv/h/logs", false)[0].fix.is_some());
+        let found = with("/srv/h/.bashrc", false);
+        assert!(found[0].fix.is_none(), "nobody gives that away");
+        assert_eq!(found[0].hint, "ls -la /srv/h");
+    }
+}
