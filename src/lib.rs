@@ -21,6 +21,8 @@ mod config;
 mod deploy;
 mod doctor;
 mod error;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 mod gateway;
 mod host;
 mod launcher;

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use crate::tool::same_as_file;
 
 /// Folders and files of `src`, the lowest first: one may use those before it, and itself.
-const FLOORS: [&str; 17] = [
+const FLOORS: [&str; 18] = [
     "profile",
     "layout",
     "error",
@@ -24,6 +24,7 @@ const FLOORS: [&str; 17] = [
     "takeover",
     "doctor",
     "commands",
+    "fuzz",
     "lib",
 ];
 

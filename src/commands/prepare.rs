@@ -23,6 +23,7 @@ use crate::error::{refuse, trouble};
 use crate::gateway::stop::Force;
 use crate::host::Host;
 use crate::host::manager::systemd_level;
+use crate::host::process_text::as_account;
 use crate::host::rootfs::Actual;
 use crate::layout::Scope;
 use crate::output::Output;
@@ -213,11 +214,12 @@ fn refuse_second_owner(host: &Host, receipt: &Receipt, checked: &Checked) -> Res
         return Ok(());
     }
     let (unit, account) = (profile.unit(), &checked.account.name);
+    let to_user = format!("hermes-install --user --profile {profile} --migrate");
     refuse!(
         "`{unit}` runs profile `{profile}` of `{}`, and there is one unit of that name; this would take it for `{}`",
         home.display(),
         checked.home.display();
-        "`runuser -u {account} -- hermes-install --user --profile {profile} --migrate` leaves the profile to {account}'s own manager";
+        "`{}` leaves the profile to {account}'s own manager", as_account(account, &to_user);
         "`hermes-install uninstall --profile {profile}` makes the name free; then run this again"
     )
 }

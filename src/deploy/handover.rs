@@ -198,3 +198,25 @@ impl Handover {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_directory_of_a_process_is_one_word_of_the_command_that_brings_it_back() {
+        let top = tempfile::tempdir().expect("a directory");
+        let directory = top.path().join("a b; touch x\n\u{1b}]0;title\u{7}");
+        std::fs::create_dir(&directory).expect("made");
+        let mut command = std::process::Command::new("cat");
+        command.stdin(std::process::Stdio::piped());
+        let mut child = command.current_dir(&directory).spawn().expect("started");
+        let process = Process::read(child.id() as i32).expect("it runs");
+        let again = ByHand::new(process).again;
+        child.kill().expect("ended");
+        child.wait().expect("gone");
+        let quoted = shell_quote(&[directory.display().to_string()]);
+        assert!(again.contains(&format!("cd {quoted} && cat")), "{again}");
+        assert!(!again.chars().any(crate::output::is_hidden), "{again}");
+    }
+}

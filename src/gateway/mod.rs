@@ -18,4 +18,4 @@ pub(crate) mod state;
 pub(crate) mod stop;
 pub(crate) mod update;
 pub(crate) mod version;
-mod yaml;
+pub(crate) mod yaml;

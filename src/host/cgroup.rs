@@ -33,7 +33,7 @@ pub(crate) struct UnitRef {
 impl UnitRef {
     /// From the path of a control group. Only the parts that a manager of systemd made count: below its own units a
     /// service may name groups as it likes, where it was delegated to (systemd.resource-control(5), Delegate=).
-    pub(super) fn from_cgroup(path: &str) -> Option<Self> {
+    pub(crate) fn from_cgroup(path: &str) -> Option<Self> {
         let is_unit = |part: &str| part.ends_with(".service") || part.ends_with(".scope");
         let is_ours = |part: &&str| is_unit(part) || part.ends_with(".slice");
         // What comes before is a container manager's.

@@ -132,3 +132,39 @@ fn is_shell(program: &str) -> bool {
 fn base(word: &str) -> &str {
     word.rsplit('/').next().unwrap_or(word)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::process::{Child, Command};
+
+    use super::*;
+
+    /// A shell that was started in a directory for a script of it.
+    fn shell(directory: &Path, script: &str) -> (Child, Process) {
+        let mut command = Command::new("sh");
+        command.arg(script).current_dir(directory);
+        let child = command
+            .stdin(std::process::Stdio::piped())
+            .spawn()
+            .expect("started");
+        let process = Process::read(child.id() as i32).expect("it runs");
+        (child, process)
+    }
+
+    #[test]
+    fn a_script_is_looked_for_where_its_shell_works_and_nobody_waits_for_it() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let script = |name: &str| directory.path().join(name);
+        std::fs::write(script("loop"), "while read -r line; do :; done\n").expect("written");
+        std::fs::write(script("once"), "read -r line\n").expect("written");
+        // Its shell waits for a writer for ever.
+        nix::unistd::mkfifo(&script("fifo"), nix::sys::stat::Mode::S_IRWXU).expect("made");
+        for (name, is_loop) in [("loop", true), ("once", false), ("fifo", false)] {
+            let (mut child, process) = shell(directory.path(), name);
+            let told = goes_round(&process);
+            child.kill().expect("ended");
+            child.wait().expect("gone");
+            assert_eq!(told, is_loop, "{name}");
+        }
+    }
+}

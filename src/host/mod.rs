@@ -8,7 +8,7 @@ pub(crate) mod boot;
 pub(crate) mod cgroup;
 pub(crate) mod credentials;
 pub(crate) mod directory;
-mod jobs;
+pub(crate) mod jobs;
 pub(crate) mod journal;
 pub(crate) mod keeper;
 pub(crate) mod manager;

@@ -98,17 +98,7 @@ fn unit_command(unit: &UnitRef, verb: &str) -> String {
 /// The command that restarts a gateway after its running turns: its unit's reload, or hermes' own.
 pub(crate) fn restart_command(process: &Process) -> String {
     match process.unit().filter(|u| u.is_service()) {
-        Some(unit) if unit.user.is_none() => {
-            format!("systemctl reload {}", shell_quote(&[&unit.name]))
-        }
-        Some(unit) if unit.user == Some(geteuid().as_raw()) => {
-            format!("systemctl --user reload {}", shell_quote(&[&unit.name]))
-        }
-        Some(unit) => format!(
-            "systemctl --user -M {}@ reload {}",
-            unit.user.map(account_name).unwrap_or_default(),
-            shell_quote(&[&unit.name])
-        ),
+        Some(unit) => unit_command(&unit, "reload"),
         None => format!("kill -USR1 {}", process.pid),
     }
 }

@@ -2,6 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::host::process::shell_quote;
+use crate::host::process_text::as_account;
+
 /// Where a hermes executable is looked for when no setting names one, in this order: the checkout that upstream's
 /// installer makes for this root or account, its link, then the places of a system-wide one. A checkout of 0.22 and
 /// later has its launcher in `.hermes/bin`; one that was updated in place still has its old environment, too.
@@ -32,13 +35,13 @@ pub(crate) fn hermes_search(root: &Path, user_home: &Path) -> Vec<PathBuf> {
 /// The command that installs hermes for an account and a hermes root, with upstream's installer. `account` is `None` for
 /// the one who types it.
 pub(crate) fn install_command(account: Option<(&str, &Path)>, root: &Path) -> String {
+    let hermes_home = format!("HERMES_HOME={}", root.display());
     let shell = match account {
-        None => format!("env HERMES_HOME={} bash", root.display()),
-        Some((name, home)) => format!(
-            "runuser -u {name} -- env HOME={} HERMES_HOME={} bash",
-            home.display(),
-            root.display()
-        ),
+        None => shell_quote(&["env", &hermes_home, "bash"]),
+        Some((name, home)) => {
+            let home = format!("HOME={}", home.display());
+            as_account(name, &shell_quote(&["env", &home, &hermes_home, "bash"]))
+        }
     };
     format!(
         "curl -fsSL https://hermes-agent.nousresearch.com/install.sh | {shell} -s -- --skip-setup"
@@ -70,6 +73,13 @@ mod tests {
         assert!(
             install_command(None, Path::new("/home/a/.hermes"))
                 .contains("| env HERMES_HOME=/home/a/.hermes bash")
+        );
+        let command = install_command(Some(("a b", root)), Path::new("/srv/x;id"));
+        assert!(
+            command.contains(
+                "runuser -u 'a b' -- env HOME=/var/lib/hermes 'HERMES_HOME=/srv/x;id' bash"
+            ),
+            "{command}"
         );
     }
 }

@@ -62,7 +62,7 @@ impl Manager {
         match self {
             Self::System => "systemctl".to_owned(),
             Self::User => "systemctl --user".to_owned(),
-            Self::UserOf(name) => format!("systemctl --user -M {name}@"),
+            Self::UserOf(name) => shell_quote(&["systemctl", "--user", "-M", &format!("{name}@")]),
         }
     }
 

@@ -122,3 +122,40 @@ impl Look {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::host::account::Account;
+    use crate::layout::Scope;
+    use crate::units::starters::starters;
+
+    #[test]
+    fn what_root_types_against_a_compose_file_is_one_word_and_never_another_account_s_file() {
+        let top = tempfile::tempdir().expect("a directory");
+        let passwd = "root:x:0:0::/root:/bin/sh\nmallory:x:64123:64123::/home/mallory:/bin/sh\n";
+        let compose = "command: hermes gateway run\nvolumes: ['/srv/.hermes:/data']\n";
+        for (path, text) in [
+            ("etc/passwd", passwd),
+            ("srv/a b;touch x/compose.yaml", compose),
+            ("home/mallory/$(id)/compose.yaml", compose),
+        ] {
+            let path = top.path().join(path);
+            std::fs::create_dir_all(path.parent().expect("a parent")).expect("made");
+            std::fs::write(path, text).expect("written");
+        }
+        let mut host = Host::observer(Scope::System, Some(top.path())).expect("an image");
+        let told = |host: &Host| -> Vec<String> {
+            let found = starters(host).into_iter();
+            found.map(|starter| starter.way_out).collect()
+        };
+        // The file is of whoever runs this test.
+        let own = told(&host);
+        let quoted = "docker compose -f '/srv/a b;touch x/compose.yaml' down".to_owned();
+        assert!(own.contains(&quoted), "{own:?}");
+        host.own = Account::root();
+        let all = told(&host);
+        let hers = "have `mallory` end it: '/home/mallory/$(id)/compose.yaml'".to_owned();
+        assert!(all.contains(&hers), "{all:?}");
+    }
+}

@@ -9,7 +9,7 @@ pub(crate) mod load_path;
 pub(crate) mod load_problem;
 mod process_managers;
 pub(crate) mod secret;
-mod shell;
+pub(crate) mod shell;
 pub(crate) mod span;
 pub(crate) mod specifiers;
 pub(crate) mod starters;

@@ -184,14 +184,16 @@ impl Reader<'_> {
                     Some(c) => word.push(c),
                 },
                 ('`', _) => {
+                    let line = self.line;
                     let inner = self.until('`');
-                    self.substitute(&inner);
+                    self.substitute(&inner, line);
                     word.push_str("$()");
                 }
                 ('$', _) if self.peek() == Some('(') => {
                     self.next();
+                    let line = self.line;
                     let inner = self.until(')');
-                    self.substitute(&inner);
+                    self.substitute(&inner, line);
                     word.push_str("$()");
                 }
                 ('$', _) => match self.peek() {
@@ -246,19 +248,20 @@ impl Reader<'_> {
         text
     }
 
-    fn substitute(&mut self, text: &str) {
+    /// The commands of a substitution that begins on this line.
+    fn substitute(&mut self, text: &str, line: usize) {
         if self.depth == 0 {
             return;
         }
         let mut inner = Reader {
             chars: text.chars().collect(),
             at: 0,
-            line: self.line,
+            line,
             parameters: self.parameters,
             depth: self.depth - 1,
             found: Vec::new(),
             current: Vec::new(),
-            began: self.line,
+            began: line,
             here: Vec::new(),
             is_target: false,
         };

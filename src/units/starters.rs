@@ -255,3 +255,39 @@ pub(super) fn variable(line: &str) -> Option<(String, String)> {
     let value = value.trim_matches(['"', '\'']);
     (!name.is_empty() && name.chars().all(plain)).then(|| (name.to_owned(), value.to_owned()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::layout::Scope;
+
+    #[test]
+    fn what_one_account_has_read_is_bounded_and_costs_no_other_a_look() {
+        let top = tempfile::tempdir().expect("a directory");
+        let write = |path: &str, text: &str| {
+            let path = top.path().join(path);
+            std::fs::create_dir_all(path.parent().expect("a parent")).expect("made");
+            std::fs::write(path, text).expect("written");
+        };
+        let of = |name: &str, uid: u32| format!("{name}:x:{uid}:{uid}::/home/{name}:/bin/sh\n");
+        write("etc/passwd", &(of("mallory", 64123) + &of("victim", 64124)));
+        // More words than one file is worth, in so many files that they take all that there is for one account.
+        let words = format!("echo{}\n", " word".repeat(200));
+        write(
+            "home/mallory/big",
+            &format!("#!/bin/sh\n{}", words.repeat(400)),
+        );
+        for n in 0..MOST_FOR_ONE / BUDGET + 5 {
+            let entry = format!("home/mallory/.config/autostart/{n:02}.desktop");
+            write(&entry, "[Desktop Entry]\nExec=/home/mallory/big\n");
+        }
+        // Read last.
+        let starts = r#"[{"pm_exec_path": "hermes", "args": ["-p", "default", "gateway", "run"]}]"#;
+        write("home/mallory/.pm2/dump.pm2", starts);
+        write("home/victim/.pm2/dump.pm2", starts);
+        let mut host = Host::observer(Scope::System, Some(top.path())).expect("an image");
+        host.own = Account::root();
+        let found: Vec<PathBuf> = starters(&host).into_iter().map(|s| s.file).collect();
+        assert_eq!(found, [Path::new("/home/victim/.pm2/dump.pm2")]);
+    }
+}

@@ -56,6 +56,8 @@ impl Directives {
                     _ => break,
                 }
             }
+            // A line that begins with a continuation has its blanks cut like any other (`parse_line`).
+            let whole = whole.trim();
             if let Some(name) = whole.strip_prefix('[') {
                 section = name.trim_end().trim_end_matches(']').to_owned();
             } else if let Some((key, value)) = whole.split_once('=') {

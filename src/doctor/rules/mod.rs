@@ -20,6 +20,8 @@ use crate::doctor::facts::Facts;
 use crate::doctor::facts::units::UnitFacts;
 use crate::doctor::finding::{Finding, Findings, Severity};
 use crate::host::account::Account;
+use crate::host::process::shell_quote;
+use crate::host::process_text::as_account;
 use crate::host::systemctl::Manager;
 use crate::profile::ProfileName;
 use crate::units::unit::Unit;
@@ -120,12 +122,14 @@ fn install(unit: &Unit) -> String {
         (Manager::System, Some(Account { name, .. }))
             if name != crate::layout::ACCOUNT && unit.together.len() < 2 =>
         {
+            let name = shell_quote(&[name]);
             format!("hermes-install --profile {profile} --system --run-as {name} --migrate")
         }
         (Manager::System, _) => format!("hermes-install --profile {profile} --system --migrate"),
         (Manager::User, _) => format!("hermes-install --profile {profile} --user --migrate"),
-        (Manager::UserOf(name), _) => {
-            format!("runuser -u {name} -- hermes-install --profile {profile} --user --migrate")
-        }
+        (Manager::UserOf(name), _) => as_account(
+            name,
+            &format!("hermes-install --profile {profile} --user --migrate"),
+        ),
     }
 }

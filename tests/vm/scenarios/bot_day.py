@@ -2,15 +2,19 @@
 
 import json
 import os
+import shlex
+import shutil
 import signal
 import subprocess
 import time
 from pathlib import Path
 
+import wait
 from check import check, contains, equal, measured
 from gateway import HERMES as HERMES_OF_GUEST
 from gateway import Profile, fresh_account
 from installer import Run, hermes_install
+from mallory import mallory
 from systemd import BASE, Unit
 
 HERMES = ["0.19.0", "0.22.2"]
@@ -91,16 +95,51 @@ def hermes(alpha: Profile) -> None:
 
 def why(alpha: Profile) -> None:
     unit = Unit(alpha.unit)
+    liar = Liar(alpha.unit)
+    liar.asked_for_a_stop()
     equal("stop ends with", typed("stop", "alpha").code, 0)
     told = typed("why", "alpha")
     equal("why ends with", told.code, 0)
     contains("why it is down", told.out, "alpha: ended", "after systemd was asked to stop it")
+    check("nobody's word is taken for sudo's", "mallory" not in told.out, told.out)
     equal("start ends with", typed("start", "alpha").code, 0)
     pid = unit.pid
     os.kill(pid, signal.SIGKILL)
     alpha.until_up(after=pid)
+    liar.ended()
     told = typed("why", "alpha")
     contains("why it was killed", told.out, "alpha: runs now; before that ended", "SIGKILL", f"{alpha.unit}: Main process exited")
+    check("nobody's word is taken for systemd's", "forged" not in told.out, told.out)
+
+
+class Liar:
+    """mallory, who writes to the journal what systemd and sudo would."""
+
+    SOURCE = "import socket, sys; socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM).sendto(sys.argv[1].encode(), '/run/systemd/journal/socket')"
+
+    def __init__(self, unit: str) -> None:
+        self.unit = unit
+        self.account = mallory()
+        # The journal names a process after its file, too.
+        self.sudo = self.account.home / "sudo"
+        shutil.copy(os.path.realpath("/usr/bin/python3"), self.sudo)
+        self.sudo.chmod(0o755)
+
+    def says(self, **fields: str) -> None:
+        text = "".join(f"{name}={value}\n" for name, value in fields.items())
+        self.account.run(shlex.join([str(self.sudo), "-c", self.SOURCE, text]))
+        found = ["journalctl", "-b", "-q", "--no-pager", "-o", "cat", f"MESSAGE={fields['MESSAGE']}", f"_UID={self.account.uid}", "_COMM=sudo"]
+        wait.until("the journal to have it", lambda: subprocess.run(found, capture_output=True, text=True).stdout)
+
+    def asked_for_a_stop(self) -> None:
+        self.says(MESSAGE="mallory : COMMAND=/usr/bin/systemctl stop hermes", SYSLOG_IDENTIFIER="sudo", PRIORITY="5")
+
+    def ended(self) -> None:
+        """Newer than anything that systemd has said of the unit."""
+        invocation = {"UNIT": self.unit, "INVOCATION_ID": "f" * 32}
+        exited = {"MESSAGE_ID": "98e322203f7a4ed290d09fe03c09fe15", "EXIT_CODE": "exited", "EXIT_STATUS": "forged"}
+        self.says(MESSAGE="forged", **exited, **invocation)
+        self.says(MESSAGE="forged too", MESSAGE_ID="d9b373ed55a64feb8242e02dbe79a49c", **invocation)
 
 
 def planned(alpha: Profile) -> None:
