@@ -1,5 +1,5 @@
-//! `run`: hermes for a profile, as its account, with its root and its files of variables and credentials. systemd reads
-//! those as it does for the unit, and gives the program a terminal of its own.
+//! `run`: hermes for a profile, as its account, with its root, its variables and its files of variables and credentials.
+//! systemd reads those as it does for the unit, and gives the program a terminal of its own.
 
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
@@ -112,6 +112,9 @@ impl Call<'_> {
         if let Some(target) = &self.target {
             words.push(format!("--setenv={TARGET}={}", target.display()));
         }
+        for (name, value) in &instance.environment {
+            words.push(format!("--setenv={name}={value}"));
+        }
         // Taken from whoever types this: how the terminal is to be spoken to.
         words.extend(["--setenv=TERM".to_owned(), "--setenv=LANG".to_owned()]);
         for file in &instance.environment_files {
@@ -149,6 +152,7 @@ mod tests {
             group: "bots".into(),
         });
         instance.environment_files = vec!["/etc/a.env".into()];
+        instance.environment.insert("TZ".into(), "Europe/Berlin".into());
         let call = Call {
             scope: Scope::System,
             account: &bob,
@@ -162,6 +166,7 @@ mod tests {
         for part in [
             " --uid=bob --gid=bots ",
             " --setenv=HERMES_HOME=/srv/h ",
+            " --setenv=TZ=Europe/Berlin ",
             " --setenv=HERMES_LAZY_INSTALL_TARGET=/srv/h/lazy-packages ",
             " --property=EnvironmentFile=/etc/a.env ",
         ] {
