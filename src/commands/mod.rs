@@ -16,6 +16,7 @@ pub(crate) mod run;
 pub(crate) mod shield;
 pub(crate) mod show;
 pub(crate) mod status;
+mod survey;
 mod target;
 mod tenants;
 mod typed;

@@ -6,33 +6,25 @@ use std::path::Path;
 
 use anyhow::{Result, bail};
 
-use super::confirm::confirm_program;
 use super::guard::is_wanted;
 use super::layers::Layers;
-use super::tenants::{refuse_move, told_of_older};
+use super::survey::{Found, Survey};
 use super::typed::{Verb, typed};
 use crate::cli::InstallArgs;
 use crate::config::Config;
-use crate::deploy::creation::Creation;
-use crate::deploy::handover::{Handover, Old};
 use crate::deploy::pipeline::{Policy, plan_for};
 use crate::deploy::receipt::{Contents, Receipt, read_receipt};
 use crate::deploy::serving::Served;
 use crate::deploy::transaction::Transaction;
-use crate::error::{refuse, trouble};
-use crate::gateway::stop::Force;
+use crate::error::trouble;
 use crate::host::Host;
 use crate::host::manager::systemd_level;
-use crate::host::process_text::as_account;
 use crate::host::rootfs::Actual;
-use crate::layout::Scope;
 use crate::output::Output;
-use crate::preflight::{self, Checked, tenant};
+use crate::preflight::Checked;
 use crate::profile::{ProfileName, discover};
-use crate::takeover::detect::{Inherited, inherit};
-use crate::takeover::migrate::{Allow, migrate};
-use crate::takeover::namesake::ask_which;
-use crate::takeover::server::refuse_served;
+use crate::takeover::detect::Inherited;
+use crate::takeover::migrate::Allow;
 use crate::takeover::template::refuse_siblings;
 use crate::units::inventory::Inventory;
 use crate::units::starters::told_of;
@@ -63,114 +55,38 @@ pub(super) fn prepare<'a>(
     systemd_level(host)?;
     let inventory = Inventory::read(host);
     let typed = typed(verb, args);
-    let allow = Allow {
-        by_hand: verb == Verb::Adopt,
-        units: args.migrate,
-        kill: args.force,
+    let mut survey = Survey {
+        host,
+        args,
+        verb,
+        output,
+        receipt: &receipt,
+        inventory: &inventory,
+        typed: &typed,
+        layers: Layers::new(host, args, config, &receipt)?,
+        allow: Allow {
+            by_hand: verb == Verb::Adopt,
+            units: args.migrate,
+            kill: args.force,
+        },
+        settings_of_served: Vec::new(),
+        found: Found::default(),
     };
-    let mut checked = Vec::new();
-    let mut creations = Vec::new();
-    let mut served = Vec::new();
-    let mut settings_of_served = Vec::new();
-    let mut leaving = Vec::new();
-    let mut migrations = Vec::new();
-    let mut chosen = BTreeMap::new();
-    let mut inherited = BTreeMap::new();
-    let mut notes = Vec::new();
-    let layers = Layers::new(host, args, config, &receipt)?;
     for profile in &profiles {
-        let place = |key: &str| layers.place(profile, key);
-        let settings = layers.settings(profile)?;
-        let mut settings = tenant::settle(host, profile, settings, &place)?;
-        let mut choices = layers.choices(profile);
-        if allow.by_hand || allow.units {
-            let before = settings.clone();
-            let theirs = inherit(host, &inventory, profile, settings, allow, output)?;
-            let who = theirs.who.as_ref();
-            let from = who.map_or_else(String::new, |who| format!("inherited from {who}"));
-            let all = theirs.settings.clone();
-            choices.record_new(&before, &all, &from);
-            inherited.insert(profile.clone(), theirs);
-            let is_found = before.hermes.is_none() && verb == Verb::Adopt;
-            if let Some(hermes) = all.hermes.as_deref().filter(|_| is_found) {
-                confirm_program(hermes, profile, args.yes)?;
-            }
-            settings = all;
-        }
-        if !receipt.instances.iter().any(|i| i.profile == *profile) {
-            ask_which(host, &inventory, profile, &settings, &typed, output)?;
-        }
-        chosen.insert(profile.clone(), choices);
-        let profile = preflight::check(host, profile, &settings, &place, args.create, output)?;
-        refuse_move(host, &receipt, &profile)?;
-        notes.extend(told_of_older(host, &receipt, &profile));
-        if allow.by_hand || allow.units {
-            refuse_second_owner(host, &receipt, &profile)?;
-        }
-        migrations.extend(migrate(host, &inventory, &profile, allow, &typed)?);
-        if profile.creates {
-            creations.push(Creation::new(&profile, args.standalone));
-        }
-        if !args.standalone && profile.is_served(host) {
-            leaving.extend(own_unit(host, &receipt, &profile, allow)?);
-            chosen.remove(&profile.instance.profile);
-            served.push(Served::new(host, &profile)?);
-            settings_of_served.push(settings);
-        } else {
-            if !args.standalone {
-                refuse_served(host, &inventory, &profile)?;
-            }
-            checked.push(profile);
-        }
+        survey.profile(profile)?;
     }
-    // Somebody has to serve them.
-    let mut by_default = None;
-    for (profile, settings) in served.iter().zip(settings_of_served) {
-        let is_known = |c: &Checked| c.instance.profile.is_default() && c.root == profile.root;
-        if profile.server(host)?.is_some() || checked.iter().any(is_known) {
-            continue;
-        }
-        let name: ProfileName = DEFAULT.parse()?;
-        let mut own = layers.settings(&name)?;
-        // It serves others, and a tenant serves nobody.
-        own.tenant = None;
-        own.home = own.home.or(settings.home);
-        own.run_as = own.run_as.or(settings.run_as);
-        let place = |key: &str| layers.place(&name, key);
-        let default = preflight::check(host, &name, &own, &place, false, output)?;
-        let is_installed = receipt
-            .instances
-            .iter()
-            .any(|i| i.profile == default.instance.profile);
-        if is_installed {
-            by_default = Some((default.instance.profile.unit(), default.home));
-        } else {
-            migrations.extend(migrate(host, &inventory, &default, allow, &typed)?);
-            chosen.insert(name.clone(), layers.choices(&name));
-            checked.push(default);
-        }
-    }
-
-    refuse_siblings(host, &inventory, &migrations, &typed)?;
-    let homes: Vec<&Path> = checked.iter().map(|c| c.home.as_path()).collect();
+    survey.servers()?;
+    let mut found = survey.found;
+    refuse_siblings(host, &inventory, &found.migrations, &typed)?;
+    let homes: Vec<&Path> = found.checked.iter().map(|c| c.home.as_path()).collect();
+    let mut notes = std::mem::take(&mut found.notes);
     notes.extend(told_of(host, &homes));
-    notes.extend(migrations.iter().flat_map(|m| m.notes.clone()));
-    let mut contents = with_instances(&receipt, &checked);
-    let is_served = |profile: &ProfileName| served.iter().any(|s| s.profile == *profile);
-    contents.instances.retain(|i| !is_served(&i.profile));
-    contents.settings.retain(|profile, _| !is_served(profile));
-    contents.settings.extend(chosen);
-    contents.settings.retain(|_, chosen| !chosen.is_empty());
-    for migration in &migrations {
-        contents.masks.extend(migration.masks.iter().cloned());
-        let leaves = |unit: &String| {
-            let mut units = migration.handover.units.iter();
-            units.any(|old| old.name == *unit && old.manager == host.manager())
-        };
-        contents.shields.retain(|shield| !leaves(&shield.unit));
-    }
-    contents.guard = Some(guard);
-    let enable = checked.iter();
+    notes.extend(found.migrations.iter().flat_map(|m| m.notes.clone()));
+    let contents = Contents {
+        guard: Some(guard),
+        ..contents(host, &receipt, &mut found)
+    };
+    let enable = found.checked.iter();
     let policy = Policy {
         force: args.force,
         enable: enable
@@ -179,97 +95,47 @@ pub(super) fn prepare<'a>(
         ..Policy::default()
     };
     let mut transaction = plan_for(host, output, receipt, contents, &policy)?;
-    for path in migrations.iter().flat_map(|m| &m.files) {
+    for path in found.migrations.iter().flat_map(|m| &m.files) {
         if let Actual::Present(entry, _) = host.files.look(path)? {
             transaction.plan.retire(path.clone(), entry);
         }
     }
     if host.live().is_some() {
-        let others = migrations.into_iter().map(|m| m.handover);
-        transaction.creations = creations;
-        transaction.handovers = leaving.into_iter().chain(others).collect();
-        let up = checked.iter().filter(|c| c.start);
+        let others = found.migrations.into_iter().map(|m| m.handover);
+        transaction.creations = found.creations;
+        transaction.handovers = found.leaving.into_iter().chain(others).collect();
+        let up = found.checked.iter().filter(|c| c.start);
         transaction.up = up
             .map(|c| (c.instance.profile.unit(), c.home.clone()))
-            .chain(by_default)
+            .chain(found.by_default)
             .collect();
     }
     Ok(Prepared {
-        checked,
-        served,
-        inherited,
+        checked: found.checked,
+        served: found.served,
+        inherited: found.inherited,
         notes,
         transaction,
     })
 }
 
-/// There is one instance of a name in a manager: a takeover for another home would leave the first one's bot without a unit.
-fn refuse_second_owner(host: &Host, receipt: &Receipt, checked: &Checked) -> Result<()> {
-    let profile = &checked.instance.profile;
-    let Some(before) = receipt.instances.iter().find(|i| i.profile == *profile) else {
-        return Ok(());
-    };
-    let home = profile.home(before.root.as_deref().unwrap_or(&host.default_root()));
-    if host.directory(&home) == host.directory(&checked.home) {
-        return Ok(());
+/// What is recorded after this, the guard aside.
+fn contents(host: &Host, receipt: &Receipt, found: &mut Found) -> Contents {
+    let mut contents = with_instances(receipt, &found.checked);
+    let is_served = |profile: &ProfileName| found.served.iter().any(|s| s.profile == *profile);
+    contents.instances.retain(|i| !is_served(&i.profile));
+    contents.settings.retain(|profile, _| !is_served(profile));
+    contents.settings.extend(std::mem::take(&mut found.chosen));
+    contents.settings.retain(|_, chosen| !chosen.is_empty());
+    for migration in &found.migrations {
+        contents.masks.extend(migration.masks.iter().cloned());
+        let leaves = |unit: &String| {
+            let mut units = migration.handover.units.iter();
+            units.any(|old| old.name == *unit && old.manager == host.manager())
+        };
+        contents.shields.retain(|shield| !leaves(&shield.unit));
     }
-    let (unit, account) = (profile.unit(), &checked.account.name);
-    let to_user = format!("hermes-install --user --profile {profile} --migrate");
-    refuse!(
-        "`{unit}` runs profile `{profile}` of `{}`, and there is one unit of that name; this would take it for `{}`",
-        home.display(),
-        checked.home.display();
-        "`{}` leaves the profile to {account}'s own manager", as_account(account, &to_user);
-        "`hermes-install uninstall --profile {profile}` makes the name free; then run this again"
-    )
-}
-
-/// The profile whose gateway serves the others.
-const DEFAULT: &str = "default";
-
-/// The unit that a profile has of its own, on its way out: beside the gateway that serves all it would be a second one.
-fn own_unit(
-    host: &Host,
-    receipt: &Receipt,
-    checked: &Checked,
-    allow: Allow,
-) -> Result<Option<Handover>> {
-    let profile = &checked.instance.profile;
-    let Some(own) = receipt.instances.iter().find(|i| i.profile == *profile) else {
-        return Ok(None);
-    };
-    let unit = profile.unit();
-    if !allow.units {
-        refuse!(
-            "hermes {} has one gateway for all profiles, that of `default`, and `{unit}` would run a second one for \
-             `{profile}`; keep it with `hermes-install --profile {profile} --standalone`, or have the profile served with \
-             `hermes-install --profile {profile} --migrate`, which stops `{unit}` as planned and removes it",
-            preflight::told(checked.version)
-        );
-    }
-    let was_active = match host.live() {
-        Some(live) => live.manager().show_one(&unit)?.runs(),
-        None => false,
-    };
-    Ok(Some(Handover {
-        home: checked.home.clone(),
-        by_hand: None,
-        units: vec![Old {
-            manager: host.manager(),
-            user: (host.scope == Scope::User).then_some(host.own.uid),
-            name: unit,
-            was_active,
-        }],
-        drain: own
-            .drain_timeout
-            .unwrap_or(own.gateway_drain)
-            .max(checked.instance.gateway_drain),
-        force: if allow.kill {
-            Force::Kill
-        } else {
-            Force::Overdue
-        },
-    }))
+    contents
 }
 
 /// What is recorded, with these profiles in the place of those of the same name.

@@ -152,7 +152,9 @@ mod tests {
             group: "bots".into(),
         });
         instance.environment_files = vec!["/etc/a.env".into()];
-        instance.environment.insert("TZ".into(), "Europe/Berlin".into());
+        instance
+            .environment
+            .insert("TZ".into(), "Europe/Berlin".into());
         let call = Call {
             scope: Scope::System,
             account: &bob,

@@ -1,0 +1,275 @@
+//! What install, adopt and plan know of each profile before there is a plan: its settings, whose they are, what leaves for
+//! it, and whose gateway serves it. Reads only.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use anyhow::Result;
+
+use super::confirm::confirm_program;
+use super::layers::Layers;
+use super::tenants::{refuse_move, told_of_older};
+use super::typed::Verb;
+use crate::cli::InstallArgs;
+use crate::config::Settings;
+use crate::deploy::chosen::Chosen;
+use crate::deploy::creation::Creation;
+use crate::deploy::handover::{Handover, Old};
+use crate::deploy::receipt::Receipt;
+use crate::deploy::serving::Served;
+use crate::error::refuse;
+use crate::gateway::stop::Force;
+use crate::host::Host;
+use crate::host::process_text::as_account;
+use crate::layout::Scope;
+use crate::output::Output;
+use crate::preflight::{self, Checked, tenant};
+use crate::profile::ProfileName;
+use crate::takeover::detect::{Inherited, inherit};
+use crate::takeover::migrate::{Allow, Migration, Typed, migrate};
+use crate::takeover::namesake::ask_which;
+use crate::takeover::server::refuse_served;
+use crate::units::inventory::Inventory;
+
+/// What was found, profile by profile.
+#[derive(Default)]
+pub(super) struct Found {
+    /// Profiles that get a unit.
+    pub(super) checked: Vec<Checked>,
+    /// Profiles that hermes is to create.
+    pub(super) creations: Vec<Creation>,
+    /// Profiles that the default profile's gateway is to serve.
+    pub(super) served: Vec<Served>,
+    /// Units of hermes-install that end, because their profiles are served.
+    pub(super) leaving: Vec<Handover>,
+    /// Old owners that leave for a unit.
+    pub(super) migrations: Vec<Migration>,
+    /// What is recorded of each profile's settings.
+    pub(super) chosen: BTreeMap<ProfileName, Chosen>,
+    /// What profiles take over from old owners.
+    pub(super) inherited: BTreeMap<ProfileName, Inherited>,
+    /// Sentences for people.
+    pub(super) notes: Vec<String>,
+    /// The unit and home of an installed gateway that is to serve others, and has to run for that.
+    pub(super) by_default: Option<(String, PathBuf)>,
+}
+
+/// How one profile after the other is looked at.
+pub(super) struct Survey<'a> {
+    /// The host.
+    pub(super) host: &'a Host,
+    /// What was asked for.
+    pub(super) args: &'a InstallArgs,
+    /// By which command.
+    pub(super) verb: Verb,
+    /// Where progress is told.
+    pub(super) output: &'a Output,
+    /// What is installed.
+    pub(super) receipt: &'a Receipt,
+    /// Who runs gateways.
+    pub(super) inventory: &'a Inventory,
+    /// The command line, to be given back in hints.
+    pub(super) typed: &'a Typed,
+    /// The settings.
+    pub(super) layers: Layers<'a>,
+    /// Which owners may leave.
+    pub(super) allow: Allow,
+    /// The settings of the served ones, in the order of `found.served`.
+    pub(super) settings_of_served: Vec<Settings>,
+    /// What came of it.
+    pub(super) found: Found,
+}
+
+impl Survey<'_> {
+    /// Look at a profile that was asked for.
+    pub(super) fn profile(&mut self, profile: &ProfileName) -> Result<()> {
+        let host = self.host;
+        let settings = self.settings(profile)?;
+        let place = |key: &str| self.layers.place(profile, key);
+        let create = self.args.create;
+        let checked = preflight::check(host, profile, &settings, &place, create, self.output)?;
+        refuse_move(host, self.receipt, &checked)?;
+        let older = told_of_older(host, self.receipt, &checked);
+        self.found.notes.extend(older);
+        if self.takes_over() {
+            refuse_second_owner(host, self.receipt, &checked)?;
+        }
+        self.migrate(&checked)?;
+        let standalone = self.args.standalone;
+        if checked.creates {
+            self.found
+                .creations
+                .push(Creation::new(&checked, standalone));
+        }
+        if standalone || !checked.is_served(host) {
+            if !standalone {
+                refuse_served(host, self.inventory, &checked)?;
+            }
+            self.found.checked.push(checked);
+            return Ok(());
+        }
+        let own = own_unit(host, self.receipt, &checked, self.allow)?;
+        self.found.leaving.extend(own);
+        self.found.chosen.remove(profile);
+        self.found.served.push(Served::new(host, &checked)?);
+        self.settings_of_served.push(settings);
+        Ok(())
+    }
+
+    /// Whether owners leave, and their settings are taken over.
+    fn takes_over(&self) -> bool {
+        self.allow.by_hand || self.allow.units
+    }
+
+    /// A profile's settings, those of an old owner included; they are recorded.
+    fn settings(&mut self, profile: &ProfileName) -> Result<Settings> {
+        let (host, args) = (self.host, self.args);
+        let place = |key: &str| self.layers.place(profile, key);
+        let mut settings = tenant::settle(host, profile, self.layers.settings(profile)?, &place)?;
+        let mut choices = self.layers.choices(profile);
+        if self.takes_over() {
+            let before = settings.clone();
+            let theirs = inherit(
+                host,
+                self.inventory,
+                profile,
+                settings,
+                self.allow,
+                self.output,
+            )?;
+            let who = theirs.who.as_ref();
+            let from = who.map_or_else(String::new, |who| format!("inherited from {who}"));
+            settings = theirs.settings.clone();
+            choices.record_new(&before, &settings, &from);
+            self.found.inherited.insert(profile.clone(), theirs);
+            let is_found = before.hermes.is_none() && self.verb == Verb::Adopt;
+            if let Some(hermes) = settings.hermes.as_deref().filter(|_| is_found) {
+                confirm_program(hermes, profile, args.yes)?;
+            }
+        }
+        if !self.receipt.instances.iter().any(|i| i.profile == *profile) {
+            ask_which(
+                host,
+                self.inventory,
+                profile,
+                &settings,
+                self.typed,
+                self.output,
+            )?;
+        }
+        self.found.chosen.insert(profile.clone(), choices);
+        Ok(settings)
+    }
+
+    /// Whose gateways serve the served ones: somebody has to, and it is the default profile of their root.
+    pub(super) fn servers(&mut self) -> Result<()> {
+        for at in 0..self.found.served.len() {
+            let served = &self.found.served[at];
+            let root = &served.root;
+            let is_known = |c: &Checked| c.instance.profile.is_default() && c.root == *root;
+            if served.server(self.host)?.is_some() || self.found.checked.iter().any(is_known) {
+                continue;
+            }
+            let settings = self.settings_of_served[at].clone();
+            self.server(settings)?;
+        }
+        Ok(())
+    }
+
+    /// Look at the default profile, which is to serve a profile with these settings.
+    fn server(&mut self, settings: Settings) -> Result<()> {
+        let name: ProfileName = DEFAULT.parse()?;
+        let mut own = self.layers.settings(&name)?;
+        // It serves others, and a tenant serves nobody.
+        own.tenant = None;
+        own.home = own.home.or(settings.home);
+        own.run_as = own.run_as.or(settings.run_as);
+        let place = |key: &str| self.layers.place(&name, key);
+        let default = preflight::check(self.host, &name, &own, &place, false, self.output)?;
+        if self.receipt.instances.iter().any(|i| i.profile == name) {
+            self.found.by_default = Some((name.unit(), default.home));
+            return Ok(());
+        }
+        self.migrate(&default)?;
+        let choices = self.layers.choices(&name);
+        self.found.chosen.insert(name, choices);
+        self.found.checked.push(default);
+        Ok(())
+    }
+
+    /// Note which old owners leave for a profile's unit.
+    fn migrate(&mut self, checked: &Checked) -> Result<()> {
+        let leaves = migrate(self.host, self.inventory, checked, self.allow, self.typed)?;
+        self.found.migrations.extend(leaves);
+        Ok(())
+    }
+}
+
+/// There is one instance of a name in a manager: a takeover for another home would leave the first one's bot without a unit.
+fn refuse_second_owner(host: &Host, receipt: &Receipt, checked: &Checked) -> Result<()> {
+    let profile = &checked.instance.profile;
+    let Some(before) = receipt.instances.iter().find(|i| i.profile == *profile) else {
+        return Ok(());
+    };
+    let home = profile.home(before.root.as_deref().unwrap_or(&host.default_root()));
+    if host.directory(&home) == host.directory(&checked.home) {
+        return Ok(());
+    }
+    let (unit, account) = (profile.unit(), &checked.account.name);
+    let to_user = format!("hermes-install --user --profile {profile} --migrate");
+    refuse!(
+        "`{unit}` runs profile `{profile}` of `{}`, and there is one unit of that name; this would take it for `{}`",
+        home.display(),
+        checked.home.display();
+        "`{}` leaves the profile to {account}'s own manager", as_account(account, &to_user);
+        "`hermes-install uninstall --profile {profile}` makes the name free; then run this again"
+    )
+}
+
+/// The profile whose gateway serves the others.
+const DEFAULT: &str = "default";
+
+/// The unit that a profile has of its own, on its way out: beside the gateway that serves all it would be a second one.
+fn own_unit(
+    host: &Host,
+    receipt: &Receipt,
+    checked: &Checked,
+    allow: Allow,
+) -> Result<Option<Handover>> {
+    let profile = &checked.instance.profile;
+    let Some(own) = receipt.instances.iter().find(|i| i.profile == *profile) else {
+        return Ok(None);
+    };
+    let unit = profile.unit();
+    if !allow.units {
+        refuse!(
+            "hermes {} has one gateway for all profiles, that of `default`, and `{unit}` would run a second one for \
+             `{profile}`; keep it with `hermes-install --profile {profile} --standalone`, or have the profile served with \
+             `hermes-install --profile {profile} --migrate`, which stops `{unit}` as planned and removes it",
+            preflight::told(checked.version)
+        );
+    }
+    let was_active = match host.live() {
+        Some(live) => live.manager().show_one(&unit)?.runs(),
+        None => false,
+    };
+    Ok(Some(Handover {
+        home: checked.home.clone(),
+        by_hand: None,
+        units: vec![Old {
+            manager: host.manager(),
+            user: (host.scope == Scope::User).then_some(host.own.uid),
+            name: unit,
+            was_active,
+        }],
+        drain: own
+            .drain_timeout
+            .unwrap_or(own.gateway_drain)
+            .max(checked.instance.gateway_drain),
+        force: if allow.kill {
+            Force::Kill
+        } else {
+            Force::Overdue
+        },
+    }))
+}
