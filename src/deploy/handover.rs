@@ -202,6 +202,7 @@ impl Handover {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::host::process::started;
 
     #[test]
     fn the_directory_of_a_process_is_one_word_of_the_command_that_brings_it_back() {
@@ -211,7 +212,7 @@ mod tests {
         let mut command = std::process::Command::new("cat");
         command.stdin(std::process::Stdio::piped());
         let mut child = command.current_dir(&directory).spawn().expect("started");
-        let process = Process::read(child.id() as i32).expect("it runs");
+        let process = started(&child);
         let again = ByHand::new(process).again;
         child.kill().expect("ended");
         child.wait().expect("gone");

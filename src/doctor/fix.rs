@@ -35,6 +35,7 @@ pub(crate) struct Fixer<'a> {
     pub(super) writer: Writer,
     backup: Backup,
     pub(super) before: Before,
+    is_recorded: bool,
 }
 
 impl<'a> Fixer<'a> {
@@ -53,6 +54,7 @@ impl<'a> Fixer<'a> {
             writer: Writer::new(&host.files),
             backup: Backup::new(host)?,
             before: Before::default(),
+            is_recorded: false,
         })
     }
 
@@ -66,10 +68,12 @@ impl<'a> Fixer<'a> {
                 Err(e) => failed.push(format!("{}: {e:#}", describe(fix))),
             }
         }
-        self.output.step(format!(
-            "what was before is recorded in `{}`",
-            self.backup.place().display()
-        ));
+        if self.is_recorded {
+            self.output.step(format!(
+                "what was before is recorded in `{}`",
+                self.backup.place().display()
+            ));
+        }
         failed
     }
 
@@ -119,7 +123,9 @@ impl<'a> Fixer<'a> {
 
     /// Write down what was before, so far.
     pub(super) fn save(&mut self) -> Result<()> {
-        self.backup.save(&mut self.writer, &self.before)
+        self.backup.save(&mut self.writer, &self.before)?;
+        self.is_recorded = true;
+        Ok(())
     }
 
     /// Keep a copy of a file; a link is kept as a link.

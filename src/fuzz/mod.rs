@@ -31,7 +31,7 @@ use crate::units::exec_line::{BUDGET, Context, effects};
 use crate::units::secret::{without_secrets, words_without_secrets};
 use crate::units::shell;
 use crate::units::specifiers::Specifiers;
-use crate::units::unit_file::{Directives, command, seconds, words};
+use crate::units::unit_file::{Directive, Directives, command, seconds, words};
 
 /// A function that reads some bytes.
 pub type Target = fn(&[u8]);
@@ -76,7 +76,9 @@ fn specifiers(home: &Path) -> Specifiers<'_> {
 fn unit_file(data: &[u8]) {
     let first = directives(&text(data));
     let print = |all: &Directives| -> String {
-        let lines = all.iter().filter(|d| d.value.len() < 10_000);
+        // A backslash at the end cannot be written.
+        let is_written = |d: &&Directive| d.value.len() < 10_000 && !d.value.ends_with('\\');
+        let lines = all.iter().filter(is_written);
         lines
             .map(|d| format!("[{}]\n{}={}\n", d.section, d.key, d.value))
             .collect()
@@ -281,8 +283,11 @@ mod tests {
     }
 
     /// What readers look for.
-    const TOKENS: [&str; 24] = [
+    const TOKENS: [&str; 27] = [
         "\\\n",
+        "\\\\\n",
+        "\\ \n",
+        "\r",
         "\"",
         "'",
         "$(",

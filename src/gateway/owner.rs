@@ -206,3 +206,36 @@ fn takes_over(process: &Process, command: &Command, rivals: Rivals) -> bool {
 fn is_taking(home: &Path, process: &Process) -> bool {
     fs::metadata(home.join(".gateway-takeover.json")).is_ok_and(|m| m.uid() == process.uid)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::net::UnixListener;
+
+    use nix::sys::stat::Mode;
+    use nix::unistd::mkfifo;
+
+    use super::*;
+
+    #[test]
+    fn a_lock_that_cannot_be_examined_is_not_nobody_s_and_none_waits_for_it() {
+        let home = tempfile::tempdir().expect("a directory");
+        let lock = home.path().join(GATEWAY_LOCK);
+        let of = |what: &str| {
+            owner(home.path())
+                .map(|o| o.is_none())
+                .map_err(|e| format!("{what}: {e}"))
+        };
+        assert_eq!(of("none"), Ok(true));
+        std::os::unix::fs::symlink("gone", &lock).expect("made");
+        assert_eq!(of("a link to nothing"), Ok(true), "flock(2) would make it");
+        std::fs::remove_file(&lock).expect("removed");
+        mkfifo(&lock, Mode::S_IRWXU).expect("made");
+        assert!(of("a pipe").is_err());
+        std::fs::remove_file(&lock).expect("removed");
+        let _socket = UnixListener::bind(&lock).expect("made");
+        assert!(of("a socket").is_err());
+        std::fs::remove_file(&lock).expect("removed");
+        std::fs::create_dir(&lock).expect("made");
+        assert!(of("a directory").is_err());
+    }
+}

@@ -138,6 +138,7 @@ mod tests {
     use std::process::{Child, Command};
 
     use super::*;
+    use crate::host::process::started;
 
     /// A shell that was started in a directory for a script of it.
     fn shell(directory: &Path, script: &str) -> (Child, Process) {
@@ -147,7 +148,7 @@ mod tests {
             .stdin(std::process::Stdio::piped())
             .spawn()
             .expect("started");
-        let process = Process::read(child.id() as i32).expect("it runs");
+        let process = started(&child);
         (child, process)
     }
 

@@ -269,6 +269,20 @@ pub(crate) fn humanize(age: Duration) -> String {
     }
 }
 
+/// A child as it is once it has its arguments: spawn(2) comes back a moment before (vfork(2)).
+#[cfg(test)]
+pub(crate) fn started(child: &std::process::Child) -> Process {
+    let deadline = std::time::Instant::now() + Duration::from_secs(60);
+    loop {
+        let process = Process::read(child.id() as i32).expect("it runs");
+        if !process.argv.is_empty() {
+            return process;
+        }
+        assert!(std::time::Instant::now() < deadline, "it has no arguments");
+        std::thread::yield_now();
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -19,7 +19,7 @@ use crate::host::{DirectoryId, Host, Live};
 use crate::profile::ProfileName;
 use crate::units::load_path::{LoadPath, UnitFiles, load_paths};
 use crate::units::unit::Unit;
-use crate::units::unit_file::command;
+use crate::units::unit_file::{Directives, command};
 
 /// Everything that runs gateways, or would.
 #[derive(Debug, Default)]
@@ -224,14 +224,21 @@ fn may_concern(load_path: &LoadPath, listing: &UnitFiles, unit: &str) -> bool {
     let files = listing.files(unit);
     let texts = files.fragment.iter().chain(&files.drop_ins);
     let texts = texts.filter_map(|path| listing.text(load_path, path));
-    texts.into_iter().any(|text| {
-        text.contains("hermes")
-            || text
-                .lines()
-                .filter_map(|line| line.trim_start().strip_prefix("ExecStart="))
-                .filter_map(|line| load_path.reader.script(Path::new(command(line).first()?)))
-                .any(|script| script.contains("hermes"))
-    })
+    texts
+        .into_iter()
+        .any(|text| text.contains("hermes") || starts_hermes(load_path, &text))
+}
+
+/// A script that this text starts speaks of hermes.
+fn starts_hermes(load_path: &LoadPath, text: &str) -> bool {
+    let mut directives = Directives::default();
+    directives.read(Path::new(""), text);
+    let starts = directives.list("Service", "ExecStart").into_iter();
+    let scripts = starts.filter_map(|start| {
+        let program = command(&start.value).into_iter().next()?;
+        load_path.reader.script(Path::new(&program))
+    });
+    scripts.into_iter().any(|script| script.contains("hermes"))
 }
 
 /// What a manager says of units, by every name that it has for them.

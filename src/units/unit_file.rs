@@ -38,33 +38,36 @@ impl Directives {
         let mut section = String::new();
         // systemd skips a byte order mark (`config_parse`), as editors of Windows write it.
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-        let mut lines = text.lines().enumerate();
+        let mut lines = lines(text).enumerate();
         while let Some((at, line)) = lines.next() {
-            let line = line.trim();
+            let line = line.trim_start_matches(BLANKS);
             if line.is_empty() || is_comment(line) {
                 continue;
             }
             let mut whole = line.to_owned();
-            while whole.ends_with('\\') {
+            while is_continued(&whole) {
                 whole.pop();
                 whole.push(' ');
                 // A comment between continued lines ends nothing.
-                match lines.by_ref().find(|(_, l)| !is_comment(l.trim_start())) {
-                    Some((_, next)) if whole.len() < LONGEST => whole.push_str(next.trim()),
+                let mut rest = lines
+                    .by_ref()
+                    .map(|(_, line)| line.trim_start_matches(BLANKS));
+                match rest.find(|line| !is_comment(line)) {
+                    Some(next) if whole.len() < LONGEST => whole.push_str(next),
                     // The rest of a line without end, read away.
-                    Some((_, next)) if next.trim_end().ends_with('\\') => whole.push('\\'),
+                    Some(next) if is_continued(next) => whole.push('\\'),
                     _ => break,
                 }
             }
             // A line that begins with a continuation has its blanks cut like any other (`parse_line`).
-            let whole = whole.trim();
+            let whole = whole.trim_matches(BLANKS);
             if let Some(name) = whole.strip_prefix('[') {
-                section = name.trim_end().trim_end_matches(']').to_owned();
+                section = name.trim_end_matches(']').to_owned();
             } else if let Some((key, value)) = whole.split_once('=') {
                 self.0.push(Directive {
                     section: section.clone(),
-                    key: key.trim_end().to_owned(),
-                    value: cut(value.trim()).to_owned(),
+                    key: key.trim_end_matches(BLANKS).to_owned(),
+                    value: cut(value.trim_matches(BLANKS)).to_owned(),
                     file: file.to_owned(),
                     line: at + 1,
                 });
@@ -142,6 +145,36 @@ fn cut(value: &str) -> &str {
     &value[..end]
 }
 
+/// White space as systemd has it, and no other's (`WHITESPACE`).
+const BLANKS: [char; 4] = [' ', '\t', '\n', '\r'];
+
+/// Lines as systemd reads them (`read_line`): newline, carriage return and NUL each end one, and those that follow each
+/// other are one end, each of them once.
+fn lines(text: &str) -> impl Iterator<Item = &str> {
+    const ENDS: [char; 3] = ['\n', '\r', '\0'];
+    let mut rest = text;
+    std::iter::from_fn(move || {
+        let Some(at) = rest.find(ENDS) else {
+            let last = std::mem::take(&mut rest);
+            return (!last.is_empty()).then_some(last);
+        };
+        let (line, mut behind) = rest.split_at(at);
+        let mut ends = ENDS.to_vec();
+        while let Some(end) = behind.chars().next().filter(|c| ends.contains(c)) {
+            ends.retain(|c| *c != end);
+            behind = &behind[1..];
+        }
+        rest = behind;
+        Some(line)
+    })
+}
+
+/// Whether a line goes on in the next: its last backslash is none that another one escapes.
+fn is_continued(line: &str) -> bool {
+    let backslashes = line.len() - line.trim_end_matches('\\').len();
+    backslashes % 2 == 1
+}
+
 fn is_comment(line: &str) -> bool {
     line.starts_with(['#', ';'])
 }
@@ -170,7 +203,7 @@ pub(crate) fn spelled(text: &str) -> impl Iterator<Item = (String, bool)> + '_ {
                     quote = Some(c);
                     word.get_or_insert_default();
                 }
-                (c, None) if c.is_whitespace() => {
+                (c, None) if BLANKS.contains(&c) => {
                     if word.is_some() {
                         break;
                     }
@@ -266,6 +299,33 @@ mod tests {
         let mut directives = Directives::default();
         directives.read(Path::new("/x.service"), text);
         directives
+    }
+
+    #[test]
+    fn lines_end_and_go_on_where_systemd_has_them() {
+        // Each was read like this by systemd 252 and 257 (scenario `hardening`).
+        for (between, is_seen) in [
+            ("\n", true),
+            ("\\\n", false),
+            ("\\\\\n", true),
+            ("\\\\\\\n", false),
+            ("\\ \n", true),
+            ("\\\r\n", false),
+            ("\r", true),
+            ("\\\r\r\n", true),
+            ("\0", true),
+            ("\n\u{c}[Unit]\n", true),
+            ("\n\\\n", true),
+            ("\\\n #\\\n", false),
+            ("\u{b}", false),
+            ("\n\u{a0}", false),
+        ] {
+            let mut directives = Directives::default();
+            let text = format!("[Service]\nEnvironment=X=a{between}ExecStart=/x\n");
+            directives.read(Path::new("x"), &text);
+            let seen = directives.value("Service", "ExecStart");
+            assert_eq!(seen.is_some(), is_seen, "{between:?}");
+        }
     }
 
     #[test]

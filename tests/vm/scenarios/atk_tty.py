@@ -43,6 +43,19 @@ print("Hermes Agent v0.19.0 (2026.7.20)")
 """
 
 
+# Types into the terminal that it has, whichever that is.
+TYPIST = """#!/usr/bin/python3
+import fcntl, os, sys, termios
+if "--version" in sys.argv:
+    print("Hermes Agent v0.19.0 (2026.7.20)")
+    sys.exit()
+terminal = os.open("/dev/tty", os.O_RDWR)
+for letter in b"id>>OUT\\n":
+    fcntl.ioctl(terminal, termios.TIOCSTI, bytes([letter]))
+print("typed")
+"""
+
+
 def run() -> None:
     fresh_account()
     her = mallory()
@@ -64,6 +77,7 @@ def run() -> None:
     confined("the bot's program", seen, bot.stat().st_uid)
     check("nobody typed into root's shell", not Path("/root/tiocsti").exists())
 
+    types(her, place)
     endless(her)
     replaceable(her)
 
@@ -81,6 +95,34 @@ def confined(who: str, out: Path, uid: int) -> None:
     check(f"{who}: no group of root's", 0 not in seen["groups"] + seen["gid"], seen["groups"])
     left = int(Path(f"{out}.daemon").read_text())
     check(f"{who}: nothing of it is left", not is_running(left), left)
+
+
+def types(her, place: Path) -> None:
+    """What root runs on purpose for an account has a terminal, and not root's own."""
+    typed = Path("/root/typed")
+    typist = her.write("bin/typist", TYPIST.replace("OUT", str(typed)))
+    at_a_shell(f"setpriv --reuid={her.name} --regid={her.name} --clear-groups {typist}")
+    # Otherwise this kernel lets nobody type (dev.tty.legacy_tiocsti), and what follows shows nothing.
+    check("a program with root's terminal types into root's shell", "uid=0" in typed.read_text())
+    typed.unlink()
+    place.write_text(TYPIST.replace("OUT", str(typed)))
+    said = at_a_shell(f"{program()} run default -- gateway setup")
+    contains("what the bot's program said", said, "typed")
+    check("the bot's program types into its own terminal alone", not typed.exists(), said)
+
+
+def at_a_shell(command: str) -> str:
+    """Root's shell in a terminal: a command, then what somebody typed meanwhile, then its end; what is on the screen."""
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.execve("/bin/sh", ["sh"], BASE)
+    os.write(terminal, f"{command}; echo has''ended\n".encode())
+    said = screen(terminal, b"hasended")
+    os.write(terminal, b"exit\n")
+    said += screen(terminal, None)
+    os.waitpid(pid, 0)
+    print(said.decode(errors="replace"), flush=True)
+    return said.decode(errors="replace")
 
 
 def endless(her) -> None:
@@ -115,13 +157,19 @@ def in_a_terminal(*args: str) -> str:
     pid, terminal = pty.fork()
     if pid == 0:
         os.execve(program(), ["hermes-install", *args], BASE)
+    said = screen(terminal, None)
+    os.waitpid(pid, 0)
+    print(said.decode(errors="replace"), flush=True)
+    return said.decode(errors="replace")
+
+
+def screen(terminal: int, end: bytes | None) -> bytes:
+    """What is written there up to these words, or until nobody has it open."""
     said, deadline = b"", time.monotonic() + 120
-    while time.monotonic() < deadline:
+    while time.monotonic() < deadline and (end is None or end not in said):
         if select.select([terminal], [], [], 1)[0]:
             try:
                 said += os.read(terminal, 4096)
             except OSError:
                 break
-    os.waitpid(pid, 0)
-    print(said.decode(errors="replace"), flush=True)
-    return said.decode(errors="replace")
+    return said
