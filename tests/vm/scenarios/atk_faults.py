@@ -43,7 +43,10 @@ def run() -> None:
     for name, fault in every[1::EACH]:
         break_it()
         before = state()
-        done = fix("-e", "trace=none", "-e", f"inject=?{name}:{fault}")
+        # Only what is traced is tampered with.
+        done = fix("-e", f"trace=?{name}", "-e", f"inject=?{name}:{fault}")
+        if not re.search(r"INJECTED|killed by SIGKILL", Path("/tmp/strace").read_text()):
+            bad.append(f"{name} {fault}: the fault did not happen")
         bad += [f"{name} {fault}: {what}" for what in judge(before, done, fault)]
     measured("faults", len(every[1::EACH]))
     check("nothing is lost, untrue or left", not bad, "\n".join(bad[:20]))
@@ -117,7 +120,8 @@ def judge(before: dict, done: subprocess.CompletedProcess, fault: str) -> Iterat
     yield from (f"{path} was changed and is not recorded" for path in changed if str(path) not in recorded)
     for path in changed:
         copies = [copy.read_text() for copy in BACKUPS.glob(f"*/{str(path)[1:]}")]
-        texts = copies if after[path] is None else [after[path][2]]
+        still = after[path]
+        texts = [still[2]] if still else copies
         if TEXTS[path] not in texts:
             yield f"the text of {path} is lost"
     lines = said.splitlines()
