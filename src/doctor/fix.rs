@@ -137,6 +137,7 @@ impl<'a> Fixer<'a> {
     fn remove(&mut self, home: &Path, paths: &[PathBuf]) -> Result<()> {
         for path in paths {
             self.copy(path)?;
+            self.save()?;
             // Asked again for each: a gateway may have started since.
             if let Some(owner) = owner(home)? {
                 bail!("somebody {} by now", owner.how);

@@ -125,7 +125,7 @@ def judge(before: dict, done: subprocess.CompletedProcess, fault: str) -> Iterat
         if TEXTS[path] not in texts:
             yield f"the text of {path} is lost"
     lines = said.splitlines()
-    for what, line in (("foreign", rf"chown hermes `{FOREIGN}`"), ("secret", rf"chmod \d+ {SECRET}"), ("stale", rf"remove .*`{STALE}`.*")):
+    for what, line in (("foreign", rf"ok chown hermes `{FOREIGN}`"), ("secret", rf"ok chmod \d+ {SECRET}"), ("stale", rf"ok remove .*`{STALE}`.*")):
         if what in wrong() and any(re.fullmatch(line, told.strip()) for told in lines):
             yield f"says that {what} is mended"
     if done.returncode == 0 and wrong():
