@@ -5,6 +5,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use crate::host::Host;
+use crate::host::account::Account;
 use crate::host::process::shell_quote;
 use crate::output::printable;
 use crate::units::secret::words_without_secrets;
@@ -36,33 +37,43 @@ impl Look {
                 let mut files = COMPOSE.iter().map(|name| directory.join(name));
                 if let Some(file) = files.find(|file| host.real(file).is_file()) {
                     let way_out = self.down(host, &file);
-                    self.volumes(host, &file, &way_out);
+                    let mut of = self.accounts.values();
+                    let of = of.find(|a| a.home != Path::new("/") && file.starts_with(&a.home));
+                    let home = of.map_or("/root".into(), |account| account.home.clone());
+                    self.volumes(host, &file, &home, &way_out);
                 }
             }
         }
-        let mut quadlets = vec![
-            PathBuf::from("/etc/containers/systemd"),
-            PathBuf::from("/usr/share/containers/systemd"),
-        ];
-        quadlets.extend(
-            self.accounts
-                .values()
-                .map(|a| a.home.join(".config/containers/systemd")),
-        );
-        for directory in quadlets {
-            for name in self.reader.names(&directory) {
-                let stem = name.strip_suffix(".container");
-                if let Some(stem) = stem.filter(|stem| !stem.starts_with('-')) {
-                    let file = directory.join(&name);
-                    let unit = format!("{stem}.service");
-                    let way_out = format!(
-                        "{}, then move {} away",
-                        shell_quote(&["systemctl", "stop", &unit]),
-                        shell_quote(&[file.display().to_string()])
-                    );
-                    self.volumes(host, &file, &way_out);
+        for directory in ["/etc/containers/systemd", "/usr/share/containers/systemd"] {
+            self.quadlets(host, Path::new(directory), None);
+        }
+        for account in self.accounts.clone().into_values() {
+            let directory = account.home.join(".config/containers/systemd");
+            self.quadlets(host, &directory, Some(&account));
+        }
+    }
+
+    /// The containers of a manager: the system's, or an account's.
+    fn quadlets(&mut self, host: &Host, directory: &Path, of: Option<&Account>) {
+        for name in self.reader.names(directory) {
+            let stem = name.strip_suffix(".container");
+            let Some(stem) = stem.filter(|stem| !stem.starts_with('-')) else {
+                continue;
+            };
+            let file = directory.join(&name);
+            let unit = format!("{stem}.service");
+            let machine = of.map(|account| format!("{}@", account.name));
+            let stop = match (of, &machine) {
+                (None, _) => shell_quote(&["systemctl", "stop", &unit]),
+                (Some(account), Some(machine)) if account.uid != host.own.uid => {
+                    shell_quote(&["systemctl", "--user", "-M", machine, "stop", &unit])
                 }
-            }
+                _ => shell_quote(&["systemctl", "--user", "stop", &unit]),
+            };
+            let moved = shell_quote(&[file.display().to_string()]);
+            let way_out = format!("{stop}, then move {moved} away");
+            let home = of.map_or(Path::new("/root"), |account| &account.home);
+            self.volumes(host, &file, home, &way_out);
         }
     }
 
@@ -82,8 +93,8 @@ impl Look {
         }
     }
 
-    /// The homes that a file of somebody's hermes container takes from the host.
-    fn volumes(&mut self, host: &Host, file: &Path, way_out: &str) {
+    /// The homes that a file of somebody's hermes container takes from the host; `home` is that account's directory.
+    fn volumes(&mut self, host: &Host, file: &Path, home: &Path, way_out: &str) {
         let text = self.reader.text(file).unwrap_or_default();
         let lines = || {
             text.lines()
@@ -98,15 +109,18 @@ impl Look {
         for (at, line) in text.lines().enumerate().take(MOST_LINES) {
             let words = line.split(|c: char| c.is_whitespace() || "\"'[],=".contains(c));
             let bound = words.filter_map(|word| word.split_once(":/").map(|(host, _)| host));
-            let homes = bound
-                .filter(|path| path.starts_with('/'))
-                .map(PathBuf::from);
+            let homes = bound.filter_map(|path| on_host(path, file, home));
             let looks_like_one = |home: &PathBuf| {
                 home.ends_with(".hermes") || host.real(&home.join("config.yaml")).is_file()
             };
             for home in homes.take(MOST_FOUND).filter(looks_like_one) {
                 if self.found.len() - before >= MOST_FOUND {
                     return;
+                }
+                // A second container of the same file has the same way out.
+                let is_known = |starter: &Starter| starter.home.as_ref() == Some(&home);
+                if self.found[before..].iter().any(is_known) {
+                    continue;
                 }
                 self.found.push(Starter {
                     file: file.to_owned(),
@@ -120,6 +134,17 @@ impl Look {
                 });
             }
         }
+    }
+}
+
+/// The directory of this host that a volume names: an absolute one, one of the account, or one beside the file.
+fn on_host(path: &str, file: &Path, home: &Path) -> Option<PathBuf> {
+    let of_account = ["%h/", "~/", "$HOME/", "${HOME}/"];
+    let below = of_account.iter().find_map(|start| path.strip_prefix(start));
+    match (below, path.strip_prefix("./")) {
+        (Some(below), _) => Some(home.join(below)),
+        (_, Some(beside)) => Some(file.parent()?.join(beside)),
+        _ => path.starts_with('/').then(|| PathBuf::from(path)),
     }
 }
 

@@ -27,7 +27,7 @@ impl Look {
         let root = Account::root();
         for often in ["hourly", "daily", "weekly", "monthly"] {
             for file in self.files(&format!("/etc/cron.{often}"), "") {
-                self.script(&file, &root);
+                self.script(&file, &[], &root);
             }
         }
     }

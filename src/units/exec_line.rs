@@ -59,6 +59,11 @@ pub(crate) const BUDGET: usize = 50_000;
 /// What reading a script costs, in words.
 const SCRIPT: usize = 500;
 
+/// Programs that only speak of what stands on their command line, or have another host run it.
+const SPEAKERS: [&str; 9] = [
+    "echo", "printf", "logger", "grep", "pgrep", "pkill", "ssh", "mosh", "kubectl",
+];
+
 /// How deep shells may call shells.
 const DEPTH: usize = 6;
 /// How many words of a command, and effects of a line, are looked at; people write fewer.
@@ -126,7 +131,7 @@ impl Search<'_> {
         }
         if let Some((text, parameters)) = shell_text(argv) {
             let was = self.is_elsewhere;
-            self.is_elsewhere |= matches!(program, "su" | "runuser");
+            self.is_elsewhere |= matches!(program, "su" | "runuser" | "start-stop-daemon");
             self.shell(&text, parameters, depth - 1);
             self.is_elsewhere = was;
             return;
@@ -155,12 +160,16 @@ impl Search<'_> {
             } else if speaks_of_running(&text) {
                 self.found.unclear.push(path.clone());
             }
-        } else if path.contains('$') {
-            // A variable that nobody set may be hermes.
-            let stands_for = [&["hermes".to_owned()], &argv[1..]].concat();
-            if Command::parse(&stands_for).is_some() {
-                self.found.unclear.push(argv.join(" "));
-            }
+            return;
+        }
+        // A variable that nobody set may be hermes, and a program may run what stands behind its `--`.
+        let mut behind = argv.splitn(2, |word| word == "--").skip(1);
+        let is_variable = path.contains('$')
+            && Command::parse(&[&["hermes".to_owned()], &argv[1..]].concat()).is_some();
+        let may_run = !SPEAKERS.contains(&base(&argv[0]))
+            && behind.any(|inner| Command::parse(inner).is_some());
+        if is_variable || may_run {
+            self.found.unclear.push(argv[0].clone());
         }
     }
 
@@ -198,8 +207,14 @@ impl Search<'_> {
             if self.context.budget.get() == 0 {
                 return;
             }
-            let argv = self.expanded(&command.words);
-            self.command(&argv, depth);
+            let is_passed_over = command
+                .branches
+                .iter()
+                .any(|branch| !branch.can_be_taken(&variables(&branch.subject, &self.environment)));
+            if !is_passed_over {
+                let argv = self.expanded(&command.words);
+                self.command(&argv, depth);
+            }
         }
     }
 
@@ -248,7 +263,8 @@ impl Search<'_> {
         };
         let home = command.home(told, user_home, active);
         // In a container or under another account only a named home could be meant, and that may be another there.
-        let is_known = !self.is_elsewhere && home.is_absolute();
+        let is_known =
+            !self.is_elsewhere && home.is_absolute() && !home.to_string_lossy().contains('$');
         GatewayCall {
             home: is_known.then_some(home),
             profile: command.profile.clone(),
@@ -287,11 +303,16 @@ fn speaks_of_running(text: &str) -> bool {
             || (text.contains("gateway") && (text.contains("\"run\"") || text.contains("'run'"))))
 }
 
-/// The script that a command line runs, and its parameters: the program itself, or what a shell is given.
+/// The script that a command line runs, and its parameters: the program itself, or what an interpreter is given.
 fn script_of(argv: &[String]) -> Option<(&String, &[String])> {
     let program = base(argv.first()?);
     match program {
         "sh" | "bash" | "dash" | "zsh" | "ksh" | "ash" | "." | "source" => {
+            let at = argv.iter().skip(1).position(|w| !w.starts_with('-'))? + 1;
+            Some((&argv[at], &argv[at + 1..]))
+        }
+        // What other interpreters are given is read for its words only.
+        "node" | "nodejs" | "bun" | "ruby" | "perl" | "php" | "python" | "python3" => {
             let at = argv.iter().skip(1).position(|w| !w.starts_with('-'))? + 1;
             Some((&argv[at], &argv[at + 1..]))
         }
@@ -325,6 +346,9 @@ mod tests {
                         "/x/coder" => "#!/bin/sh\nexec hermes -p coder \"$@\"\n",
                         "/x/watch" => {
                             "#!/bin/bash\nif ! pgrep -f 'hermes gateway run'; then\n  logger hermes gateway run\nfi\n"
+                        }
+                        "/x/entry" => {
+                            "#!/bin/sh\nMODE=\"${1:-gateway}\"\ncase $MODE in\n gateway) exec hermes -p default gateway run;;\n *) exec hermes dashboard;;\nesac\n"
                         }
                         "/x/ui.py" => "#!/usr/bin/python3\nrun(['hermes', 'gateway', 'run'])\n",
                         _ => return None,
@@ -367,6 +391,16 @@ mod tests {
             ("/x/run.sh", "/srv/s/profiles/busy"),
             ("/bin/bash -l /x/run.sh", "/srv/s/profiles/busy"),
             ("/x/coder gateway run --replace", "/srv/h/profiles/coder"),
+            ("/x/entry gateway", "/srv/h"),
+            ("/x/entry", "/srv/h"),
+            (
+                "/usr/bin/varlock run -- hermes -p ${NAME:-other} gateway run",
+                "/srv/h/profiles/coder",
+            ),
+            (
+                "/usr/bin/sops exec-env /x.env 'hermes -p ${NONE:-other} gateway run'",
+                "/srv/h/profiles/other",
+            ),
             (
                 "/usr/bin/script -q -c 'hermes -p default gateway run' /dev/null",
                 "/srv/h",
@@ -398,6 +432,9 @@ mod tests {
         for line in [
             "/usr/bin/docker run --rm hermes-image hermes gateway run",
             "/usr/bin/sudo -u bob hermes gateway run",
+            "/usr/bin/incus exec box -- hermes gateway run",
+            "/bin/sh -c 'for p in a b; do hermes -p $p gateway run & done'",
+            "/sbin/start-stop-daemon --start --chuid bob --exec /opt/h/bin/hermes -- gateway run",
         ] {
             assert_eq!(
                 run(line).unwrap_or_else(|| panic!("{line}")).home,
@@ -425,6 +462,7 @@ mod tests {
             "/usr/bin/ssh host hermes gateway run",
             "/usr/bin/journalctl -f -u hermes gateway",
             "/x/watch",
+            "/x/entry dashboard",
             "",
         ] {
             assert_eq!(run(line), None, "{line}");
@@ -436,10 +474,19 @@ mod tests {
         for line in [
             "/bin/sh -c \"$HERMES_BIN gateway run --hermes\"",
             "/x/ui.py",
+            "/usr/bin/node --enable-source-maps /x/ui.py --port 1",
+            "/usr/bin/unheard-of-vault run -- /opt/h/bin/hermes gateway run",
         ] {
             let all = all(line);
             assert!(all.calls.is_empty(), "{line}");
             assert_eq!(all.unclear.len(), 1, "{line}");
+        }
+        for line in [
+            "/usr/bin/ssh host -- hermes gateway run",
+            "/usr/bin/unheard-of run -- hermes dashboard",
+            "/usr/bin/node /x/nothing.js hermes gateway run",
+        ] {
+            assert_eq!(all(line), Effects::default(), "{line}");
         }
         let verbs =
             all("/bin/sh -c 'hermes gateway stop --all; hermes -p coder gateway start'").verbs;

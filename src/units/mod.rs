@@ -1,5 +1,6 @@
 //! Units as their managers load them: load paths, unit files, what an `ExecStart=` runs, all units of a host.
 
+mod boot;
 mod container_files;
 mod cron;
 pub(crate) mod exec_command;

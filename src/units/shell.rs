@@ -1,6 +1,8 @@
 //! A shell's text as the simple commands that it runs: quotes, comments, here-documents and redirections read away,
 //! substituted commands included. Pure; far from a shell, and near enough to tell what runs from what is only written.
 
+use std::collections::HashMap;
+
 /// A simple command.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ShellCommand {
@@ -8,6 +10,64 @@ pub(crate) struct ShellCommand {
     pub(crate) line: usize,
     /// Its words; `$NAME` stays as it is, a `$` that is none of a variable's is `$$`.
     pub(crate) words: Vec<String>,
+    /// The branches of `case` that it stands in, the outermost first.
+    pub(crate) branches: Vec<Branch>,
+    /// The function whose body it stands in.
+    function: Option<String>,
+}
+
+/// A branch of `case`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Branch {
+    /// The word that is compared.
+    pub(crate) subject: String,
+    /// The patterns of the branches before this one.
+    earlier: Vec<String>,
+    /// Its own patterns.
+    patterns: Vec<String>,
+}
+
+impl Branch {
+    /// Whether the shell can come here when the word is that text. One with a `$` is not known.
+    pub(crate) fn can_be_taken(&self, subject: &str) -> bool {
+        let any = |patterns: &[String], unknown| {
+            let mut all = patterns.iter();
+            all.any(|pattern| matches(pattern, subject).unwrap_or(unknown))
+        };
+        subject.contains('$') || (any(&self.patterns, true) && !any(&self.earlier, false))
+    }
+}
+
+/// Whether a pattern of `case` fits a text; `None` where that takes more than `*` and `?`.
+fn matches(pattern: &str, text: &str) -> Option<bool> {
+    if pattern.contains(['[', '$', '\\']) {
+        return None;
+    }
+    let (pattern, text): (Vec<char>, Vec<char>) =
+        (pattern.chars().collect(), text.chars().collect());
+    // The places of the pattern that the text read so far can lead to.
+    let after_stars = |mut at: usize, places: &mut [bool]| {
+        places[at] = true;
+        while pattern.get(at) == Some(&'*') {
+            at += 1;
+            places[at] = true;
+        }
+    };
+    let mut places = vec![false; pattern.len() + 1];
+    after_stars(0, &mut places);
+    for c in text {
+        let mut next = vec![false; pattern.len() + 1];
+        for at in (0..pattern.len()).filter(|at| places[*at]) {
+            match pattern[at] {
+                '*' => after_stars(at, &mut next),
+                '?' => after_stars(at + 1, &mut next),
+                own if own == c => after_stars(at + 1, &mut next),
+                _ => {}
+            }
+        }
+        places = next;
+    }
+    Some(places[pattern.len()])
 }
 
 /// How many commands of a text, and words of a command, are read; people write fewer.
@@ -22,20 +82,27 @@ const RESERVED: [&str; 9] = [
 
 /// The commands of a text that is run with these parameters: `$1`, `$2`, …
 pub(crate) fn commands(text: &str, parameters: &[String]) -> Vec<ShellCommand> {
-    let mut reader = Reader {
-        chars: text.chars().collect(),
-        at: 0,
-        line: 1,
-        parameters,
-        depth: DEPTH,
-        found: Vec::new(),
-        current: Vec::new(),
-        began: 1,
-        here: Vec::new(),
-        is_target: false,
-    };
+    let mut reader = Reader::new(text, parameters);
     reader.read();
-    reader.found
+    let mut found = reader.found;
+    // The body of a function runs where something else says its name.
+    let mut callers: HashMap<String, Vec<Option<String>>> = HashMap::new();
+    for command in &found {
+        let is_name = |c: char| c.is_alphanumeric() || "_-".contains(c);
+        for name in command.words.iter().flat_map(|w| w.split(|c| !is_name(c))) {
+            let callers = callers.entry(name.to_owned()).or_default();
+            if callers.last() != Some(&command.function) {
+                callers.push(command.function.clone());
+            }
+        }
+    }
+    found.retain(|command| {
+        command.function.as_ref().is_none_or(|name| {
+            let mut callers = callers.get(name).into_iter().flatten();
+            callers.any(|caller| caller.as_ref() != Some(name))
+        })
+    });
+    found
 }
 
 struct Reader<'a> {
@@ -51,9 +118,32 @@ struct Reader<'a> {
     here: Vec<String>,
     /// The next word is where a redirection leads.
     is_target: bool,
+    /// The branches of `case` that the place stands in, and whether it is among the patterns of the last one.
+    branches: Vec<Branch>,
+    is_pattern: bool,
+    /// The function whose body the place stands in, and how many braces are open there.
+    function: Option<(String, usize)>,
 }
 
-impl Reader<'_> {
+impl<'a> Reader<'a> {
+    fn new(text: &str, parameters: &'a [String]) -> Self {
+        Self {
+            chars: text.chars().collect(),
+            at: 0,
+            line: 1,
+            parameters,
+            depth: DEPTH,
+            found: Vec::new(),
+            current: Vec::new(),
+            began: 1,
+            here: Vec::new(),
+            is_target: false,
+            branches: Vec::new(),
+            is_pattern: false,
+            function: None,
+        }
+    }
+
     fn peek(&self) -> Option<char> {
         self.chars.get(self.at).copied()
     }
@@ -79,9 +169,18 @@ impl Reader<'_> {
                 '&' if self.chars.get(self.at + 1) == Some(&'>') => {
                     self.next();
                 }
+                '(' if self.is_pattern && self.current.is_empty() => {
+                    self.next();
+                }
+                '(' if self.begins_function() => {}
                 ';' | '&' | '|' | '(' | ')' => {
                     self.next();
                     self.end();
+                    match (c, self.peek()) {
+                        (')', _) => self.is_pattern = false,
+                        (';', Some(';' | '&')) => self.next_branch(),
+                        _ => {}
+                    }
                 }
                 '<' | '>' => self.redirection(),
                 '\\' if self.chars.get(self.at + 1) == Some(&'\n') => {
@@ -108,16 +207,92 @@ impl Reader<'_> {
         let mut rest = &words[..];
         while let [first, more @ ..] = rest {
             match first.as_str() {
-                "function" => rest = more.get(1..).unwrap_or_default(),
-                word if RESERVED.contains(&word) => rest = more,
+                "{" => self.brace(),
+                "function" => {
+                    if let Some([name, _]) = more.first_chunk().filter(|[_, word]| word == "{") {
+                        self.function.get_or_insert_with(|| (name.clone(), 0));
+                    }
+                    rest = more.get(1..).unwrap_or_default();
+                    continue;
+                }
+                word if RESERVED.contains(&word) => {}
                 _ => break,
             }
+            rest = more;
         }
-        if !rest.is_empty() {
-            self.found.push(ShellCommand {
+        match rest {
+            [] => {}
+            [esac, ..] if esac == "esac" && !self.branches.is_empty() => {
+                self.branches.pop();
+                self.is_pattern = false;
+            }
+            [first, subject, r#in, patterns @ ..] if first == "case" && r#in == "in" => {
+                self.branches.push(Branch {
+                    subject: subject.clone(),
+                    earlier: Vec::new(),
+                    patterns: patterns.to_vec(),
+                });
+                self.is_pattern = true;
+            }
+            patterns if self.is_pattern => {
+                if let Some(branch) = self.branches.last_mut() {
+                    branch.patterns.extend(patterns.iter().cloned());
+                }
+            }
+            [brace] if brace == "}" => self.end_brace(),
+            words => self.found.push(ShellCommand {
                 line: self.began,
-                words: rest.to_vec(),
-            });
+                words: words.to_vec(),
+                branches: self.branches.clone(),
+                function: self.function.as_ref().map(|(name, _)| name.clone()),
+            }),
+        }
+    }
+
+    /// Behind `;;`, `;&` or `;;&`: the patterns of the next branch.
+    fn next_branch(&mut self) {
+        while matches!(self.peek(), Some(';' | '&')) {
+            self.next();
+        }
+        if let Some(branch) = self.branches.last_mut() {
+            branch.earlier.append(&mut branch.patterns);
+            self.is_pattern = true;
+        }
+    }
+
+    /// `NAME()`: the name of a function, whose body follows in braces. The place is behind it then.
+    fn begins_function(&mut self) -> bool {
+        let name = match &self.current[..] {
+            [name] => name,
+            [function, name] if function == "function" => name,
+            _ => return false,
+        };
+        let mut rest = self.chars[self.at + 1..].iter().copied();
+        let closes = rest.by_ref().find(|c| !matches!(c, ' ' | '\t')) == Some(')');
+        if !closes || rest.find(|c| !c.is_whitespace()) != Some('{') {
+            return false;
+        }
+        self.function.get_or_insert_with(|| (name.clone(), 0));
+        self.current.clear();
+        while self.peek().is_some_and(|c| c != ')') {
+            self.next();
+        }
+        self.next();
+        true
+    }
+
+    fn brace(&mut self) {
+        if let Some((_, open)) = &mut self.function {
+            *open += 1;
+        }
+    }
+
+    fn end_brace(&mut self) {
+        if let Some((_, open)) = &mut self.function {
+            *open = open.saturating_sub(1);
+            if *open == 0 {
+                self.function = None;
+            }
         }
     }
 
@@ -208,6 +383,7 @@ impl Reader<'_> {
                         let at = n as usize - '1' as usize;
                         word.push_str(self.parameters.get(at).map_or("", String::as_str));
                     }
+                    Some('{') => word.push_str(&self.in_braces()),
                     _ => word.push('$'),
                 },
                 (c, _) => word.push(c),
@@ -229,6 +405,29 @@ impl Reader<'_> {
                 _ => self.current.push(word),
             }
         }
+    }
+
+    /// Behind a `$`: `{1}` and `{1:-OTHER}` as the parameter, any other expansion as it is written.
+    fn in_braces(&mut self) -> String {
+        let mut inner = self.chars[self.at + 1..].iter();
+        let number = inner.next().and_then(|c| c.to_digit(10)).filter(|n| *n > 0);
+        let end = self.chars[self.at..].iter().position(|c| *c == '}');
+        let (Some(number), Some(end)) = (number, end) else {
+            return "$".to_owned();
+        };
+        let rest: String = self.chars[self.at + 2..self.at + end].iter().collect();
+        let other = rest.strip_prefix(":-").or(rest.strip_prefix('-'));
+        if other.is_none() && !rest.is_empty() {
+            return "$".to_owned();
+        }
+        self.at += end + 1;
+        let given = self
+            .parameters
+            .get(number as usize - 1)
+            .filter(|p| !p.is_empty());
+        given
+            .map_or(other.unwrap_or_default(), String::as_str)
+            .to_owned()
     }
 
     /// The text up to the end of a substitution; quotes and nested ones are passed over.
@@ -253,18 +452,11 @@ impl Reader<'_> {
         if self.depth == 0 {
             return;
         }
-        let mut inner = Reader {
-            chars: text.chars().collect(),
-            at: 0,
-            line,
-            parameters: self.parameters,
-            depth: self.depth - 1,
-            found: Vec::new(),
-            current: Vec::new(),
-            began: line,
-            here: Vec::new(),
-            is_target: false,
-        };
+        let mut inner = Reader::new(text, self.parameters);
+        (inner.line, inner.began) = (line, line);
+        inner.depth = self.depth - 1;
+        inner.branches.clone_from(&self.branches);
+        inner.function.clone_from(&self.function);
         inner.read();
         self.found.append(&mut inner.found);
     }
@@ -298,21 +490,45 @@ mod tests {
                 "cat <<EOF\nhermes gateway run\nEOF\nb",
                 vec!["1: cat", "4: b"],
             ),
-            (
-                "f() {\n  a \\\n b\n}\nf",
-                vec!["1: f", "2: a|b", "4: }", "5: f"],
-            ),
-            (
-                "case $1 in start) a '$x' \\$y;; esac",
-                vec!["1: case|gateway|in|start", "1: a|$$x|$$y", "1: esac"],
-            ),
+            ("f() {\n  a \\\n b\n}\nf", vec!["2: a|b", "5: f"]),
+            ("case $1 in start) a '$x' \\$y;; esac", vec!["1: a|$$x|$$y"]),
             (
                 "while ! a `b`; do sleep 5; done",
                 vec!["1: b", "1: a|$()", "1: sleep|5", "1: done"],
             ),
             ("echo \"a; b | c\" # d", vec!["1: echo|a; b | c"]),
+            ("g() { a; }\nfunction h { b; }; c", vec!["2: c"]),
+            (
+                "a ${1:-x} ${3:-y} ${3} ${HOME:-z}",
+                vec!["1: a|gateway|y||${HOME:-z}"],
+            ),
         ] {
             assert_eq!(lines(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_branch_runs_where_its_patterns_are_the_first_that_fit() {
+        let text = "case $A in\n (x|y*) a;;\n *z?) case $B in q) b;; esac; c ;;\n [0-9]) d;;\n *) e\nesac\nf";
+        for (subject, expected) in [
+            ("x", "a f"),
+            ("y-one", "a f"),
+            ("1zz", "c f"),
+            ("5", "d e f"),
+            ("", "d e f"),
+            ("$A", "a c d e f"),
+        ] {
+            let ran: Vec<String> = commands(text, &[])
+                .iter()
+                .filter(|command| {
+                    command.branches.iter().all(|branch| {
+                        let subject = if branch.subject == "$A" { subject } else { "r" };
+                        branch.can_be_taken(subject)
+                    })
+                })
+                .map(|command| command.words.join("|"))
+                .collect();
+            assert_eq!(ran.join(" "), expected, "{subject}");
         }
     }
 

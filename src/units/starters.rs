@@ -14,6 +14,8 @@ use crate::output::{printable, visible};
 use crate::units::exec_line::{BUDGET, Context, effects};
 use crate::units::load_path::Reader;
 use crate::units::secret::words_without_secrets;
+use crate::units::shell::commands;
+use crate::units::variables::{assignment, variables};
 
 /// A line that starts a gateway.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -188,35 +190,47 @@ impl Look {
             self.found.push(starter(None, false));
         }
         for call in effects.calls {
-            self.found.push(starter(call.home, call.replaces));
+            // A line that becomes another account does not say whose gateway it starts.
+            let account = call.home.is_some().then(|| line.account.name.clone());
+            self.found.push(Starter {
+                account,
+                ..starter(call.home, call.replaces)
+            });
         }
     }
 
-    /// A file of shell commands, a line at a time.
-    pub(super) fn script(&mut self, file: &Path, account: &Account) {
+    /// A file of shell commands that is run with these parameters.
+    pub(super) fn script(&mut self, file: &Path, parameters: &[String], account: &Account) {
         let text = self.reader.text(file).unwrap_or_default();
-        let (budget, none) = (self.budget(), BTreeMap::new());
+        if !text.contains("gateway") {
+            return;
+        }
+        let (budget, mut environment) = (self.budget(), BTreeMap::new());
         let way_out = self.edit(file, account);
-        for (at, text) in text.lines().enumerate().take(MOST) {
+        let lines: Vec<&str> = text.lines().collect();
+        for command in commands(&text, parameters) {
+            let expand = |word: &String| variables(word, &environment);
+            let mut branches = command.branches.iter();
+            if branches.any(|branch| !branch.can_be_taken(&expand(&branch.subject))) {
+                continue;
+            }
+            let argv: Vec<String> = command.words.iter().map(expand).collect();
+            let own = argv.strip_prefix(&["export".to_owned()]).unwrap_or(&argv);
+            let set: Option<Vec<_>> = own.iter().map(|word| assignment(word)).collect();
+            if let Some(set) = set {
+                let set = set.into_iter();
+                environment.extend(set.map(|(name, value)| (name.to_owned(), value.to_owned())));
+                continue;
+            }
             let line = Line {
                 file,
-                number: at + 1,
-                text,
+                number: command.line,
+                text: lines.get(command.line - 1).copied().unwrap_or_default(),
                 account,
-                environment: &none,
+                environment: &environment,
                 way_out: &way_out,
             };
-            self.command(&shell(text), &line, &budget);
-        }
-    }
-
-    fn at_boot(&mut self) {
-        let root = Account::root();
-        for file in ["/etc/rc.local", "/etc/rc.d/rc.local", "/etc/profile"] {
-            self.script(Path::new(file), &root);
-        }
-        for file in self.files("/etc/profile.d", ".sh") {
-            self.script(&file, &root);
+            self.command(&argv, &line, &budget);
         }
     }
 
@@ -233,7 +247,7 @@ impl Look {
             ".config/fish/config.fish",
         ];
         for name in SHELL {
-            self.script(&account.home.join(name), account);
+            self.script(&account.home.join(name), &[], account);
         }
         let autostart = account.home.join(".config/autostart");
         for file in self.files(&autostart.to_string_lossy(), ".desktop") {

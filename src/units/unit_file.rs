@@ -247,7 +247,13 @@ fn escaped(chars: &mut std::str::Chars) -> Option<char> {
 
 /// The words of an Exec line, without the prefixes of its program (systemd.service(5), COMMAND LINES).
 pub(crate) fn command(line: &str) -> Vec<String> {
-    words(line.trim_start_matches(['@', '-', ':', '+', '!', '|']))
+    let program = line.trim_start_matches(['@', '-', ':', '+', '!', '|']);
+    let mut words = words(program);
+    // Behind `@` the second word is what the program is told that its name is.
+    if line[..line.len() - program.len()].contains('@') && words.len() > 1 {
+        words.remove(1);
+    }
+    words
 }
 
 /// A time span in seconds (systemd.time(7)); `None` when it is none. `infinity` and `0` of a timeout mean no end.

@@ -12,7 +12,8 @@ pub(super) fn assignment(word: &str) -> Option<(&str, &str)> {
     (!name.is_empty() && name.chars().all(plain)).then_some((name, value))
 }
 
-/// `${NAME}` anywhere and `$NAME` up to the next other character; an unknown one stays as it is.
+/// `${NAME}` anywhere and `$NAME` up to the next other character; an unknown one stays as it is, unless it says what stands
+/// for it (`${NAME:-OTHER}`).
 pub(super) fn variables(word: &str, environment: &BTreeMap<String, String>) -> String {
     let mut out = String::new();
     let mut rest = word;
@@ -32,7 +33,12 @@ pub(super) fn variables(word: &str, environment: &BTreeMap<String, String>) -> S
                 rest.split_at(end)
             }
         };
-        match environment.get(name) {
+        let (name, other) = match name.split_once(":-") {
+            Some((name, other)) => (name, Some(other)),
+            None => (name, None),
+        };
+        let value = environment.get(name).map(String::as_str);
+        match value.filter(|v| !v.is_empty() || other.is_none()).or(other) {
             Some(value) => {
                 out.push_str(value);
                 rest = after;

@@ -107,6 +107,13 @@ const WRAPPERS: &[Wrapper] = &[
     same("caffeinate", "tw", &[], 0),
     same("direnv exec", "", &[], 1),
     same("mise exec", "C", &["cd"], 0),
+    same("mise x", "C", &["cd"], 0),
+    same("asdf exec", "", &[], 0),
+    same("pyenv exec", "", &[], 0),
+    same("rlwrap", "", &[], 0),
+    same("envdir", "", &[], 1),
+    same("ddtrace-run", "", &[], 0),
+    same("opentelemetry-instrument", "", &[], 0),
     same(
         "uv run",
         "p",
@@ -140,6 +147,19 @@ const WRAPPERS: &[Wrapper] = &[
         0,
     ),
     same("dotenv run", "f", &["file"], 0),
+    same("dotenvx run", "f", &["env-file", "env"], 0),
+    same("varlock run", "p", &["path"], 0),
+    same("agent-vault run", "", &["address", "token", "vault"], 0),
+    same("onecli run", "", &[], 0),
+    same("bws run", "t", &["access-token", "project-id"], 0),
+    same("phase run", "", &["env", "app", "path"], 0),
+    same("teller run", "c", &["config"], 0),
+    same("secretspec run", "Pp", &["profile", "provider"], 0),
+    same("fnox exec", "P", &["profile"], 0),
+    same("aws-vault exec", "", &["duration", "region"], 1),
+    same("chamber exec", "", &[], 1),
+    same("hatch run", "", &[], 0),
+    same("rye run", "", &[], 0),
     same("proxychains", "f", &[], 0),
     same("proxychains4", "f", &[], 0),
     same("torsocks", "", &[], 0),
@@ -178,7 +198,7 @@ const WRAPPERS: &[Wrapper] = &[
 ];
 
 /// Programs that run commands in a file system of their own; what they start is not read further than its words.
-pub(crate) const CONTAINERS: [&str; 8] = [
+pub(crate) const CONTAINERS: [&str; 16] = [
     "docker",
     "podman",
     "nerdctl",
@@ -187,6 +207,14 @@ pub(crate) const CONTAINERS: [&str; 8] = [
     "lxc",
     "systemd-nspawn",
     "machinectl",
+    "incus",
+    "pct",
+    "distrobox",
+    "distrobox-enter",
+    "toolbox",
+    "flatpak-spawn",
+    "apptainer",
+    "singularity",
 ];
 
 /// The command inside a command line.
@@ -266,6 +294,26 @@ pub(crate) fn shell_text(argv: &[String]) -> Option<(String, &[String])> {
             Some((
                 argv.get(at + 1)?.clone(),
                 argv.get(at + 3..).unwrap_or_default(),
+            ))
+        }
+        "sops" => {
+            let at = argv.iter().position(|word| word == "exec-env")?;
+            Some((after(at).get(1)?.clone(), &[]))
+        }
+        "nix-shell" => {
+            let at = argv.iter().position(|w| w == "--run" || w == "--command")?;
+            Some((after(at).first()?.clone(), &[]))
+        }
+        "start-stop-daemon" => {
+            let program = |w: &String| matches!(w.as_str(), "-x" | "--exec" | "-a" | "--startas");
+            let starts = argv.iter().any(|w| w == "-S" || w == "--start");
+            let at = argv.iter().position(program).filter(|_| starts)?;
+            let end = argv.iter().position(|w| w == "--").unwrap_or(argv.len());
+            Some((
+                [&[after(at).first()?.clone()], after(end)]
+                    .concat()
+                    .join(" "),
+                &[],
             ))
         }
         "eval" | "watch" => Some((argv[1..].join(" "), &[])),

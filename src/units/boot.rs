@@ -1,0 +1,57 @@
+//! What starts at boot beside units: rc.local, what every login shell reads, init scripts of System V, services of runit,
+//! and the command of WSL. Reads only.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use crate::host::account::Account;
+use crate::units::starters::{Line, Look, MOST, shell};
+
+impl Look {
+    pub(super) fn at_boot(&mut self) {
+        let root = Account::root();
+        for file in ["/etc/rc.local", "/etc/rc.d/rc.local", "/etc/profile"] {
+            self.script(Path::new(file), &[], &root);
+        }
+        for file in self.files("/etc/profile.d", ".sh") {
+            self.script(&file, &[], &root);
+        }
+        // What systemd-sysv-generator(8) makes a unit of, where none has that name.
+        for link in self.files("/etc/rc3.d", "") {
+            let name = link.file_name().unwrap_or_default().to_string_lossy();
+            if name.starts_with('S') && name.is_char_boundary(3) {
+                let file = Path::new("/etc/init.d").join(&name[3..]);
+                self.script(&file, &["start".to_owned()], &root);
+            }
+        }
+        for service in self.files("/etc/service", "") {
+            self.script(&service.join("run"), &[], &root);
+        }
+        self.wsl(&root);
+    }
+
+    /// `command=` of wsl.conf, which a shell runs as root at each start.
+    fn wsl(&mut self, root: &Account) {
+        let file = Path::new("/etc/wsl.conf");
+        let text = self.reader.text(file).unwrap_or_default();
+        let (budget, way_out) = (self.budget(), self.edit(file, root));
+        for (at, text) in text.lines().enumerate().take(MOST) {
+            let value = text
+                .split_once('=')
+                .filter(|(name, _)| name.trim() == "command");
+            let Some(command) = value.map(|(_, value)| value.trim()) else {
+                continue;
+            };
+            let inner = command.strip_prefix('"').and_then(|c| c.strip_suffix('"'));
+            let line = Line {
+                file,
+                number: at + 1,
+                text,
+                account: root,
+                environment: &BTreeMap::new(),
+                way_out: &way_out,
+            };
+            self.command(&shell(inner.unwrap_or(command)), &line, &budget);
+        }
+    }
+}
