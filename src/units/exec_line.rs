@@ -155,7 +155,7 @@ impl Search<'_> {
             return;
         }
         if let Some(text) = (self.context.script)(Path::new(path)) {
-            if is_shell_script(&text) {
+            if is_shell(base(&argv[0])) || is_shell_script(&text) {
                 self.shell(&text, parameters, depth - 1);
             } else if speaks_of_running(&text) {
                 self.found.unclear.push(path.clone());
@@ -293,6 +293,10 @@ fn is_shell_script(text: &str) -> bool {
             .unwrap_or_default(),
         program => program,
     };
+    is_shell(program)
+}
+
+fn is_shell(program: &str) -> bool {
     matches!(program, "sh" | "bash" | "dash" | "zsh" | "ksh" | "ash")
 }
 
@@ -343,6 +347,7 @@ mod tests {
                         "/x/run.sh" => {
                             "#!/bin/sh\nset -e\nexport HERMES_HOME=/srv/s\nexec \\\n  hermes gateway run\n"
                         }
+                        "/x/plain.sh" => "set -e\nexec hermes -p default gateway run\n",
                         "/x/coder" => "#!/bin/sh\nexec hermes -p coder \"$@\"\n",
                         "/x/watch" => {
                             "#!/bin/bash\nif ! pgrep -f 'hermes gateway run'; then\n  logger hermes gateway run\nfi\n"
@@ -390,6 +395,7 @@ mod tests {
             ),
             ("/x/run.sh", "/srv/s/profiles/busy"),
             ("/bin/bash -l /x/run.sh", "/srv/s/profiles/busy"),
+            ("/bin/bash /x/plain.sh", "/srv/h"),
             ("/x/coder gateway run --replace", "/srv/h/profiles/coder"),
             ("/x/entry gateway", "/srv/h"),
             ("/x/entry", "/srv/h"),

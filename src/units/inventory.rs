@@ -5,7 +5,7 @@
 //! they are loaded; from the files on its load path otherwise and in an image. One call per manager, not per unit.
 
 use std::collections::{BTreeSet, HashMap};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::gateway::command_line::Home;
 use crate::gateway::running::Running;
@@ -216,6 +216,9 @@ fn look(host: &Host, load_path: &LoadPath, gateways: &[Gateway]) -> Inventory {
     found
 }
 
+/// How many paths of a command line are looked at; people write fewer.
+const MOST_PATHS: usize = 8;
+
 /// A gateway names itself somewhere: in the unit, in a drop-in, or in the script that the unit starts.
 fn may_concern(load_path: &LoadPath, listing: &UnitFiles, unit: &str) -> bool {
     if unit.contains("hermes") {
@@ -233,12 +236,21 @@ fn may_concern(load_path: &LoadPath, listing: &UnitFiles, unit: &str) -> bool {
 fn starts_hermes(load_path: &LoadPath, text: &str) -> bool {
     let mut directives = Directives::default();
     directives.read(Path::new(""), text);
-    let starts = directives.list("Service", "ExecStart").into_iter();
-    let scripts = starts.filter_map(|start| {
-        let program = command(&start.value).into_iter().next()?;
-        load_path.reader.script(Path::new(&program))
+    let starts = directives.list("Service", "ExecStart");
+    starts.iter().any(|start| starts_script_of_hermes(load_path, &start.value))
+}
+
+/// Whether a script stands on the command line, as its program or as what a shell or a wrapper is given, and says hermes.
+fn starts_script_of_hermes(load_path: &LoadPath, line: &str) -> bool {
+    let words = command(line);
+    let ends = |c: char| c.is_whitespace() || ";&|()<>'\"".contains(c);
+    let paths = words.iter().flat_map(|word| word.split(ends));
+    let paths = paths.filter_map(|path| match path.strip_prefix("%h/") {
+        Some(below) => Some(load_path.account.home.join(below)),
+        None => path.starts_with('/').then(|| PathBuf::from(path)),
     });
-    scripts.into_iter().any(|script| script.contains("hermes"))
+    let mut paths = paths.take(MOST_PATHS);
+    paths.any(|path| load_path.reader.is_script_with(&path, "hermes"))
 }
 
 /// What a manager says of units, by every name that it has for them.

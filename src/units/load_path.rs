@@ -3,6 +3,7 @@
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
@@ -337,15 +338,30 @@ impl Reader {
         }
     }
 
-    /// The text of a file that the kernel hands to an interpreter.
+    /// The text of a script: a file that the kernel hands to an interpreter, or one that is named like a script.
     pub(crate) fn script(&self, path: &Path) -> Option<String> {
-        match self.files.read_script(path, read::UNIT) {
+        match self.read_script(path) {
             Ok(text) => text,
             Err(Unread::Failed(e)) => {
                 self.note(path, &e);
                 None
             }
             Err(_) => None,
+        }
+    }
+
+    /// Whether there is a script at that path with that word in it. What cannot be read has none.
+    pub(crate) fn is_script_with(&self, path: &Path, word: &str) -> bool {
+        let text = self.read_script(path).ok().flatten();
+        text.is_some_and(|text| text.contains(word))
+    }
+
+    fn read_script(&self, path: &Path) -> Result<Option<String>, Unread> {
+        match path.extension().and_then(OsStr::to_str) {
+            Some("sh" | "bash" | "js" | "mjs" | "cjs" | "ts" | "py" | "rb" | "pl" | "php") => {
+                self.files.read_text(path, read::UNIT)
+            }
+            _ => self.files.read_script(path, read::UNIT),
         }
     }
 
