@@ -21,7 +21,7 @@ use crate::host::Host;
 use crate::host::manager::systemd_level;
 use crate::host::rootfs::Actual;
 use crate::output::Output;
-use crate::preflight::Checked;
+use crate::preflight::{Checked, Preflight};
 use crate::profile::{ProfileName, discover};
 use crate::takeover::detect::Inherited;
 use crate::takeover::migrate::Allow;
@@ -64,6 +64,8 @@ pub(super) fn prepare<'a>(
         inventory: &inventory,
         typed: &typed,
         layers: Layers::new(host, args, config, &receipt)?,
+        preflight: Preflight::new(host, output),
+        installed: receipt.instances.iter().map(|i| &i.profile).collect(),
         allow: Allow {
             by_hand: verb == Verb::Adopt,
             units: args.migrate,

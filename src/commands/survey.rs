@@ -1,7 +1,7 @@
 //! What install, adopt and plan know of each profile before there is a plan: its settings, whose they are, what leaves for
 //! it, and whose gateway serves it. Reads only.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use anyhow::Result;
@@ -23,7 +23,7 @@ use crate::host::Host;
 use crate::host::process_text::as_account;
 use crate::layout::Scope;
 use crate::output::Output;
-use crate::preflight::{self, Checked, tenant};
+use crate::preflight::{self, Checked, Preflight, tenant};
 use crate::profile::ProfileName;
 use crate::takeover::detect::{Inherited, inherit};
 use crate::takeover::migrate::{Allow, Migration, Typed, migrate};
@@ -72,6 +72,10 @@ pub(super) struct Survey<'a> {
     pub(super) typed: &'a Typed,
     /// The settings.
     pub(super) layers: Layers<'a>,
+    /// What answers once for all profiles.
+    pub(super) preflight: Preflight<'a>,
+    /// The profiles that have a unit.
+    pub(super) installed: BTreeSet<&'a ProfileName>,
     /// Which owners may leave.
     pub(super) allow: Allow,
     /// The settings of the served ones, in the order of `found.served`.
@@ -86,8 +90,7 @@ impl Survey<'_> {
         let host = self.host;
         let settings = self.settings(profile)?;
         let place = |key: &str| self.layers.place(profile, key);
-        let create = self.args.create;
-        let checked = preflight::check(host, profile, &settings, &place, create, self.output)?;
+        let checked = self.preflight.check(profile, &settings, &place, self.args.create)?;
         refuse_move(host, self.receipt, &checked)?;
         let older = told_of_older(host, self.receipt, &checked);
         self.found.notes.extend(older);
@@ -147,7 +150,7 @@ impl Survey<'_> {
                 confirm_program(hermes, profile, args.yes)?;
             }
         }
-        if !self.receipt.instances.iter().any(|i| i.profile == *profile) {
+        if !self.installed.contains(profile) {
             ask_which(
                 host,
                 self.inventory,
@@ -185,8 +188,8 @@ impl Survey<'_> {
         own.home = own.home.or(settings.home);
         own.run_as = own.run_as.or(settings.run_as);
         let place = |key: &str| self.layers.place(&name, key);
-        let default = preflight::check(self.host, &name, &own, &place, false, self.output)?;
-        if self.receipt.instances.iter().any(|i| i.profile == name) {
+        let default = self.preflight.check(&name, &own, &place, false)?;
+        if self.installed.contains(&name) {
             self.found.by_default = Some((name.unit(), default.home));
             return Ok(());
         }
