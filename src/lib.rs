@@ -97,6 +97,7 @@ fn dispatch(cli: Cli) -> anyhow::Result<Exit> {
         Some(Command::Why(args)) => commands::why::why(&args),
         Some(Command::Run(args)) => commands::run::run(&args),
         Some(Command::Doctor(args)) => commands::doctor::doctor(&args),
+        Some(Command::Split(args)) => commands::split::split(&args),
         Some(Command::Upgrade(args)) => commands::upgrade::upgrade(&args),
         Some(Command::Uninstall(args)) => commands::uninstall::uninstall(&args),
         Some(Command::Render(args)) => commands::render::render(&args),

@@ -292,6 +292,6 @@ fn a_tenant_s_account_and_root_are_no_settings_and_nobody_becomes_one_without_th
     std::fs::create_dir_all(image.at("var/lib/hermes/profiles/coder")).unwrap();
     image.ok(&["--profile", "coder", "--hermes", "/opt/h/bin/hermes"]);
     let before = drop_in(&image);
-    refused(&tenant, &["without its data", "uninstall --profile coder"]);
+    refused(&tenant, &["without its data", "hermes-install split coder"]);
     assert_eq!(drop_in(&image), before);
 }

@@ -6,7 +6,7 @@ use crate::cli::common::{OutputArgs, ScopeArgs, SettingArgs, WaitArgs};
 use crate::profile::ProfileName;
 
 /// Arguments of install.
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, Default, Args)]
 pub(crate) struct InstallArgs {
     #[command(flatten)]
     pub(crate) settings: SettingArgs,
@@ -97,6 +97,23 @@ pub(crate) struct GuardArgs {
     pub(crate) force: bool,
     #[command(flatten)]
     pub(crate) scope: ScopeArgs,
+    #[command(flatten)]
+    pub(crate) wait: WaitArgs,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+}
+
+/// Arguments of split.
+#[derive(Debug, Args)]
+pub(crate) struct SplitArgs {
+    /// The profile, which has a unit of its own in the system's manager
+    #[arg(value_name = "PROFILE")]
+    pub(crate) profile: ProfileName,
+    #[command(flatten)]
+    pub(crate) scope: ScopeArgs,
+    /// Do not ask
+    #[arg(long, short)]
+    pub(crate) yes: bool,
     #[command(flatten)]
     pub(crate) wait: WaitArgs,
     #[command(flatten)]

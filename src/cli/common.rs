@@ -11,7 +11,7 @@ use crate::profile::ProfileName;
 use crate::units::span::Span;
 
 /// Which manager is meant.
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, Default, Args)]
 pub(crate) struct ScopeArgs {
     /// The system's manager: starts at boot, needs root (default as root)
     #[arg(long, conflicts_with = "user")]
@@ -36,7 +36,7 @@ impl ScopeArgs {
 }
 
 /// How much is said, and how.
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, Default, Args)]
 pub(crate) struct OutputArgs {
     /// Say nothing but errors
     #[arg(long, short)]
@@ -57,7 +57,7 @@ impl OutputArgs {
 }
 
 /// How long to wait for another run.
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, Default, Args)]
 pub(crate) struct WaitArgs {
     /// Wait so long for another hermes-install that is at work, instead of giving up at once
     #[arg(long, value_name = "SECONDS")]
@@ -72,7 +72,7 @@ impl WaitArgs {
 }
 
 /// Settings of the profiles to install.
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, Default, Args)]
 pub(crate) struct SettingArgs {
     /// Profile to run; give it again for more
     #[arg(long = "profile", short, value_name = "NAME")]

@@ -25,6 +25,7 @@ Gateways that run already:
 The host:
   doctor     Find what is unsafe on this host, explain it, mend it
   guard      Make the units safe that `hermes gateway install` writes
+  split      Move a profile into an account of its own, with its data
   upgrade    Bring what is installed up to this version
   uninstall  Remove exactly what was installed; profiles stay
 

@@ -12,7 +12,7 @@ use std::path::Path;
 use clap::{Parser, Subcommand};
 
 pub(crate) use self::change::{
-    AdoptArgs, GuardArgs, InstallArgs, PlanArgs, ShieldArgs, UninstallArgs, UpgradeArgs,
+    AdoptArgs, GuardArgs, InstallArgs, PlanArgs, ShieldArgs, SplitArgs, UninstallArgs, UpgradeArgs,
 };
 pub(crate) use self::common::{OutputArgs, ScopeArgs, SettingArgs};
 pub(crate) use self::everyday::{
@@ -57,6 +57,7 @@ impl Cli {
             Some(Command::Why(a)) => (&a.scope, &a.output),
             Some(Command::Run(a)) => (&a.scope, &a.output),
             Some(Command::Doctor(a)) => (&a.scope, &a.output),
+            Some(Command::Split(a)) => (&a.scope, &a.output),
             Some(Command::Upgrade(a)) => (&a.scope, &a.output),
             Some(Command::Uninstall(a)) => (&a.scope, &a.output),
             Some(
@@ -145,6 +146,11 @@ pub(crate) enum Command {
     Run(RunArgs),
     /// Find what is unsafe on this host, explain it, mend it
     Doctor(DoctorArgs),
+    /// Move a profile into an account of its own, with its data
+    ///
+    /// Its gateway is stopped as planned, its data are copied, and the new account runs it. When it does not come up, everything is
+    /// put back. The data of before stay, under another name.
+    Split(SplitArgs),
     /// Bring what is installed up to this version
     ///
     /// Units that changed are restarted after their turns. When one does not come up, everything is put back.

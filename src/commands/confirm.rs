@@ -205,7 +205,7 @@ pub(super) fn keep_command(host: &Host, profile: &ProfileName) -> String {
     )
 }
 
-fn ask(yes: bool, question: &str, statement: &str) -> Result<()> {
+pub(super) fn ask(yes: bool, question: &str, statement: &str) -> Result<()> {
     match yes.then_some(true).or_else(|| output::ask(question)) {
         Some(true) => Ok(()),
         Some(false) => refuse!("nothing was changed"),

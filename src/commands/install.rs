@@ -122,7 +122,13 @@ fn tell_served_in_image(served: &[Served]) {
     }
 }
 
-fn summary(host: &Host, checked: &[Checked], outcome: &Outcome, left: &[String], output: &Output) {
+pub(super) fn summary(
+    host: &Host,
+    checked: &[Checked],
+    outcome: &Outcome,
+    left: &[String],
+    output: &Output,
+) {
     if output.json {
         let installed = |c| {
             let c: &Checked = c;

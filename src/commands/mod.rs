@@ -15,6 +15,7 @@ pub(crate) mod render;
 pub(crate) mod run;
 pub(crate) mod shield;
 pub(crate) mod show;
+pub(crate) mod split;
 pub(crate) mod status;
 mod survey;
 mod target;

@@ -91,7 +91,9 @@ impl Survey<'_> {
         let settings = self.settings(profile)?;
         let place = |key: &str| self.layers.place(profile, key);
         let checked = self.preflight.check(profile, &settings, &place, self.args.create)?;
-        refuse_move(host, self.receipt, &checked)?;
+        if self.verb != Verb::Split {
+            refuse_move(host, self.receipt, &checked)?;
+        }
         let older = told_of_older(host, self.receipt, &checked);
         self.found.notes.extend(older);
         if self.takes_over() {

@@ -25,9 +25,18 @@ pub(super) fn refuse_move(host: &Host, receipt: &Receipt, checked: &Checked) -> 
         profile.home(&root).display(),
         checked.home.display();
         "`hermes-install --profile {profile} --reset tenant` keeps it as it is, when no configuration says otherwise";
-        "`hermes-install uninstall --profile {profile}` makes the name free and leaves the data where they are; then run this \
-         again with `--no-start`, and copy them as docs/tenants.md says"
+        "{}", way_out(checked)
     );
+}
+
+fn way_out(checked: &Checked) -> String {
+    let profile = &checked.instance.profile;
+    match checked.instance.is_tenant() {
+        true => format!("`hermes-install split {profile}` makes it a tenant, with its data"),
+        false => format!(
+            "`hermes-install uninstall --profile {profile}` makes the name free and leaves the data where they are"
+        ),
+    }
 }
 
 /// A new tenant beside data of a profile of that name below the usual root, as a sentence.

@@ -11,6 +11,7 @@ pub(super) enum Verb {
     Install,
     Plan,
     Adopt,
+    Split,
 }
 
 /// The command line that these arguments came from.
@@ -20,6 +21,7 @@ pub(super) fn typed(verb: Verb, args: &InstallArgs) -> Typed {
             Verb::Install => None,
             Verb::Plan => Some("plan".to_owned()),
             Verb::Adopt => Some("adopt".to_owned()),
+            Verb::Split => Some("split".to_owned()),
         },
         words: words(args),
     }

@@ -126,7 +126,7 @@ fn is_file(host: &Host, path: &Path) -> Result<bool> {
 }
 
 /// A time as `20261125T104500Z`: sorts as it is, and no shell or file system minds it.
-fn dated(time: SystemTime) -> String {
+pub(super) fn dated(time: SystemTime) -> String {
     let full = humantime::format_rfc3339_seconds(time).to_string();
     full.replace(['-', ':'], "")
 }

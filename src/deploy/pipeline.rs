@@ -72,6 +72,7 @@ pub(crate) fn plan_for<'a>(
         old: receipt,
         creations: Vec::new(),
         handovers: Vec::new(),
+        relocations: Vec::new(),
         up: Vec::new(),
         host,
         output,

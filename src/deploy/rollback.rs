@@ -17,6 +17,16 @@ pub(super) struct Activity {
     pub(super) touched: Vec<String>,
     /// How many handovers were begun.
     pub(super) handovers: usize,
+    /// How many profiles were copied, or some of it.
+    pub(super) relocations: usize,
+}
+
+impl Activity {
+    /// A unit is stopped from here on; whether it was started.
+    pub(super) fn begin(&mut self, unit: &str, was_started: bool) {
+        self.was_started.insert(unit.to_owned(), was_started);
+        self.touched.push(unit.to_owned());
+    }
 }
 
 impl Transaction<'_> {
@@ -69,6 +79,13 @@ impl Transaction<'_> {
             // Stopped by the definition that started it, then forgotten.
             attempt(manager.verb("stop", &stop));
             let _ = manager.verb("reset-failed", &stop);
+        }
+        for relocation in &self.relocations[..activity.relocations] {
+            // Its gateway by the definition that started it, before the copies under it.
+            let unit = relocation.profile.unit();
+            attempt(manager.verb("stop", std::slice::from_ref(&unit)));
+            let _ = manager.verb("reset-failed", std::slice::from_ref(&unit));
+            attempt(relocation.back(self.host));
         }
         attempt(manager.daemon_reload());
         if !restart.is_empty() {

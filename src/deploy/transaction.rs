@@ -12,6 +12,7 @@ use crate::deploy::desired::is_drop_in_of;
 use crate::deploy::handover::Handover;
 use crate::deploy::plan::{Action, Plan};
 use crate::deploy::receipt::{Contents, Receipt};
+use crate::deploy::relocation::Relocation;
 use crate::deploy::rollback::Activity;
 use crate::deploy::service::{Ready, Service, start_all};
 use crate::deploy::writer::{Writer, remove_empty};
@@ -39,6 +40,8 @@ pub(crate) struct Transaction<'a> {
     pub(crate) creations: Vec<Creation>,
     /// Old owners that leave before the units start.
     pub(crate) handovers: Vec<Handover>,
+    /// Profiles that move to a tenant of their own.
+    pub(crate) relocations: Vec<Relocation>,
     /// Units that shall run at the end, each with its profile home; restarted if what they are made of changes.
     pub(crate) up: Vec<(String, PathBuf)>,
 }
@@ -105,6 +108,14 @@ impl Transaction<'_> {
         } else {
             self.record_pending(writer)?
         };
+        if let Some(live) = self.host.live() {
+            for relocation in &self.relocations {
+                activity.begin(
+                    &relocation.profile.unit(),
+                    relocation.stop(live, self.output)?,
+                );
+            }
+        }
         let mut backup = Backup::new(self.host)?;
         writer.apply(&self.plan, &mut backup)?;
         for change in self.plan.changed() {
@@ -115,6 +126,10 @@ impl Transaction<'_> {
         outcome.backup = backup.directory().map(str::to_owned);
         if let Some(live) = self.host.live() {
             self.make_accounts(live)?;
+            for relocation in &self.relocations {
+                activity.relocations += 1;
+                relocation.copy(self.host, self.output)?;
+            }
             for creation in &self.creations {
                 creation.go(self.host)?;
                 self.output.done(format!(

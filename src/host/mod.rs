@@ -24,6 +24,7 @@ pub(crate) mod search;
 pub(crate) mod service_state;
 pub(crate) mod spawn;
 pub(crate) mod systemctl;
+pub(crate) mod transfer;
 pub(crate) mod trust;
 mod walk;
 

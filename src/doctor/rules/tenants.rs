@@ -7,6 +7,7 @@ use super::{Rule, gateways};
 use crate::doctor::facts::Facts;
 use crate::doctor::finding::Findings;
 use crate::doctor::finding::Severity::Note;
+use crate::profile::ProfileName;
 use crate::units::unit::Unit;
 
 pub(super) const RULES: &[Rule] = &[Rule {
@@ -15,8 +16,8 @@ pub(super) const RULES: &[Rule] = &[Rule {
     about: "Units run the gateways of several profiles as one account. An agent runs what strangers write to it, and what \
                 one gateway's tools can do, they can do to every other of that account: read its tokens, change its \
                 configuration, stop it.",
-    fix: "make profiles tenants, each with an account and a root of its own: `hermes-install --profile NAME --tenant`; \
-              docs/tenants.md says how one is moved",
+    fix: "make profiles tenants, each with an account and a root of its own: a new one with `hermes-install --profile NAME \
+              --tenant`, one with data with `hermes-install split NAME`",
     source: "seen: scenario `tenants`",
     check: shared_account,
 }];
@@ -40,8 +41,14 @@ fn shared_account(facts: &Facts, findings: &mut Findings) {
             .map(|unit| format!("`{}`", unit.name))
             .collect();
         let what = format!("{} share account `{account}`", names.join(", "));
-        let way_out = "`hermes-install --profile NAME --tenant` gives a new profile an account of its own; docs/tenants.md says \
-                       how one is moved";
-        findings.add(what, way_out.to_owned());
+        let profiles = homes.iter().filter_map(|home| ProfileName::from_home(home));
+        let mut others = profiles.filter(|(profile, _)| !profile.is_default());
+        let way_out = match others.next() {
+            Some((profile, _)) => format!(
+                "`hermes-install split {profile}` moves `{profile}` into an account of its own, with its data"
+            ),
+            None => "docs/tenants.md says how each has an account of its own".to_owned(),
+        };
+        findings.add(what, way_out);
     }
 }

@@ -30,9 +30,6 @@ def environment():
 def write():
     with open(f"{home}/config.yaml", "a") as f:
         f.write("# was here\\\\n")
-def find():
-    directory = os.path.dirname(home.removesuffix("/.hermes"))
-    return None if os.path.basename(home.removesuffix("/.hermes")) in os.listdir(directory) else "not there"
 found = {
     "file": tried(lambda: open(f"{home}/.env").read() and None),
     "root": tried(lambda: open(f"/proc/{pid}/root{home}/.env").read() and None),
@@ -41,7 +38,7 @@ found = {
     "credential": tried(lambda: open(f"/proc/{pid}/root{credential}").read() and None),
     "signal": tried(lambda: os.kill(pid, 0)),
     "configuration": tried(write),
-    "name": tried(find),
+    "name": tried(lambda: os.stat(os.path.dirname(home)) and None),
     "process": tried(lambda: os.stat(f"/proc/{pid}") and None),
     "receipt": tried(lambda: os.listdir("/var/lib/hermes-install") and None),
     "settings": tried(lambda: os.listdir("/etc/hermes-install") and None),
@@ -177,7 +174,7 @@ def shared() -> None:
     equal("install of coder ends with", install(coder, *variables(coder)).code, 0)
     seen = from_one_to_the_other(default, coder)
     equal("what works on a profile of the same account", [way for way in SIX if seen[way] == "works"], SIX)
-    contains("doctor", hermes_install("doctor").text, "share account `hermes`", "shared-account", "--tenant")
+    contains("doctor", hermes_install("doctor").text, "share account `hermes`", "shared-account", "hermes-install split coder")
     refused = install(coder, "--tenant")
     equal("install of coder as a tenant ends with", refused.code, 1)
-    contains("the refusal", refused.err, "without its data", "uninstall --profile coder")
+    contains("the refusal", refused.err, "without its data", "hermes-install split coder")

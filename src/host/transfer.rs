@@ -1,0 +1,134 @@
+//! Files of one account copied for another. Each side runs as its own account, under systemd, and root only joins the two:
+//! no path of either is root's to follow, and the copies are new files, which nobody has open.
+
+use std::ffi::{OsStr, OsString};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+use anyhow::{Context as _, Result, bail};
+
+use crate::host::account::Account;
+use crate::host::systemctl::plain;
+
+/// A directory and the account that it is read or written as.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Side<'a> {
+    /// The account; it exists.
+    pub(crate) account: &'a Account,
+    /// The directory; it exists.
+    pub(crate) directory: &'a Path,
+}
+
+impl Side<'_> {
+    /// Copy what is in this directory to another, but these names at its top.
+    pub(crate) fn copy(&self, to: &Side, without: &[&str]) -> Result<()> {
+        let mut read = self.command(&["tar", "--create", "--anchored"]);
+        read.args(without.iter().map(|name| format!("--exclude=./{name}")));
+        read.args([self.named(), ".".into()]);
+        let mut write = to.command(&["tar", "--extract", "--preserve-permissions"]);
+        write.arg(to.named());
+        let failed = |side: &Side, what: &str| {
+            format!(
+                "`{}` could not be {what} as `{}`",
+                side.directory.display(),
+                side.account.name
+            )
+        };
+        let mut reader = read
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .with_context(|| failed(self, "read"))?;
+        let stream = reader.stdout.take().map_or_else(Stdio::null, Stdio::from);
+        let writer = write.stdin(stream).stdout(Stdio::null());
+        let writer = writer.stderr(Stdio::piped()).spawn();
+        let written = writer.map_err(Into::into).and_then(end);
+        let read = end(reader).with_context(|| failed(self, "read"));
+        written.with_context(|| failed(to, "written"))?;
+        read
+    }
+
+    /// Make it, empty, whatever is left of an earlier one.
+    pub(crate) fn make_anew(&self) -> Result<()> {
+        self.remove()?;
+        self.run_on(&["mkdir", "--"])
+    }
+
+    /// Remove it with everything in it.
+    pub(crate) fn remove(&self) -> Result<()> {
+        self.run_on(&["rm", "--recursive", "--force", "--"])
+    }
+
+    /// Remove everything in this directory.
+    pub(crate) fn empty(&self) -> Result<()> {
+        let mut command = self.command(&["find"]);
+        command.arg(literal(self.directory.as_os_str()));
+        command.args(["-mindepth", "1", "-delete"]);
+        self.run(command)
+    }
+
+    /// Give this directory another name, in the place of an empty directory or of nothing.
+    pub(crate) fn rename(&self, to: &Path) -> Result<()> {
+        let mut command = self.command(&["mv", "--no-target-directory", "--"]);
+        command.arg(literal(self.directory.as_os_str()));
+        command.arg(literal(to.as_os_str()));
+        self.run(command)
+    }
+
+    fn run_on(&self, words: &[&str]) -> Result<()> {
+        let mut command = self.command(words);
+        command.arg(literal(self.directory.as_os_str()));
+        self.run(command)
+    }
+
+    fn run(&self, mut command: Command) -> Result<()> {
+        let child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn();
+        child
+            .map_err(Into::into)
+            .and_then(end)
+            .with_context(|| format!("`{}`", self.directory.display()))
+    }
+
+    fn named(&self) -> OsString {
+        let mut word = OsString::from("--directory=");
+        word.push(literal(self.directory.as_os_str()));
+        word
+    }
+
+    /// A program of the system's as the account: without a terminal, capabilities, network or a way to new rights.
+    fn command(&self, words: &[&str]) -> Command {
+        let mut command = plain("systemd-run");
+        command.args(["--quiet", "--collect", "--wait", "--pipe"]);
+        command.arg(format!("--uid={}", self.account.name));
+        command.arg(format!("--gid={}", self.account.group));
+        let limits = [
+            "NoNewPrivileges=yes",
+            "CapabilityBoundingSet=",
+            "PrivateNetwork=yes",
+            "PrivateDevices=yes",
+            "UMask=0077",
+        ];
+        command.args(limits.map(|limit| format!("--property={limit}")));
+        command.arg("--").args(words);
+        command
+    }
+}
+
+/// A word as systemd takes it literally: it replaces variables in command lines (systemd.service(5)).
+fn literal(word: &OsStr) -> OsString {
+    word.to_string_lossy().replace('$', "$$").into()
+}
+
+fn end(child: Child) -> Result<()> {
+    let done = child.wait_with_output()?;
+    if !done.status.success() {
+        let said = String::from_utf8_lossy(&done.stderr);
+        let last = said.lines().rfind(|line| !line.trim().is_empty());
+        bail!(
+            "it ended with {}: {}",
+            done.status,
+            last.unwrap_or("it said nothing").trim()
+        );
+    }
+    Ok(())
+}
