@@ -16,10 +16,39 @@
         default = hermes-install;
       });
 
-      overlays.default = final: _: { hermes-install = final.callPackage ./nix/package.nix { }; };
+      apps = eachSystem (
+        pkgs:
+        let
+          program = self.packages.${pkgs.stdenv.hostPlatform.system}.hermes-install;
+        in
+        rec {
+          hermes-install = {
+            type = "app";
+            program = lib.getExe program;
+            meta = { inherit (program.meta) description; };
+          };
+          default = hermes-install;
+        }
+      );
 
-      nixosModules.default = ./nix/module.nix;
-      homeModules.default = ./nix/home-module.nix;
+      overlays = rec {
+        hermes-install = final: _: { hermes-install = final.callPackage ./nix/package.nix { }; };
+        default = hermes-install;
+      };
+
+      nixosModules = rec {
+        hermes-gateway = ./nix/module.nix;
+        default = hermes-gateway;
+      };
+      homeModules = rec {
+        hermes-gateway = ./nix/home-module.nix;
+        default = hermes-gateway;
+      };
+
+      templates.default = {
+        path = ./nix/template;
+        description = "A NixOS with one Hermes gateway";
+      };
 
       checks = eachSystem (pkgs: import ./nix/checks.nix { inherit self pkgs; });
 

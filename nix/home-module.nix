@@ -24,7 +24,7 @@ let
     hermes-install = cfg.package;
     # The host's systemd is not known here; newer ones read what the oldest does.
     systemd = 252;
-    config = pkgs.writeText "hermes-gateway.toml" (rules.toml hermes profiles);
+    config = pkgs.writeText "hermes-gateway.toml" (rules.file cfg hermes profiles);
     hermesVersion = if cfg.hermesPackage == null then null else lib.getVersion cfg.hermesPackage;
   };
 
@@ -39,6 +39,10 @@ in
   };
 
   config = lib.mkIf cfg.enable {
+    services.hermes-gateway.hermesPackage = lib.mkIf (
+      pkgs ? hermes-agent && cfg.hermesExecutable == null
+    ) (lib.mkDefault pkgs.hermes-agent);
+
     assertions = rules.assertions {
       inherit cfg;
       system = false;
@@ -50,7 +54,14 @@ in
       {
         "hermes-gateway@.service" = template;
         "hermes-gateway.target" = rendered "hermes-gateway.target";
+        "default.target.wants/hermes-gateway.target" = rendered "hermes-gateway.target";
       }
+      // lib.optionalAttrs cfg.guard (
+        lib.genAttrs [
+          "hermes-gateway.service.d/50-hermes-install-guard.conf"
+          "hermes-gateway-.service.d/50-hermes-install-guard.conf"
+        ] rendered
+      )
       // lib.concatMapAttrs (
         name: profile:
         let
@@ -70,9 +81,15 @@ in
               }
               {
                 Service = profile.extraServiceConfig // {
+                  ExecStartPre = [
+                    (rules.makeHome pkgs.coreutils (rules.literally (rules.home name profile)))
+                  ]
+                  ++ lib.toList (profile.extraServiceConfig.ExecStartPre or [ ]);
                   Environment = lib.mapAttrsToList (key: value: builtins.toJSON "${key}=${value}") environment;
                 };
               };
+        }
+        // lib.optionalAttrs profile.autoStart {
           "default.target.wants/${unit}" = template;
           "hermes-gateway.target.wants/${unit}" = template;
         }

@@ -33,7 +33,7 @@ let
       inherit (pkgs.stdenv.hostPlatform) system;
       hermes-install = cfg.package;
       systemd = lib.versions.major config.systemd.package.version;
-      config = pkgs.writeText "hermes-gateway.toml" (rules.toml hermes profiles);
+      config = pkgs.writeText "hermes-gateway.toml" (rules.file cfg hermes profiles);
       hermesVersion = if cfg.hermesPackage == null then null else lib.getVersion cfg.hermesPackage;
     };
 
@@ -45,7 +45,7 @@ let
       lib.nameValuePair "hermes-gateway@${name}" {
         overrideStrategy = "asDropin";
         # NixOS reads no [Install] section.
-        wantedBy = [
+        wantedBy = lib.optionals profile.autoStart [
           boot
           "hermes-gateway.target"
         ];
@@ -58,10 +58,31 @@ let
         inherit (profile) environment;
         # A stop by the old unit, which waits for running turns, and a start by the new one.
         restartTriggers = [ (rules.toml hermes { ${name} = profile; }) ];
-        serviceConfig = profile.extraServiceConfig;
-        unitConfig = more profile;
+        serviceConfig = profile.extraServiceConfig // (more name profile).serviceConfig;
+        unitConfig = (more name profile).unitConfig;
       }
     );
+
+  # Of a person whose home is not there yet. hermes' root is where the user's template unit says.
+  ofPeople = name: profile: {
+    unitConfig.ConditionUser = map (user: "|${user}") profile.users;
+    serviceConfig.ExecStartPre = [
+      (rules.makeHome pkgs.coreutils (rules.home name (profile // { root = "%h/.hermes"; })))
+    ]
+    ++ lib.toList (profile.extraServiceConfig.ExecStartPre or [ ]);
+  };
+  ofSystem = _: _: {
+    unitConfig = { };
+    serviceConfig = { };
+  };
+
+  # The group of all, which a person or another unit may name.
+  group = boot: {
+    hermes-gateway = {
+      overrideStrategy = "asDropin";
+      wantedBy = [ boot ];
+    };
+  };
 in
 {
   options.services.hermes-gateway =
@@ -90,6 +111,10 @@ in
     };
 
   config = lib.mkIf cfg.enable {
+    services.hermes-gateway.hermesPackage = lib.mkIf (
+      pkgs ? hermes-agent && cfg.hermesExecutable == null
+    ) (lib.mkDefault pkgs.hermes-agent);
+
     assertions =
       rules.assertions {
         inherit cfg;
@@ -106,27 +131,26 @@ in
         (units "system" profiles)
         (units "user" userProfiles)
       ];
-      services = instances "multi-user.target" (_: { }) profiles;
-      user.services = instances "default.target" (profile: {
-        ConditionUser = map (user: "|${user}") profile.users;
-      }) userProfiles;
+      services = instances "multi-user.target" ofSystem profiles;
+      targets = group "multi-user.target";
+      user.services = instances "default.target" ofPeople userProfiles;
+      user.targets = lib.mkIf (userProfiles != { }) (group "default.target");
       tmpfiles.settings.hermes-gateway = lib.mkMerge (
         lib.mapAttrsToList (
           name: profile:
           let
-            directory = mode: {
-              d = {
-                inherit mode;
-                inherit (profile) user group;
-              };
+            # As hermes makes them.
+            directory.d = {
+              mode = "0700";
+              inherit (profile) user group;
             };
           in
           {
-            ${profile.root} = directory "0750";
+            ${profile.root} = directory;
           }
           // lib.optionalAttrs (name != "default") {
-            "${profile.root}/profiles" = directory "0700";
-            ${rules.home name profile} = directory "0700";
+            "${profile.root}/profiles" = directory;
+            ${rules.home name profile} = directory;
           }
         ) profiles
       );

@@ -37,6 +37,17 @@ let
         example = false;
         description = "Whether this profile's gateway runs. A profile that is switched off keeps its data.";
       };
+      autoStart = mkOption {
+        type = types.bool;
+        default = true;
+        example = false;
+        description = ''
+          Whether it starts with the ${
+            if system then "system" else "manager"
+          }. A switch starts it, too, when it is down,
+          also when somebody stopped it by hand; with `false` nobody but `systemctl start` does.
+        '';
+      };
       drainTimeout = mkOption {
         type = types.nullOr types.ints.unsigned;
         default = null;
@@ -61,7 +72,10 @@ let
         type = types.listOf secretFile;
         default = [ ];
         example = [ "/run/secrets/hermes.env" ];
-        description = "Files with environment variables; systemd reads them at each start. Never in the Nix store.";
+        description = ''
+          Files with environment variables; systemd reads them at each start, and without one of them nothing starts: let
+          it be there before. Never in the Nix store.
+        '';
       };
       credentials = mkOption {
         type = types.attrsOf secretFile;
@@ -189,8 +203,18 @@ let
         default = null;
         example = literalExpression "inputs.hermes-agent.packages.\${pkgs.stdenv.hostPlatform.system}.default";
         description = ''
-          The package with `bin/hermes`. One whose program is really called `.hermes-wrapped` is run under its proper name,
+          The package with `bin/hermes`; `pkgs.hermes-agent` where an overlay provides that and no `hermesExecutable` is set.
+          One whose program is really called `.hermes-wrapped` is run under its proper name,
           or refused when it is built: other gateways would not know it for one, and would start beside it.
+        '';
+      };
+
+      guard = mkOption {
+        type = types.bool;
+        default = true;
+        example = false;
+        description = ''
+          Whether units that `hermes gateway install` writes are made safe by drop-ins that wait for them${lib.optionalString system ", in the managers of all users, too"}.
         '';
       };
 

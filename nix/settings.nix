@@ -139,6 +139,23 @@ rec {
     in
     concatStringsSep "\n" (map section (attrNames profiles));
 
+  # The file of settings that the units are rendered from.
+  file =
+    cfg: hermes: profiles:
+    (if cfg.guard then "" else "guard = false\n\n") + toml hermes profiles;
+
+  # A directory for a profile of a person, as a command of systemd's (systemd.service(5), "Command lines"). The unit's
+  # UMask= closes it to others; what is there already stays as it is.
+  makeHome =
+    coreutils: directory:
+    let
+      quoted = toJSON (builtins.replaceStrings [ "$" ] [ "$$" ] directory);
+    in
+    "${coreutils}/bin/mkdir --parents ${quoted}";
+
+  # A path as it is, where specifiers would be replaced.
+  literally = builtins.replaceStrings [ "%" ] [ "%%" ];
+
   # What must hold, with the way out. `agentHome` is the HERMES_HOME of upstream's module when that runs, too.
   assertions =
     {

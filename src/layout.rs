@@ -161,6 +161,15 @@ impl Layout {
     }
 }
 
+impl Layout {
+    /// Whether a unit that leaves the profile to another gateway is at rest afterwards and not failed. A switch of NixOS
+    /// starts what a takeover has ended, counts every failed unit as its own failure, and deploy tools roll back on that
+    /// (exit status 4 of switch-to-configuration).
+    pub(crate) fn declines_quietly(self) -> bool {
+        self == Self::Nix
+    }
+}
+
 fn nix_launcher(prefix: Option<&Path>) -> String {
     let prefix = prefix.unwrap_or(Path::new(NIX_PREFIX));
     prefix.join("bin/hermes-install").display().to_string()

@@ -7,8 +7,10 @@
     machine.succeed(f"systemctl stop {unit('coder')}")
     first = by_hand("coder")
     machine.execute(f"systemctl start {unit('coder')}")
-    machine.wait_until_succeeds(f"systemctl is-failed {unit('coder')}", timeout=30)
-    assert show("coder", "ExecMainStatus") == "69"
+    machine.wait_until_succeeds(
+        f"systemctl show --property=ExecMainStatus --value {unit('coder')} | grep -qx 69", timeout=30
+    )
+    assert show("coder", "ActiveState") == "inactive", show("coder", "ActiveState")
     journal = machine.succeed(f"journalctl --boot --output=cat --unit={unit('coder')}")
     assert "is owned by" in journal and f"pid {first}" in journal, journal
     machine.sleep(70)

@@ -13,6 +13,7 @@ use crate::deploy::pipeline::{Policy, plan_for};
 use crate::deploy::receipt::{Receipt, read_receipt};
 use crate::error::Exit;
 use crate::host::Host;
+use crate::host::declared::refuse_declared;
 use crate::output::{self, Output};
 
 /// Whether a host has a guard: as the configuration says, as an earlier run was told, or because everybody has.
@@ -24,6 +25,7 @@ pub(super) fn is_wanted(config: &Config, receipt: &Receipt) -> bool {
 pub(crate) fn guard(args: &GuardArgs) -> Result<Exit> {
     let output = args.output.printer();
     let host = Host::new(args.scope.scope(), args.scope.root.as_deref())?;
+    refuse_declared(&host)?;
     let _lock = Lock::take(&host, args.wait.limit())?;
     let receipt = read_receipt(&host)?;
     let mut contents = receipt.contents();

@@ -18,6 +18,7 @@ use crate::deploy::serving::Served;
 use crate::deploy::transaction::Transaction;
 use crate::error::trouble;
 use crate::host::Host;
+use crate::host::declared::refuse_declared;
 use crate::host::manager::systemd_level;
 use crate::host::rootfs::Actual;
 use crate::output::Output;
@@ -48,6 +49,7 @@ pub(super) fn prepare<'a>(
     verb: Verb,
     output: &'a Output,
 ) -> Result<Prepared<'a>> {
+    refuse_declared(host)?;
     let config = Config::load(args.settings.config.as_deref(), host)?;
     let profiles = wanted(host, args, &config)?;
     let receipt = read_receipt(host)?;

@@ -12,6 +12,7 @@ use crate::deploy::receipt::{Contents, Receipt, read_receipt};
 use crate::deploy::transaction::{Outcome, running};
 use crate::error::Exit;
 use crate::host::Host;
+use crate::host::declared::refuse_declared;
 use crate::output::{self, Output};
 use crate::render::model::Shield;
 use crate::takeover::shield::{chosen, full, shield_for};
@@ -30,6 +31,7 @@ pub(crate) fn shield(args: &ShieldArgs) -> Result<Exit> {
 }
 
 fn put_up(args: &ShieldArgs, host: &Host, receipt: Receipt, output: &Output) -> Result<Exit> {
+    refuse_declared(host)?;
     let inventory = Inventory::read(host);
     let units = chosen(&args.units, &args.profiles, host, &inventory)?;
     let mut contents = receipt.contents();

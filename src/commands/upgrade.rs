@@ -13,12 +13,14 @@ use crate::deploy::receipt::read_receipt;
 use crate::deploy::transaction::running;
 use crate::error::{Exit, refuse};
 use crate::host::Host;
+use crate::host::declared::refuse_declared;
 use crate::output;
 
 /// Bring a host up to this version.
 pub(crate) fn upgrade(args: &UpgradeArgs) -> Result<Exit> {
     let output = args.output.printer();
     let host = Host::new(args.scope.scope(), args.scope.root.as_deref())?;
+    refuse_declared(&host)?;
     let _lock = Lock::take(&host, args.wait.limit())?;
     let receipt = read_receipt(&host)?;
     if receipt.is_empty() {

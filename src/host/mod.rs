@@ -7,6 +7,7 @@ pub(crate) mod account;
 pub(crate) mod boot;
 pub(crate) mod cgroup;
 pub(crate) mod credentials;
+pub(crate) mod declared;
 pub(crate) mod directory;
 pub(crate) mod file;
 pub(crate) mod jobs;

@@ -134,6 +134,12 @@ impl ServiceState {
     /// How its main process ended, in words.
     pub(crate) fn ending(&self) -> String {
         match self.exit {
+            // systemd.exec(5), EnvironmentFile= and LoadCredential=: nothing was executed, so there is no exit status.
+            None if self.result == "resources" => {
+                "result `resources`, systemd could not prepare its start: most often a file of variables or a credential \
+                 is not there, and the journal names it"
+                    .to_owned()
+            }
             Some(Exit::Status(69)) => "exit status 69, another gateway owns the profile".to_owned(),
             Some(Exit::Status(78)) => "exit status 78, its configuration cannot be used".to_owned(),
             Some(Exit::Status(status)) => format!("exit status {status}"),
@@ -167,6 +173,9 @@ mod tests {
         assert!(running.runs() && !running.waits_to_restart() && running.needs_reload);
         assert_eq!((running.main_pid, running.exit), (Some(41), None));
         assert_eq!(running.ending(), "success");
+        let unprepared =
+            &ServiceState::parse_all("Id=d.service\nResult=resources\nExecMainCode=0\n")[0];
+        assert!(unprepared.ending().contains("a file of variables"));
         assert_eq!(running.exec_start, "{ path=/a ; argv[]=/a --b=c ; }");
     }
 

@@ -13,6 +13,7 @@ use crate::gateway::installation::Installation;
 use crate::gateway::owner::Rivals;
 use crate::gateway::served::is_parked;
 use crate::gateway::version::Rules;
+use crate::host::declared::naming_hermes;
 use crate::host::search::hermes_search;
 use crate::launcher::claim::Claim;
 use crate::launcher::hermes::{Executable, HermesProblem, find};
@@ -102,6 +103,8 @@ pub(crate) fn find_hermes(told: Option<&Path>, places: &[PathBuf]) -> Result<Pat
         true if path.is_file() && access(path, AccessFlags::X_OK).is_ok() => Executable::Runs,
         true => Executable::Denied,
     };
+    let own = std::env::current_exe().unwrap_or_default();
+    let naming = naming_hermes(&own);
     find(told, places, &look).map_err(|problem| {
         let why = match problem {
             HermesProblem::Relative => "is not an absolute path",
@@ -116,14 +119,13 @@ pub(crate) fn find_hermes(told: Option<&Path>, places: &[PathBuf]) -> Result<Pat
                     .map(|p| format!("`{}`", p.display()))
                     .collect();
                 return Refusal::Unusable(format!(
-                    "no hermes executable: looked for {}; install hermes-agent, or name one with \
-                     `hermes-install --profile … --hermes PATH`",
+                    "no hermes executable: looked for {}; install hermes-agent, or {naming}",
                     list.join(", ")
                 ));
             }
         };
         Refusal::Unusable(format!(
-            "hermes executable `{}` {why}; name one with `hermes-install --profile … --hermes PATH`",
+            "hermes executable `{}` {why}; {naming}",
             told.unwrap_or(Path::new("")).display()
         ))
     })

@@ -98,6 +98,7 @@ pub(crate) fn render(model: &Model) -> Result<Tree, RenderError> {
     env.add_global("whose", Value::from_safe_string("--profile %i".to_owned()));
     env.add_global("keeps_unit", false);
     env.add_global("guards", false);
+    env.add_global("declines_quietly", model.layout.declines_quietly());
     let mut tree = Tree::new();
 
     if model.shared_units {
