@@ -1,6 +1,8 @@
 # Everything that one types here. `make` says what there is.
 
 PROGRAM = $(or $(CARGO_TARGET_DIR),target)/release/hermes-install
+# The same program for this machine, where PROGRAM is for another one: it is what renders.
+RENDERER = $(PROGRAM)
 # deb or rpm. Their units name programs below /usr, so there is no other prefix.
 LAYOUT = deb
 DESTDIR =
@@ -10,13 +12,14 @@ RENDER =
 # Debian keeps site-functions for the administrator.
 zsh = $(if $(filter deb,$(LAYOUT)),vendor-completions,site-functions)
 share = $(DESTDIR)/usr/share
-generate = install -D -m 644 /dev/null $(2) && $(PROGRAM) generate $(1) >$(2)
+generate = install -D -m 644 /dev/null $(2) && $(RENDERER) generate $(1) >$(2)
 
 help:
 	@echo 'make try       install a gateway on a throw-away Debian, and take it over by hand; SHELL_IN=1 leaves you in it'
 	@echo 'make build     the program, as $(PROGRAM)'
 	@echo 'make test      every test, on Debian 12 and 13'
 	@echo 'make check     the gate: every check there is; installs what is missing'
+	@echo 'make release   packages, tarballs and signed repositories for amd64 and arm64, below RELEASE (target/release-files)'
 	@echo 'make install   what a package has, below DESTDIR; LAYOUT=deb or rpm'
 
 # The compiler and the download of the system work side by side.
@@ -39,18 +42,22 @@ test:
 check:
 	.ci/run
 
+# release/build --help says what OPTIONS there are.
+release:
+	@release/build $(OPTIONS) $(or $(RELEASE),target/release-files)
+
 # The program and what it writes itself. This is the one list of them for deb and rpm; nix has functions of its own for
 # manual pages and completions, and its module renders the units.
-install: $(PROGRAM)
+install: $(PROGRAM) $(RENDERER)
 	install -D -m 755 $(PROGRAM) $(DESTDIR)/usr/bin/hermes-install
-	$(PROGRAM) render --layout $(LAYOUT) --output $(DESTDIR)/ $(RENDER)
+	$(RENDERER) render --layout $(LAYOUT) --output $(DESTDIR)/ $(RENDER)
 	$(call generate,man,$(share)/man/man1/hermes-install.1)
 	$(call generate,man hermes-install.toml,$(share)/man/man5/hermes-install.toml.5)
 	$(call generate,completions bash,$(share)/bash-completion/completions/hermes-install)
 	$(call generate,completions fish,$(share)/fish/vendor_completions.d/hermes-install.fish)
 	$(call generate,completions zsh,$(share)/zsh/$(zsh)/_hermes-install)
 
-$(PROGRAM):
-	@echo '$(PROGRAM) is not there; run "make build" first' >&2; exit 1
+$(sort $(PROGRAM) $(RENDERER)):
+	@echo '$@ is not there; run "make build" first' >&2; exit 1
 
-.PHONY: help try build system test check install
+.PHONY: help try build system test check release install

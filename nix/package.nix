@@ -6,9 +6,12 @@
   installShellFiles,
   testers,
 }:
+let
+  cargo = (lib.importTOML ../Cargo.toml).package;
+in
 rustPlatform.buildRustPackage (finalAttrs: {
   pname = "hermes-install";
-  inherit ((lib.importTOML ../Cargo.toml).package) version;
+  inherit (cargo) version;
 
   src = lib.fileset.toSource {
     root = ../.;
@@ -55,7 +58,8 @@ rustPlatform.buildRustPackage (finalAttrs: {
   };
 
   meta = {
-    description = "Safe systemd units for Hermes gateways: install, look after, remove";
+    inherit (cargo) description;
+    homepage = cargo.repository;
     license = lib.licenses.mit;
     platforms = lib.platforms.linux;
     mainProgram = "hermes-install";

@@ -7,8 +7,10 @@ tree and kept with the roots.
 
 import hashlib
 import os
+import re
 import shutil
 import subprocess
+import tempfile
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
@@ -23,14 +25,27 @@ BUILDS = TREE / "target/packages"
 
 
 def repository(cache: Path, kind: str) -> Path:
-    """A repository of this kind of package."""
+    """A repository of this kind of package; `signed-KIND` are those of a release."""
     inputs = [f"{path}\0{hashlib.sha256((TREE / path).read_bytes()).hexdigest()}" for path in sources()]
-    return roots.cached(cache, f"packages-{kind}", [*inputs, Path(__file__).read_text()], BUILDERS[kind])
+    plain = kind.removeprefix("signed-")
+
+    def build(place: Path) -> None:
+        if kind == plain:
+            BUILDERS[kind](place)
+        else:
+            signed(repository(cache, plain), plain, place)
+
+    return roots.cached(cache, f"packages-{kind}", [*inputs, Path(__file__).read_text()], build)
 
 
 def version() -> str:
     """This tree's version."""
     return tomllib.loads((TREE / "Cargo.toml").read_text())["package"]["version"]
+
+
+def address() -> str:
+    """Where the project is, as Cargo.toml says."""
+    return tomllib.loads((TREE / "Cargo.toml").read_text())["package"]["repository"]
 
 
 def sources() -> list[str]:
@@ -104,6 +119,39 @@ def rpm(place: Path) -> None:
     for built in top.glob("RPMS/*/*.rpm"):
         shutil.move(built, place / built.name)
     roots.run("createrepo_c", "--quiet", str(place))
+
+
+# Where the guest serves a release, and how the README tells people to use one.
+URL = "http://127.0.0.1:8017"
+SET_UP = {"deb": "hermes-gateway.sources", "rpm": "hermes-gateway.repo"}
+
+
+def signed(packages: Path, kind: str, place: Path) -> None:
+    """What a release puts on a web server: `first` has the version before, `next` both, `forged` is signed by a stranger;
+    and the README's commands."""
+    place.mkdir()
+    files = sorted(packages.glob(f"*.{kind}"))
+    trees = {"first": [f for f in files if "before" in f.name], "next": files, "forged": files}
+    with tempfile.TemporaryDirectory(prefix="hermes-install-keys-") as keys:
+        environment = {**os.environ, "GNUPGHOME": keys}
+        made = ("--batch", "--quiet", "--passphrase", "", "--quick-generate-key")
+        try:
+            for name in ("release", "stranger"):
+                roots.run("gpg", *made, f"{name} <{name}@example.org>", "rsa3072", "sign", "never", env=environment)
+            for tree, chosen in trees.items():
+                some = Path(keys) / tree
+                some.mkdir()
+                for file in chosen:
+                    shutil.copy(file, some)
+                key = "stranger@example.org" if tree == "forged" else "release@example.org"
+                words = ("--url", URL, "--key", key, str(some), str(place / tree))
+                roots.run(str(TREE / "release/repository"), *words, env=environment)
+        finally:
+            roots.run("gpgconf", "--kill", "gpg-agent", env=environment)
+    owner, _, project = address().removeprefix("https://github.com/").partition("/")
+    blocks = re.findall(r"^```sh\n(.*?)^```$", (TREE / "README.md").read_text(), re.M | re.S)
+    commands = next(block for block in blocks if SET_UP[kind] in block)
+    (place / "commands").write_text(commands.replace(f"https://{owner}.github.io/{project}", URL))
 
 
 BUILDERS: dict[str, Callable[[Path], None]] = {"deb": deb, "rpm": rpm}
