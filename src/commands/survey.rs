@@ -90,7 +90,9 @@ impl Survey<'_> {
         let host = self.host;
         let settings = self.settings(profile)?;
         let place = |key: &str| self.layers.place(profile, key);
-        let checked = self.preflight.check(profile, &settings, &place, self.args.create)?;
+        let checked = self
+            .preflight
+            .check(profile, &settings, &place, self.args.create)?;
         if self.verb != Verb::Split {
             refuse_move(host, self.receipt, &checked)?;
         }

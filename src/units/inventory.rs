@@ -240,10 +240,11 @@ fn may_concern(load_path: &LoadPath, listing: &UnitFiles, unit: &str) -> bool {
 
 /// A script that this text starts speaks of hermes.
 fn starts_hermes(load_path: &LoadPath, text: &str) -> bool {
-    let mut directives = Directives::default();
-    directives.read(Path::new(""), text);
+    let directives = Directives::of(Path::new(""), text);
     let starts = directives.list("Service", "ExecStart");
-    starts.iter().any(|start| starts_script_of_hermes(load_path, &start.value))
+    starts
+        .iter()
+        .any(|start| starts_script_of_hermes(load_path, &start.value))
 }
 
 /// Whether a script stands on the command line, as its program or as what a shell or a wrapper is given, and says hermes.

@@ -1,9 +1,9 @@
 //! Files of a root read for information. What is no regular file is nothing, as for systemd; what cannot be read is
 //! remembered.
 
-use std::ffi::OsStr;
 use std::cell::RefCell;
 use std::collections::BTreeSet;
+use std::ffi::OsStr;
 use std::path::Path;
 
 use crate::host::read::{self, Unread};

@@ -343,9 +343,8 @@ mod tests {
             ("\u{b}", false),
             ("\n\u{a0}", false),
         ] {
-            let mut directives = Directives::default();
             let text = format!("[Service]\nEnvironment=X=a{between}ExecStart=/x\n");
-            directives.read(Path::new("x"), &text);
+            let directives = Directives::of(Path::new("x"), &text);
             let seen = directives.value("Service", "ExecStart");
             assert_eq!(seen.is_some(), is_seen, "{between:?}");
         }
