@@ -82,8 +82,9 @@ mod tests {
         ] {
             fs::create_dir_all(at(path)).expect("made");
         }
-        let host = Host::observer(Scope::System, Some(top.path())).expect("an image");
-        assert_eq!(told(&host), "");
+        // Each is a look of its own: a host remembers what it has seen.
+        let host = || Host::observer(Scope::System, Some(top.path())).expect("an image");
+        assert_eq!(told(&host()), "");
         symlink("/nix/store/1-etc/etc", at("etc/static")).expect("linked");
         symlink(
             "/nix/store/2-units",
@@ -91,7 +92,7 @@ mod tests {
         )
         .expect("linked");
         symlink("/etc/static/systemd/system", at("etc/systemd/system")).expect("linked");
-        let text = told(&host);
+        let text = told(&host());
         for part in [
             "`/etc/systemd/system`",
             "`services.hermes-gateway.hermesPackage`",
@@ -101,18 +102,18 @@ mod tests {
         }
         assert!(!text.contains("--force"), "{text}");
         // A person's own manager is theirs, unless the configuration has units for it.
-        assert_eq!(told(&host.in_scope(Scope::User)), "");
+        assert_eq!(told(&host().in_scope(Scope::User)), "");
     }
 
     #[test]
     fn home_manager_links_each_file() {
         let top = tempfile::tempdir().expect("a directory");
-        let host = Host::observer(Scope::User, Some(top.path())).expect("an image");
-        let units = top.path().join(host.units());
+        let host = || Host::observer(Scope::User, Some(top.path())).expect("an image");
+        let units = top.path().join(host().units());
         fs::create_dir_all(&units).expect("made");
-        assert_eq!(told(&host), "");
+        assert_eq!(told(&host()), "");
         symlink("/nix/store/3-files/unit", units.join(TEMPLATE)).expect("linked");
-        let text = told(&host);
+        let text = told(&host());
         assert!(text.contains("`home-manager switch`"), "{text}");
         assert!(text.contains("systemctl --user start"), "{text}");
     }
