@@ -27,7 +27,7 @@ use crate::host::process_text::as_account;
 use crate::host::rootfs::Actual;
 use crate::layout::Scope;
 use crate::output::Output;
-use crate::preflight::{self, Checked, tenant};
+use crate::preflight::{self, Checked, Preflight, tenant};
 use crate::profile::{ProfileName, discover};
 use crate::takeover::detect::{Inherited, inherit};
 use crate::takeover::migrate::{Allow, migrate};
@@ -78,6 +78,8 @@ pub(super) fn prepare<'a>(
     let mut inherited = BTreeMap::new();
     let mut notes = Vec::new();
     let layers = Layers::new(host, args, config, &receipt)?;
+    let preflight = Preflight::new(host, output);
+    let installed: BTreeSet<_> = receipt.instances.iter().map(|i| &i.profile).collect();
     for profile in &profiles {
         let place = |key: &str| layers.place(profile, key);
         let settings = layers.settings(profile)?;
@@ -97,11 +99,11 @@ pub(super) fn prepare<'a>(
             }
             settings = all;
         }
-        if !receipt.instances.iter().any(|i| i.profile == *profile) {
+        if !installed.contains(profile) {
             ask_which(host, &inventory, profile, &settings, &typed, output)?;
         }
         chosen.insert(profile.clone(), choices);
-        let profile = preflight::check(host, profile, &settings, &place, args.create, output)?;
+        let profile = preflight.check(profile, &settings, &place, args.create)?;
         refuse_move(host, &receipt, &profile)?;
         notes.extend(told_of_older(host, &receipt, &profile));
         if allow.by_hand || allow.units {
@@ -137,7 +139,7 @@ pub(super) fn prepare<'a>(
         own.home = own.home.or(settings.home);
         own.run_as = own.run_as.or(settings.run_as);
         let place = |key: &str| layers.place(&name, key);
-        let default = preflight::check(host, &name, &own, &place, false, output)?;
+        let default = preflight.check(&name, &own, &place, false)?;
         let is_installed = receipt
             .instances
             .iter()

@@ -69,14 +69,11 @@ pub(crate) fn desired(
         let target = "/dev/null".to_owned();
         tree.insert(mask, Entry::Link { target });
     }
+    let target = unit_file(host);
     for instance in instances.iter().filter(|i| enabled(&i.profile)) {
         for path in links(host, &instance.profile) {
-            tree.insert(
-                path,
-                Entry::Link {
-                    target: unit_file(host),
-                },
-            );
+            let target = target.clone();
+            tree.insert(path, Entry::Link { target });
         }
     }
     Ok(tree)

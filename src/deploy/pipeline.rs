@@ -1,7 +1,7 @@
 //! The one way from what a host should have to a transaction: contents, desired tree, observed files, plan. install,
 //! upgrade, shield and uninstall differ in contents and policy alone. Reads only.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Result;
 
@@ -63,7 +63,8 @@ pub(crate) fn plan_for<'a>(
         Actual::Missing => {}
         _ => drop(tree.remove(&command)),
     }
-    let observed = host.files.observe(tree.keys().chain(receipt.paths()))?;
+    let paths: BTreeSet<&String> = tree.keys().chain(receipt.paths()).collect();
+    let observed = host.files.observe(paths)?;
     let owner = nix::unistd::geteuid().as_raw();
     Ok(Transaction {
         plan: plan(&tree, &receipt, &observed, owner, policy.force),

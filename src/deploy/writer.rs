@@ -14,8 +14,9 @@ use crate::deploy::place::{place, temporary, unlink};
 use crate::deploy::plan::{Action, Change, Plan};
 use crate::host::account::account_name;
 use crate::host::directory::Directory;
+use crate::host::file::look_in;
 use crate::host::read::is_missing;
-use crate::host::rootfs::{Actual, RootFs, look_in};
+use crate::host::rootfs::{Actual, RootFs};
 use crate::render::tree::Entry;
 
 /// Writes below one root and remembers how it was.

@@ -60,9 +60,7 @@ fn text(data: &[u8]) -> String {
 }
 
 fn directives(text: &str) -> Directives {
-    let mut directives = Directives::default();
-    directives.read(Path::new("/etc/systemd/system/x.service"), text);
-    directives
+    Directives::of(Path::new("/etc/systemd/system/x.service"), text)
 }
 
 fn specifiers(home: &Path) -> Specifiers<'_> {

@@ -1,6 +1,7 @@
 //! What became of a profile whose home is not there. hermes deletes and renames profiles, stops their gateways and removes
 //! the units that it made; it knows nothing of hermes-install's.
 
+use std::io::ErrorKind;
 use std::path::Path;
 
 use crate::gateway::yaml::Settings;
@@ -22,8 +23,8 @@ pub(crate) enum Gone {
 /// Whether the profile of this home is gone: its root is there, and it is not.
 pub(crate) fn is_gone(host: &Host, home: &Path) -> bool {
     let root = root_for(Some(home), Path::new("/nonexistent"));
-    let is_there = host.real(home).try_exists();
-    root != home && matches!(is_there, Ok(false)) && host.real(&root).is_dir()
+    let is_missing = || matches!(host.metadata(home), Err(ErrorKind::NotFound));
+    root != home && is_missing() && host.metadata(&root).is_ok_and(|meta| meta.is_dir())
 }
 
 /// Look for what hermes left of it.

@@ -9,6 +9,7 @@ pub(crate) mod entry;
 pub(crate) mod gone;
 mod inline_source;
 pub(crate) mod installation;
+pub(crate) mod installations;
 pub(crate) mod libraries;
 pub(crate) mod owner;
 pub(crate) mod platforms;

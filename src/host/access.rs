@@ -1,6 +1,7 @@
 //! What an account can do with a path: go there, execute it; and what everybody can read. Reads only.
 
 use std::fs;
+use std::io::ErrorKind;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
@@ -42,13 +43,10 @@ pub(crate) struct Access<'a> {
 impl<'a> Access<'a> {
     /// Of an account, with all its groups.
     pub(crate) fn new(host: &'a Host, account: &'a Account) -> Self {
-        let name = std::ffi::CString::new(account.name.as_str()).unwrap_or_default();
-        let more = match host.live() {
-            Some(_) => nix::unistd::getgrouplist(&name, account.gid.into()).unwrap_or_default(),
-            None => Vec::new(),
-        };
         let mut groups = vec![account.gid];
-        groups.extend(more.into_iter().map(|g| g.as_raw()));
+        if host.live().is_some() {
+            groups.extend(more_groups(host, account));
+        }
         Self {
             host,
             account,
@@ -63,7 +61,8 @@ impl<'a> Access<'a> {
             return true;
         }
         let account = Credentials::of(self.account.uid, self.groups.clone());
-        fs::metadata(self.host.real(directory)).map_or(true, |meta| account.may_work_in(&meta))
+        let meta = self.host.metadata(directory);
+        meta.map_or(true, |meta| account.may_work_in(&meta))
     }
 
     /// Whether it can run a program or work in a directory.
@@ -82,13 +81,13 @@ impl<'a> Access<'a> {
         let mut ways: Vec<&Path> = above.chain([real]).collect();
         ways.sort_by_key(|p| p.components().count());
         for way in ways {
-            match fs::metadata(self.host.real(way)) {
+            match self.host.metadata(way) {
                 Ok(meta) if self.may_execute(&meta) => {}
                 Ok(meta) if meta.is_file() || !self.kernel_allows(way) => {
                     return Some(Obstacle::Denied(way.to_owned()));
                 }
                 Ok(_) => {}
-                Err(e) if e.kind() == std::io::ErrorKind::PermissionDenied => return None,
+                Err(ErrorKind::PermissionDenied) => return None,
                 Err(_) => return Some(Obstacle::Missing),
             }
         }
@@ -128,11 +127,25 @@ impl<'a> Access<'a> {
     }
 }
 
+/// The groups of an account of this host.
+fn more_groups(host: &Host, account: &Account) -> Vec<u32> {
+    let look_up = || {
+        let name = std::ffi::CString::new(account.name.as_str()).unwrap_or_default();
+        let groups = nix::unistd::getgrouplist(&name, account.gid.into());
+        let groups = groups.unwrap_or_default().into_iter();
+        groups.map(nix::unistd::Gid::as_raw).collect()
+    };
+    let memory = &host.files.memory;
+    memory.once(|look| &mut look.groups, account.name.as_str(), look_up)
+}
+
 /// Whether anybody may read a file: its mode and that of every directory above.
 pub(crate) fn is_exposed(host: &Host, path: &Path) -> bool {
     let others = |path: &Path, bit: u32| {
-        fs::metadata(host.real(path)).is_ok_and(|m| m.permissions().mode() & bit != 0)
+        let meta = host.metadata(path);
+        meta.is_ok_and(|m| m.permissions().mode() & bit != 0)
     };
-    let is_file = fs::metadata(host.real(path)).is_ok_and(|m| m.is_file());
-    is_file && others(path, 0o004) && path.ancestors().skip(1).all(|above| others(above, 0o001))
+    host.is_file(path)
+        && others(path, 0o004)
+        && path.ancestors().skip(1).all(|above| others(above, 0o001))
 }

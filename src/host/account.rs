@@ -91,7 +91,7 @@ impl Account {
 }
 
 /// The accounts of an image's passwd file, in its order.
-fn of_image(root: &Path) -> Vec<Account> {
+pub(super) fn of_image(root: &Path) -> Vec<Account> {
     let read = |name: &str| std::fs::read_to_string(root.join(name)).unwrap_or_default();
     let (passwd, group) = (read("etc/passwd"), read("etc/group"));
     let fields = |line: &'_ str| -> Vec<String> { line.split(':').map(str::to_owned).collect() };

@@ -4,6 +4,7 @@
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io;
+use std::mem::MaybeUninit;
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
@@ -13,14 +14,19 @@ use nix::errno::Errno;
 use nix::fcntl::{AtFlags, OFlag, openat, readlinkat, renameat};
 use nix::sys::stat::{FchmodatFlags, FileStat, Mode, SFlag, fchmodat, fstat, fstatat, mkdirat};
 use nix::unistd::{Gid, Uid, UnlinkatFlags, fchownat, symlinkat, unlinkat};
+use rustix::fs::RawDir;
 
-/// A directory below a root. Clones share the descriptor.
+/// A directory below a root, with those above it. Clones share the descriptor.
 #[derive(Debug, Clone)]
-pub(crate) struct Directory {
-    fd: Arc<OwnedFd>,
+pub(crate) struct Directory(Arc<Held>);
+
+#[derive(Debug)]
+struct Held {
+    fd: OwnedFd,
     path: PathBuf,
     uid: u32,
     owner: Option<u32>,
+    above: Option<Directory>,
 }
 
 impl Directory {
@@ -28,66 +34,75 @@ impl Directory {
     pub(super) fn top(root: &Path) -> io::Result<Self> {
         let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
         let fd = nix::fcntl::open(root, flags, Mode::empty())?;
-        Ok(Self {
+        Ok(Self(Arc::new(Held {
             uid: fstat(&fd)?.st_uid,
-            fd: Arc::new(fd),
+            fd,
             path: PathBuf::from("/"),
             owner: None,
-        })
+            above: None,
+        })))
     }
 
     /// A directory in this one, from its descriptor; `owner` as in [`Directory::owner`].
     pub(super) fn child(&self, name: &OsStr, fd: OwnedFd, uid: u32, owner: Option<u32>) -> Self {
-        Self {
-            fd: Arc::new(fd),
-            path: self.path.join(name),
+        Self(Arc::new(Held {
+            fd,
+            path: self.0.path.join(name),
             uid,
             owner,
-        }
+            above: Some(self.clone()),
+        }))
+    }
+
+    /// The directory that it was opened in; `None` for the top.
+    pub(super) fn above(&self) -> Option<&Self> {
+        self.0.above.as_ref()
     }
 
     /// Where it was when it was opened, relative to the root's top, links resolved. To be shown.
     pub(crate) fn path(&self) -> &Path {
-        &self.path
+        &self.0.path
     }
 
     /// The user ID that it belongs to.
     pub(crate) fn uid(&self) -> u32 {
-        self.uid
+        self.0.uid
     }
 
     /// Who can change what lies here, where that is not root or the account that runs this program alone: the owner of
     /// this directory and of those above up to one that only root changes.
     pub(crate) fn owner(&self) -> Option<u32> {
-        self.owner
+        self.0.owner
     }
 
     /// For the reader.
     pub(super) fn descriptor(&self) -> &OwnedFd {
-        &self.fd
+        &self.0.fd
     }
 
     /// Open what has a name, without following it.
     pub(crate) fn open(&self, name: &OsStr, flags: OFlag) -> io::Result<OwnedFd> {
         let flags = flags | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
-        Ok(openat(&self.fd, name, flags, Mode::empty())?)
+        Ok(openat(&self.0.fd, name, flags, Mode::empty())?)
     }
 
     /// What has a name.
     pub(crate) fn stat(&self, name: &OsStr) -> io::Result<FileStat> {
-        Ok(fstatat(&self.fd, name, AtFlags::AT_SYMLINK_NOFOLLOW)?)
+        Ok(fstatat(&self.0.fd, name, AtFlags::AT_SYMLINK_NOFOLLOW)?)
     }
 
     /// Where a link leads.
     pub(crate) fn link_target(&self, name: &OsStr) -> io::Result<OsString> {
-        Ok(readlinkat(&self.fd, name)?)
+        Ok(readlinkat(&self.0.fd, name)?)
     }
 
     /// All names, in no order.
     pub(crate) fn names(&self) -> io::Result<Vec<OsString>> {
         let fd = self.open(OsStr::new("."), OFlag::O_RDONLY | OFlag::O_DIRECTORY)?;
         let mut names = Vec::new();
-        for entry in nix::dir::Dir::from_fd(fd)?.iter() {
+        let mut buffer = [MaybeUninit::uninit(); 8192];
+        let mut entries = RawDir::new(fd, &mut buffer);
+        while let Some(entry) = entries.next() {
             let name = OsStr::from_bytes(entry?.file_name().to_bytes()).to_owned();
             if name != "." && name != ".." {
                 names.push(name);
@@ -98,42 +113,47 @@ impl Directory {
 
     /// Make a directory of exactly these permission bits.
     pub(crate) fn make(&self, name: &OsStr, mode: u32) -> io::Result<()> {
-        Ok(mkdirat(&self.fd, name, Mode::from_bits_truncate(mode))?)
+        Ok(mkdirat(&self.0.fd, name, Mode::from_bits_truncate(mode))?)
     }
 
     /// Set this directory's own permission bits.
     pub(crate) fn set_mode(&self, mode: u32) -> io::Result<()> {
         let mode = Mode::from_bits_truncate(mode);
-        Ok(fchmodat(&self.fd, ".", mode, FchmodatFlags::FollowSymlink)?)
+        Ok(fchmodat(
+            &self.0.fd,
+            ".",
+            mode,
+            FchmodatFlags::FollowSymlink,
+        )?)
     }
 
     /// A new file, which nobody else can read yet.
     pub(crate) fn create(&self, name: &OsStr) -> io::Result<File> {
         let flags = OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_CLOEXEC;
         let mode = Mode::S_IRUSR | Mode::S_IWUSR;
-        Ok(File::from(openat(&self.fd, name, flags, mode)?))
+        Ok(File::from(openat(&self.0.fd, name, flags, mode)?))
     }
 
     /// A new link.
     pub(crate) fn link(&self, target: &str, name: &OsStr) -> io::Result<()> {
-        Ok(symlinkat(target, &self.fd, name)?)
+        Ok(symlinkat(target, &self.0.fd, name)?)
     }
 
     /// Give a name's file or link to an account.
     pub(crate) fn give(&self, name: &OsStr, uid: u32, gid: u32) -> io::Result<()> {
         let (uid, gid) = (Some(Uid::from_raw(uid)), Some(Gid::from_raw(gid)));
         let flags = AtFlags::AT_SYMLINK_NOFOLLOW;
-        Ok(fchownat(&self.fd, name, uid, gid, flags)?)
+        Ok(fchownat(&self.0.fd, name, uid, gid, flags)?)
     }
 
     /// Rename within this directory, in the place of what is there.
     pub(crate) fn rename(&self, from: &OsStr, to: &OsStr) -> io::Result<()> {
-        Ok(renameat(&self.fd, from, &self.fd, to)?)
+        Ok(renameat(&self.0.fd, from, &self.0.fd, to)?)
     }
 
     /// Remove a file or link; whether it was there.
     pub(crate) fn unlink(&self, name: &OsStr) -> io::Result<bool> {
-        match unlinkat(&self.fd, name, UnlinkatFlags::NoRemoveDir) {
+        match unlinkat(&self.0.fd, name, UnlinkatFlags::NoRemoveDir) {
             Ok(()) => Ok(true),
             Err(Errno::ENOENT | Errno::ENOTDIR) => Ok(false),
             Err(errno) => Err(errno.into()),
@@ -142,7 +162,7 @@ impl Directory {
 
     /// Remove a directory, if it is one and empty; whether it is gone.
     pub(crate) fn remove_empty(&self, name: &OsStr) -> io::Result<bool> {
-        match unlinkat(&self.fd, name, UnlinkatFlags::RemoveDir) {
+        match unlinkat(&self.0.fd, name, UnlinkatFlags::RemoveDir) {
             Ok(()) | Err(Errno::ENOENT) => Ok(true),
             Err(Errno::ENOTEMPTY | Errno::EEXIST | Errno::ENOTDIR) => Ok(false),
             Err(errno) => Err(errno.into()),

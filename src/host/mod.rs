@@ -8,10 +8,12 @@ pub(crate) mod boot;
 pub(crate) mod cgroup;
 pub(crate) mod credentials;
 pub(crate) mod directory;
+pub(crate) mod file;
 pub(crate) mod jobs;
 pub(crate) mod journal;
 pub(crate) mod keeper;
 pub(crate) mod manager;
+mod memory;
 pub(crate) mod process;
 pub(crate) mod process_handle;
 pub(crate) mod process_text;
@@ -25,13 +27,16 @@ pub(crate) mod systemctl;
 pub(crate) mod trust;
 mod walk;
 
+use std::fs::Metadata;
+use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::Result;
 
 use crate::error::trouble;
-use crate::host::account::Account;
+use crate::host::account::{Account, account_name};
 use crate::host::rootfs::RootFs;
 use crate::host::systemctl::{Manager, Systemctl};
 use crate::layout::{
@@ -169,9 +174,61 @@ impl Host {
         }
     }
 
+    /// What is where a path of the host leads; as long as the host is only looked at, it is looked at once.
+    pub(crate) fn metadata(&self, path: &Path) -> Result<Metadata, ErrorKind> {
+        let see = || std::fs::metadata(self.real(path)).map_err(|e| e.kind());
+        self.files
+            .memory
+            .once(|look| &mut look.metadata, path.as_os_str(), see)
+    }
+
+    /// Whether a path of the host leads to something.
+    pub(crate) fn exists(&self, path: &Path) -> bool {
+        self.metadata(path).is_ok()
+    }
+
+    /// Whether a path of the host leads to a file.
+    pub(crate) fn is_file(&self, path: &Path) -> bool {
+        self.metadata(path).is_ok_and(|meta| meta.is_file())
+    }
+
+    /// An account by name; as long as the host is only looked at, it is looked up once.
+    pub(crate) fn account(&self, name: &str) -> Result<Option<Account>> {
+        let memory = &self.files.memory;
+        match self.live {
+            Some(_) => {
+                let look_up = || Account::find(name, &self.root);
+                memory.try_once(|look| &mut look.accounts, name, look_up)
+            }
+            None => Ok(self.passwd().iter().find(|a| a.name == name).cloned()),
+        }
+    }
+
+    /// An account by number.
+    pub(crate) fn account_of(&self, uid: u32) -> Result<Option<Account>> {
+        match self.live {
+            Some(_) => Account::find_number(uid, &self.root),
+            None => Ok(self.passwd().iter().find(|a| a.uid == uid).cloned()),
+        }
+    }
+
+    /// The accounts of an image.
+    fn passwd(&self) -> Arc<[Account]> {
+        let read = || account::of_image(&self.root).into();
+        let memory = &self.files.memory;
+        memory.once(|look| &mut look.passwd, self.root.as_os_str(), read)
+    }
+
+    /// The name of a user ID, or the number when it has none.
+    pub(crate) fn account_name(&self, uid: u32) -> String {
+        let look_up = || account_name(uid);
+        let memory = &self.files.memory;
+        memory.once(|look| &mut look.names, &uid, look_up)
+    }
+
     /// Which directory a path of the host is, whatever links lead there.
     pub(crate) fn directory(&self, path: &Path) -> DirectoryId {
-        match std::fs::metadata(self.real(path)) {
+        match self.metadata(path) {
             Ok(meta) => DirectoryId::Inode(meta.dev(), meta.ino()),
             Err(_) => DirectoryId::Name(path.to_owned()),
         }
@@ -208,12 +265,8 @@ impl Host {
 
     /// Whether a package owns launcher and template units here: then they are used in place.
     pub(crate) fn is_packaged(&self) -> bool {
-        self.at(Path::new(PACKAGED_LAUNCHER)).exists()
-            && self
-                .root
-                .join(self.packaged_units())
-                .join(TEMPLATE)
-                .exists()
+        self.exists(Path::new(PACKAGED_LAUNCHER))
+            && self.exists(&Path::new("/").join(self.packaged_units()).join(TEMPLATE))
     }
 
     /// Where a package keeps the units, relative to the root.

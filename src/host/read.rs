@@ -8,8 +8,8 @@ use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
-use nix::fcntl::{OFlag, open, openat, readlinkat};
-use nix::sys::stat::{FileStat, Mode, SFlag, fstat};
+use nix::fcntl::{AtFlags, OFlag, open, openat, readlinkat};
+use nix::sys::stat::{FileStat, Mode, SFlag, fstat, fstatat};
 
 use crate::host::directory::{Directory, kind};
 use crate::host::walk::MOST_LINKS;
@@ -59,17 +59,23 @@ pub(crate) fn is_missing(error: &io::Error) -> bool {
 
 /// A file of this host by its path, links followed; `None` when there is none.
 pub(crate) fn read_small(path: &Path, limit: u64) -> Result<Option<Vec<u8>>, Unread> {
-    let file = open_regular(path)?;
-    file.map(|file| whole(file, limit)).transpose()
+    let found = open_seen(path)?;
+    found
+        .map(|(file, stat)| whole(file, &stat, limit))
+        .transpose()
 }
 
 /// The same, open for reading.
 pub(crate) fn open_regular(path: &Path) -> Result<Option<File>, Unread> {
+    Ok(open_seen(path)?.map(|(file, _)| file))
+}
+
+fn open_seen(path: &Path) -> Result<Option<(File, FileStat)>, Unread> {
     let mut path = path.to_owned();
     for _ in 0..MOST_LINKS {
         match open_step(&path) {
-            Ok(Step::File(file, _)) => return Ok(Some(file)),
-            Ok(Step::Link(target)) => path = path.with_file_name("").join(target),
+            Ok(Step::File(file, stat)) => return Ok(Some((file, stat))),
+            Ok(Step::Link(target, _)) => path = path.with_file_name("").join(target),
             Err(Unread::Failed(e)) if is_missing(&e) => return Ok(None),
             Err(e) => return Err(e),
         }
@@ -82,10 +88,10 @@ pub(crate) fn read_small_text(path: &Path, limit: u64) -> Result<Option<String>,
     Ok(read_small(path, limit)?.map(text))
 }
 
-/// A regular file and what the kernel says of it, or where a link leads.
+/// A regular file, or where a link leads, and what the kernel says of it.
 pub(super) enum Step {
     File(File, FileStat),
-    Link(PathBuf),
+    Link(PathBuf, FileStat),
 }
 
 fn open_step(path: &Path) -> Result<Step, Unread> {
@@ -106,18 +112,12 @@ pub(super) fn open_in(directory: &Directory, name: &OsStr) -> Result<Step, Unrea
     open_at(directory.descriptor(), name)
 }
 
-/// Looked at by a descriptor that opens nothing, then opened: a device would act on its opening, a pipe wait.
+/// Looked at first, then opened: a device would act on its opening, a pipe wait.
 fn open_at(directory: &OwnedFd, name: &OsStr) -> Result<Step, Unread> {
-    let found = openat(
-        directory,
-        name,
-        OFlag::O_PATH | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC,
-        Mode::empty(),
-    )?;
-    let seen = fstat(&found)?;
+    let seen = fstatat(directory, name, AtFlags::AT_SYMLINK_NOFOLLOW)?;
     match kind(&seen) {
         SFlag::S_IFREG => {}
-        SFlag::S_IFLNK => return Ok(Step::Link(readlinkat(&found, "")?.into())),
+        SFlag::S_IFLNK => return Ok(Step::Link(readlinkat(directory, name)?.into(), seen)),
         other => return Err(Unread::NotRegular(name_of(other))),
     }
     let flags = OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
@@ -130,8 +130,11 @@ fn open_at(directory: &OwnedFd, name: &OsStr) -> Result<Step, Unread> {
 }
 
 /// All bytes of a file.
-pub(super) fn whole(file: File, limit: u64) -> Result<Vec<u8>, Unread> {
-    let mut bytes = Vec::new();
+pub(super) fn whole(file: File, stat: &FileStat, limit: u64) -> Result<Vec<u8>, Unread> {
+    let length = u64::try_from(stat.st_size).unwrap_or_default();
+    // One more, as the end is seen by reading there.
+    let room = usize::try_from(length.min(limit) + 1).unwrap_or_default();
+    let mut bytes = Vec::with_capacity(room);
     file.take(limit + 1).read_to_end(&mut bytes)?;
     match u64::try_from(bytes.len()) {
         Ok(length) if length <= limit => Ok(bytes),

@@ -14,17 +14,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};
-use std::fs::File;
-use std::io::{self, Read as _};
+use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
-use nix::errno::Errno;
-use nix::sys::stat::SFlag;
 
-use crate::host::directory::{Directory, kind};
-use crate::host::read::{self, Step, Unread, is_missing, name_of, open_in, whole};
-use crate::host::walk::{Links, MOST_LINKS, Memory};
+use crate::host::directory::Directory;
+use crate::host::file::{actual, is_circle, largest_in, split};
+use crate::host::memory::Memory;
+use crate::host::read::is_missing;
+use crate::host::walk::{Links, MOST_LINKS};
 use crate::render::tree::{Entry, Stamp};
 
 /// What is at a path.
@@ -74,16 +74,15 @@ impl RootFs {
         Ok((self.find(above)?, name))
     }
 
+    /// Begin another look: what was seen before is forgotten.
+    pub(crate) fn begin(&self) {
+        self.memory.begin();
+    }
+
     /// Look at one path.
     pub(crate) fn look(&self, path: &str) -> Result<Actual> {
-        let found = split(Path::new(path))
-            .and_then(|(above, name)| Ok((self.walk_seen(above, Links::Trusted)?, name)));
-        let looked = match found {
-            Ok((directory, name)) => look_in(&directory, name),
-            Err(e) if is_missing(&e) => return Ok(Actual::Missing),
-            Err(e) => Err(e.into()),
-        };
-        looked.with_context(|| format!("`{}` cannot be examined", self.shown(path).display()))
+        actual(self.see(Path::new(path), Links::Trusted, largest_in))
+            .with_context(|| format!("`{}` cannot be examined", self.shown(path).display()))
     }
 
     /// Look at these paths.
@@ -129,75 +128,44 @@ impl RootFs {
         Ok(missing)
     }
 
-    /// A file for information, at most `limit` bytes, all links followed; `None` when there is none.
-    pub(crate) fn read(&self, path: &Path, limit: u64) -> Result<Option<Vec<u8>>, Unread> {
-        let file = self.open(path)?;
-        file.map(|file| whole(file, limit)).transpose()
-    }
-
-    /// The same of a file that the kernel hands to an interpreter, as much of it as `limit`.
-    pub(crate) fn read_script(&self, path: &Path, limit: u64) -> Result<Option<String>, Unread> {
-        let Some(mut file) = self.open(path)? else {
-            return Ok(None);
-        };
-        let mut bytes = Vec::new();
-        file.by_ref().take(2).read_to_end(&mut bytes)?;
-        if bytes != b"#!" {
-            return Ok(None);
-        }
-        file.take(limit).read_to_end(&mut bytes)?;
-        Ok(Some(read::text(bytes)))
-    }
-
-    fn open(&self, path: &Path) -> Result<Option<File>, Unread> {
-        match self.open_through(path) {
-            // systemd gives up on a circle of links as well.
-            Err(Unread::Failed(e)) if is_missing(&e) || is_circle(&e) => Ok(None),
-            other => other.map(Some),
-        }
-    }
-
-    fn open_through(&self, path: &Path) -> Result<File, Unread> {
-        let mut path = path.to_owned();
-        for _ in 0..MOST_LINKS {
-            let (above, name) = split(&path)?;
-            let directory = self.walk_seen(above, Links::All)?;
-            match open_in(&directory, name)? {
-                Step::File(file, _) => return Ok(file),
-                Step::Link(target) => path = directory.path().join(target),
-            }
-        }
-        Err(Errno::ELOOP.into())
-    }
-
-    /// The same as text; bytes that are no UTF-8 are replaced.
-    pub(crate) fn read_text(&self, path: &Path, limit: u64) -> Result<Option<String>, Unread> {
-        Ok(self.read(path, limit)?.map(read::text))
-    }
-
     /// The names in a directory for information, all links followed; none when there is no such directory.
     pub(crate) fn names(&self, path: &Path) -> io::Result<Vec<OsString>> {
-        match self.walk_seen(path, Links::All).and_then(|dir| dir.names()) {
+        let read = || {
+            let (directory, _) = self.walk_seen(path, Links::All)?;
+            Ok(Arc::from(directory.names()?))
+        };
+        let names: io::Result<Arc<[OsString]>> =
+            self.memory
+                .try_once(|look| &mut look.listings, path.as_os_str(), read);
+        match names {
             Err(e) if is_missing(&e) || is_circle(&e) => Ok(Vec::new()),
-            other => other,
+            names => Ok(names?.to_vec()),
         }
     }
 
     /// Where a link leads, for information.
     pub(crate) fn link_target(&self, path: &Path) -> Option<PathBuf> {
         let (above, name) = split(path).ok()?;
-        let directory = self.walk_seen(above, Links::All).ok()?;
+        let (directory, _) = self.walk_seen(above, Links::All).ok()?;
         directory.link_target(name).ok().map(PathBuf::from)
     }
 
     /// Where a path leads when all its links are followed, relative to the root's top; as far as that can be told.
     pub(crate) fn real(&self, path: &Path) -> PathBuf {
+        self.memory.once(
+            |look| &mut look.real,
+            path.as_os_str(),
+            || self.real_now(path),
+        )
+    }
+
+    fn real_now(&self, path: &Path) -> PathBuf {
         let mut path = Path::new("/").join(path);
         for _ in 0..MOST_LINKS {
             let Ok((above, name)) = split(&path) else {
                 break;
             };
-            let Ok(directory) = self.walk_seen(above, Links::All) else {
+            let Ok((directory, _)) = self.walk_seen(above, Links::All) else {
                 break;
             };
             let here = directory.path().join(name);
@@ -214,45 +182,4 @@ impl RootFs {
         let path = path.as_ref();
         self.root.join(path.strip_prefix("/").unwrap_or(path))
     }
-}
-
-/// Look at a name in a directory.
-pub(crate) fn look_in(directory: &Directory, name: &OsStr) -> Result<Actual> {
-    let stat = match directory.stat(name) {
-        Ok(stat) => stat,
-        Err(e) if is_missing(&e) => return Ok(Actual::Missing),
-        Err(e) => return Err(e.into()),
-    };
-    match kind(&stat) {
-        SFlag::S_IFLNK => {
-            let target = directory.link_target(name)?.to_string_lossy().into_owned();
-            Ok(Actual::Present(Entry::Link { target }, stat.st_uid))
-        }
-        SFlag::S_IFREG => {
-            // Only a launcher is large, and it lies in directories of root or of this account.
-            let limit = match directory.owner() {
-                Some(_) => read::UNIT,
-                None => read::PROGRAM,
-            };
-            match open_in(directory, name)? {
-                Step::File(file, stat) => {
-                    let (bytes, mode) = (whole(file, limit)?, stat.st_mode & 0o7777);
-                    Ok(Actual::Present(Entry::File { bytes, mode }, stat.st_uid))
-                }
-                // A link by now.
-                Step::Link(_) => Err(Errno::EAGAIN.into()),
-            }
-        }
-        other => Ok(Actual::Other(name_of(other))),
-    }
-}
-
-fn is_circle(error: &io::Error) -> bool {
-    error.raw_os_error() == Some(Errno::ELOOP as i32)
-}
-
-/// The directory of a path and the name in it.
-fn split(path: &Path) -> io::Result<(&Path, &OsStr)> {
-    let name = path.file_name().ok_or(Errno::EISDIR)?;
-    Ok((path.parent().unwrap_or(Path::new("")), name))
 }

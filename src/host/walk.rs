@@ -1,12 +1,9 @@
 //! One component of a path after the other, as [`rootfs`](crate::host::rootfs) says.
 
-use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
-use std::fmt::Display;
 use std::io::{self, ErrorKind};
 use std::os::fd::OwnedFd;
-use std::path::{Component, Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::path::{Component, Path};
 
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, readlinkat};
@@ -15,13 +12,15 @@ use nix::unistd::geteuid;
 
 use crate::host::account::account_name;
 use crate::host::directory::{Directory, kind};
+use crate::host::memory::{DEEPEST, Way};
+use crate::host::read::is_missing;
 use crate::host::rootfs::RootFs;
 
 /// How many links one path may lead through, as the kernel has it (path_resolution(7)).
 pub(super) const MOST_LINKS: usize = 40;
 
 /// Which links on the way are followed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Links {
     /// Those that root, the running account or the image's owner made where nobody else could.
     Trusted,
@@ -35,93 +34,116 @@ enum Part {
     Link(OsString),
 }
 
-/// Directories that a look has been through, each with those above it: a host with a thousand profiles has few of them,
-/// and looks into them thousands of times.
-#[derive(Debug, Default)]
-struct Seen {
-    chains: BTreeMap<(Links, PathBuf), Vec<Directory>>,
-    open: usize,
+/// Why a component is not gone through to work.
+enum Distrust {
+    /// A link that somebody else can turn elsewhere.
+    Link { by: u32 },
+    /// A directory of one account, in one that another can change.
+    Directory { of: u32, by: u32 },
 }
 
-/// So many are kept open, those above them included; a process may have 1,024 files, and some paths are an account's.
-const MOST_SEEN: usize = 256;
-/// A directory below more than so many is not remembered.
-const DEEPEST: usize = 16;
-
-/// What a look remembers, until somebody writes: a directory may be another one afterwards.
-#[derive(Debug, Clone)]
-pub(super) struct Memory(Arc<Mutex<Option<Seen>>>);
-
-impl Memory {
-    pub(super) fn new() -> Self {
-        Self(Arc::new(Mutex::new(Some(Seen::default()))))
-    }
-
-    /// Remember nothing any more.
-    pub(super) fn end(&self) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = None;
-    }
-
-    /// The nearest directory on a path that was seen, with those above it, and what is left of the path.
-    fn recall<'p>(&self, path: &'p Path, links: Links) -> Option<(Vec<Directory>, &'p Path)> {
-        let seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let seen = seen.as_ref()?;
-        path.ancestors().find_map(|above| {
-            let chain = seen.chains.get(&(links, above.to_owned()))?;
-            Some((chain.clone(), path.strip_prefix(above).ok()?))
-        })
-    }
-
-    fn remember(&self, path: &Path, links: Links, chain: &[Directory]) {
-        let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(seen) = seen.as_mut().filter(|_| chain.len() <= DEEPEST) else {
-            return;
+impl Distrust {
+    fn refusal(&self, path: &Path) -> io::Error {
+        let path = path.display();
+        let why = match *self {
+            Self::Link { by } => {
+                let by = account_name(by);
+                format!(
+                    "`{path}` is a link that `{by}` can turn elsewhere, and is not followed; run this as `{by}`"
+                )
+            }
+            Self::Directory { of, by } => {
+                let (of, by) = (account_name(of), account_name(by));
+                format!("`{path}` belongs to `{of}`, in a directory that `{by}` can change")
+            }
         };
-        if seen.open + chain.len() > MOST_SEEN {
-            *seen = Seen::default();
-        }
-        seen.open += chain.len();
-        seen.chains.insert((links, path.to_owned()), chain.to_vec());
+        io::Error::new(ErrorKind::PermissionDenied, why)
     }
 }
 
 impl RootFs {
-    /// A directory for a look: one that was seen on the way is not opened again.
-    pub(super) fn walk_seen(&self, path: &Path, links: Links) -> io::Result<Directory> {
-        let (above, rest) = self
-            .memory
-            .recall(path, links)
-            .unwrap_or((Vec::new(), path));
-        let chain = self.walk_from(above, rest, links)?;
-        if !rest.as_os_str().is_empty() {
-            self.memory.remember(path, links, &chain);
+    /// A directory for a look, and whether nobody else can turn the way there elsewhere. One that was seen on the way is
+    /// not opened again.
+    pub(super) fn walk_seen(&self, path: &Path, links: Links) -> io::Result<(Directory, bool)> {
+        let path = path.strip_prefix("/").unwrap_or(path);
+        // No host has such a path, and whoever makes one up has it opened each time.
+        if path.components().nth(DEEPEST).is_some() {
+            return Ok((self.walk(path, links)?, links == Links::Trusted));
         }
-        Ok(chain.last().unwrap_or(&self.top).clone())
+        let way = self.way(path)?;
+        match links {
+            // What is in the way is found on the way.
+            Links::Trusted if !way.is_trusted => Ok((self.walk(path, links)?, true)),
+            _ => Ok((way.end?, way.is_trusted)),
+        }
+    }
+
+    /// The way to a directory, and with it the ways to those above.
+    fn way(&self, path: &Path) -> io::Result<Way> {
+        if let Some(known) = self.memory.way(path) {
+            return Ok(known);
+        }
+        let Some(above) = path.parent() else {
+            return Ok(Way {
+                end: Ok(self.top.clone()),
+                is_trusted: true,
+            });
+        };
+        let mut way = self.way(above)?;
+        let mut opened = 0;
+        if let Ok(here) = &way.end {
+            let rest = path.strip_prefix(above).unwrap_or(path);
+            let found = self.go(here.clone(), rest, |seen| {
+                match seen {
+                    Ok(()) => opened += 1,
+                    Err(_) => way.is_trusted = false,
+                }
+                Ok(())
+            });
+            way.end = match found {
+                Err(e) if is_missing(&e) => {
+                    Err(Errno::from_raw(e.raw_os_error().unwrap_or_default()))
+                }
+                found => Ok(found?),
+            };
+        }
+        self.memory.remember_way(path, &way, opened);
+        Ok(way)
     }
 
     /// A directory, opened anew from the top on.
     pub(super) fn walk(&self, path: &Path, links: Links) -> io::Result<Directory> {
-        let mut chain = self.walk_from(Vec::new(), path, links)?;
-        Ok(chain.pop().unwrap_or_else(|| self.top.clone()))
+        self.go(self.top.clone(), path, |seen| match seen {
+            Err(refusal) if links == Links::Trusted => Err(refusal()),
+            _ => Ok(()),
+        })
     }
 
-    /// The directory, with those above it, from one with those above it.
-    fn walk_from(
+    /// Go from a directory. `judge` is told of each directory that is opened, and what speaks against one or a link.
+    fn go(
         &self,
-        mut above: Vec<Directory>,
+        mut here: Directory,
         path: &Path,
-        links: Links,
-    ) -> io::Result<Vec<Directory>> {
+        mut judge: impl FnMut(Result<(), &dyn Fn() -> io::Error>) -> io::Result<()>,
+    ) -> io::Result<Directory> {
         let mut todo = parts(path);
         let mut followed = 0;
         while let Some(part) = todo.pop() {
             if part == ".." {
-                above.pop();
+                here = here.above().unwrap_or(&self.top).clone();
                 continue;
             }
-            let here = above.last().unwrap_or(&self.top);
-            match self.step(here, &part, links)? {
-                Part::Directory(directory) => above.push(directory),
+            let (found, distrust) = self.step(&here, &part)?;
+            if let Some(distrust) = distrust {
+                judge(Err(&|| {
+                    distrust.refusal(&self.shown(here.path().join(&part)))
+                }))?;
+            }
+            match found {
+                Part::Directory(directory) => {
+                    judge(Ok(()))?;
+                    here = directory;
+                }
                 Part::Link(target) => {
                     followed += 1;
                     if followed > MOST_LINKS {
@@ -129,46 +151,34 @@ impl RootFs {
                     }
                     let target = Path::new(&target);
                     if target.is_absolute() {
-                        above.clear();
+                        here = self.top.clone();
                     }
                     todo.extend(parts(target));
                 }
             }
         }
-        Ok(above)
+        Ok(here)
     }
 
-    fn step(&self, here: &Directory, name: &OsStr, links: Links) -> io::Result<Part> {
+    fn step(&self, here: &Directory, name: &OsStr) -> io::Result<(Part, Option<Distrust>)> {
         let fd = here.open(name, OFlag::O_PATH)?;
         let stat = fstat(&fd)?;
-        let refused = |why: &dyn Display| {
-            let path = here.path().join(name);
-            let why = format!("`{}` {why}", self.shown(path).display());
-            io::Error::new(ErrorKind::PermissionDenied, why)
-        };
         match kind(&stat) {
-            SFlag::S_IFDIR => {}
+            SFlag::S_IFDIR => {
+                let others = here.owner().filter(|by| *by != stat.st_uid);
+                let distrust = others.map(|by| Distrust::Directory {
+                    of: stat.st_uid,
+                    by,
+                });
+                Ok((Part::Directory(self.enter(here, name, fd, &stat)), distrust))
+            }
             SFlag::S_IFLNK => {
                 let is_trusted = here.owner().is_none() && self.trusts(stat.st_uid);
-                if links == Links::Trusted && !is_trusted {
-                    let by = account_name(here.owner().unwrap_or(stat.st_uid));
-                    return Err(refused(&format_args!(
-                        "is a link that `{by}` can turn elsewhere, and is not followed; run this as `{by}`"
-                    )));
-                }
-                return Ok(Part::Link(readlinkat(&fd, "")?));
+                let by = here.owner().unwrap_or(stat.st_uid);
+                let distrust = (!is_trusted).then_some(Distrust::Link { by });
+                Ok((Part::Link(readlinkat(&fd, "")?), distrust))
             }
-            _ => return Err(Errno::ENOTDIR.into()),
-        }
-        match here.owner() {
-            Some(owner) if links == Links::Trusted && owner != stat.st_uid => {
-                Err(refused(&format_args!(
-                    "belongs to `{}`, in a directory that `{}` can change",
-                    account_name(stat.st_uid),
-                    account_name(owner)
-                )))
-            }
-            _ => Ok(Part::Directory(self.enter(here, name, fd, &stat))),
+            _ => Err(Errno::ENOTDIR.into()),
         }
     }
 
@@ -210,7 +220,7 @@ mod tests {
     use std::os::unix::fs::{PermissionsExt as _, symlink};
 
     use super::*;
-    use crate::host::read::is_missing;
+    use crate::host::memory::MOST_OPEN;
 
     /// A root with `shared`, which everybody can write, and `etc`, which nobody else can.
     fn root() -> (tempfile::TempDir, RootFs) {
@@ -241,21 +251,32 @@ mod tests {
     fn what_is_kept_open_is_bounded() {
         let (root, files) = root();
         let open = || {
-            let seen = files.memory.0.lock().expect("no panic");
-            let chains = &seen.as_ref().expect("remembered").chains;
-            chains.values().map(Vec::len).sum::<usize>()
+            let at = fs::read_dir("/proc/self/fd").expect("listed").flatten();
+            let targets = at.filter_map(|fd| fs::read_link(fd.path()).ok());
+            targets.filter(|t| t.starts_with(root.path())).count()
         };
-        let deep = "d/".repeat(DEEPEST + 1);
+        let deep = "d/".repeat(2 * DEEPEST);
         fs::create_dir_all(root.path().join("etc").join(&deep)).expect("made");
         files.names(&Path::new("/etc").join(&deep)).expect("names");
-        assert_eq!(open(), 0, "one that is so deep is not kept");
-        for n in 0..MOST_SEEN {
+        assert!(
+            open() <= DEEPEST + 2,
+            "one that is so deep is not kept: {}",
+            open()
+        );
+        for n in 0..2 * MOST_OPEN {
             let path = format!("shared/many/{n}");
             fs::create_dir_all(root.path().join(&path)).expect("made");
             files.names(&Path::new("/").join(&path)).expect("names");
-            assert!(open() <= MOST_SEEN, "{}", open());
+            assert!(open() <= MOST_OPEN + DEEPEST, "{}", open());
         }
-        assert!(open() > 0);
+        assert!(open() > 3);
+    }
+
+    #[test]
+    fn a_path_that_no_host_has_costs_no_stack() {
+        let (_root, files) = root();
+        let long = Path::new("/shared").join("d/".repeat(1 << 18));
+        assert!(files.names(&long).expect("looked").is_empty());
     }
 
     #[test]

@@ -67,7 +67,7 @@ impl Guarded {
                 continue;
             }
             let text = listing.text(&load_path, path).unwrap_or_default();
-            directives.read(path, &text);
+            directives.extend(&Directives::of(path, &text));
             let beginning = format!("`{}` ", path.display());
             let unread = load_path.reader.unread();
             if let Some(why) = unread.iter().find(|why| why.starts_with(&beginning)) {

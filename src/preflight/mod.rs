@@ -17,7 +17,7 @@ use anyhow::{Context as _, Result};
 
 use crate::config::Settings;
 use crate::error::{failure, refuse};
-use crate::gateway::installation::Installation;
+use crate::gateway::installations::Installations;
 use crate::gateway::version::{Version, is_hermes};
 use crate::host::Host;
 use crate::host::account::Account;
@@ -29,35 +29,55 @@ use crate::profile::ProfileName;
 
 pub(crate) use decide::Checked;
 
-/// Check one profile, all but whether somebody else has it. `place` says where a setting was set; with `creates`, a profile
-/// that is not there is no obstacle.
-pub(crate) fn check(
-    host: &Host,
-    profile: &ProfileName,
-    settings: &Settings,
-    place: &dyn Fn(&str) -> String,
-    creates: bool,
-    output: &Output,
-) -> Result<Checked> {
-    let mut probe = probe::Probe::read(host, profile, settings, place)?;
-    if creates && host.live().is_some() {
-        probe.create(profile);
+/// The checks of one run.
+#[derive(Debug)]
+pub(crate) struct Preflight<'a> {
+    host: &'a Host,
+    output: &'a Output,
+    installations: Installations<'a>,
+}
+
+impl<'a> Preflight<'a> {
+    /// Of profiles of this host.
+    pub(crate) fn new(host: &'a Host, output: &'a Output) -> Self {
+        Self {
+            host,
+            output,
+            installations: Installations::new(host),
+        }
     }
-    if let (Ok(hermes), Ok(()), Some(_)) = (&probe.hermes, &probe.home_problem, host.live()) {
-        probe.version = version(&probe.account, hermes)?;
-        output.step(format!(
-            "profile `{profile}`: hermes {} at `{}`",
-            told(probe.version),
-            hermes.display()
-        ));
-        check_version(probe.version, hermes, output)?;
-    } else if let (Ok(hermes), None) = (&probe.hermes, host.live()) {
-        // Nothing of an image is run.
-        let found = Installation::find(hermes, &|path| host.real(path));
-        probe.version = found.and_then(|hermes| hermes.version);
+
+    /// Check one profile, all but whether somebody else has it. `place` says where a setting was set; with `creates`, a
+    /// profile that is not there is no obstacle.
+    pub(crate) fn check(
+        &self,
+        profile: &ProfileName,
+        settings: &Settings,
+        place: &dyn Fn(&str) -> String,
+        creates: bool,
+    ) -> Result<Checked> {
+        let host = self.host;
+        let mut probe = probe::Probe::read(host, profile, settings, place)?;
+        if creates && host.live().is_some() {
+            probe.create(profile);
+        }
+        if let (Ok(hermes), Ok(()), Some(_)) = (&probe.hermes, &probe.home_problem, host.live()) {
+            probe.version = version(&probe.account, hermes)?;
+            self.output.step(format!(
+                "profile `{profile}`: hermes {} at `{}`",
+                told(probe.version),
+                hermes.display()
+            ));
+            check_version(probe.version, hermes, self.output)?;
+        } else if let (Ok(hermes), None) = (&probe.hermes, host.live()) {
+            // Nothing of an image is run.
+            let found = self.installations.find(hermes);
+            probe.version = found.and_then(|hermes| hermes.version);
+        }
+        probe.read_drain(host);
+        let decided = decide::decide(profile, settings, &probe);
+        decided.map_err(|problems| failure!(Refused, "{problems}"))
     }
-    probe.read_drain(host);
-    decide::decide(profile, settings, &probe).map_err(|problems| failure!(Refused, "{problems}"))
 }
 
 /// The hermes executable that an account would run on a root: as named, or the first that it can run.

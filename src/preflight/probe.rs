@@ -80,7 +80,7 @@ impl Probe {
         let is_usual = account.name == ACCOUNT && root == Path::new(SYSTEM_ROOT);
         let is_made_later = host.scope == Scope::System
             && (is_tenant || (is_usual && profile.is_default()))
-            && !host.at(&root).exists();
+            && !host.exists(&root);
         let home_problem = match is_made_later {
             true => Ok(()),
             false => examine_home(host, &account, &home)?,
@@ -98,7 +98,7 @@ impl Probe {
             creates: false,
             found_by_launcher: hermes_search(&root, &account.home)
                 .into_iter()
-                .find(|p| host.at(p).exists()),
+                .find(|p| host.exists(p)),
             hermes,
             places,
             version: None,
@@ -158,7 +158,7 @@ fn account(host: &Host, profile: &ProfileName, settings: &Settings) -> Result<Ac
         ),
         (Scope::System, name) => name.unwrap_or(ACCOUNT),
     };
-    match Account::find(name, &host.root)? {
+    match host.account(name)? {
         Some(account) => Ok(account),
         None if name == ACCOUNT => Ok(Account::future(name, Path::new(SYSTEM_ROOT))),
         None if settings.tenant == Some(true) => Ok(Account::future(name, &profile.tenant_home())),
@@ -250,12 +250,11 @@ pub(super) fn find_hermes(
     }
     let failed = RefCell::new(None);
     let look = |path: &Path| {
-        let real = host.at(path);
-        if !real.exists() {
+        if !host.exists(path) {
             return Executable::Missing;
         }
         match host.live().map(|_| test(account, "-x", path)) {
-            _ if !real.is_file() => Executable::Denied,
+            _ if !host.is_file(path) => Executable::Denied,
             None | Some(Ok(true)) => Executable::Runs,
             Some(Ok(false)) => Executable::Denied,
             Some(Err(e)) => {

@@ -1,6 +1,6 @@
 //! What the sandbox of a unit has to leave open for a gateway. Reads only.
 
-use std::fs;
+use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
@@ -12,16 +12,16 @@ use crate::layout::hidden_by_protect_home;
 /// What hermes' updates and its locks write outside its root: its own virtual environment where the account owns it
 /// (it installs what a platform needs at first use), and the account's home (`~/.local/state/hermes/gateway-locks`).
 pub(super) fn writable(host: &Host, account: &Account, root: &Path, hermes: &Path) -> Vec<PathBuf> {
-    let real = fs::canonicalize(host.at(hermes)).unwrap_or_else(|_| hermes.to_owned());
+    let real = host.files.real(hermes);
     let venv = real
         .parent()
         .and_then(Path::parent)
-        .filter(|dir| dir.join("pyvenv.cfg").exists())
+        .filter(|dir| host.exists(&dir.join("pyvenv.cfg")))
         .map(Path::to_owned);
     let mut paths: Vec<PathBuf> = Vec::new();
     for path in venv.into_iter().chain([account.home.clone()]) {
-        let is_own =
-            fs::metadata(host.at(&path)).is_ok_and(|m| m.is_dir() && m.uid() == account.uid);
+        let meta = host.metadata(&path);
+        let is_own = meta.is_ok_and(|m| m.is_dir() && m.uid() == account.uid);
         let is_covered = path.starts_with(root) || paths.iter().any(|p| path.starts_with(p));
         if account.exists && is_own && !is_covered && path != Path::new("/") {
             paths.push(path);
@@ -46,10 +46,10 @@ pub(super) fn linked(host: &Host, account: &Account, root: &Path, home: &Path) -
     let mut found: Vec<PathBuf> = Vec::new();
     for path in paths {
         let real = host.files.real(&path);
-        let is_own = |m: fs::Metadata| m.is_dir() && m.uid() == account.uid;
+        let is_own = |m: Metadata| m.is_dir() && m.uid() == account.uid;
         let leads_out = real != path && (path == root || !real.starts_with(&own));
         let is_new = leads_out && !found.iter().any(|p| real.starts_with(p));
-        if account.exists && is_new && fs::metadata(host.at(&real)).is_ok_and(is_own) {
+        if account.exists && is_new && host.metadata(&real).is_ok_and(is_own) {
             found.push(real);
         }
     }
@@ -58,7 +58,7 @@ pub(super) fn linked(host: &Host, account: &Account, root: &Path, home: &Path) -
 
 /// Those of these paths that are on another file system than `/`.
 pub(super) fn mounts(host: &Host, paths: &[&Path]) -> Vec<PathBuf> {
-    let device = |path: &Path| fs::metadata(host.at(path)).ok().map(|m| m.dev());
+    let device = |path: &Path| host.metadata(path).ok().map(|m| m.dev());
     let top = device(Path::new("/"));
     let mut found: Vec<PathBuf> = Vec::new();
     for path in paths {
@@ -78,11 +78,10 @@ pub(super) fn interpreter(host: &Host, hermes: &Path) -> PathBuf {
     let program = line
         .and_then(|l| l.split_whitespace().next())
         .unwrap_or_default();
-    fs::canonicalize(host.at(Path::new(program))).unwrap_or_else(|_| PathBuf::from(program))
+    host.files.real(Path::new(program))
 }
 
 /// Whether `ProtectHome=yes` would hide this path.
 pub(super) fn is_private(host: &Host, path: &Path) -> bool {
-    let real = fs::canonicalize(host.at(path)).unwrap_or_default();
-    hidden_by_protect_home(path) || hidden_by_protect_home(&real)
+    hidden_by_protect_home(path) || hidden_by_protect_home(&host.files.real(path))
 }

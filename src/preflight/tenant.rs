@@ -5,7 +5,6 @@ use anyhow::Result;
 use crate::config::Settings;
 use crate::error::refuse;
 use crate::host::Host;
-use crate::host::account::Account;
 use crate::layout::Scope;
 use crate::profile::ProfileName;
 
@@ -53,7 +52,7 @@ pub(crate) fn settle(
         );
     }
     let home = profile.tenant_home();
-    if let Some(other) = Account::find(&name, &host.root)?.filter(|a| a.home != home) {
+    if let Some(other) = host.account(&name)?.filter(|a| a.home != home) {
         refuse!(
             "account `{name}` is there already and is no tenant's: its home directory is `{}`, not `{}`",
             other.home.display(),

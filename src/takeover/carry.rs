@@ -100,7 +100,7 @@ impl Carried {
     }
 
     fn environment(&mut self, old: &OldUnit, line: &Directive) {
-        for word in words(&line.value) {
+        for word in line.words() {
             let Some((name, value)) = word.split_once('=') else {
                 continue;
             };
@@ -290,8 +290,7 @@ mod tests {
     }
 
     fn carried_as(account: &Account, text: &str, change: impl Fn(&mut OldUnit)) -> Carried {
-        let mut directives = Directives::default();
-        directives.read(Path::new("/etc/systemd/system/bot.service"), text);
+        let directives = Directives::of(Path::new("/etc/systemd/system/bot.service"), text);
         let mut old = OldUnit {
             directives: &directives,
             expand: &|text| text.replace("%i", "b"),

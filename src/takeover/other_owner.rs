@@ -67,7 +67,7 @@ pub(crate) fn unread<'a>(
     inventory: &'a Inventory,
     home: &Path,
 ) -> Option<&'a UnreadFile> {
-    let meta = std::fs::metadata(host.real(home)).ok();
+    let meta = host.metadata(home).ok();
     // A gateway of another account needs to write the home: nobody else gets to stand in the way with a file.
     let concerns = |uid: u32| {
         uid == 0

@@ -34,7 +34,7 @@ impl Look {
             let directories = names.iter().take(MOST).map(|name| top.join(name));
             for directory in directories.chain([top.clone()]) {
                 let mut files = COMPOSE.iter().map(|name| directory.join(name));
-                if let Some(file) = files.find(|file| host.real(file).is_file()) {
+                if let Some(file) = files.find(|file| host.is_file(file)) {
                     let way_out = self.down(host, &file);
                     self.volumes(host, &file, &way_out);
                 }
@@ -69,7 +69,7 @@ impl Look {
     /// How the containers of a compose file are ended. Root runs none of another account's: it may name programs.
     fn down(&self, host: &Host, file: &Path) -> String {
         let path = file.display().to_string();
-        let meta = std::fs::metadata(host.real(file));
+        let meta = host.metadata(file);
         let owner = meta.map_or(u32::MAX, |meta| meta.uid());
         let of = self.accounts.values();
         let mut of = of.filter(|a| a.home != Path::new("/") && file.starts_with(&a.home));
@@ -102,7 +102,7 @@ impl Look {
                 .filter(|path| path.starts_with('/'))
                 .map(PathBuf::from);
             let looks_like_one = |home: &PathBuf| {
-                home.ends_with(".hermes") || host.real(&home.join("config.yaml")).is_file()
+                home.ends_with(".hermes") || host.is_file(&home.join("config.yaml"))
             };
             for home in homes.take(MOST_FOUND).filter(looks_like_one) {
                 if self.found.len() - before >= MOST_FOUND {

@@ -17,9 +17,10 @@ use crate::host::service_state::ServiceState;
 use crate::host::systemctl::Manager;
 use crate::host::{DirectoryId, Host, Live};
 use crate::profile::ProfileName;
-use crate::units::load_path::{LoadPath, UnitFiles, load_paths};
+use crate::units::load_path::{LoadPath, load_paths};
 use crate::units::unit::Unit;
 use crate::units::unit_file::command;
+use crate::units::unit_files::UnitFiles;
 
 /// Everything that runs gateways, or would.
 #[derive(Debug, Default)]

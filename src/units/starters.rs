@@ -12,7 +12,7 @@ use crate::host::process_text::as_account;
 use crate::host::{DirectoryId, Host};
 use crate::output::{printable, visible};
 use crate::units::exec_line::{BUDGET, Context, effects};
-use crate::units::load_path::Reader;
+use crate::units::reader::Reader;
 use crate::units::secret::words_without_secrets;
 
 /// A line that starts a gateway.

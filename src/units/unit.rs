@@ -13,10 +13,11 @@ use crate::host::systemctl::Manager;
 use crate::layout::TEMPLATE;
 use crate::profile::ProfileName;
 use crate::units::exec_line::GatewayCall;
-use crate::units::load_path::{Files, LoadPath, UnitFiles};
+use crate::units::load_path::LoadPath;
 use crate::units::load_problem::load_problems;
 use crate::units::specifiers::Specifiers;
 use crate::units::unit_file::{Directives, command, words};
+use crate::units::unit_files::{Files, UnitFiles};
 
 /// Who wrote a unit, by its name and what it runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -103,7 +104,7 @@ impl Unit {
             .unwrap_or_else(|| listing.files(name));
         let mut directives = Directives::default();
         for path in files.fragment.iter().chain(&files.drop_ins) {
-            directives.read(path, &listing.text(load_path, path).unwrap_or_default());
+            directives.extend(&listing.directives(load_path, path));
         }
         let is_guarded = directives.lift_guard();
         let fragment = files.fragment.as_deref();
@@ -293,10 +294,11 @@ fn find_account(host: &Host, user: &str) -> Option<Account> {
     match user {
         "root" | "0" => Some(Account::root()),
         // By name first, as systemd looks (`get_user_creds`): there may be an account called 1000.
-        name => Account::find(name, &host.root)
+        name => host
+            .account(name)
             .ok()
             .flatten()
-            .or_else(|| Account::find_number(name.parse().ok()?, &host.root).ok()?),
+            .or_else(|| host.account_of(name.parse().ok()?).ok()?),
     }
 }
 

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use crate::gateway::config::{ACTIVE_PROFILE, active_name};
 use crate::units::exec_line::{BUDGET, Context, Effects, effects};
-use crate::units::load_path::Reader;
+use crate::units::reader::Reader;
 use crate::units::unit::Unit;
 use crate::units::unit_file::{command, words};
 

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
 
 use serde::Serialize;
 
@@ -23,6 +24,15 @@ pub(crate) struct Directive {
     pub(crate) file: PathBuf,
     /// The line it begins on, from 1.
     pub(crate) line: usize,
+    #[serde(skip)]
+    words: OnceLock<Vec<String>>,
+}
+
+impl Directive {
+    /// The words of its value, read once: all instances share the directives of their template.
+    pub(crate) fn words(&self) -> &[String] {
+        self.words.get_or_init(|| words(&self.value))
+    }
 }
 
 /// How much of a value is kept, in bytes. systemd takes 1 MiB; nobody writes a gateway's unit like that.
@@ -30,11 +40,12 @@ const LONGEST: usize = 1 << 14;
 
 /// A unit's directives, those of its drop-ins behind its own.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Directives(Vec<Directive>);
+pub(crate) struct Directives(Vec<Arc<Directive>>);
 
 impl Directives {
-    /// Add what a file says.
-    pub(crate) fn read(&mut self, file: &Path, text: &str) {
+    /// What a file says.
+    pub(crate) fn of(file: &Path, text: &str) -> Self {
+        let mut found = Vec::new();
         let mut section = String::new();
         // systemd skips a byte order mark (`config_parse`), as editors of Windows write it.
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
@@ -61,20 +72,27 @@ impl Directives {
             if let Some(name) = whole.strip_prefix('[') {
                 section = name.trim_end().trim_end_matches(']').to_owned();
             } else if let Some((key, value)) = whole.split_once('=') {
-                self.0.push(Directive {
+                found.push(Arc::new(Directive {
                     section: section.clone(),
                     key: key.trim_end().to_owned(),
                     value: cut(value.trim()).to_owned(),
                     file: file.to_owned(),
                     line: at + 1,
-                });
+                    words: OnceLock::new(),
+                }));
             }
         }
+        Self(found)
+    }
+
+    /// Add what a further file says.
+    pub(crate) fn extend(&mut self, further: &Self) {
+        self.0.extend_from_slice(&further.0);
     }
 
     /// All of them as written.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Directive> {
-        self.0.iter()
+        self.0.iter().map(AsRef::as_ref)
     }
 
     /// Where the guard's drop-in has replaced the commands of a unit: forget those of the drop-in, so that what the unit
@@ -92,10 +110,8 @@ impl Directives {
 
     /// The assignments of a list that are in force.
     pub(crate) fn list(&self, section: &str, key: &str) -> Vec<&Directive> {
-        let all = self
-            .0
-            .iter()
-            .filter(|d| d.key == key && d.section == section);
+        let all = self.iter();
+        let all = all.filter(|d| d.key == key && d.section == section);
         let mut kept: Vec<&Directive> = Vec::new();
         for directive in all {
             if directive.value.is_empty() {
@@ -124,7 +140,7 @@ impl Directives {
     ) -> BTreeMap<String, (String, &Directive)> {
         let mut found = BTreeMap::new();
         for directive in self.list("Service", "Environment") {
-            for word in words(&directive.value) {
+            for word in directive.words() {
                 if let Some((name, value)) = word.split_once('=') {
                     found.insert(name.to_owned(), (expand(value), directive));
                 }
@@ -148,6 +164,9 @@ fn is_comment(line: &str) -> bool {
 
 /// The words of a value: split at white space, quotes and escapes read (systemd.syntax(7), QUOTING).
 pub(crate) fn words(text: &str) -> Vec<String> {
+    if !text.contains(['\\', '"', '\'']) {
+        return text.split_whitespace().map(str::to_owned).collect();
+    }
     spelled(text).map(|(word, _)| word).collect()
 }
 
@@ -263,9 +282,7 @@ mod tests {
     use super::*;
 
     fn parsed(text: &str) -> Directives {
-        let mut directives = Directives::default();
-        directives.read(Path::new("/x.service"), text);
-        directives
+        Directives::of(Path::new("/x.service"), text)
     }
 
     #[test]

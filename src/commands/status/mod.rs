@@ -59,6 +59,7 @@ fn is_as_wanted(host: &Host, profile: &Profile) -> bool {
 }
 
 fn look(host: &Host, args: &StatusArgs) -> Result<Status> {
+    host.files.begin();
     let receipt = read_receipt(host)?;
     let profiles = chosen(host, &receipt, &args.profiles)?;
     let inventory = Inventory::read(host);

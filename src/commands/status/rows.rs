@@ -13,6 +13,7 @@ use crate::commands::status::state::Seen;
 use crate::deploy::receipt::Receipt;
 use crate::gateway::gone::is_gone;
 use crate::gateway::installation::Installation;
+use crate::gateway::installations::Installations;
 use crate::gateway::platforms::without_adapter;
 use crate::gateway::served::{Service, is_parked, service as service_of};
 use crate::gateway::state::State as Record;
@@ -40,6 +41,7 @@ pub(super) struct Sight<'a> {
     files: BTreeMap<Option<&'a str>, Vec<(&'a String, &'a Stamp)>>,
     /// What differs in files that are for no single unit.
     shared_drift: Vec<String>,
+    installations: Installations<'a>,
 }
 
 impl<'a> Sight<'a> {
@@ -68,6 +70,7 @@ impl<'a> Sight<'a> {
             states,
             files: receipt.files_by_unit(),
             shared_drift: Vec::new(),
+            installations: Installations::new(host),
         };
         sight.shared_drift = sight.in_shared_files();
         Ok(sight)
@@ -111,7 +114,7 @@ impl<'a> Sight<'a> {
         });
         let seen = Seen {
             is_served: server.is_some(),
-            is_parked: is_parked(&home),
+            is_parked: is_parked(&host.real(&home)),
             is_live: host.live().is_some(),
             is_owned: owner.is_some(),
             is_own: process.is_some_and(|p| p.pid == main_pid),
@@ -236,7 +239,6 @@ impl<'a> Sight<'a> {
         record: Option<&Record>,
     ) -> Option<Hermes> {
         let set = self.installed.get(profile).and_then(|i| i.hermes.clone());
-        let real = |path: &Path| self.host.real(path);
         let on_disk = match process {
             Some(process) => Installation::of_process(process)?,
             None => {
@@ -244,7 +246,7 @@ impl<'a> Sight<'a> {
                     Some(hermes) => vec![hermes],
                     None => hermes_search(root, &self.host.own.home),
                 };
-                programs.iter().find_map(|p| Installation::find(p, &real))?
+                programs.iter().find_map(|p| self.installations.find(p))?
             }
         };
         let started = process.map(|p| std::time::SystemTime::now() - p.age());

@@ -6,8 +6,9 @@ use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
+use super::roots::Roots;
 use crate::gateway::command_line::executable;
-use crate::gateway::config::{drain_setting, is_multiplexed, is_standalone};
+use crate::gateway::config::{drain_setting, is_standalone};
 use crate::gateway::gone::{Gone, gone, is_gone};
 use crate::gateway::owner::{GATEWAY_LOCK, Hold, PID, owner};
 use crate::gateway::platforms::{Remedy, remedy, without_adapter};
@@ -140,14 +141,14 @@ fn gone_profile(host: &Host, home: &Path) -> Option<Gone> {
 }
 
 /// Look at a home; `is_named` says whether its owner or root names it.
-pub(crate) fn home_facts(host: &Host, home: &Path, is_named: bool) -> HomeFacts {
+pub(super) fn home_facts(host: &Host, roots: &mut Roots, home: &Path, is_named: bool) -> HomeFacts {
     let real = host.real(home);
     let mut facts = HomeFacts {
         home: home.to_owned(),
         gone: gone_profile(host, home),
         ..HomeFacts::default()
     };
-    let Some(meta) = fs::metadata(&real).ok().filter(fs::Metadata::is_dir) else {
+    let Some(meta) = host.metadata(home).ok().filter(fs::Metadata::is_dir) else {
         return facts;
     };
     if host.live().is_some() {
@@ -173,13 +174,13 @@ pub(crate) fn home_facts(host: &Host, home: &Path, is_named: bool) -> HomeFacts 
             .map(|m| Leftover { path, age: age(&m) })
     };
     facts.uid = meta.uid();
-    facts.account = account_name(meta.uid());
+    facts.account = host.account_name(meta.uid());
     facts.drain = drain_setting(&real);
     let looks_like_one = |name: &&str| real.join(name).symlink_metadata().is_ok();
     facts.is_vouched = is_named && ["config.yaml", STATE].iter().any(looks_like_one);
-    let root = root_for(Some(home), Path::new("/nonexistent"));
-    facts.active = crate::gateway::config::active_profile(&host.files, &root);
-    facts.is_multiplexed = is_multiplexed(&host.real(&root)) && !is_standalone(&real);
+    let root = roots.of(home);
+    facts.active.clone_from(&root.active);
+    facts.is_multiplexed = root.is_multiplexed && !is_standalone(&real);
     if !facts.is_vouched {
         return facts;
     }
@@ -193,7 +194,7 @@ pub(crate) fn home_facts(host: &Host, home: &Path, is_named: bool) -> HomeFacts 
             let mode = of.permissions().mode();
             (of.uid() != meta.uid() && !of.is_symlink()).then(|| ForeignFile {
                 path: home.join(entry.file_name()),
-                account: account_name(of.uid()),
+                account: host.account_name(of.uid()),
                 is_writable: mode & 0o006 == 0o006,
                 is_gateways: mode & 0o044 != 0
                     && entry.file_name().to_str().is_some_and(is_own_name),

@@ -3,6 +3,7 @@
 //! only.
 
 pub(crate) mod homes;
+mod roots;
 pub(crate) mod units;
 
 use std::collections::hash_map::Entry;
@@ -14,9 +15,11 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 
 use self::homes::{HomeFacts, home_facts};
+use self::roots::Roots;
 use self::units::{UnitFacts, unit_facts};
 use crate::deploy::receipt::read_receipt;
 use crate::gateway::command_line::Home;
+use crate::gateway::installations::Installations;
 use crate::host::cgroup::UnitRef;
 use crate::host::keeper::keeper;
 use crate::host::manager::systemd_version;
@@ -88,11 +91,11 @@ fn default_stop(host: &Host, name: &str) -> Option<f64> {
     }
     let mut directives = Directives::default();
     if let Some((path, text)) = PLACES.iter().find_map(main) {
-        directives.read(&path, &text);
+        directives.extend(&Directives::of(&path, &text));
     }
     for path in drop_ins.into_values() {
         if let Ok(Some(text)) = host.files.read_text(&path, UNIT) {
-            directives.read(&path, &text);
+            directives.extend(&Directives::of(&path, &text));
         }
     }
     seconds(directives.value("Manager", "DefaultTimeoutStopSec")?)
@@ -125,12 +128,13 @@ pub(crate) struct Drift {
 impl Facts {
     /// Look at everything.
     pub(crate) fn read(host: &Host) -> Result<Self> {
+        host.files.begin();
         let inventory = Inventory::read(host);
-        let units = inventory
-            .units
-            .iter()
-            .map(|u| unit_facts(host, u))
-            .collect();
+        let installations = Installations::new(host);
+        let units = inventory.units.iter();
+        let units = units.map(|unit| unit_facts(host, &installations, unit));
+        let units = units.collect();
+        let mut roots = Roots::new(host);
         let mut homes = BTreeMap::new();
         let mut aliases = BTreeMap::new();
         let mut by_directory: HashMap<DirectoryId, PathBuf> = HashMap::new();
@@ -138,7 +142,7 @@ impl Facts {
             match by_directory.entry(host.directory(&home)) {
                 Entry::Occupied(known) => drop(aliases.insert(home, known.get().clone())),
                 Entry::Vacant(place) => {
-                    homes.insert(home.clone(), home_facts(host, &home, is_named));
+                    homes.insert(home.clone(), home_facts(host, &mut roots, &home, is_named));
                     place.insert(home);
                 }
             }
@@ -182,7 +186,7 @@ impl Facts {
 /// Every home that somebody names, and whether that is its owner, or root in a system unit or in person. Those come first:
 /// a home is called what they call it.
 fn named_homes(host: &Host, inventory: &Inventory) -> Vec<(PathBuf, bool)> {
-    let owner = |home: &Path| fs::metadata(host.real(home)).ok().map(|meta| meta.uid());
+    let owner = |home: &Path| host.metadata(home).ok().map(|meta| meta.uid());
     let mut named: BTreeSet<(bool, &PathBuf)> = BTreeSet::new();
     for unit in &inventory.units {
         // An image may have been unpacked with other owners.
@@ -221,7 +225,7 @@ fn gateway_facts(host: &Host, gateway: &Gateway) -> Option<GatewayFacts> {
     let Home::Known(home) = &gateway.home else {
         return None;
     };
-    let meta = fs::metadata(host.real(home));
+    let meta = host.metadata(home);
     if meta.is_ok_and(|meta| !gateway.process.credentials.may_work_in(&meta)) {
         return None;
     }

@@ -6,14 +6,14 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use crate::gateway::command_line::executable;
-use crate::gateway::installation::Installation;
+use crate::gateway::installations::Installations;
 use crate::gateway::version::Version;
 use crate::host::Host;
 use crate::host::access::{Access, Reach, is_exposed};
 use crate::host::search::hermes_search;
 use crate::profile::root_for;
 use crate::units::unit::Unit;
-use crate::units::unit_file::{Directive, command, words};
+use crate::units::unit_file::{Directive, command};
 
 /// A path that a unit needs.
 #[derive(Debug)]
@@ -55,7 +55,7 @@ pub(crate) struct Percent {
 }
 
 /// Look at what a unit needs.
-pub(crate) fn unit_facts(host: &Host, unit: &Unit) -> UnitFacts {
+pub(crate) fn unit_facts(host: &Host, installations: &Installations, unit: &Unit) -> UnitFacts {
     let mut facts = UnitFacts::default();
     let Some(account) = &unit.account else {
         return facts;
@@ -73,23 +73,25 @@ pub(crate) fn unit_facts(host: &Host, unit: &Unit) -> UnitFacts {
         let Some(program) = argv.first() else {
             continue;
         };
-        let named = executable(&argv, |path| host.real(path).exists());
-        facts.version = named.and_then(|hermes| version_of(host, &hermes));
-        facts.add_program(&account, line, Path::new(program));
+        let named = executable(&argv, |path| host.exists(path));
+        facts.version = named.and_then(|hermes| installations.find(&hermes)?.version);
+        facts.add_program(&account, installations, line, Path::new(program));
     }
     let environment = unit.directives.environment(|v| unit.expand(v));
     if unit.calls.iter().any(|r| r.is_launcher) {
         match environment.get(crate::launcher::exec::HERMES_VARIABLE) {
-            Some((hermes, line)) => facts.add_program(&account, line, Path::new(hermes)),
+            Some((hermes, line)) => {
+                facts.add_program(&account, installations, line, Path::new(hermes));
+            }
             None => {
                 // What the launcher finds by itself; when there is nothing, the launcher says so best.
                 let told = environment.get("HERMES_HOME").map(|(v, _)| Path::new(v));
                 let root = root_for(told, &account.account.home);
                 let places = hermes_search(&root, &account.account.home);
-                let found = places.iter().find(|p| host.real(p).is_file());
+                let found = places.iter().find(|p| host.is_file(p));
                 let line = unit.directives.last("Service", "ExecStart");
                 if let (Some(found), Some(line)) = (found, line) {
-                    facts.add_program(&account, line, found);
+                    facts.add_program(&account, installations, line, found);
                 }
             }
         }
@@ -104,12 +106,11 @@ pub(crate) fn unit_facts(host: &Host, unit: &Unit) -> UnitFacts {
         }
     }
     for line in unit.directives.iter().filter(|d| d.value.contains('%')) {
-        for word in words(&line.value) {
+        for word in line.words() {
             let path = word.split_once('=').map_or(word.as_str(), |(_, v)| v);
-            let expanded = unit.expand(path);
             if path.contains('%') && line.section == "Service" {
-                let exists =
-                    |text: &str| text.starts_with('/') && host.real(Path::new(text)).exists();
+                let expanded = unit.expand(path);
+                let exists = |text: &str| text.starts_with('/') && host.exists(Path::new(text));
                 facts.percents.push(Percent {
                     line: line.clone(),
                     word: path.to_owned(),
@@ -132,7 +133,13 @@ pub(crate) fn unit_facts(host: &Host, unit: &Unit) -> UnitFacts {
 }
 
 impl UnitFacts {
-    fn add_program(&mut self, account: &Access, line: &Directive, program: &Path) {
+    fn add_program(
+        &mut self,
+        account: &Access,
+        installations: &Installations,
+        line: &Directive,
+        program: &Path,
+    ) {
         if !program.is_absolute() {
             return;
         }
@@ -143,7 +150,7 @@ impl UnitFacts {
         let program_itself = need(program);
         let interpreter = account.interpreter(program);
         if self.version.is_none() {
-            self.version = version_of(account.host, program);
+            self.version = installations.find(program).and_then(|found| found.version);
         }
         let is_fine = program_itself.reach.obstacle.is_none();
         self.programs.push(program_itself);
@@ -151,8 +158,4 @@ impl UnitFacts {
             self.programs.push(need(&interpreter));
         }
     }
-}
-
-fn version_of(host: &Host, hermes: &Path) -> Option<Version> {
-    Installation::find(hermes, &|path| host.real(path))?.version
 }

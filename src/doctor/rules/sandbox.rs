@@ -5,7 +5,6 @@ use super::{Rule, gateways};
 use crate::doctor::facts::Facts;
 use crate::doctor::finding::Findings;
 use crate::doctor::finding::Severity::Error;
-use crate::units::unit_file::words;
 
 pub(super) const RULES: &[Rule] = &[
     Rule {
@@ -33,7 +32,7 @@ fn sandbox(facts: &Facts, findings: &mut Findings) {
         let contains = |key: &'static str| {
             let lines = unit.directives.list("Service", key);
             lines.into_iter().find(|line| {
-                let paths = words(&line.value);
+                let paths = line.words();
                 let mut paths = paths
                     .iter()
                     .map(|p| unit.expand(p.trim_start_matches(['-', '+'])));

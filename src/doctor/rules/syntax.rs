@@ -10,7 +10,6 @@ use crate::doctor::finding::Severity::{Error, Note, Warning};
 use crate::doctor::finding::{Findings, Fix};
 use crate::host::process::shell_quote;
 use crate::units::secret::{is_credential, is_secret, secrets};
-use crate::units::unit_file::words;
 
 pub(super) const RULES: &[Rule] = &[
     Rule {
@@ -78,7 +77,7 @@ fn secret_on_lines(unit: &crate::units::unit::Unit, findings: &mut Findings) {
         if is_credential(line) {
             names.extend(line.value.split(':').next().map(str::to_owned));
         } else if line.key.starts_with("Exec") {
-            names = secrets(&words(&line.value));
+            names = secrets(line.words());
         }
         for name in names {
             let what = format!(

@@ -1,0 +1,44 @@
+//! What a hermes root says of all its profiles: each root is read once, as many homes share one. Reads only.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+use crate::gateway::config::{active_profile, is_multiplexed};
+use crate::host::Host;
+use crate::profile::root_for;
+
+/// See the module.
+#[derive(Debug)]
+pub(super) struct Roots<'a> {
+    host: &'a Host,
+    known: HashMap<PathBuf, Root>,
+}
+
+/// What one says.
+#[derive(Debug)]
+pub(super) struct Root {
+    /// Its active profile.
+    pub(super) active: Option<String>,
+    /// Whether its gateway serves the other profiles by its configuration.
+    pub(super) is_multiplexed: bool,
+}
+
+impl<'a> Roots<'a> {
+    /// Of this host; none is read yet.
+    pub(super) fn new(host: &'a Host) -> Self {
+        Self {
+            host,
+            known: HashMap::new(),
+        }
+    }
+
+    /// The one of a profile home.
+    pub(super) fn of(&mut self, home: &Path) -> &Root {
+        let root = root_for(Some(home), Path::new("/nonexistent"));
+        let host = self.host;
+        self.known.entry(root).or_insert_with_key(|root| Root {
+            active: active_profile(&host.files, root),
+            is_multiplexed: is_multiplexed(&host.real(root)),
+        })
+    }
+}

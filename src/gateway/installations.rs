@@ -1,0 +1,36 @@
+//! The installations of a host, by executable: each is read once in a look, as many profiles share one.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+use crate::gateway::installation::Installation;
+use crate::host::Host;
+
+/// See the module.
+#[derive(Debug)]
+pub(crate) struct Installations<'a> {
+    host: &'a Host,
+    known: RefCell<HashMap<PathBuf, Option<Installation>>>,
+}
+
+impl<'a> Installations<'a> {
+    /// Of this host; none is read yet.
+    pub(crate) fn new(host: &'a Host) -> Self {
+        Self {
+            host,
+            known: RefCell::default(),
+        }
+    }
+
+    /// That of an executable.
+    pub(crate) fn find(&self, hermes: &Path) -> Option<Installation> {
+        let mut known = self.known.borrow_mut();
+        if let Some(found) = known.get(hermes) {
+            return found.clone();
+        }
+        let found = Installation::find(hermes, &|path| self.host.real(path));
+        known.insert(hermes.to_owned(), found.clone());
+        found
+    }
+}

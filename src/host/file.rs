@@ -1,0 +1,191 @@
+//! Files below a root as a look sees them: what has a path, what it holds, where a link leads. A small file is read once.
+
+use std::ffi::OsStr;
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::Result;
+use nix::errno::Errno;
+
+use crate::host::directory::Directory;
+use crate::host::memory::Seen;
+use crate::host::read::{self, Step, Unread, is_missing, open_in, whole};
+use crate::host::rootfs::{Actual, RootFs};
+use crate::host::walk::{Links, MOST_LINKS};
+use crate::render::tree::Entry;
+
+impl RootFs {
+    /// What has a path, the last link not followed.
+    pub(super) fn see(
+        &self,
+        path: &Path,
+        links: Links,
+        limit: impl FnOnce(&Directory) -> u64,
+    ) -> Result<Found, Unread> {
+        let path = path.strip_prefix("/").unwrap_or(path);
+        let known = self.memory.file(path);
+        if let Some(known) = known.filter(|file| file.is_trusted || links == Links::All) {
+            return Ok(Found::File(known));
+        }
+        let (above, name) = split(path)?;
+        let (directory, is_trusted) = self.walk_seen(above, links)?;
+        let found = found_in(&directory, name, limit(&directory), is_trusted)?;
+        if let Found::File(seen) = &found {
+            self.memory.remember_file(path, seen);
+        }
+        Ok(found)
+    }
+
+    /// A file for information, at most `limit` bytes, all links followed; `None` when there is none.
+    pub(crate) fn read(&self, path: &Path, limit: u64) -> Result<Option<Vec<u8>>, Unread> {
+        let see = |path: &Path| match self.see(path, Links::All, |_| limit)? {
+            Found::File(seen) if seen.bytes.len() as u64 > limit => Err(Unread::TooLarge(limit)),
+            Found::File(seen) => Ok(Hop::End(Arc::unwrap_or_clone(seen).bytes)),
+            Found::Link { leads, .. } => Ok(Hop::Link(leads)),
+        };
+        follow(path, see)
+    }
+
+    /// The same of a file that the kernel hands to an interpreter, as much of it as `limit`.
+    pub(crate) fn read_script(&self, path: &Path, limit: u64) -> Result<Option<String>, Unread> {
+        let begin = |file: &mut File| -> io::Result<Vec<u8>> {
+            let mut bytes = Vec::new();
+            file.by_ref().take(2).read_to_end(&mut bytes)?;
+            Ok(bytes)
+        };
+        let is_script = self.memory.try_once(
+            |look| &mut look.scripts,
+            path.as_os_str(),
+            || match self.open(path)? {
+                Some(mut file) => Ok::<_, Unread>(begin(&mut file)? == b"#!"),
+                None => Ok(false),
+            },
+        )?;
+        if !is_script {
+            return Ok(None);
+        }
+        match self.read(path, limit) {
+            Err(Unread::TooLarge(_)) => {}
+            read => return Ok(read?.map(read::text)),
+        }
+        let Some(file) = self.open(path)? else {
+            return Ok(None);
+        };
+        let mut bytes = Vec::new();
+        file.take(limit).read_to_end(&mut bytes)?;
+        Ok(Some(read::text(bytes)))
+    }
+
+    fn open(&self, path: &Path) -> Result<Option<File>, Unread> {
+        follow(path, |path| {
+            let (above, name) = split(path)?;
+            let (directory, _) = self.walk_seen(above, Links::All)?;
+            Ok(match open_in(&directory, name)? {
+                Step::File(file, _) => Hop::End(file),
+                Step::Link(target, _) => Hop::Link(directory.path().join(target)),
+            })
+        })
+    }
+
+    /// The same as text; bytes that are no UTF-8 are replaced.
+    pub(crate) fn read_text(&self, path: &Path, limit: u64) -> Result<Option<String>, Unread> {
+        Ok(self.read(path, limit)?.map(read::text))
+    }
+}
+
+/// A file or link, and where the link leads below the root.
+pub(super) enum Found {
+    File(Arc<Seen>),
+    Link {
+        target: PathBuf,
+        leads: PathBuf,
+        uid: u32,
+    },
+}
+
+fn found_in(
+    directory: &Directory,
+    name: &OsStr,
+    limit: u64,
+    is_trusted: bool,
+) -> Result<Found, Unread> {
+    Ok(match open_in(directory, name)? {
+        Step::File(file, stat) => Found::File(Arc::new(Seen {
+            bytes: whole(file, &stat, limit)?,
+            mode: stat.st_mode & 0o7777,
+            uid: stat.st_uid,
+            is_trusted,
+        })),
+        Step::Link(target, stat) => Found::Link {
+            leads: directory.path().join(&target),
+            target,
+            uid: stat.st_uid,
+        },
+    })
+}
+
+/// Only a launcher is large, and it lies in directories of root or of this account.
+pub(super) fn largest_in(directory: &Directory) -> u64 {
+    match directory.owner() {
+        Some(_) => read::UNIT,
+        None => read::PROGRAM,
+    }
+}
+
+/// Look at a name in a directory.
+pub(crate) fn look_in(directory: &Directory, name: &OsStr) -> Result<Actual> {
+    actual(found_in(directory, name, largest_in(directory), true))
+}
+
+pub(super) fn actual(found: Result<Found, Unread>) -> Result<Actual> {
+    match found {
+        Ok(Found::File(seen)) => {
+            let Seen {
+                bytes, mode, uid, ..
+            } = Arc::unwrap_or_clone(seen);
+            Ok(Actual::Present(Entry::File { bytes, mode }, uid))
+        }
+        Ok(Found::Link { target, uid, .. }) => {
+            let target = target.to_string_lossy().into_owned();
+            Ok(Actual::Present(Entry::Link { target }, uid))
+        }
+        Err(Unread::NotRegular(what)) => Ok(Actual::Other(what)),
+        Err(Unread::Failed(e)) if is_missing(&e) => Ok(Actual::Missing),
+        Err(e) => Err(io::Error::from(e).into()),
+    }
+}
+
+/// What one path is on the way to a file.
+enum Hop<T> {
+    End(T),
+    Link(PathBuf),
+}
+
+/// Follow links to their end; `None` where there is none. systemd gives up on a circle of links as well.
+fn follow<T>(
+    path: &Path,
+    see: impl Fn(&Path) -> Result<Hop<T>, Unread>,
+) -> Result<Option<T>, Unread> {
+    let mut path = path.to_owned();
+    for _ in 0..MOST_LINKS {
+        match see(&path) {
+            Ok(Hop::End(end)) => return Ok(Some(end)),
+            Ok(Hop::Link(next)) => path = next,
+            Err(Unread::Failed(e)) if is_missing(&e) || is_circle(&e) => return Ok(None),
+            Err(e) => return Err(e),
+        }
+    }
+    Ok(None)
+}
+
+pub(super) fn is_circle(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(Errno::ELOOP as i32)
+}
+
+/// The directory of a path and the name in it.
+pub(super) fn split(path: &Path) -> io::Result<(&Path, &OsStr)> {
+    let name = path.file_name().ok_or(Errno::EISDIR)?;
+    Ok((path.parent().unwrap_or(Path::new("")), name))
+}

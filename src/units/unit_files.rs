@@ -1,0 +1,151 @@
+//! The units of one manager as files: which there are, of what files each is made, what these say. Each file is read once.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+
+use crate::layout::GUARD;
+use crate::units::load_path::LoadPath;
+use crate::units::unit_file::{Directives, template_of};
+
+/// A unit's files.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Files {
+    /// The unit file; `None` when there are only drop-ins.
+    pub(crate) fragment: Option<PathBuf>,
+    /// Its drop-ins in the order in which they apply.
+    pub(crate) drop_ins: Vec<PathBuf>,
+}
+
+/// What the directories of a load_path hold, by one look at each.
+#[derive(Debug, Default)]
+pub(crate) struct UnitFiles {
+    /// Unit files by name, from the strongest directory.
+    fragments: BTreeMap<String, PathBuf>,
+    /// Drop-ins by unit name, then by file name.
+    drop_ins: BTreeMap<String, BTreeMap<String, PathBuf>>,
+    /// Units that something pulls in at some time: a target's wants, or a timer, path or socket that is itself wanted.
+    pub(crate) wanted: BTreeSet<String>,
+    /// Of each service, the timers, paths and sockets among them that start it.
+    pub(crate) activators: BTreeMap<String, Vec<String>>,
+    /// Texts of files that were read, as all instances share their template's.
+    texts: RefCell<HashMap<PathBuf, Option<Rc<str>>>>,
+    /// What they say.
+    directives: RefCell<HashMap<PathBuf, Rc<Directives>>>,
+}
+
+impl LoadPath {
+    /// Look into the directories.
+    pub(crate) fn list(&self) -> UnitFiles {
+        let mut found = UnitFiles::default();
+        for directory in &self.directories {
+            for name in self.reader.names(directory) {
+                let path = directory.join(&name);
+                if name.ends_with(".service") {
+                    found.fragments.entry(name).or_insert(path);
+                } else if let Some(unit) =
+                    name.strip_suffix(".d").filter(|n| n.ends_with("service"))
+                {
+                    let drop_ins = found.drop_ins.entry(unit.to_owned()).or_default();
+                    for file in self.reader.names(&path) {
+                        if file.ends_with(".conf") {
+                            let path = path.join(&file);
+                            drop_ins.entry(file).or_insert(path);
+                        }
+                    }
+                } else if [".wants", ".requires", ".upholds"]
+                    .iter()
+                    .any(|end| name.ends_with(end))
+                {
+                    found.wanted.extend(self.reader.names(&path));
+                }
+            }
+        }
+        for name in &found.wanted {
+            if let Some((stem, "timer" | "path" | "socket")) = name.rsplit_once('.') {
+                let activators = found.activators.entry(format!("{stem}.service"));
+                activators.or_default().push(name.clone());
+            }
+        }
+        found.wanted.extend(found.activators.keys().cloned());
+        found
+    }
+}
+
+impl UnitFiles {
+    /// A file's text, as far as it is one; it is read once.
+    pub(crate) fn text(&self, load_path: &LoadPath, path: &Path) -> Option<Rc<str>> {
+        let mut texts = self.texts.borrow_mut();
+        if let Some(text) = texts.get(path) {
+            return text.clone();
+        }
+        let text: Option<Rc<str>> = load_path.reader.text(path).map(Rc::from);
+        texts.insert(path.to_owned(), text.clone());
+        text
+    }
+
+    /// What a file says; it is read once.
+    pub(crate) fn directives(&self, load_path: &LoadPath, path: &Path) -> Rc<Directives> {
+        let mut known = self.directives.borrow_mut();
+        if let Some(directives) = known.get(path) {
+            return Rc::clone(directives);
+        }
+        let text = self.text(load_path, path).unwrap_or_default();
+        let directives = Rc::new(Directives::of(path, &text));
+        known.insert(path.to_owned(), Rc::clone(&directives));
+        directives
+    }
+
+    /// Names of services that have a file, a drop-in or something that wants them; no templates. The guard's drop-ins
+    /// wait for units and make none.
+    pub(crate) fn units(&self) -> BTreeSet<&String> {
+        let drop_ins = self.drop_ins.iter();
+        let drop_ins = drop_ins.filter(|(_, files)| files.keys().any(|file| file != GUARD));
+        let drop_ins = drop_ins.map(|(unit, _)| unit);
+        let all = self.fragments.keys().chain(drop_ins);
+        all.chain(&self.wanted)
+            .filter(|name| name.ends_with(".service") && !name.contains("@."))
+            // Drop-ins of a truncated name are those of all units that begin so.
+            .filter(|name| !name.ends_with("-.service") || self.fragments.contains_key(*name))
+            .collect()
+    }
+
+    /// The files of a unit: its own or its template's, and the drop-ins of both, of its truncated names and of all
+    /// services (systemd.unit(5)). One of a name counts once.
+    pub(crate) fn files(&self, unit: &str) -> Files {
+        let template = template_of(unit);
+        let names = || [Some(unit), template.as_deref()].into_iter().flatten();
+        let truncated: Vec<String> = names().flat_map(truncated).collect();
+        let mut drop_ins: BTreeMap<&String, &PathBuf> = BTreeMap::new();
+        let of_all = truncated.iter().map(String::as_str).chain(["service"]);
+        for (file, path) in names()
+            .chain(of_all)
+            .filter_map(|n| self.drop_ins.get(n))
+            .flatten()
+        {
+            drop_ins.entry(file).or_insert(path);
+        }
+        Files {
+            fragment: names().find_map(|n| self.fragments.get(n)).cloned(),
+            drop_ins: drop_ins.into_values().cloned().collect(),
+        }
+    }
+}
+
+/// The names of drop-in directories that a unit shares with others: `a-b-.service` and `a-.service` for `a-b-c.service`.
+fn truncated(unit: &str) -> Vec<String> {
+    let Some((stem, kind)) = unit.rsplit_once('.') else {
+        return Vec::new();
+    };
+    let stem = stem.split_once('@').map_or(stem, |(prefix, _)| prefix);
+    let dashes = stem
+        .match_indices('-')
+        .map(|(at, _)| at)
+        .filter(|at| at + 1 < stem.len());
+    let mut names: Vec<String> = dashes
+        .map(|at| format!("{}.{kind}", &stem[..=at]))
+        .collect();
+    names.reverse();
+    names
+}
