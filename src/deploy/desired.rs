@@ -54,7 +54,7 @@ pub(crate) fn desired(
         let own =
             fs::read("/proc/self/exe").context("this program cannot read its own executable")?;
         let launcher = Entry::File {
-            bytes: own,
+            bytes: own.into(),
             mode: 0o755,
         };
         tree.insert(host.launcher(), launcher);

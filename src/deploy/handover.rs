@@ -211,7 +211,16 @@ mod tests {
         let mut command = std::process::Command::new("cat");
         command.stdin(std::process::Stdio::piped());
         let mut child = command.current_dir(&directory).spawn().expect("started");
-        let process = Process::read(child.id() as i32).expect("it runs");
+        let deadline = Instant::now() + Duration::from_secs(30);
+        // Its command line is there a moment after execve(2) has let go of us.
+        let process = loop {
+            let process = Process::read(child.id() as i32).expect("it runs");
+            if !process.argv.is_empty() {
+                break process;
+            }
+            assert!(Instant::now() < deadline, "it has no command line");
+            std::thread::yield_now();
+        };
         let again = ByHand::new(process).again;
         child.kill().expect("ended");
         child.wait().expect("gone");

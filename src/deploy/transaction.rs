@@ -281,7 +281,7 @@ impl Transaction<'_> {
 /// The receipt as a file.
 pub(crate) fn file(receipt: &Receipt) -> Entry {
     Entry::File {
-        bytes: receipt.to_bytes(),
+        bytes: receipt.to_bytes().into(),
         mode: 0o644,
     }
 }

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::io;
 use std::path::Path;
+use std::sync::Arc;
 
 use anyhow::{Context as _, Result, bail};
 use nix::sys::stat::FileStat;
@@ -108,7 +109,7 @@ impl Writer {
     pub(super) fn put_private(&mut self, path: &str, entry: &Entry) -> Result<()> {
         let private = match entry {
             Entry::File { bytes, .. } => Entry::File {
-                bytes: bytes.clone(),
+                bytes: Arc::clone(bytes),
                 mode: 0o600,
             },
             // Of a link nothing is lost when it is kept as one.

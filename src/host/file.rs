@@ -42,7 +42,7 @@ impl RootFs {
     pub(crate) fn read(&self, path: &Path, limit: u64) -> Result<Option<Vec<u8>>, Unread> {
         let see = |path: &Path| match self.see(path, Links::All, |_| limit)? {
             Found::File(seen) if seen.bytes.len() as u64 > limit => Err(Unread::TooLarge(limit)),
-            Found::File(seen) => Ok(Hop::End(Arc::unwrap_or_clone(seen).bytes)),
+            Found::File(seen) => Ok(Hop::End(seen.bytes.to_vec())),
             Found::Link { leads, .. } => Ok(Hop::Link(leads)),
         };
         follow(path, see)
@@ -113,7 +113,7 @@ fn found_in(
 ) -> Result<Found, Unread> {
     Ok(match open_in(directory, name)? {
         Step::File(file, stat) => Found::File(Arc::new(Seen {
-            bytes: whole(file, &stat, limit)?,
+            bytes: whole(file, &stat, limit)?.into(),
             mode: stat.st_mode & 0o7777,
             uid: stat.st_uid,
             is_trusted,

@@ -29,7 +29,7 @@ pub(super) struct Way {
 /// A regular file.
 #[derive(Debug, Clone)]
 pub(super) struct Seen {
-    pub(super) bytes: Vec<u8>,
+    pub(super) bytes: Arc<Vec<u8>>,
     /// Its permission bits.
     pub(super) mode: u32,
     /// The user ID that owns it.

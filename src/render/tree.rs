@@ -1,6 +1,7 @@
 //! Rendered files as a value: relative path to bytes and mode, or to a link's target. Pure.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
@@ -10,8 +11,8 @@ use sha2::{Digest as _, Sha256};
 pub(crate) enum Entry {
     /// A regular file.
     File {
-        /// Its contents.
-        bytes: Vec<u8>,
+        /// Its contents; a launcher's are large, and wanted in several places.
+        bytes: Arc<Vec<u8>>,
         /// Its permission bits.
         mode: u32,
     },
@@ -35,7 +36,7 @@ impl Entry {
     /// A file that everybody may read.
     pub(crate) fn text(text: String) -> Self {
         Self::File {
-            bytes: text.into_bytes(),
+            bytes: Arc::new(text.into_bytes()),
             mode: 0o644,
         }
     }

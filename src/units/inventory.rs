@@ -82,12 +82,17 @@ impl Inventory {
             let rest = load_paths.split_off(load_paths.len().min(AT_ONCE));
             let some = std::mem::replace(&mut load_paths, rest);
             let gateways = &inventory.gateways;
-            let looked: Vec<Self> = std::thread::scope(|scope| {
-                let look = |load_path| scope.spawn(move || look(host, &load_path, gateways));
-                let threads: Vec<_> = some.into_iter().map(look).collect();
-                let looked = threads.into_iter().filter_map(|thread| thread.join().ok());
-                looked.collect()
-            });
+            let look = |load_path| look(host, &load_path, gateways);
+            let looked: Vec<Self> = match host.live() {
+                // Nobody is asked.
+                None => some.into_iter().map(look).collect(),
+                Some(_) => std::thread::scope(|scope| {
+                    let look = |load_path| scope.spawn(move || look(load_path));
+                    let threads: Vec<_> = some.into_iter().map(look).collect();
+                    let looked = threads.into_iter().filter_map(|thread| thread.join().ok());
+                    looked.collect()
+                }),
+            };
             for one in looked {
                 inventory.units.extend(one.units);
                 inventory.silent.extend(one.silent);
