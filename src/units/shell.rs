@@ -72,6 +72,9 @@ fn matches(pattern: &str, text: &str) -> Option<bool> {
 
 /// How many commands of a text, and words of a command, are read; people write fewer.
 const MOST: usize = 500;
+/// How many patterns of one `case`, and how many of these inside each other, are kept with each command.
+const PATTERNS: usize = 50;
+const BRANCHES: usize = 4;
 /// How deep substitutions may be nested.
 const DEPTH: usize = 4;
 
@@ -226,17 +229,21 @@ impl<'a> Reader<'a> {
                 self.branches.pop();
                 self.is_pattern = false;
             }
-            [first, subject, r#in, patterns @ ..] if first == "case" && r#in == "in" => {
+            [first, subject, r#in, patterns @ ..]
+                if first == "case" && r#in == "in" && self.branches.len() < BRANCHES =>
+            {
                 self.branches.push(Branch {
                     subject: subject.clone(),
                     earlier: Vec::new(),
-                    patterns: patterns.to_vec(),
+                    patterns: patterns.iter().take(PATTERNS).cloned().collect(),
                 });
                 self.is_pattern = true;
             }
             patterns if self.is_pattern => {
                 if let Some(branch) = self.branches.last_mut() {
-                    branch.patterns.extend(patterns.iter().cloned());
+                    let room =
+                        PATTERNS.saturating_sub(branch.patterns.len() + branch.earlier.len());
+                    branch.patterns.extend(patterns.iter().take(room).cloned());
                 }
             }
             [brace] if brace == "}" => self.end_brace(),
@@ -411,7 +418,8 @@ impl<'a> Reader<'a> {
     fn in_braces(&mut self) -> String {
         let mut inner = self.chars[self.at + 1..].iter();
         let number = inner.next().and_then(|c| c.to_digit(10)).filter(|n| *n > 0);
-        let end = self.chars[self.at..].iter().position(|c| *c == '}');
+        let mut near = self.chars[self.at..].iter().take(MOST);
+        let end = near.position(|c| *c == '}');
         let (Some(number), Some(end)) = (number, end) else {
             return "$".to_owned();
         };
@@ -537,5 +545,18 @@ mod tests {
         assert!(lines(&"$(".repeat(1 << 16)).len() < 10);
         assert!(lines(&"`'\"\\".repeat(1 << 16)).len() < 10);
         assert!(lines(&"a;".repeat(1 << 16)).len() <= MOST);
+        assert!(lines(&"${1:".repeat(1 << 18)).len() < 10);
+        let patterns = format!("case a in {}) b;; esac", "a|".repeat(1 << 18));
+        assert!(
+            commands(&patterns, &[])
+                .iter()
+                .all(|c| c.branches[0].patterns.len() <= PATTERNS)
+        );
+        let nested = format!("{}b", "case a in a) ".repeat(1 << 16));
+        assert!(
+            commands(&nested, &[])
+                .iter()
+                .all(|c| c.branches.len() <= BRANCHES)
+        );
     }
 }
