@@ -31,6 +31,7 @@ mod output;
 mod preflight;
 mod profile;
 mod render;
+mod settings;
 mod takeover;
 mod units;
 

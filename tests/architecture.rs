@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use crate::tool::same_as_file;
 
 /// Folders and files of `src`, the lowest first: one may use those before it, and itself.
-const FLOORS: [&str; 18] = [
+const FLOORS: [&str; 19] = [
     "profile",
     "layout",
     "error",
@@ -18,6 +18,7 @@ const FLOORS: [&str; 18] = [
     "units",
     "launcher",
     "cli",
+    "settings",
     "config",
     "preflight",
     "deploy",

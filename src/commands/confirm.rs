@@ -18,7 +18,7 @@ use crate::host::{Host, Live};
 use crate::output::{self, Output};
 use crate::preflight::Checked;
 use crate::profile::ProfileName;
-use crate::render::model::Instance;
+use crate::render::instance::Instance;
 use crate::takeover::detect::Inherited;
 
 /// Ask before gateways are stopped; `false` when there is none to stop, because their units run already.

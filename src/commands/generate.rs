@@ -4,9 +4,11 @@ use anyhow::Result;
 use clap::CommandFactory as _;
 
 use crate::cli::{Cli, Generate, Page, Shell};
-use crate::config::{GUARD_SETTING, SETTINGS, Setting};
 use crate::error::Exit;
 use crate::output;
+use crate::settings::GUARD_SETTING;
+use crate::settings::SETTINGS;
+use crate::settings::Setting;
 
 /// Print one of them.
 pub(crate) fn generate(what: &Generate) -> Result<Exit> {

@@ -6,12 +6,13 @@ use std::path::PathBuf;
 use anyhow::Result;
 
 use crate::cli::InstallArgs;
-use crate::config::{Config, Settings, known};
+use crate::config::{Config, known};
 use crate::deploy::chosen::{Chosen, by_name};
 use crate::deploy::receipt::Receipt;
 use crate::host::Host;
 use crate::layout::Scope;
 use crate::profile::{ProfileName, root_for};
+use crate::settings::Settings;
 
 /// See the module.
 pub(super) struct Layers<'a> {

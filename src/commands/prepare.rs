@@ -179,7 +179,7 @@ fn wanted(host: &Host, args: &InstallArgs, config: &Config) -> Result<Vec<Profil
     }
     let mut seen = BTreeSet::new();
     if let Some(twice) = profiles.iter().find(|profile| !seen.insert(*profile)) {
-        bail!(crate::render::model::Invalid::Twice(twice.clone()));
+        bail!(crate::render::invalid::Invalid::Twice(twice.clone()));
     }
     Ok(profiles)
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::{Context as _, Result};
 
 use crate::cli::RenderArgs;
-use crate::config::{Config, Settings};
+use crate::config::Config;
 use crate::deploy::writer::Writer;
 use crate::error::Exit;
 use crate::host::rootfs::RootFs;
@@ -13,9 +13,11 @@ use crate::layout::{Scope, hidden_by_protect_home};
 use crate::output;
 use crate::preflight::tenant::derived;
 use crate::profile::ProfileName;
-use crate::render::model::{Account, Instance, Model};
+use crate::render::instance::Instance;
+use crate::render::model::{Account, Model};
 use crate::render::render as render_model;
 use crate::render::tree::{Entry, Tree};
+use crate::settings::Settings;
 
 /// Render to a directory or to standard output.
 pub(crate) fn render(args: &RenderArgs) -> Result<Exit> {

@@ -18,7 +18,7 @@ use crate::host::account::Account;
 use crate::host::process::shell_quote;
 use crate::host::search::{hermes_search, install_command};
 use crate::layout::Scope;
-use crate::render::model::Instance;
+use crate::render::instance::Instance;
 
 /// Become systemd-run.
 pub(crate) fn run(args: &RunArgs) -> Result<Exit> {

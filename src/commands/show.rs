@@ -7,14 +7,16 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::cli::ShowArgs;
-use crate::config::{Config, SETTINGS, Settings};
+use crate::config::Config;
 use crate::deploy::chosen::{Chosen, by_name};
 use crate::deploy::receipt::{Receipt, read_receipt};
 use crate::error::Exit;
 use crate::host::Host;
 use crate::output;
 use crate::profile::ProfileName;
-use crate::render::model::Instance;
+use crate::render::instance::Instance;
+use crate::settings::SETTINGS;
+use crate::settings::Settings;
 use crate::units::span::Span;
 
 #[derive(Debug, Serialize)]
@@ -66,7 +68,7 @@ fn of_instance(host: &Host, receipt: &Receipt, config: &Config, instance: &Insta
     let defaults = by_name(&defaults(host, instance));
     let settings = SETTINGS
         .iter()
-        .map(crate::config::Setting::key)
+        .map(crate::settings::Setting::key)
         .filter(|name| name != "start")
         .map(|name| {
             let setting = match (configured.get(&name), chosen.get(&name)) {
@@ -122,7 +124,7 @@ fn text(host: &Host, shown: &[Shown]) -> String {
     let mut out = String::new();
     for profile in shown {
         out += &format!("{} ({})\n", profile.profile, profile.unit);
-        for name in SETTINGS.iter().map(crate::config::Setting::key) {
+        for name in SETTINGS.iter().map(crate::settings::Setting::key) {
             let Some(setting) = profile.settings.get(&name) else {
                 continue;
             };

@@ -8,7 +8,7 @@ use crate::deploy::receipt::{Receipt, read_receipt};
 use crate::error::{refuse, trouble};
 use crate::host::{Host, Live};
 use crate::profile::ProfileName;
-use crate::render::model::Instance;
+use crate::render::instance::Instance;
 
 /// An installed profile.
 #[derive(Debug, Clone)]

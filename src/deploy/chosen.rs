@@ -7,8 +7,9 @@ use anyhow::{Context as _, Result};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::config::Settings;
-use crate::render::model::{Account, Instance};
+use crate::render::instance::Instance;
+use crate::render::model::Account;
+use crate::settings::Settings;
 use crate::units::span::Span;
 
 /// See the module. By the names that settings have in the configuration.

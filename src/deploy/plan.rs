@@ -279,3 +279,15 @@ impl Plan {
         out
     }
 }
+
+/// What was done, as the start of a sentence.
+pub(crate) fn past(action: &Action) -> &'static str {
+    match action {
+        Action::Create => "wrote",
+        Action::Update => "updated",
+        Action::Remove => "removed",
+        Action::Overwrite => "replaced (backup kept)",
+        Action::Retire => "retired (backup kept)",
+        Action::Keep | Action::Leave | Action::Conflict { .. } => "left",
+    }
+}

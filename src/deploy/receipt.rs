@@ -13,7 +13,8 @@ use crate::deploy::chosen::Chosen;
 use crate::host::Host;
 use crate::host::rootfs::Actual;
 use crate::profile::ProfileName;
-use crate::render::model::{Instance, Shield};
+use crate::render::instance::Instance;
+use crate::render::model::Shield;
 use crate::render::tree::Entry;
 use crate::render::tree::Stamp;
 
@@ -217,6 +218,14 @@ pub(crate) fn read_receipt(host: &Host) -> Result<Receipt> {
             Receipt::parse(&bytes, &format!("/{path}"))
         }
         _ => bail!("receipt `/{path}` is not a file; move it away and install with `--force`"),
+    }
+}
+
+/// The receipt as a file.
+pub(crate) fn file(receipt: &Receipt) -> Entry {
+    Entry::File {
+        bytes: receipt.to_bytes().into(),
+        mode: 0o644,
     }
 }
 

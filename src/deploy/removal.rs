@@ -4,14 +4,18 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 
 use crate::deploy::plan::Action;
+use crate::deploy::plan::past;
 use crate::deploy::receipt::Receipt;
-use crate::deploy::transaction::{Transaction, file, past};
-use crate::deploy::writer::{Writer, remove_empty};
+use crate::deploy::receipt::file;
+use crate::deploy::transaction::Transaction;
+use crate::deploy::writer::Writer;
 use crate::error::refuse;
 use crate::host::Host;
+use crate::host::read::is_missing;
+use crate::host::rootfs::RootFs;
 
 /// Remove what is no longer wanted, go on after errors, and report them all.
 /// `stop` are units that go.
@@ -110,4 +114,18 @@ fn settle(
         errors.extend(writer.put(&place, &file(&receipt)).err());
     }
     errors
+}
+
+/// Remove these directories where they are empty, the deepest first.
+pub(crate) fn remove_empty(files: &RootFs, directories: &BTreeSet<String>) -> Result<()> {
+    for path in directories.iter().rev() {
+        // A link or a file by that name is not a directory that this program made.
+        let removed = match files.find_parent(Path::new(path)) {
+            Ok((above, name)) => above.remove_empty(name).map(drop),
+            Err(e) if is_missing(&e) => Ok(()),
+            Err(e) => Err(e),
+        };
+        removed.with_context(|| format!("`/{path}` cannot be removed"))?;
+    }
+    Ok(())
 }

@@ -10,17 +10,19 @@ use crate::deploy::backup::Backup;
 use crate::deploy::creation::Creation;
 use crate::deploy::desired::is_drop_in_of;
 use crate::deploy::handover::Handover;
-use crate::deploy::plan::{Action, Plan};
+use crate::deploy::plan::Plan;
+use crate::deploy::plan::past;
+use crate::deploy::receipt::file;
 use crate::deploy::receipt::{Contents, Receipt};
 use crate::deploy::relocation::Relocation;
+use crate::deploy::removal::remove_empty;
 use crate::deploy::rollback::Activity;
 use crate::deploy::service::{Ready, Service, start_all};
-use crate::deploy::writer::{Writer, remove_empty};
+use crate::deploy::writer::Writer;
 use crate::error::refuse;
 use crate::host::{Host, Live};
 use crate::layout::{ROOTS_USER_UNITS, Scope, TEMPLATE};
 use crate::output::Output;
-use crate::render::tree::Entry;
 
 /// A change about to be carried out.
 pub(crate) struct Transaction<'a> {
@@ -290,25 +292,5 @@ impl Transaction<'_> {
             .zip(ended)
             .map(|((unit, home), ready)| Ok((unit, home.as_path(), ready?)))
             .collect()
-    }
-}
-
-/// The receipt as a file.
-pub(crate) fn file(receipt: &Receipt) -> Entry {
-    Entry::File {
-        bytes: receipt.to_bytes().into(),
-        mode: 0o644,
-    }
-}
-
-/// What was done, as the start of a sentence.
-pub(crate) fn past(action: &Action) -> &'static str {
-    match action {
-        Action::Create => "wrote",
-        Action::Update => "updated",
-        Action::Remove => "removed",
-        Action::Overwrite => "replaced (backup kept)",
-        Action::Retire => "retired (backup kept)",
-        Action::Keep | Action::Leave | Action::Conflict { .. } => "left",
     }
 }

@@ -1,7 +1,7 @@
 //! The one writer of files, each whole or not at all. What was there is remembered with the descriptor of its directory until the run ends, so that it is put back
 //! where it was, and not where a path leads by then.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io;
 use std::path::Path;
@@ -292,18 +292,4 @@ impl Before {
 fn identity(stat: FileStat) -> (u64, u64, i64, i64, i64) {
     let changed = (stat.st_ctime, stat.st_ctime_nsec);
     (stat.st_dev, stat.st_ino, stat.st_size, changed.0, changed.1)
-}
-
-/// Remove these directories where they are empty, the deepest first.
-pub(crate) fn remove_empty(files: &RootFs, directories: &BTreeSet<String>) -> Result<()> {
-    for path in directories.iter().rev() {
-        // A link or a file by that name is not a directory that this program made.
-        let removed = match files.find_parent(Path::new(path)) {
-            Ok((above, name)) => above.remove_empty(name).map(drop),
-            Err(e) if is_missing(&e) => Ok(()),
-            Err(e) => Err(e),
-        };
-        removed.with_context(|| format!("`/{path}` cannot be removed"))?;
-    }
-    Ok(())
 }

@@ -7,8 +7,8 @@ use std::path::Path;
 use anyhow::{Context as _, Result, bail};
 use serde::Serialize;
 
+use crate::deploy::removal::remove_empty;
 use crate::deploy::service::{Ready, Service, stop_as_planned};
-use crate::deploy::writer::remove_empty;
 use crate::doctor::fix::Fixer;
 use crate::gateway::config::stop_drain;
 use crate::gateway::installation::Installation;

@@ -30,8 +30,9 @@ use crate::units::exec_command::exec_commands;
 use crate::units::exec_line::{BUDGET, Context, effects};
 use crate::units::secret::{without_secrets, words_without_secrets};
 use crate::units::shell;
+use crate::units::span::seconds;
 use crate::units::specifiers::Specifiers;
-use crate::units::unit_file::{Directive, Directives, command, seconds, words};
+use crate::units::unit_file::{Directive, Directives, command, words};
 
 /// A function that reads some bytes.
 pub type Target = fn(&[u8]);

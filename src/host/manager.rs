@@ -11,7 +11,7 @@ use crate::host::boot::user_packages;
 use crate::host::{Host, Live};
 use crate::layout::{SYSTEMD_FLOOR, Scope};
 use crate::output::Output;
-use crate::render::model::Invalid;
+use crate::render::invalid::Invalid;
 
 /// How long logind may take to start a user's manager.
 const PATIENCE: Duration = Duration::from_secs(30);

@@ -294,7 +294,7 @@ impl Host {
     /// The hermes root that the template unit names.
     pub(crate) fn default_root(&self) -> PathBuf {
         match self.scope {
-            Scope::System => PathBuf::from(SYSTEM_ROOT),
+            Scope::System => SYSTEM_ROOT.into(),
             Scope::User => self.own.home.join(".hermes"),
         }
     }

@@ -2,7 +2,6 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::config::Settings;
 use crate::gateway::version::Version;
 use crate::host::account::Account;
 use crate::host::process::shell_quote;
@@ -13,7 +12,9 @@ use crate::launcher::home::HomeProblem;
 use crate::layout::{ACCOUNT, Scope};
 use crate::preflight::probe::Probe;
 use crate::profile::ProfileName;
-use crate::render::model::{self, Instance};
+use crate::render::instance::Instance;
+use crate::render::model::{self};
+use crate::settings::Settings;
 
 /// A profile that may be installed.
 #[derive(Debug, Clone)]

@@ -1,5 +1,5 @@
 //! What must be true before anything is written: look (`probe`), then decide (`decide`, pure), from settings to an
-//! [`Instance`](crate::render::model::Instance) or a refusal with the way out. Whatever cannot be told is a refusal too.
+//! [`Instance`](crate::render::instance::Instance) or a refusal with the way out. Whatever cannot be told is a refusal too.
 
 mod decide;
 mod probe;
@@ -15,7 +15,6 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 
-use crate::config::Settings;
 use crate::error::{failure, refuse};
 use crate::gateway::installations::Installations;
 use crate::gateway::version::{Version, is_hermes};
@@ -26,6 +25,7 @@ use crate::host::spawn::Limits;
 use crate::host::trust::{Stranger, stranger};
 use crate::output::Output;
 use crate::profile::ProfileName;
+use crate::settings::Settings;
 
 pub(crate) use decide::Checked;
 

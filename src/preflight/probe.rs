@@ -8,7 +8,6 @@ use anyhow::{Context as _, Result};
 use nix::errno::Errno;
 use nix::unistd::AccessFlags;
 
-use crate::config::Settings;
 use crate::error::refuse;
 use crate::gateway::config::stop_drain;
 use crate::gateway::version::Version;
@@ -22,6 +21,7 @@ use crate::layout::{ACCOUNT, SYSTEM_ROOT, Scope};
 use crate::preflight::sandbox::{interpreter, is_private, linked, mounts, writable};
 use crate::preflight::unreadable::{Unreadable, unreadable};
 use crate::profile::{ProfileName, discover};
+use crate::settings::Settings;
 
 /// See the module.
 #[derive(Debug, Clone)]

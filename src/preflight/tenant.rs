@@ -2,11 +2,11 @@
 
 use anyhow::Result;
 
-use crate::config::Settings;
 use crate::error::refuse;
 use crate::host::Host;
 use crate::layout::Scope;
 use crate::profile::ProfileName;
+use crate::settings::Settings;
 
 /// systemd-sysusers makes no account with a longer name.
 const LONGEST_ACCOUNT: usize = 31;

@@ -1,8 +1,8 @@
 //! Files that a unit names and that cannot be read.
 
-use crate::config::Settings;
 use crate::host::Host;
 use crate::host::read::{Unread, open_regular};
+use crate::settings::Settings;
 use std::path::PathBuf;
 
 /// A file or directory that a setting names and that cannot be used.

@@ -8,9 +8,8 @@ use serde::Serialize;
 use crate::layout::{SYSTEM_ROOT, Scope};
 use crate::profile::{ProfileName, TENANTS};
 use crate::render::addition::Addition;
-use crate::render::model::{
-    Account, Hardening, Instance, RestartPolicy, Shield, exits_zero_on_restart,
-};
+use crate::render::instance::Instance;
+use crate::render::model::{Account, Hardening, RestartPolicy, Shield, exits_zero_on_restart};
 
 /// Where systemd's own stop timeout has to be longer than the contract's 210 s: the drain and 30 s to close down
 /// (`shutdown_forensics.py` of hermes-agent asks for drain + 30).

@@ -6,6 +6,8 @@
 pub(crate) mod addition;
 mod drop_in;
 pub(crate) mod escape;
+pub(crate) mod instance;
+pub(crate) mod invalid;
 pub(crate) mod model;
 pub(crate) mod tree;
 
@@ -18,7 +20,9 @@ use crate::layout::{
 };
 use crate::profile::{ProfileName, TENANTS};
 use crate::render::drop_in::DropIn;
-use crate::render::model::{Instance, Invalid, Model};
+use crate::render::instance::Instance;
+use crate::render::invalid::Invalid;
+use crate::render::model::Model;
 use crate::render::tree::{Entry, Tree};
 
 /// Why a model was not rendered.

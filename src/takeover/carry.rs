@@ -4,10 +4,10 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use crate::config::Settings;
 use crate::render::addition::Addition;
 use crate::render::escape;
 use crate::render::model::{RestartPolicy, is_variable};
+use crate::settings::Settings;
 use crate::takeover::old_unit::OldUnit;
 use crate::takeover::replaced::{is_own_variable, is_replaced};
 use crate::units::secret::{has_password, is_secret, shown};

@@ -8,7 +8,6 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
-use crate::config::Settings;
 use crate::deploy::chosen::by_name;
 use crate::error::refuse;
 use crate::gateway::command_line::SUPERVISED;
@@ -19,12 +18,14 @@ use crate::launcher::exec::HERMES_VARIABLE;
 use crate::layout::{ACCOUNT, Scope};
 use crate::output::{Output, visible};
 use crate::profile::ProfileName;
+use crate::settings::Settings;
 use crate::takeover::candidates::{Candidate, candidates, executable_of};
 use crate::takeover::carry::carry;
 use crate::takeover::migrate::Allow;
 use crate::takeover::old_unit::OldUnit;
 use crate::units::inventory::Inventory;
-use crate::units::unit::{Origin, Unit};
+use crate::units::origin::Origin;
+use crate::units::unit::Unit;
 
 /// What a profile takes over from its old owner.
 #[derive(Debug, Default)]

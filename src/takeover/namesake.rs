@@ -5,12 +5,12 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 
-use crate::config::Settings;
 use crate::error::refuse;
 use crate::host::Host;
 use crate::host::process::shell_quote;
 use crate::output::Output;
 use crate::profile::ProfileName;
+use crate::settings::Settings;
 use crate::takeover::detect::{Namesake, namesakes};
 use crate::takeover::migrate::Typed;
 use crate::units::inventory::Inventory;

@@ -6,7 +6,8 @@ use crate::host::Host;
 use crate::host::systemctl::Manager;
 use crate::takeover::template;
 use crate::units::load_path::LoadPath;
-use crate::units::unit::{Origin, Unit};
+use crate::units::origin::Origin;
+use crate::units::unit::Unit;
 
 /// Why a unit has to be dealt with by hand, and how.
 pub(super) fn obstacle(

@@ -10,7 +10,8 @@ use crate::preflight;
 use crate::profile::ProfileName;
 use crate::render::model::Shield;
 use crate::units::inventory::Inventory;
-use crate::units::unit::{Origin, Unit};
+use crate::units::origin::Origin;
+use crate::units::unit::Unit;
 
 /// The units that are meant: as named, of these profiles, or all that hermes made.
 pub(crate) fn chosen<'a>(

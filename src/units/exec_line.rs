@@ -9,9 +9,11 @@ use std::path::{Path, PathBuf};
 use crate::gateway::command_line::{Aim, Command, SUPERVISED, gateway_verb, is_hermes_line};
 use crate::gateway::entry::runs_source;
 use crate::profile::{ProfileName, root_for};
+use crate::units::script_text::{is_shell, is_shell_script, script_of, speaks_of_running};
 use crate::units::shell;
 use crate::units::variables::{assignment, variables};
-use crate::units::wrappers::{CONTAINERS, base, inner, shell_text};
+use crate::units::wrapper_table::CONTAINERS;
+use crate::units::wrappers::{base, inner, shell_text};
 
 /// What a command line runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -279,49 +281,6 @@ impl Search<'_> {
 fn is_image(word: &str) -> bool {
     let name = word.rsplit('/').next().unwrap_or(word);
     name.split([':', '@']).next() == Some("hermes-agent")
-}
-
-/// Whether the kernel hands a script to a shell.
-fn is_shell_script(text: &str) -> bool {
-    let line = text.lines().next().unwrap_or_default();
-    let mut words = line.trim_start_matches("#!").split_whitespace();
-    let program = words.next().map(base).unwrap_or_default();
-    let program = match program {
-        "env" => words
-            .find(|w| !w.starts_with('-'))
-            .map(base)
-            .unwrap_or_default(),
-        program => program,
-    };
-    is_shell(program)
-}
-
-fn is_shell(program: &str) -> bool {
-    matches!(program, "sh" | "bash" | "dash" | "zsh" | "ksh" | "ash")
-}
-
-/// Whether a program's text has the words of which it could make a gateway's command line.
-fn speaks_of_running(text: &str) -> bool {
-    text.contains("hermes")
-        && (text.contains("gateway run")
-            || (text.contains("gateway") && (text.contains("\"run\"") || text.contains("'run'"))))
-}
-
-/// The script that a command line runs, and its parameters: the program itself, or what an interpreter is given.
-fn script_of(argv: &[String]) -> Option<(&String, &[String])> {
-    let program = base(argv.first()?);
-    match program {
-        "sh" | "bash" | "dash" | "zsh" | "ksh" | "ash" | "." | "source" => {
-            let at = argv.iter().skip(1).position(|w| !w.starts_with('-'))? + 1;
-            Some((&argv[at], &argv[at + 1..]))
-        }
-        // What other interpreters are given is read for its words only.
-        "node" | "nodejs" | "bun" | "ruby" | "perl" | "php" | "python" | "python3" => {
-            let at = argv.iter().skip(1).position(|w| !w.starts_with('-'))? + 1;
-            Some((&argv[at], &argv[at + 1..]))
-        }
-        _ => Some((&argv[0], &argv[1..])),
-    }
 }
 
 #[cfg(test)]

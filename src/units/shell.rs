@@ -1,6 +1,7 @@
 //! A shell's text as the simple commands that it runs: quotes, comments, here-documents and redirections read away,
 //! substituted commands included. Pure; far from a shell, and near enough to tell what runs from what is only written.
 
+use crate::units::branch::Branch;
 use std::collections::HashMap;
 
 /// A simple command.
@@ -16,62 +17,8 @@ pub(crate) struct ShellCommand {
     function: Option<String>,
 }
 
-/// A branch of `case`.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Branch {
-    /// The word that is compared.
-    pub(crate) subject: String,
-    /// The patterns of the branches before this one.
-    earlier: Vec<String>,
-    /// Its own patterns.
-    patterns: Vec<String>,
-}
-
-impl Branch {
-    /// Whether the shell can come here when the word is that text. One with a `$` is not known.
-    pub(crate) fn can_be_taken(&self, subject: &str) -> bool {
-        let any = |patterns: &[String], unknown| {
-            let mut all = patterns.iter();
-            all.any(|pattern| matches(pattern, subject).unwrap_or(unknown))
-        };
-        subject.contains('$') || (any(&self.patterns, true) && !any(&self.earlier, false))
-    }
-}
-
-/// Whether a pattern of `case` fits a text; `None` where that takes more than `*` and `?`.
-fn matches(pattern: &str, text: &str) -> Option<bool> {
-    if pattern.contains(['[', '$', '\\']) {
-        return None;
-    }
-    let (pattern, text): (Vec<char>, Vec<char>) =
-        (pattern.chars().collect(), text.chars().collect());
-    // The places of the pattern that the text read so far can lead to.
-    let after_stars = |mut at: usize, places: &mut [bool]| {
-        places[at] = true;
-        while pattern.get(at) == Some(&'*') {
-            at += 1;
-            places[at] = true;
-        }
-    };
-    let mut places = vec![false; pattern.len() + 1];
-    after_stars(0, &mut places);
-    for c in text {
-        let mut next = vec![false; pattern.len() + 1];
-        for at in (0..pattern.len()).filter(|at| places[*at]) {
-            match pattern[at] {
-                '*' => after_stars(at, &mut next),
-                '?' => after_stars(at + 1, &mut next),
-                own if own == c => after_stars(at + 1, &mut next),
-                _ => {}
-            }
-        }
-        places = next;
-    }
-    Some(places[pattern.len()])
-}
-
 /// How many commands of a text, and words of a command, are read; people write fewer.
-const MOST: usize = 500;
+pub(super) const MOST: usize = 500;
 /// How many patterns of one `case`, and how many of these inside each other, are kept with each command.
 const PATTERNS: usize = 50;
 const BRANCHES: usize = 4;
@@ -108,24 +55,24 @@ pub(crate) fn commands(text: &str, parameters: &[String]) -> Vec<ShellCommand> {
     found
 }
 
-struct Reader<'a> {
-    chars: Vec<char>,
-    at: usize,
-    line: usize,
-    parameters: &'a [String],
-    depth: usize,
-    found: Vec<ShellCommand>,
-    current: Vec<String>,
-    began: usize,
+pub(super) struct Reader<'a> {
+    pub(super) chars: Vec<char>,
+    pub(super) at: usize,
+    pub(super) line: usize,
+    pub(super) parameters: &'a [String],
+    pub(super) depth: usize,
+    pub(super) found: Vec<ShellCommand>,
+    pub(super) current: Vec<String>,
+    pub(super) began: usize,
     /// Ends of here-documents that begin on the next line.
-    here: Vec<String>,
+    pub(super) here: Vec<String>,
     /// The next word is where a redirection leads.
-    is_target: bool,
+    pub(super) is_target: bool,
     /// The branches of `case` that the place stands in, and whether it is among the patterns of the last one.
-    branches: Vec<Branch>,
-    is_pattern: bool,
+    pub(super) branches: Vec<Branch>,
+    pub(super) is_pattern: bool,
     /// The function whose body the place stands in, and how many braces are open there.
-    function: Option<(String, usize)>,
+    pub(super) function: Option<(String, usize)>,
 }
 
 impl<'a> Reader<'a> {
@@ -147,11 +94,11 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn peek(&self) -> Option<char> {
+    pub(super) fn peek(&self) -> Option<char> {
         self.chars.get(self.at).copied()
     }
 
-    fn next(&mut self) -> Option<char> {
+    pub(super) fn next(&mut self) -> Option<char> {
         let c = self.peek()?;
         self.at += 1;
         self.line += usize::from(c == '\n');
@@ -303,160 +250,8 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn redirection(&mut self) {
-        let mut operator = String::new();
-        while let Some(c) = self
-            .peek()
-            .filter(|c| matches!(c, '<' | '>' | '&' | '|' | '-'))
-        {
-            operator.push(c);
-            self.next();
-        }
-        self.is_target = true;
-        if matches!(operator.as_str(), "<<" | "<<-") {
-            while self.peek() == Some(' ') {
-                self.next();
-            }
-            let mut end = String::new();
-            while let Some(c) = self
-                .peek()
-                .filter(|c| !c.is_whitespace() && !";&|".contains(*c))
-            {
-                if !matches!(c, '\'' | '"' | '\\') {
-                    end.push(c);
-                }
-                self.next();
-            }
-            self.is_target = false;
-            self.here.push(end);
-        }
-    }
-
-    fn skip_here_documents(&mut self) {
-        for end in std::mem::take(&mut self.here) {
-            while self.at < self.chars.len() {
-                let mut line = String::new();
-                while let Some(c) = self.next().filter(|c| *c != '\n') {
-                    line.push(c);
-                }
-                if line.trim() == end {
-                    break;
-                }
-            }
-        }
-    }
-
-    fn word(&mut self) {
-        let (line, mut word, mut quote) = (self.line, String::new(), None);
-        let start = self.at;
-        let mut spliced: Option<Vec<String>> = None;
-        while let Some(c) = self.peek() {
-            if quote.is_none() && (c.is_whitespace() || ";&|()<>".contains(c)) {
-                break;
-            }
-            self.next();
-            match (c, quote) {
-                (c, Some(q)) if c == q => quote = None,
-                ('$', Some('\'')) => word.push_str("$$"),
-                (c, Some('\'')) => word.push(c),
-                ('\'', None) | ('"', None) => quote = Some(c),
-                ('\\', _) => match self.next() {
-                    Some('\n') | None => {}
-                    Some('$') => word.push_str("$$"),
-                    Some(c) => word.push(c),
-                },
-                ('`', _) => {
-                    let line = self.line;
-                    let inner = self.until('`');
-                    self.substitute(&inner, line);
-                    word.push_str("$()");
-                }
-                ('$', _) if self.peek() == Some('(') => {
-                    self.next();
-                    let line = self.line;
-                    let inner = self.until(')');
-                    self.substitute(&inner, line);
-                    word.push_str("$()");
-                }
-                ('$', _) => match self.peek() {
-                    Some('@' | '*') => {
-                        self.next();
-                        spliced
-                            .get_or_insert_default()
-                            .extend(self.parameters.iter().cloned());
-                    }
-                    Some(n @ '1'..='9') => {
-                        self.next();
-                        let at = n as usize - '1' as usize;
-                        word.push_str(self.parameters.get(at).map_or("", String::as_str));
-                    }
-                    Some('{') => word.push_str(&self.in_braces()),
-                    _ => word.push('$'),
-                },
-                (c, _) => word.push(c),
-            }
-        }
-        let is_number = self.chars[start..self.at].iter().all(char::is_ascii_digit);
-        if is_number && matches!(self.peek(), Some('<' | '>')) {
-            return;
-        }
-        if std::mem::take(&mut self.is_target) {
-            return;
-        }
-        if self.current.is_empty() {
-            self.began = line;
-        }
-        if self.current.len() < MOST {
-            match spliced {
-                Some(words) if word.is_empty() => self.current.extend(words),
-                _ => self.current.push(word),
-            }
-        }
-    }
-
-    /// Behind a `$`: `{1}` and `{1:-OTHER}` as the parameter, any other expansion as it is written.
-    fn in_braces(&mut self) -> String {
-        let mut inner = self.chars[self.at + 1..].iter();
-        let number = inner.next().and_then(|c| c.to_digit(10)).filter(|n| *n > 0);
-        let mut near = self.chars[self.at..].iter().take(MOST);
-        let end = near.position(|c| *c == '}');
-        let (Some(number), Some(end)) = (number, end) else {
-            return "$".to_owned();
-        };
-        let rest: String = self.chars[self.at + 2..self.at + end].iter().collect();
-        let other = rest.strip_prefix(":-").or(rest.strip_prefix('-'));
-        if other.is_none() && !rest.is_empty() {
-            return "$".to_owned();
-        }
-        self.at += end + 1;
-        let given = self
-            .parameters
-            .get(number as usize - 1)
-            .filter(|p| !p.is_empty());
-        given
-            .map_or(other.unwrap_or_default(), String::as_str)
-            .to_owned()
-    }
-
-    /// The text up to the end of a substitution; quotes and nested ones are passed over.
-    fn until(&mut self, end: char) -> String {
-        let (mut text, mut depth, mut quote) = (String::new(), 0_usize, None);
-        while let Some(c) = self.next() {
-            match (c, quote) {
-                (c, None) if c == end && depth == 0 => break,
-                ('(', None) => depth += 1,
-                (')', None) => depth = depth.saturating_sub(1),
-                ('\'' | '"', None) => quote = Some(c),
-                (c, Some(q)) if c == q => quote = None,
-                _ => {}
-            }
-            text.push(c);
-        }
-        text
-    }
-
     /// The commands of a substitution that begins on this line.
-    fn substitute(&mut self, text: &str, line: usize) {
+    pub(super) fn substitute(&mut self, text: &str, line: usize) {
         if self.depth == 0 {
             return;
         }

@@ -15,21 +15,10 @@ use crate::profile::ProfileName;
 use crate::units::exec_line::GatewayCall;
 use crate::units::load_path::LoadPath;
 use crate::units::load_problem::load_problems;
+use crate::units::origin::Origin;
 use crate::units::specifiers::Specifiers;
-use crate::units::unit_file::{Directives, command, words};
+use crate::units::unit_file::{Directives, words};
 use crate::units::unit_files::{Files, UnitFiles};
-
-/// Who wrote a unit, by its name and what it runs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum Origin {
-    /// An instance of hermes-install's template.
-    Ours,
-    /// hermes itself: `hermes gateway install`.
-    Upstream,
-    /// Somebody.
-    Other,
-}
 
 /// A unit by manager and name.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -256,36 +245,6 @@ impl Unit {
     /// Whether its name is one of a gateway's, whatever it runs.
     pub(crate) fn is_named_so(&self) -> bool {
         self.name.starts_with("hermes-gateway") || matches!(&*self.name, "hermes.service")
-    }
-
-    /// Whether its own file starts the launcher, whatever its drop-ins add.
-    fn starts_launcher(&self) -> bool {
-        let all = self.directives.iter().filter(|d| d.key == "ExecStart");
-        let mut own = all.filter(|d| Some(&d.file) == self.files.fragment.as_ref());
-        own.any(|d| {
-            command(&d.value)
-                .first()
-                .is_some_and(|w| w.ends_with("/hermes-install"))
-        })
-    }
-
-    fn find_origin(&self) -> Origin {
-        if self.name.starts_with("hermes-gateway@") {
-            // People have templates of this name; what goes through the launcher is an instance of the shipped one.
-            let is_unknown = self.files.fragment.is_none() || self.is_masked;
-            let is_ours = is_unknown || self.starts_launcher();
-            return if is_ours { Origin::Ours } else { Origin::Other };
-        }
-        let stem = self.name.trim_end_matches(".service");
-        let is_named = stem == "hermes-gateway" || stem.starts_with("hermes-gateway-");
-        let description = self
-            .directives
-            .value("Unit", "Description")
-            .unwrap_or_default();
-        match is_named || description.starts_with("Hermes Agent Gateway") {
-            true => Origin::Upstream,
-            false => Origin::Other,
-        }
     }
 }
 

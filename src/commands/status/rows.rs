@@ -25,7 +25,7 @@ use crate::host::{DirectoryId, Host};
 use crate::launcher::backoff::Waiting;
 use crate::layout::{ACCOUNT, Scope};
 use crate::profile::ProfileName;
-use crate::render::model::Instance;
+use crate::render::instance::Instance;
 use crate::render::tree::Stamp;
 use crate::takeover::other_owner::owning_units;
 use crate::units::inventory::Inventory;

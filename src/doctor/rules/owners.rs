@@ -9,7 +9,8 @@ use crate::doctor::facts::{Facts, GatewayFacts};
 use crate::doctor::finding::Severity::{Error, Note, Warning};
 use crate::doctor::finding::{Findings, Fix};
 use crate::profile::ProfileName;
-use crate::units::unit::{Origin, Unit, UnitId};
+use crate::units::origin::Origin;
+use crate::units::unit::{Unit, UnitId};
 use crate::units::unit_file::Directive;
 
 pub(super) const RULES: &[Rule] = &[

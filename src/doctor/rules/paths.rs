@@ -8,7 +8,8 @@ use crate::doctor::finding::Severity::{Error, Note, Warning};
 use crate::host::access::Obstacle;
 use crate::host::process::shell_quote;
 use crate::host::process_text::as_account;
-use crate::units::unit::{Origin, Unit};
+use crate::units::origin::Origin;
+use crate::units::unit::Unit;
 
 pub(super) const RULES: &[Rule] = &[
     Rule {

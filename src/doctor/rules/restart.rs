@@ -4,8 +4,9 @@ use super::{Rule, edit, gateways, install};
 use crate::doctor::facts::Facts;
 use crate::doctor::finding::Severity::{Error, Note, Warning};
 use crate::doctor::finding::{Findings, Fix};
+use crate::units::span::seconds;
 use crate::units::unit::Unit;
-use crate::units::unit_file::{Directive, seconds};
+use crate::units::unit_file::Directive;
 
 pub(super) const RULES: &[Rule] = &[
     Rule {

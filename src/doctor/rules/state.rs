@@ -7,7 +7,7 @@ use crate::doctor::facts::Facts;
 use crate::doctor::finding::{Findings, Fix};
 use crate::gateway::gone::Gone;
 use crate::profile::ProfileName;
-use crate::units::unit::Origin;
+use crate::units::origin::Origin;
 
 pub(super) const RULES: &[Rule] = &[
     Rule {

@@ -5,7 +5,8 @@ use crate::doctor::facts::Facts;
 use crate::doctor::finding::Findings;
 use crate::doctor::finding::Severity::{Error, Note, Warning};
 use crate::gateway::version::Rules;
-use crate::units::unit_file::{Directive, command, seconds};
+use crate::units::span::seconds;
+use crate::units::unit_file::{Directive, command};
 
 pub(super) const RULES: &[Rule] = &[
     Rule {

@@ -1,0 +1,49 @@
+//! Who wrote a unit.
+
+use crate::units::unit::Unit;
+use crate::units::unit_file::command;
+use serde::Serialize;
+
+/// Who wrote a unit, by its name and what it runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Origin {
+    /// An instance of hermes-install's template.
+    Ours,
+    /// hermes itself: `hermes gateway install`.
+    Upstream,
+    /// Somebody.
+    Other,
+}
+
+impl Unit {
+    /// Whether its own file starts the launcher, whatever its drop-ins add.
+    fn starts_launcher(&self) -> bool {
+        let all = self.directives.iter().filter(|d| d.key == "ExecStart");
+        let mut own = all.filter(|d| Some(&d.file) == self.files.fragment.as_ref());
+        own.any(|d| {
+            command(&d.value)
+                .first()
+                .is_some_and(|w| w.ends_with("/hermes-install"))
+        })
+    }
+
+    pub(super) fn find_origin(&self) -> Origin {
+        if self.name.starts_with("hermes-gateway@") {
+            // People have templates of this name; what goes through the launcher is an instance of the shipped one.
+            let is_unknown = self.files.fragment.is_none() || self.is_masked;
+            let is_ours = is_unknown || self.starts_launcher();
+            return if is_ours { Origin::Ours } else { Origin::Other };
+        }
+        let stem = self.name.trim_end_matches(".service");
+        let is_named = stem == "hermes-gateway" || stem.starts_with("hermes-gateway-");
+        let description = self
+            .directives
+            .value("Unit", "Description")
+            .unwrap_or_default();
+        match is_named || description.starts_with("Hermes Agent Gateway") {
+            true => Origin::Upstream,
+            false => Origin::Other,
+        }
+    }
+}
