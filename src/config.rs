@@ -17,7 +17,7 @@ use crate::settings::{SETTINGS, Setting, Settings};
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(default)]
 pub(crate) struct Config {
-    /// See [`GUARD_SETTING`].
+    /// See [`GUARD_SETTING`](crate::settings::GUARD_SETTING).
     pub(crate) guard: Option<bool>,
     /// For every profile.
     pub(crate) defaults: Settings,
