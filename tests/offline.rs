@@ -250,6 +250,40 @@ fn a_run_that_was_cut_short_is_repaired_by_the_next_with_other_settings() {
 }
 
 #[test]
+fn an_instance_that_a_forced_run_began_is_no_sibling_of_somebody_s_template() {
+    let root = image();
+    ok(root.path(), &["--profile", "coder"]);
+    // As a run that was killed before it came to the template leaves it.
+    let path = root.path().join("var/lib/hermes-install/receipt.json");
+    let receipt: serde_json::Value =
+        serde_json::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap();
+    let template = "etc/systemd/system/hermes-gateway@.service";
+    std::fs::write(root.path().join(template), "# mine\n").unwrap();
+    let left = |pending: &serde_json::Value| {
+        let mut left = receipt.clone();
+        left["files"] = serde_json::json!({});
+        left["instances"] = serde_json::json!([]);
+        left["pending"] = pending.clone();
+        std::fs::write(&path, left.to_string()).unwrap();
+    };
+    let forced = ["--profile", "coder", "--force"];
+
+    left(&serde_json::json!({}));
+    let output = run(root.path(), &forced);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(
+        told(&output).contains("somebody's own template"),
+        "{}",
+        told(&output)
+    );
+
+    left(&receipt["files"]);
+    ok(root.path(), &forced);
+    let text = std::fs::read_to_string(root.path().join(template)).unwrap();
+    assert!(text.contains("hermes-install exec"), "{text}");
+}
+
+#[test]
 fn an_unreadable_receipt_stops_everything() {
     let root = image();
     std::fs::create_dir_all(root.path().join("var/lib/hermes-install")).unwrap();

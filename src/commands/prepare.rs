@@ -81,7 +81,7 @@ pub(super) fn prepare<'a>(
     }
     survey.servers()?;
     let mut found = survey.found;
-    refuse_siblings(host, &inventory, &found.migrations, &typed)?;
+    refuse_siblings(host, &inventory, &receipt, &found.migrations, &typed)?;
     let homes: Vec<&Path> = found.checked.iter().map(|c| c.home.as_path()).collect();
     let mut notes = std::mem::take(&mut found.notes);
     notes.extend(told_of(host, &homes));

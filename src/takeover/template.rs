@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
+use crate::deploy::receipt::Receipt;
 use crate::error::refuse;
 use crate::host::Host;
 use crate::host::process::shell_quote;
@@ -27,10 +28,11 @@ pub(super) fn is_instance(host: &Host, unit: &Unit) -> bool {
 }
 
 /// Refuse to change the template under an instance that does not leave in this run: it would become another unit, of
-/// another account and root.
+/// another account and root. One that a run of hermes-install began to install, and was cut short, is nobody else's.
 pub(crate) fn refuse_siblings(
     host: &Host,
     inventory: &Inventory,
+    receipt: &Receipt,
     migrations: &[Migration],
     typed: &Typed,
 ) -> Result<()> {
@@ -38,10 +40,14 @@ pub(crate) fn refuse_siblings(
         let mut old = migrations.iter().flat_map(|m| &m.handover.units);
         old.any(|old| old.name == unit.name && old.manager == unit.manager)
     };
+    let is_begun = |unit: &Unit| {
+        let link = format!(".wants/{}", unit.name);
+        receipt.pending.keys().any(|path| path.ends_with(&link))
+    };
     let all: Vec<&Unit> = inventory
         .units
         .iter()
-        .filter(|unit| is_instance(host, unit) && unit.how().is_some())
+        .filter(|unit| is_instance(host, unit) && unit.how().is_some() && !is_begun(unit))
         .collect();
     let staying: Vec<&&Unit> = all.iter().filter(|unit| !leaves(unit)).collect();
     let Some(first) = staying.first() else {
