@@ -3,8 +3,10 @@
 import os
 import pwd
 import shutil
+import subprocess
 from pathlib import Path
 
+import wait
 from check import check, contains, equal
 from gateway import HERMES, Profile
 from installer import hermes_install, program, shell, status
@@ -63,7 +65,10 @@ def run() -> None:
     systemctl("daemon-reload", user="alice")
     unit.systemctl("restart", check=False)
     unit.until_active_state("failed")
-    contains("the journal", unit.journal(), "does not exist; set `services.hermes-gateway.hermesPackage`")
+    # The journal may not know the unit of a user's process that has ended (journald reads its control group late).
+    said = ["journalctl", "-b", "-q", "-o", "cat", f"_UID={pwd.getpwnam('alice').pw_uid}"]
+    option = "does not exist; set `services.hermes-gateway.hermesPackage`"
+    wait.until("the journal to name the option", lambda: option in subprocess.run(said, capture_output=True, text=True).stdout, 30)
 
 
 def link() -> Path:
