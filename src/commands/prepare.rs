@@ -62,12 +62,11 @@ pub(super) fn prepare<'a>(
         args,
         verb,
         output,
-        receipt: &receipt,
         inventory: &inventory,
         typed: &typed,
         layers: Layers::new(host, args, config, &receipt)?,
         preflight: Preflight::new(host, output),
-        installed: receipt.instances.iter().map(|i| &i.profile).collect(),
+        installed: receipt.instances.iter().map(|i| (&i.profile, i)).collect(),
         allow: Allow {
             by_hand: verb == Verb::Adopt,
             units: args.migrate,

@@ -1,6 +1,6 @@
 //! `split`: a profile that shares its account leaves it, with its data, for a tenant of its own.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::Result;
 
@@ -17,7 +17,9 @@ use crate::deploy::relocation::{Relocation, is_free};
 use crate::error::{Exit, refuse, trouble};
 use crate::host::Host;
 use crate::host::account::Account;
-use crate::host::read::{self, read_small_text};
+use crate::host::process::shell_quote;
+use crate::host::process_text::as_account;
+use crate::host::read;
 use crate::output::Output;
 use crate::profile::ProfileName;
 
@@ -128,7 +130,7 @@ fn told(host: &Host, relocation: &Relocation) -> Vec<String> {
     let mut told = Vec::new();
     for name in ["config.yaml", ".env"] {
         let path = home.join(name);
-        let text = read_small_text(&host.real(&path), read::TEXT);
+        let text = host.files.read_text(&path, read::TEXT);
         let text = text.ok().flatten().unwrap_or_default();
         let lines = text.lines().enumerate();
         told.extend(lines.filter(|(_, line)| line.contains(&root)).map(|(at, _)| {
@@ -152,11 +154,9 @@ fn told(host: &Host, relocation: &Relocation) -> Vec<String> {
 
 /// Where the data of before are. That they could not be put aside is no reason to go back: the new gateway runs.
 fn tell_old(relocation: &Relocation, output: &Output) {
-    let remove = |place: &PathBuf| {
-        let words = ["runuser", "-u", &relocation.account.name, "--", "rm", "-r"];
-        let mut words: Vec<String> = words.map(str::to_owned).to_vec();
-        words.push(place.display().to_string());
-        crate::host::process::shell_quote(&words)
+    let remove = |place: &Path| {
+        let words = shell_quote(&["rm", "-r", &place.display().to_string()]);
+        as_account(&relocation.account.name, &words)
     };
     match relocation.set_aside() {
         Ok(place) => output.done(format!(

@@ -1,7 +1,7 @@
 //! What install, adopt and plan know of each profile before there is a plan: its settings, whose they are, what leaves for
 //! it, and whose gateway serves it. Reads only.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use anyhow::Result;
@@ -14,7 +14,6 @@ use crate::cli::InstallArgs;
 use crate::deploy::chosen::Chosen;
 use crate::deploy::creation::Creation;
 use crate::deploy::handover::{Handover, Old};
-use crate::deploy::receipt::Receipt;
 use crate::deploy::serving::Served;
 use crate::error::refuse;
 use crate::gateway::stop::Force;
@@ -24,6 +23,7 @@ use crate::layout::Scope;
 use crate::output::Output;
 use crate::preflight::{self, Checked, Preflight, tenant};
 use crate::profile::ProfileName;
+use crate::render::instance::Instance;
 use crate::settings::Settings;
 use crate::takeover::detect::{Inherited, inherit};
 use crate::takeover::migrate::{Allow, Migration, Typed, migrate};
@@ -64,8 +64,6 @@ pub(super) struct Survey<'a> {
     pub(super) verb: Verb,
     /// Where progress is told.
     pub(super) output: &'a Output,
-    /// What is installed.
-    pub(super) receipt: &'a Receipt,
     /// Who runs gateways.
     pub(super) inventory: &'a Inventory,
     /// The command line, to be given back in hints.
@@ -75,7 +73,7 @@ pub(super) struct Survey<'a> {
     /// What answers once for all profiles.
     pub(super) preflight: Preflight<'a>,
     /// The profiles that have a unit.
-    pub(super) installed: BTreeSet<&'a ProfileName>,
+    pub(super) installed: BTreeMap<&'a ProfileName, &'a Instance>,
     /// Which owners may leave.
     pub(super) allow: Allow,
     /// The settings of the served ones, in the order of `found.served`.
@@ -88,18 +86,19 @@ impl Survey<'_> {
     /// Look at a profile that was asked for.
     pub(super) fn profile(&mut self, profile: &ProfileName) -> Result<()> {
         let host = self.host;
+        let before = self.installed.get(profile).copied();
         let settings = self.settings(profile)?;
         let place = |key: &str| self.layers.place(profile, key);
         let checked = self
             .preflight
             .check(profile, &settings, &place, self.args.create)?;
         if self.verb != Verb::Split {
-            refuse_move(host, self.receipt, &checked)?;
+            refuse_move(host, before, &checked)?;
         }
-        let older = told_of_older(host, self.receipt, &checked);
+        let older = told_of_older(host, before, &checked);
         self.found.notes.extend(older);
         if self.takes_over() {
-            refuse_second_owner(host, self.receipt, &checked)?;
+            refuse_second_owner(host, before, &checked)?;
         }
         self.migrate(&checked)?;
         let standalone = self.args.standalone;
@@ -115,7 +114,7 @@ impl Survey<'_> {
             self.found.checked.push(checked);
             return Ok(());
         }
-        let own = own_unit(host, self.receipt, &checked, self.allow)?;
+        let own = own_unit(host, before, &checked, self.allow)?;
         self.found.leaving.extend(own);
         self.found.chosen.remove(profile);
         self.found.served.push(Served::new(host, &checked)?);
@@ -154,7 +153,7 @@ impl Survey<'_> {
                 confirm_program(hermes, profile, args.yes)?;
             }
         }
-        if !self.installed.contains(profile) {
+        if !self.installed.contains_key(profile) {
             ask_which(
                 host,
                 self.inventory,
@@ -193,7 +192,7 @@ impl Survey<'_> {
         own.run_as = own.run_as.or(settings.run_as);
         let place = |key: &str| self.layers.place(&name, key);
         let default = self.preflight.check(&name, &own, &place, false)?;
-        if self.installed.contains(&name) {
+        if self.installed.contains_key(&name) {
             self.found.by_default = Some((name.unit(), default.home));
             return Ok(());
         }
@@ -213,9 +212,9 @@ impl Survey<'_> {
 }
 
 /// There is one instance of a name in a manager: a takeover for another home would leave the first one's bot without a unit.
-fn refuse_second_owner(host: &Host, receipt: &Receipt, checked: &Checked) -> Result<()> {
+fn refuse_second_owner(host: &Host, before: Option<&Instance>, checked: &Checked) -> Result<()> {
     let profile = &checked.instance.profile;
-    let Some(before) = receipt.instances.iter().find(|i| i.profile == *profile) else {
+    let Some(before) = before else {
         return Ok(());
     };
     let home = profile.home(before.root.as_deref().unwrap_or(&host.default_root()));
@@ -239,12 +238,12 @@ const DEFAULT: &str = "default";
 /// The unit that a profile has of its own, on its way out: beside the gateway that serves all it would be a second one.
 fn own_unit(
     host: &Host,
-    receipt: &Receipt,
+    before: Option<&Instance>,
     checked: &Checked,
     allow: Allow,
 ) -> Result<Option<Handover>> {
     let profile = &checked.instance.profile;
-    let Some(own) = receipt.instances.iter().find(|i| i.profile == *profile) else {
+    let Some(own) = before else {
         return Ok(None);
     };
     let unit = profile.unit();

@@ -3,15 +3,15 @@
 
 use anyhow::Result;
 
-use crate::deploy::receipt::Receipt;
 use crate::error::refuse;
 use crate::host::Host;
 use crate::preflight::Checked;
+use crate::render::instance::Instance;
 
 /// Refuse to run an installed profile on another root where either is a tenant's: its bot would be an empty one.
-pub(super) fn refuse_move(host: &Host, receipt: &Receipt, checked: &Checked) -> Result<()> {
+pub(super) fn refuse_move(host: &Host, before: Option<&Instance>, checked: &Checked) -> Result<()> {
     let profile = &checked.instance.profile;
-    let Some(before) = receipt.instances.iter().find(|i| i.profile == *profile) else {
+    let Some(before) = before else {
         return Ok(());
     };
     let root = before.root.clone().unwrap_or_else(|| host.default_root());
@@ -40,13 +40,16 @@ fn way_out(checked: &Checked) -> String {
 }
 
 /// A new tenant beside data of a profile of that name below the usual root, as a sentence.
-pub(super) fn told_of_older(host: &Host, receipt: &Receipt, checked: &Checked) -> Option<String> {
+pub(super) fn told_of_older(
+    host: &Host,
+    before: Option<&Instance>,
+    checked: &Checked,
+) -> Option<String> {
     let profile = &checked.instance.profile;
-    let is_new = !receipt.instances.iter().any(|i| i.profile == *profile);
     let older = profile.home(&host.default_root());
     let is_used = |name: &&str| host.at(&older.join(name)).exists();
     let is_there = ["config.yaml", ".env", "state.db"].iter().any(is_used);
-    let is_told = is_new && checked.instance.is_tenant() && is_there;
+    let is_told = before.is_none() && checked.instance.is_tenant() && is_there;
     is_told.then(|| {
         format!(
             "`{}` has data of a profile `{profile}`, and the tenant does not use them: it has `{}`",

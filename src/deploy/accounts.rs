@@ -1,6 +1,7 @@
 //! The accounts of system-wide gateways and their directories, made by systemd's own programs from the files of this run
 //! that declare them.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
@@ -39,11 +40,9 @@ impl Transaction<'_> {
         let (Some(sysusers), Some(tmpfiles)) = (places.sysusers, places.tmpfiles) else {
             return Declared::default();
         };
-        let find = |path: &Path| {
-            let mut changes = self.plan.changes.iter();
-            let found = changes.find(|c| c.after.is_some() && Path::new(&c.path) == path);
-            found.map(|c| self.host.at(Path::new(&c.path)))
-        };
+        let changes = self.plan.changes.iter().filter(|c| c.after.is_some());
+        let wanted: HashSet<&Path> = changes.map(|c| Path::new(&c.path)).collect();
+        let find = |path: &Path| wanted.contains(path).then(|| self.host.at(path));
         let mut declared = Declared::default();
         let both = (find(Path::new(sysusers)), find(Path::new(tmpfiles)));
         if let ((Some(account), Some(root)), false) = (both, Path::new(SYSTEM_ROOT).exists()) {

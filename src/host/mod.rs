@@ -15,6 +15,7 @@ pub(crate) mod journal;
 pub(crate) mod keeper;
 pub(crate) mod manager;
 mod memory;
+mod paths;
 pub(crate) mod process;
 pub(crate) mod process_handle;
 pub(crate) mod process_text;
@@ -41,9 +42,7 @@ use crate::error::trouble;
 use crate::host::account::{Account, account_name};
 use crate::host::rootfs::RootFs;
 use crate::host::systemctl::{Manager, Systemctl};
-use crate::layout::{
-    Layout, PACKAGED_LAUNCHER, SYSTEM_ROOT, Scope, TEMPLATE, host_command, host_launcher,
-};
+use crate::layout::Scope;
 
 /// See the module.
 #[derive(Debug, Clone)]
@@ -233,69 +232,6 @@ impl Host {
         match self.metadata(path) {
             Ok(meta) => DirectoryId::Inode(meta.dev(), meta.ino()),
             Err(_) => DirectoryId::Name(path.to_owned()),
-        }
-    }
-
-    /// What relative paths of the host layout are relative to: the root, or the user's home directory.
-    fn base(&self) -> &str {
-        match self.scope {
-            Scope::System => "",
-            Scope::User => self.own.home.to_str().unwrap_or_default().trim_matches('/'),
-        }
-    }
-
-    /// A path of the host layout as a path relative to the root.
-    pub(crate) fn relative(&self, path: &str) -> String {
-        match self.base() {
-            "" => path.to_owned(),
-            base => format!("{base}/{path}"),
-        }
-    }
-
-    /// The receipt, relative to the root.
-    pub(crate) fn receipt(&self) -> String {
-        self.state("receipt.json")
-    }
-
-    /// A file of this program's own state, relative to the root.
-    pub(crate) fn state(&self, name: &str) -> String {
-        match self.scope {
-            Scope::System => format!("var/lib/hermes-install/{name}"),
-            Scope::User => self.relative(&format!(".local/state/hermes-install/{name}")),
-        }
-    }
-
-    /// Whether a package owns launcher and template units here: then they are used in place.
-    pub(crate) fn is_packaged(&self) -> bool {
-        self.exists(Path::new(PACKAGED_LAUNCHER))
-            && self.exists(&Path::new("/").join(self.packaged_units()).join(TEMPLATE))
-    }
-
-    /// Where a package keeps the units, relative to the root.
-    pub(crate) fn packaged_units(&self) -> &'static str {
-        Layout::Deb.places(self.scope, None).units
-    }
-
-    /// Where this program keeps the units, relative to the root.
-    pub(crate) fn units(&self) -> String {
-        self.relative(Layout::Host.places(self.scope, None).units)
-    }
-
-    /// Where this program keeps the launcher, relative to the root.
-    pub(crate) fn launcher(&self) -> String {
-        self.relative(host_launcher(self.scope))
-    }
-
-    /// The link by which people call it, relative to the root.
-    pub(crate) fn command(&self) -> String {
-        self.relative(host_command(self.scope))
-    }
-
-    /// The hermes root that the template unit names.
-    pub(crate) fn default_root(&self) -> PathBuf {
-        match self.scope {
-            Scope::System => SYSTEM_ROOT.into(),
-            Scope::User => self.own.home.join(".hermes"),
         }
     }
 }

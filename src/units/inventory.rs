@@ -19,7 +19,7 @@ use crate::host::{DirectoryId, Host, Live};
 use crate::profile::ProfileName;
 use crate::units::load_path::{LoadPath, load_paths};
 use crate::units::unit::Unit;
-use crate::units::unit_file::{Directives, command};
+use crate::units::unit_file::command;
 use crate::units::unit_files::UnitFiles;
 
 /// Everything that runs gateways, or would.
@@ -231,20 +231,15 @@ fn may_concern(load_path: &LoadPath, listing: &UnitFiles, unit: &str) -> bool {
         return true;
     }
     let files = listing.files(unit);
-    let texts = files.fragment.iter().chain(&files.drop_ins);
-    let texts = texts.filter_map(|path| listing.text(load_path, path));
-    texts
-        .into_iter()
-        .any(|text| text.contains("hermes") || starts_hermes(load_path, &text))
-}
-
-/// A script that this text starts speaks of hermes.
-fn starts_hermes(load_path: &LoadPath, text: &str) -> bool {
-    let directives = Directives::of(Path::new(""), text);
-    let starts = directives.list("Service", "ExecStart");
-    starts
-        .iter()
-        .any(|start| starts_script_of_hermes(load_path, &start.value))
+    files.fragment.iter().chain(&files.drop_ins).any(|path| {
+        let text = listing.text(load_path, path);
+        text.is_some_and(|text| text.contains("hermes"))
+            || listing
+                .directives(load_path, path)
+                .list("Service", "ExecStart")
+                .iter()
+                .any(|start| starts_script_of_hermes(load_path, &start.value))
+    })
 }
 
 /// Whether a script stands on the command line, as its program or as what a shell or a wrapper is given, and says hermes.

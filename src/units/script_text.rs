@@ -27,18 +27,18 @@ pub(super) fn speaks_of_running(text: &str) -> bool {
 /// The script that a command line runs, and its parameters: the program itself, or what an interpreter is given.
 pub(super) fn script_of(argv: &[String]) -> Option<(&String, &[String])> {
     let program = base(argv.first()?);
-    match program {
-        "sh" | "bash" | "dash" | "zsh" | "ksh" | "ash" | "." | "source" => {
-            let at = argv.iter().skip(1).position(|w| !w.starts_with('-'))? + 1;
-            Some((&argv[at], &argv[at + 1..]))
-        }
+    let is_given_one = is_shell(program)
+        || matches!(program, "." | "source")
         // What other interpreters are given is read for its words only.
-        "node" | "nodejs" | "bun" | "ruby" | "perl" | "php" | "python" | "python3" => {
-            let at = argv.iter().skip(1).position(|w| !w.starts_with('-'))? + 1;
-            Some((&argv[at], &argv[at + 1..]))
-        }
-        _ => Some((&argv[0], &argv[1..])),
-    }
+        || matches!(
+            program,
+            "node" | "nodejs" | "bun" | "ruby" | "perl" | "php" | "python" | "python3"
+        );
+    let at = match is_given_one {
+        true => argv.iter().skip(1).position(|w| !w.starts_with('-'))? + 1,
+        false => 0,
+    };
+    Some((&argv[at], &argv[at + 1..]))
 }
 
 pub(super) fn is_shell(program: &str) -> bool {
