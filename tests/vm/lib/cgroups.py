@@ -26,6 +26,14 @@ def own(name: str) -> Iterator[list[str]]:
                     os.rmdir(directory)
 
 
+def cpu_seconds(name: str) -> float:
+    """The processor time that the groups of this name have taken so far; the kernel counts it in version 2 alone."""
+    for base in _current():
+        with contextlib.suppress(FileNotFoundError):
+            return int((base / name / "cpu.stat").read_text().split()[1]) / 1e6
+    return 0.0
+
+
 def _current() -> list[Path]:
     """Our group in version 2 and, on a hybrid host, in `name=systemd` (cgroups(7))."""
     paths = {}

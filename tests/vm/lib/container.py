@@ -83,3 +83,4 @@ def _boot(case: Case, view: roots.Overlay, boot: int) -> None:
             )
         except subprocess.TimeoutExpired:
             console.write(f"ended after {PATIENCE} s\n")
+        (case.out / f"cpu.{boot}").write_text(str(cgroups.cpu_seconds(name)))

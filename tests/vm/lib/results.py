@@ -24,6 +24,10 @@ class Result:
     failures: list[str]
     seconds: float
     measured: dict[str, Any] = field(default_factory=dict)
+    # Processor time of a container, all its boots.
+    cpu_seconds: float = 0.0
+    # What failed when it was played beside others; then it was played again, alone.
+    first: list[str] = field(default_factory=list)
 
     @property
     def passed(self) -> bool:
@@ -50,12 +54,17 @@ class Result:
         if good == 0 and not failures:
             failures.append("the scenario checked nothing")
         name, seconds = case.scenario.name, round(seconds, 1)
-        return cls(case.name, name, case.suite, case.hermes, case.backend, good, failures, seconds, measured)
+        cpu = sum(float(file.read_text()) for file in case.out.glob("cpu.*"))
+        return cls(case.name, name, case.suite, case.hermes, case.backend, good, failures, seconds, measured, round(cpu, 1))
 
     def line(self) -> str:
         """For people who watch."""
         word = "ok  " if self.passed else "FAIL"
         return f"{word}  {self.name}  {self.good} checks, {self.seconds:.0f} s"
+
+    def unsteady(self) -> str:
+        """One that failed beside others and passed alone."""
+        return f"unsteady: {self.name} failed beside others and passed alone: {'; '.join(self.first)}"
 
 
 class Record:
@@ -79,10 +88,10 @@ def write(out: Path, results: list[Result]) -> None:
     """results.json, table.md and, when cells of the matrix were played, matrix.md."""
     results = sorted(results, key=lambda r: r.name)
     (out / "results.json").write_text(json.dumps([asdict(r) for r in results], indent=2) + "\n")
-    lines = ["| scenario | suite | hermes | backend | checks | result | seconds |", "|---|---|---|---|---|---|---|"]
+    lines = ["| scenario | suite | hermes | backend | checks | result | seconds | of a processor |", "|---|---|---|---|---|---|---|---|"]
     for r in results:
-        verdict = "passed" if r.passed else "failed: " + "; ".join(r.failures)
-        lines.append(f"| {r.scenario} | {r.suite} | {r.hermes} | {r.backend} | {r.good} | {verdict} | {r.seconds} |")
+        verdict = ("passed alone" if r.first else "passed") if r.passed else "failed: " + "; ".join(r.failures)
+        lines.append(f"| {r.scenario} | {r.suite} | {r.hermes} | {r.backend} | {r.good} | {verdict} | {r.seconds} | {r.cpu_seconds} |")
     (out / "table.md").write_text("\n".join(lines) + "\n")
     cells = [r for r in results if "@" in r.scenario]
     if cells:
