@@ -1,6 +1,7 @@
 # Everything that one types here. `make` says what there is.
 
 PROGRAM = $(or $(CARGO_TARGET_DIR),target)/release/hermes-install
+QUICKLY = $(or $(CARGO_TARGET_DIR),target)/debug/hermes-install
 # The same program for this machine, where PROGRAM is for another one: it is what renders.
 RENDERER = $(PROGRAM)
 # deb or rpm. Their units name programs below /usr, so there is no other prefix.
@@ -15,18 +16,21 @@ share = $(DESTDIR)/usr/share
 generate = install -D -m 644 /dev/null $(2) && $(RENDERER) generate $(1) >$(2)
 
 help:
-	@echo 'make try       install a gateway on a throw-away Debian, and take it over by hand; SHELL_IN=1 leaves you in it'
+	@echo 'make try       a gateway is taken over by hand on two throw-away Debians; SHELL_IN=1 leaves you in one'
 	@echo 'make build     the program, as $(PROGRAM)'
 	@echo 'make test      every test, on Debian 12 and 13'
 	@echo 'make check     the gate: every check there is; installs what is missing'
 	@echo 'make release   packages, tarballs and signed repositories for amd64 and arm64, below RELEASE (target/release-files)'
 	@echo 'make install   what a package has, below DESTDIR; LAYOUT=deb or rpm'
 
-# The compiler and the download of the system work side by side.
+# The compiler and the download of the system work side by side. Unoptimised, the program is there in a third of the time.
 try:
 	@.ci/packages try
-	@$(MAKE) --no-print-directory --jobs=2 build system
-	@tests/vm/try --binary $(PROGRAM) $(if $(SHELL_IN),--shell)
+	@$(MAKE) --no-print-directory --jobs=2 quickly system
+	@tests/vm/try --binary $(QUICKLY) $(if $(SHELL_IN),--shell)
+
+quickly:
+	@cargo build
 
 build:
 	@cargo build --release
@@ -60,4 +64,4 @@ install: $(PROGRAM) $(RENDERER)
 $(sort $(PROGRAM) $(RENDERER)):
 	@echo '$@ is not there; run "make build" first' >&2; exit 1
 
-.PHONY: help try build system test check release install
+.PHONY: help try quickly build system test check release install
