@@ -11,7 +11,7 @@ from installer import install, program
 from mallory import mallory
 from systemd import Unit
 
-SECONDS = 300
+SECONDS = 170
 # Seconds of a command, on a machine that plays a dozen scenarios at once.
 LIMIT = 90
 MEMORY = 512 << 20

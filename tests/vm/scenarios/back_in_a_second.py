@@ -12,7 +12,7 @@ from installer import hermes_install, install
 from systemd import Unit
 
 HERMES = ["0.19.0"]
-SECONDS = 150
+SECONDS = 240
 
 
 def run() -> None:

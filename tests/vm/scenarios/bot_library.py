@@ -11,9 +11,9 @@ from model import Echo
 from systemd import Unit
 from telegram import BotAPI, answered, around, configure, verdict
 
-HERMES = ["0.19.0", "0.20.6", "0.21.3"]
+HERMES = ["0.19.0", "0.21.3"]
 INDEX = True
-SECONDS = 150
+SECONDS = 230
 
 
 def run() -> None:

@@ -12,9 +12,9 @@ from model import Echo
 from systemd import Unit
 from telegram import BotAPI, answered, configure, open_environment
 
-HERMES = ["0.15.2", "0.19.0", "0.22.2"]
+HERMES = ["0.15.2", "0.22.2"]
 INDEX = True
-SECONDS = 150
+SECONDS = 140
 
 
 def run() -> None:

@@ -10,7 +10,7 @@ from installer import hermes_install
 from systemd import Unit, as_user
 
 HERMES = ["0.22.2"]
-SECONDS = 160
+SECONDS = 300
 
 # Longer than the restart delay of the units after one end, and than the 15 s that the command waits.
 OBSERVED = 25

@@ -9,7 +9,7 @@ from installer import install
 from systemd import Unit, as_user
 
 HERMES = ["0.22.2"]
-SECONDS = 150
+SECONDS = 60
 
 
 def run() -> None:

@@ -10,7 +10,7 @@ from gateway import Profile
 from installer import install
 from systemd import Unit
 
-SECONDS = 420
+SECONDS = 320
 WAITS = ["5", "10", "20", "40", "60", "60"]
 
 

@@ -13,7 +13,7 @@ from installer import difference, hermes_install, snapshot
 from systemd import Unit, as_user, systemctl
 
 HERMES = ["0.15.2"]
-SECONDS = 260
+SECONDS = 190
 
 USER = "alice"
 # Longer than every restart delay of the units.

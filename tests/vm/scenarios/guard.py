@@ -10,7 +10,7 @@ from installer import difference, hermes_install, snapshot
 from systemd import Unit, as_user, systemctl
 
 HERMES = ["0.22.2", "0.19.0", "0.15.2"]
-SECONDS = 150
+SECONDS = 190
 DATA = f"home/{USER}/.hermes"
 DROP_IN = "50-hermes-install-guard.conf"
 # Longer than every restart delay of the units.

@@ -13,7 +13,7 @@ from store import Store
 from systemd import Unit, as_user, systemctl
 
 HERMES = ["0.22.2-store"]
-SECONDS = 150
+SECONDS = 200
 
 # Seconds from the timer's start until the gateway is asked, and from the end of the turns until the new code runs.
 NEW_CODE = 120

@@ -7,7 +7,7 @@ from gateway import HERMES, Profile, fresh_account
 from installer import hermes_install, install, program, snapshot
 from systemd import Unit, as_user
 
-SECONDS = 180
+SECONDS = 300
 # What we write; the rest of the host is not ours in any state.
 OURS = ("hermes-gateway", "hermes-install")
 

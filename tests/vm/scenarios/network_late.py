@@ -12,7 +12,7 @@ from model import Echo
 from systemd import Unit, systemctl
 from telegram import BotAPI, answered, configure, install_library
 
-HERMES = ["0.15.2", "0.19.0", "0.22.2"]
+HERMES = ["0.15.2", "0.22.2"]
 SECONDS = 120
 
 # As systemd-networkd-wait-online is on a host without a network, but without an end.

@@ -9,7 +9,7 @@ from installer import hermes_install, install, status
 from systemd import Unit, systemctl
 
 HERMES = ["0.22.2"]
-SECONDS = 240
+SECONDS = 180
 
 
 def run() -> None:

@@ -10,7 +10,7 @@ from installer import difference, hermes_install, snapshot
 from systemd import Unit, systemctl
 
 HERMES = ["0.22.2", "0.15.2"]
-SECONDS = 150
+SECONDS = 200
 DATA = "home/alice/.hermes"
 # Longer than every restart delay of the units.
 OBSERVED = 30
