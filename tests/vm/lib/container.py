@@ -49,11 +49,22 @@ def machine(view: roots.Overlay) -> str:
 def nspawn(view: roots.Overlay, name: str, *binds: str) -> list[str]:
     """The command that boots a view; `environment` is the environment for it."""
     return [
+        *_below_a_mount_point(view),
         *("systemd-nspawn", "--quiet", f"--directory={view.merged}", f"--machine={name}"),
         *("--hostname=vmguest", "--boot", "--register=no", "--keep-unit", "--private-network"),
         *("--capability=all", "--system-call-filter=bpf", "--link-journal=no", "--resolv-conf=off"),
         *("--timezone=off", "--console=pipe", *binds),
     ]
+
+
+def _below_a_mount_point(view: roots.Overlay) -> list[str]:
+    """What nspawn, which changes how `/` is propagated, needs before it in a bare chroot, where `/` is no mount point."""
+    if any(line.split()[4] == "/" for line in Path("/proc/self/mountinfo").read_text().splitlines()):
+        return []
+    place = view.top / "root"
+    place.mkdir(exist_ok=True)
+    script = 'mount --rbind / "$1" && place=$1 && shift && exec chroot "$place" "$@"'
+    return ["unshare", "--mount", "sh", "-c", script, "enter", str(place)]
 
 
 def environment() -> dict[str, str]:
