@@ -20,7 +20,7 @@ class Guest:
     """The system whose PID 1 is this process of the host's."""
 
     def __init__(self, leader: int) -> None:
-        self.enter = ["nsenter", f"--target={leader}", "--mount", "--uts", "--ipc", "--net", "--pid"]
+        self.enter = ["nsenter", f"--target={leader}", "--mount", "--root", "--wd", "--uts", "--ipc", "--net", "--pid"]
 
     def run(self, *command: str) -> int:
         """Run a command as root, with its output where this program's goes; its exit status."""

@@ -63,8 +63,9 @@ def _below_a_mount_point(view: roots.Overlay) -> list[str]:
         return []
     place = view.top / "root"
     place.mkdir(exist_ok=True)
-    script = 'mount --rbind / "$1" && place=$1 && shift && exec chroot "$place" "$@"'
-    return ["unshare", "--mount", "sh", "-c", script, "enter", str(place)]
+    # The view's own mount is made private first, so that no other namespace sees this one.
+    script = 'mount --make-private "$1" && mount --rbind / "$2" && place=$2 && shift 2 && exec chroot "$place" "$@"'
+    return ["unshare", "--mount", "--propagation=unchanged", "sh", "-c", script, "enter", str(view.top.parent), str(place)]
 
 
 def environment() -> dict[str, str]:

@@ -76,6 +76,24 @@ def default_cache() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "hermes-install-vm"
 
 
+def own_suite() -> str:
+    """The suite of this host, whose programs run on it; the first one where it is none of them."""
+    with contextlib.suppress(FileNotFoundError):
+        for line in Path("/etc/os-release").read_text().splitlines():
+            name, _, value = line.partition("=")
+            if name == "VERSION_CODENAME" and value in SUITES:
+                return value
+    return next(iter(SUITES))
+
+
+def why_not(tree: Path, program: Path) -> str | None:
+    """Why a program of this host cannot run in a root: what its loader says, such as a C library that is too old."""
+    libraries = tree / "usr/lib/x86_64-linux-gnu"
+    command = [str(libraries / "ld-linux-x86-64.so.2"), "--library-path", str(libraries), str(program), "--version"]
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    return None if done.returncode == 0 else done.stderr.strip()
+
+
 def root(cache: Path, suite: str) -> Path:
     """A Debian root with systemd as its init."""
 
