@@ -277,5 +277,6 @@ fn own_unit(
         } else {
             Force::Overdue
         },
+        record: None,
     }))
 }

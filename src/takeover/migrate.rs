@@ -10,6 +10,7 @@ use crate::deploy::handover::{ByHand, Handover, Old};
 use crate::error::refuse;
 use crate::gateway::owner::{Hold, owner};
 use crate::gateway::stop::Force;
+use crate::gateway::version::Rules;
 use crate::host::Host;
 use crate::host::keeper::{Keeper, keeper};
 use crate::host::process::{self, Process};
@@ -24,6 +25,9 @@ use crate::takeover::template;
 use crate::units::inventory::Inventory;
 use crate::units::load_path::{LoadPath, load_paths};
 use crate::units::unit::Unit;
+
+/// The record of the one gateway of an account, below its home (`_get_lock_dir` of gateway/status.py).
+const HOST_RECORD: &str = ".local/state/hermes/gateway-locks/host-gateway.json";
 
 /// The command line of this run, for one that says more.
 #[derive(Debug)]
@@ -259,6 +263,9 @@ impl Migration {
                 } else {
                     Force::Overdue
                 },
+                record: Rules::of(checked.version)
+                    .counts_zombies
+                    .then(|| checked.account.home.join(HOST_RECORD)),
             },
             files: Vec::new(),
             masks: BTreeSet::new(),
