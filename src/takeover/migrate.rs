@@ -9,6 +9,7 @@ use anyhow::{Context as _, Result};
 use crate::deploy::handover::{ByHand, Handover, Old};
 use crate::error::refuse;
 use crate::gateway::owner::{Hold, owner};
+use crate::gateway::served::HOST_RECORD;
 use crate::gateway::stop::Force;
 use crate::gateway::version::Rules;
 use crate::host::Host;
@@ -25,9 +26,6 @@ use crate::takeover::template;
 use crate::units::inventory::Inventory;
 use crate::units::load_path::{LoadPath, load_paths};
 use crate::units::unit::Unit;
-
-/// The record of the one gateway of an account, below its home (`_get_lock_dir` of gateway/status.py).
-const HOST_RECORD: &str = ".local/state/hermes/gateway-locks/host-gateway.json";
 
 /// The command line of this run, for one that says more.
 #[derive(Debug)]
@@ -258,11 +256,7 @@ impl Migration {
                 by_hand: owners.by_hand.clone().map(ByHand::new),
                 units: Vec::new(),
                 drain: drain.max(checked.instance.gateway_drain),
-                force: if allow.kill {
-                    Force::Kill
-                } else {
-                    Force::Overdue
-                },
+                force: Force::allowed(allow.kill),
                 record: Rules::of(checked.version)
                     .counts_zombies
                     .then(|| checked.account.home.join(HOST_RECORD)),
