@@ -272,10 +272,7 @@ fn own_unit(
             .drain_timeout
             .unwrap_or(own.gateway_drain)
             .max(checked.instance.gateway_drain),
-        force: if allow.kill {
-            Force::Kill
-        } else {
-            Force::Overdue
-        },
+        force: Force::allowed(allow.kill),
+        record: None,
     }))
 }

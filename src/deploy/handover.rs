@@ -6,12 +6,14 @@
 //! reload, with no restart policy (seen on systemd 252 and 257): its gateway can be asked to stop like any other, and a
 //! unit that was about to restart does not. With the file back and another reload everything is as it was.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
+use serde_json::Value;
 
 use crate::deploy::service::{Service, stop_as_planned};
+use crate::error::refuse;
 use crate::gateway::command_line::shown;
 use crate::gateway::owner::{Owner, owner};
 use crate::gateway::stop::Force;
@@ -19,8 +21,10 @@ use crate::host::Live;
 use crate::host::account::account_name;
 use crate::host::cgroup::UnitRef;
 use crate::host::process::{Process, shell_quote};
-use crate::host::process_text::name;
+use crate::host::process_text::{end_command, name};
+use crate::host::read::{self, read_small_text};
 use crate::host::systemctl::Manager;
+use crate::host::unreaped::parent_that_waits_not;
 use crate::output::Output;
 
 /// See the module.
@@ -36,6 +40,9 @@ pub(crate) struct Handover {
     pub(crate) drain: u32,
     /// How far the stop may go.
     pub(crate) force: Force,
+    /// The record of the gateway of this host, where the next gateway takes one that has ended for a live one while it is
+    /// named there and its parent has not taken note of its end.
+    pub(crate) record: Option<PathBuf>,
 }
 
 /// A gateway that runs outside every unit that could bring it back.
@@ -67,6 +74,32 @@ pub(crate) struct Gone {
     pub(crate) at: Instant,
     /// How long the stop took.
     pub(crate) took: Duration,
+}
+
+/// How long the parent of a gateway that has ended may take to take note of it: one that does so at all does it at once.
+const REAPED: Duration = Duration::from_secs(10);
+
+/// Whether a record names this process. One that ends in good order has taken it away.
+fn is_named(record: &Path, process: &Process) -> bool {
+    let text = read_small_text(record, read::JSON).ok().flatten();
+    let record: Option<Value> = text.and_then(|text| serde_json::from_str(&text).ok());
+    record.is_some_and(|record| record["pid"] == process.pid)
+}
+
+/// Refuse to start a gateway that would take this one, which has ended, for a live one.
+fn check_reaped(ended: &Process) -> Result<()> {
+    let Some(parent) = parent_that_waits_not(ended, REAPED) else {
+        return Ok(());
+    };
+    let parent_name =
+        Process::read(parent).map_or_else(|| format!("pid {parent}"), |parent| name(&parent));
+    refuse!(
+        "pid {} has ended, and its parent, {parent_name}, has not taken note of that (wait(2)); until it does, this version \
+         of hermes takes pid {} for a live gateway and starts none beside it",
+        ended.pid,
+        ended.pid;
+        "end that parent, with `{}` if nothing else needs it; then run this again", end_command(parent)
+    )
 }
 
 impl ByHand {
@@ -111,6 +144,13 @@ impl Handover {
             stop_as_planned(&process, &self.home, self.drain, self.force, output)
                 .map_err(|e| e.context("the old gateway has not ended; `--force` kills it"))?;
             at = Instant::now();
+            if self
+                .record
+                .as_deref()
+                .is_some_and(|r| is_named(r, &process))
+            {
+                check_reaped(&process)?;
+            }
         }
         for unit in &self.units {
             // One that is not loaded any more is as good as stopped.

@@ -2,9 +2,8 @@
 //! that is not its own. Reads only.
 //!
 //! The serving gateway's own state file is what counts: it lists the profiles, in the home of whoever was started. The
-//! record of upstream's host lock (`gateway-locks/host-gateway.json`) is for all roots of an account, lists nothing while
-//! its gateway starts, and lies where the account's state directory is not the gateway's; `gateway.sock` says what the
-//! state file says.
+//! record of upstream's host lock ([`HOST_RECORD`]) is for all roots of an account, lists nothing while its gateway starts,
+//! and lies where the account's state directory is not the gateway's; `gateway.sock` says what the state file says.
 
 use std::path::Path;
 
@@ -13,6 +12,9 @@ use crate::gateway::owner::{Hold, owner};
 use crate::gateway::state::State;
 use crate::host::process::Process;
 use crate::profile::{ProfileName, discover};
+
+/// The record of the one gateway of an account, below its home (`_get_lock_dir` of gateway/status.py).
+pub(crate) const HOST_RECORD: &str = ".local/state/hermes/gateway-locks/host-gateway.json";
 
 /// What the other gateways of a root mean for a profile.
 #[derive(Debug)]

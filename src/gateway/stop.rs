@@ -41,6 +41,13 @@ pub(crate) enum Force {
     Kill,
 }
 
+impl Force {
+    /// As far as it goes without being asked to kill, or with that.
+    pub(crate) fn allowed(kill: bool) -> Self {
+        if kill { Self::Kill } else { Self::Overdue }
+    }
+}
+
 /// How a planned stop went.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Stopped {

@@ -66,6 +66,9 @@ pub(crate) struct Rules {
     pub(crate) is_shared: bool,
     /// Whether `hermes update` restarts units called `hermes-gateway@…` by itself.
     pub(crate) update_restarts: bool,
+    /// Whether a start takes the gateway before it for a live one until its parent has asked how it ended, and ends with 75
+    /// (`_pid_alive_matches` of hermes_cli/process_identity.py).
+    pub(crate) counts_zombies: bool,
 }
 
 const FIRST: Rules = Rules {
@@ -80,6 +83,7 @@ const FIRST: Rules = Rules {
     libraries: Libraries::Never,
     is_shared: false,
     update_restarts: true,
+    counts_zombies: false,
 };
 const EXITS_ZERO: Rules = Rules {
     since: Version(0, 16, 0),
@@ -122,11 +126,13 @@ const SHARED: Rules = Rules {
     restart_command: RestartCommand::Asks,
     is_shared: true,
     update_restarts: true,
+    counts_zombies: true,
     ..SUPERVISED
 };
 const PACKAGE_MANAGER: Rules = Rules {
     since: Version(0, 22, 0),
     libraries: Libraries::Manager,
+    counts_zombies: false,
     ..SHARED
 };
 

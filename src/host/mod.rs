@@ -28,6 +28,7 @@ pub(crate) mod spawn;
 pub(crate) mod systemctl;
 pub(crate) mod transfer;
 pub(crate) mod trust;
+pub(crate) mod unreaped;
 mod walk;
 
 use std::fs::Metadata;

@@ -85,6 +85,15 @@ fn command_of(process: &Process) -> String {
     printable(&words.join(" ")).chars().take(60).collect()
 }
 
+/// The command that ends a process that is no gateway: its unit's stop, or a signal.
+pub(crate) fn end_command(pid: i32) -> String {
+    let unit = Process::read(pid).and_then(|process| process.unit());
+    match unit.filter(UnitRef::is_service) {
+        Some(unit) => unit_command(&unit, "stop"),
+        None => format!("kill {pid}"),
+    }
+}
+
 fn unit_command(unit: &UnitRef, verb: &str) -> String {
     let manager = match unit.user {
         None => Manager::System,

@@ -9,7 +9,9 @@ use anyhow::{Context as _, Result};
 use crate::deploy::handover::{ByHand, Handover, Old};
 use crate::error::refuse;
 use crate::gateway::owner::{Hold, owner};
+use crate::gateway::served::HOST_RECORD;
 use crate::gateway::stop::Force;
+use crate::gateway::version::Rules;
 use crate::host::Host;
 use crate::host::keeper::{Keeper, keeper};
 use crate::host::process::{self, Process};
@@ -17,8 +19,10 @@ use crate::host::process_text::{keeper_text, name};
 use crate::host::service_state::ServiceState;
 use crate::layout::TEMPLATE;
 use crate::preflight::Checked;
+use crate::profile::ProfileName;
 use crate::takeover::obstacles::{is_movable, obstacle, relative};
-use crate::takeover::{other_owner, template};
+use crate::takeover::other_owner::{self, OtherOwner};
+use crate::takeover::template;
 use crate::units::inventory::Inventory;
 use crate::units::load_path::{LoadPath, load_paths};
 use crate::units::unit::Unit;
@@ -81,89 +85,21 @@ pub(crate) fn migrate(
     if host.live().is_none() && host.own.uid != 0 {
         return Ok(None);
     }
-    let unclear = || {
-        format!(
-            "whether another gateway runs on `{}` cannot be told; nothing is changed until it can",
-            home.display()
-        )
-    };
-    if let Some(unread) = other_owner::unread(host, inventory, home) {
-        refuse!("{}: {}", unclear(), unread.why);
-    }
-    if let Some(silent) = inventory.silent_about(host, home) {
-        refuse!(
-            "{}: the systemd manager of `{}` could run one and did not answer: {}; see why with `systemctl status \
-             user@{}.service`",
-            unclear(),
-            silent.account.name,
-            silent.why,
-            silent.account.uid
-        );
-    }
-    let claims = other_owner::claims(host, inventory, profile, home).with_context(unclear)?;
-    let owners = owners(host, inventory, checked).with_context(unclear)?;
+    check_all_is_seen(host, inventory, home)?;
+    let claims = other_owner::claims(host, inventory, profile, home);
+    let claims = claims.with_context(|| unclear(home))?;
+    let owners = owners(host, inventory, checked).with_context(|| unclear(home))?;
     if claims.is_empty() && owners.units.is_empty() {
         return Ok(None);
     }
-    let is_allowed = !owners.is_out_of_reach
-        && (allow.units || owners.units.is_empty())
-        && (allow.by_hand || owners.by_hand.is_none());
-    if !is_allowed {
-        let list: Vec<String> = claims
-            .iter()
-            .map(|c| format!("  {}\n    resolve it with: {}", c.who, c.way_out))
-            .collect();
-        let instead = match owners.is_out_of_reach {
-            true => String::new(),
-            false => format!(
-                "; or let this stop it as planned and take its place: `{}`",
-                with_flags(typed, &owners, allow)
-            ),
-        };
-        refuse!(
-            "profile `{profile}` has another owner already; two gateways on one profile destroy its data:\n{}\n  \
-             then run this again{instead}",
-            list.join("\n")
-        );
-    }
+    check_allowed(profile, &claims, &owners, allow, typed)?;
     if host.live().is_some() && !checked.start {
         refuse!(
             "profile `{profile}` would be taken from its owner and run by nobody; leave out `--no-start`"
         );
     }
-    let mut notes = Vec::new();
-    if let Some((process, keeper)) = owners.by_hand.as_ref().and_then(|p| Some((p, keeper(p)?))) {
-        let (what, way_out) = keeper_text(process, &keeper);
-        match keeper {
-            Keeper::Service(_) => notes.push(format!(
-                "{}: {what}; turn that off there, or `{way_out}`",
-                name(process)
-            )),
-            Keeper::Loop(_) => refuse!(
-                "{} would come back at once: {what}", name(process);
-                "end that first: `{way_out}`, and what starts it; then run this again"
-            ),
-        }
-    }
-    let mut migration = Migration {
-        notes,
-        handover: Handover {
-            home: home.clone(),
-            by_hand: owners.by_hand.map(ByHand::new),
-            units: Vec::new(),
-            drain: owners
-                .drain
-                .unwrap_or_default()
-                .max(checked.instance.gateway_drain),
-            force: match allow.kill {
-                true => Force::Kill,
-                false => Force::Overdue,
-            },
-        },
-        files: Vec::new(),
-        masks: BTreeSet::new(),
-        units: Vec::new(),
-    };
+    let notes = notes(owners.by_hand.as_ref())?;
+    let mut migration = Migration::new(checked, allow, &owners, notes);
     let load_paths = load_paths(host);
     for unit in owners.units {
         let Some(load_path) = load_paths.iter().find(|r| r.manager == unit.manager) else {
@@ -172,6 +108,82 @@ pub(crate) fn migrate(
         migration.add(host, load_path, unit, home)?;
     }
     Ok(Some(migration))
+}
+
+fn unclear(home: &Path) -> String {
+    format!(
+        "whether another gateway runs on `{}` cannot be told; nothing is changed until it can",
+        home.display()
+    )
+}
+
+/// Refuse where somebody may have the home who cannot be seen.
+fn check_all_is_seen(host: &Host, inventory: &Inventory, home: &Path) -> Result<()> {
+    if let Some(unread) = other_owner::unread(host, inventory, home) {
+        refuse!("{}: {}", unclear(home), unread.why);
+    }
+    if let Some(silent) = inventory.silent_about(host, home) {
+        refuse!(
+            "{}: the systemd manager of `{}` could run one and did not answer: {}; see why with `systemctl status \
+             user@{}.service`",
+            unclear(home),
+            silent.account.name,
+            silent.why,
+            silent.account.uid
+        );
+    }
+    Ok(())
+}
+
+/// Refuse to have owners leave that this run may not ask, with the command line that may.
+fn check_allowed(
+    profile: &ProfileName,
+    claims: &[OtherOwner],
+    owners: &Owners,
+    allow: Allow,
+    typed: &Typed,
+) -> Result<()> {
+    let is_allowed = !owners.is_out_of_reach
+        && (allow.units || owners.units.is_empty())
+        && (allow.by_hand || owners.by_hand.is_none());
+    if is_allowed {
+        return Ok(());
+    }
+    let list: Vec<String> = claims
+        .iter()
+        .map(|c| format!("  {}\n    resolve it with: {}", c.who, c.way_out))
+        .collect();
+    let instead = if owners.is_out_of_reach {
+        String::new()
+    } else {
+        format!(
+            "; or let this stop it as planned and take its place: `{}`",
+            with_flags(typed, owners, allow)
+        )
+    };
+    refuse!(
+        "profile `{profile}` has another owner already; two gateways on one profile destroy its data:\n{}\n  \
+         then run this again{instead}",
+        list.join("\n")
+    )
+}
+
+/// What will start the old gateway again, as sentences; a refusal where it would come back at once.
+fn notes(by_hand: Option<&Process>) -> Result<Vec<String>> {
+    let Some((process, keeper)) = by_hand.and_then(|p| Some((p, keeper(p)?))) else {
+        return Ok(Vec::new());
+    };
+    let (what, way_out) = keeper_text(process, &keeper);
+    match keeper {
+        Keeper::Service(_) => Ok(vec![format!(
+            "{}: {what}; turn that off there, or `{way_out}`",
+            name(process)
+        )]),
+        Keeper::Loop(_) => refuse!(
+            "{} would come back at once: {what}", name(process);
+            "end that first: `{way_out}`, and what starts it; then run this again"
+        ),
+    }
 }
 
 /// The command line that would do it: with `adopt` for a gateway that was started by hand, `--migrate` for units.
@@ -235,6 +247,27 @@ fn owners<'a>(
 }
 
 impl Migration {
+    /// One without units yet.
+    fn new(checked: &Checked, allow: Allow, owners: &Owners, notes: Vec<String>) -> Self {
+        let drain = owners.drain.unwrap_or_default();
+        Self {
+            handover: Handover {
+                home: checked.home.clone(),
+                by_hand: owners.by_hand.clone().map(ByHand::new),
+                units: Vec::new(),
+                drain: drain.max(checked.instance.gateway_drain),
+                force: Force::allowed(allow.kill),
+                record: Rules::of(checked.version)
+                    .counts_zombies
+                    .then(|| checked.account.home.join(HOST_RECORD)),
+            },
+            files: Vec::new(),
+            masks: BTreeSet::new(),
+            notes,
+            units: Vec::new(),
+        }
+    }
+
     fn add(&mut self, host: &Host, load_path: &LoadPath, unit: &Unit, home: &Path) -> Result<()> {
         let mut traces = load_path.traces(&unit.name);
         if template::is_instance(host, unit) {

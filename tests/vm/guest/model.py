@@ -33,6 +33,9 @@ class Echo:
     def __init__(self) -> None:
         # What it has answered.
         self.answered: list[str] = []
+        # What a user said last in each request, and those of them in which hermes says that it interrupted the turn before.
+        self.asked_for: list[str] = []
+        self.restored: list[str] = []
         self.asked = 0
         # It takes its time while this is not set.
         self.may_answer = threading.Event()
@@ -45,9 +48,9 @@ class Echo:
 
             def do_POST(self) -> None:
                 asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-                outer.asked += 1
+                said = outer.note(asked.get("messages", []))
                 outer.may_answer.wait()
-                answer = outer.answer(asked.get("messages", []))
+                answer = outer.answer(said)
                 outer.answered.append(answer)
                 usage = {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2}
                 base = {"id": f"answer-{len(outer.answered)}", "created": 0, "model": "fake", "usage": usage}
@@ -82,10 +85,19 @@ class Echo:
         self.port = self.server.server_address[1]
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
-    @staticmethod
-    def answer(messages: list[dict]) -> str:
-        """What the model says to a conversation."""
+    def note(self, messages: list[dict]) -> str:
+        """What a user said last in a conversation."""
         said = [json.dumps(message.get("content")) for message in messages if message.get("role") == "user"]
+        last = said[-1] if said else ""
+        self.asked += 1
+        self.asked_for.append(last)
+        if "previous turn was interrupted" in last:
+            self.restored.append(last)
+        return last
+
+    @staticmethod
+    def answer(said: str) -> str:
+        """What the model says to that."""
         # Newer gateways put messages that come together into one turn.
-        pings = dict.fromkeys(re.findall(r"ping-(\w+)", said[-1] if said else ""))
+        pings = dict.fromkeys(re.findall(r"ping-(\w+)", said))
         return " ".join(f"pong-{ping}" for ping in pings) or "nothing to say"

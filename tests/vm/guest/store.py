@@ -70,6 +70,16 @@ class Store:
         return next((self.root / "tools").glob("python-*")) / "bin/python3"
 
     @property
+    def state(self) -> Path:
+        """What hermes keeps of this installation."""
+        return self.root / "installs" / hashlib.sha256(str(self.checkout).encode()).hexdigest()[:16]
+
+    @property
+    def environment(self) -> Path:
+        """The environment of its dependencies, which has a Python that knows them."""
+        return self.state / "environments/1"
+
+    @property
     def launcher(self) -> Path:
         """The checkout's own launcher, which that on PATH executes."""
         return self.checkout / ".hermes/bin/hermes"
@@ -81,8 +91,7 @@ class Store:
 
     def place(self) -> "Store":
         """Put everything where install.sh puts it."""
-        state = self.root / "installs" / hashlib.sha256(str(self.checkout).encode()).hexdigest()[:16]
-        environment = state / "environments/1"
+        state, environment = self.state, self.environment
         self._copy(PARTS / "tools", self.root / "tools")
         self._copy(PARTS / "checkout", self.checkout)
         self._copy(PARTS / "dependencies", environment)

@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import subprocess
+import threading
 
 import gateway
 from check import check, contains, equal, measured
@@ -28,6 +29,8 @@ def run() -> None:
     alice = Profile("default", "alice", "/home/alice/.hermes")
     busy(alice)
     frozen(alice)
+    if at_least(0, 21, 4) and not at_least(0, 22):
+        unreaped(alice)
 
 
 def idle(coder: Profile) -> None:
@@ -102,6 +105,20 @@ def frozen(alice: Profile) -> None:
     equal("frozen: gateways", alice.gateways(), [Unit(alice.unit).pid])
 
 
+def unreaped(alice: Profile) -> None:
+    """A killed one counts as a live one until its parent, which is this process, has waited for it: that parent is named."""
+    hermes_install("uninstall", "--yes")
+    pid = detached(alice, waits=False)
+    os.kill(pid, signal.SIGSTOP)
+    done = hermes_install("adopt", "--profile", "default", "--yes", "--force")
+    equal("unreaped: adopt --force ends with", done.code, 1)
+    contains("unreaped: its error", done.err, f"pid {pid} has ended", f"its parent, pid {os.getpid()}", "every file is as it was")
+    equal("unreaped: gateways after it", alice.gateways(), [])
+    # Python waits for children that nobody asks for when it starts another.
+    equal("unreaped: install ends with", hermes_install("--profile", "default", "--run-as", "alice", "--hermes", gateway.HERMES).code, 0)
+    equal("unreaped: gateways", alice.gateways(), [Unit(alice.unit).pid])
+
+
 def adopt(profile: Profile, *args: str):
     return hermes_install("adopt", "--profile", profile.name, "--hermes", gateway.HERMES, *args)
 
@@ -113,10 +130,14 @@ def in_a_login(profile: Profile, *args: str) -> int:
     return profile.until_up()
 
 
-def detached(profile: Profile) -> int:
-    """Start hermes as a job of some other service's does, deaf for hangups; its process ID once it runs."""
+def detached(profile: Profile, waits: bool = True) -> int:
+    """Start hermes as a job of some other service's does, deaf for hangups; its process ID once it runs. Its parent waits for
+    its end, or not.
+    """
     environment = {"HOME": f"/home/{profile.user}", "PATH": "/usr/bin:/bin"}
     command = ["setpriv", f"--reuid={profile.user}", f"--regid={profile.user}", "--init-groups", gateway.HERMES, "gateway", "run"]
     line = 'trap "" HUP INT; exec "$@"'
-    subprocess.Popen(["sh", "-c", line, "sh", *command], env=environment, stdin=subprocess.DEVNULL, cwd="/")
+    child = subprocess.Popen(["sh", "-c", line, "sh", *command], env=environment, stdin=subprocess.DEVNULL, cwd="/")
+    if waits:
+        threading.Thread(target=child.wait, daemon=True).start()
     return profile.until_up()

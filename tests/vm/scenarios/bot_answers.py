@@ -1,10 +1,12 @@
-"""A bot on Telegram answers each message once, before, during and after restarts; two gateways never poll."""
+"""A bot on Telegram answers each message once, before, during and after restarts, but for a turn that hermes interrupts and says so
+of; two gateways never poll."""
 
 import os
 import signal
 
+import wait
 from check import equal
-from gateway import Profile
+from gateway import Profile, at_least
 from installer import install
 from model import Echo
 from systemd import Unit
@@ -33,7 +35,17 @@ def run() -> None:
     answered(bot, "unit")
     around(bot, model, "restart", lambda: unit.systemctl("restart"))
     default.until_up(unit.pid)
-    around(bot, model, "usr1", lambda: os.kill(unit.pid, signal.SIGUSR1))
-    default.until_up()
+
+    # Since 0.20 a planned restart waits for turns.
+    finishes = at_least(0, 20)
+    old = unit.pid
+
+    def planned() -> None:
+        os.kill(old, signal.SIGUSR1)
+        if finishes:
+            wait.until("it to drain", lambda: default.state().get("gateway_state") == "draining")
+
+    around(bot, model, "usr1", planned, finishes)
+    default.until_up(after=old)
     equal("gateways after both", default.gateways(), [unit.pid])
     verdict(bot)

@@ -1,7 +1,8 @@
 """A real `hermes update`, as far as it goes without a network: `restart --outdated` from a timer has the new code run within two
-minutes of the turns that go on, which are finished first."""
+minutes of the turns that go on, which are finished first. So does what hermes itself does at the end of an update."""
 
 import json
+import threading
 from pathlib import Path
 
 import wait
@@ -13,7 +14,7 @@ from store import Store
 from systemd import Unit, as_user, systemctl
 
 HERMES = ["0.22.2-store"]
-SECONDS = 200
+SECONDS = 220
 
 # Seconds from the timer's start until the gateway is asked, and from the end of the turns until the new code runs.
 NEW_CODE = 120
@@ -21,6 +22,21 @@ NEW_CODE = 120
 # docs/hermes-versions.md has these.
 SERVICE = f"[Service]\nType=oneshot\nExecStart={PROGRAM} restart --outdated\n"
 TIMER = "[Timer]\nOnCalendar=minutely\n[Install]\nWantedBy=timers.target\n"
+
+# What an update does once the dependencies are there, which it cannot fetch here: it restarts the gateways of its units and those
+# that people started, and asks the ones that run older code than the checkout's all the same, such as those of units that are
+# called `hermes-gateway@…` (`complete` of hermes_cli/update_completion.py and hermes_cli/update_cmd_fleet_verify.py).
+END = """
+import sys
+sys.path.insert(0, sys.argv[1])
+from hermes_cli import update_cmd_fleet as fleet
+from hermes_cli.update_cmd_stale_survivors import signal_stale_fleet_survivors
+from hermes_cli.update_receipt import collect_fleet_versions
+done = fleet._restart_gateway_fleet_after_update(None, False)
+rows = collect_fleet_versions(pre_restart_pids=done.pre_restart_gateway_pids)
+print(rows, done)
+print(signal_stale_fleet_survivors(rows, done, fleet._gateway_drain_budget()))
+"""
 
 
 def run() -> None:
@@ -37,9 +53,7 @@ def run() -> None:
     equal("restart --outdated ends with", hermes_install("restart", "--outdated").code, 0)
     equal("the gateway after it", unit.pid, before)
 
-    model.may_answer.clear()
-    answer = default.ask("ping-turn")
-    wait.until("the turn to begin", lambda: model.asked)
+    answer = begin_turn(default, model, "timer")
     new = update(store)
     contains("status", hermes_install("status").out, "restart needed", "`hermes-install restart default`")
     found = json.loads(hermes_install("doctor", "--json").out)["findings"]
@@ -50,20 +64,48 @@ def run() -> None:
     (directory / "hermes-outdated.timer").write_text(TIMER)
     systemctl("daemon-reload")
     systemctl("enable", "--now", "hermes-outdated.timer")
-    wait.until("the gateway to drain", lambda: default.state().get("gateway_state") == "draining", NEW_CODE)
-    equal("its turn goes on in", default.gateways(), [before])
-    contains("status", hermes_install("status").out, "draining")
-    model.may_answer.set()
-    wait.until("the answer", lambda: answer)
-    contains("the answer of the turn", answer[0], "pong-turn")
-
-    wait.until("the new code to run", lambda: default.state().get("code_sha") == new and default.is_up(unit.pid), NEW_CODE)
-    equal("gateways", default.gateways(), [unit.pid])
-    check("the unit is active", unit.states[0] == "active", unit.states)
-    equal("starts of the unit", unit.starts(), 2)
+    renewed(default, model, answer, new, "timer")
     timed = Unit("hermes-outdated.service")
     wait.until("the timer's service to end", lambda: timed.show()["ActiveState"] != "activating")
     equal("its result", timed.show()["Result"], "success")
+    systemctl("disable", "--now", "hermes-outdated.timer")
+
+    answer = begin_turn(default, model, "end")
+    new = update(store)
+    end = threading.Thread(target=ended, args=(store,))
+    end.start()
+    renewed(default, model, answer, new, "end")
+    end.join(60)
+    equal("starts of the unit", unit.starts(), 3)
+
+
+def ended(store: Store) -> None:
+    """The end of an update."""
+    done = as_user("alice", str(store.environment / "bin/python3"), "-c", END, str(store.checkout))
+    print(done.stdout, done.stderr, flush=True)
+
+
+def begin_turn(default: Profile, model: Echo, word: str) -> list[str]:
+    """A turn that goes on until the model may answer."""
+    model.may_answer.clear()
+    answer = default.ask(f"ping-{word}")
+    wait.until("the turn to begin", lambda: any(f"ping-{word}" in said for said in model.asked_for))
+    return answer
+
+
+def renewed(default: Profile, model: Echo, answer: list[str], new: str, word: str) -> None:
+    """The gateway is asked, finishes its turn, and the next one runs the new code."""
+    unit = Unit(default.unit)
+    before = unit.pid
+    wait.until("the gateway to drain", lambda: default.state().get("gateway_state") == "draining", NEW_CODE)
+    equal(f"{word}: its turn goes on in", default.gateways(), [before])
+    contains(f"{word}: status", hermes_install("status").out, "draining")
+    model.may_answer.set()
+    wait.until("the answer", lambda: answer)
+    contains(f"{word}: the answer of the turn", answer[0], f"pong-{word}")
+    wait.until("the new code to run", lambda: default.state().get("code_sha") == new and default.is_up(unit.pid), NEW_CODE)
+    equal(f"{word}: gateways", default.gateways(), [unit.pid])
+    check(f"{word}: the unit is active", unit.states[0] == "active", unit.states)
 
 
 def update(store: Store) -> str:

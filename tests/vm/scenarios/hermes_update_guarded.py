@@ -1,0 +1,73 @@
+"""A real `hermes update` beside hermes' own unit under the guard: hermes stops the gateway once its turn is finished, ends without a
+network where it fetches dependencies, and leaves the unit stopped; what it does after them starts the unit with the new code."""
+
+import threading
+
+import wait
+from cell import UPSTREAM, USER, Cell
+from check import check, contains, equal, measured
+from gateway import Profile, Watch
+from installer import hermes_install
+from model import Echo
+from store import Store
+from systemd import as_user
+
+HERMES = ["0.22.2-store"]
+SECONDS = 150
+
+# What an update does once the dependencies are there, or the next one that gets so far: start what was paused
+# (`resume_paused_set`, hermes_cli/update_cmd_posix_pause.py).
+RESUME = """
+import sys
+sys.path.insert(0, sys.argv[1])
+from hermes_cli import update_cmd_posix_pause as pause
+pause.resume_paused_set(pause.arm_pause(no_gateway_restart=False))
+"""
+
+
+def run() -> None:
+    equal("guard ends with", hermes_install("guard").code, 0)
+    store = Store(USER).place()
+    store.repository()
+    default, model = Profile("default", USER, str(store.root)), Echo()
+    default.serve_api(8642, model.port)
+    cell = Cell("upstream-user", default, hermes=str(store.hermes))
+    cell.begin()
+    unit = cell.unit
+    old = default.until_up()
+    contains("drop-ins", unit.show()["DropInPaths"], f"{UPSTREAM}.d/50-hermes-install-guard.conf")
+
+    model.may_answer.clear()
+    answer = default.ask("ping-turn")
+    wait.until("the turn to begin", lambda: any("ping-turn" in said for said in model.asked_for))
+    new = store.publish()
+    said: list[str] = []
+    update = threading.Thread(target=lambda: said.append(updated(store)))
+    with Watch(default) as watch:
+        update.start()
+        wait.until("the gateway to drain", lambda: default.state().get("gateway_state") == "draining", 120)
+        equal("its turn goes on in", default.gateways(), [old])
+        model.may_answer.set()
+        wait.until("the answer", lambda: answer)
+        contains("the answer of the turn", answer[0], "pong-turn")
+        update.join(600)
+        contains("what the update says", said[0], "Paused for the update: hermes-gateway", "Paused gateway(s) left stopped")
+        equal("the commit on disk", store.git("rev-parse", "HEAD").strip(), new)
+        equal("gateways", default.gateways(), [])
+        equal("the unit", unit.states, ("inactive", "success"))
+        contains("status", hermes_install("status", user=USER).out, "stopped")
+
+        resumed = as_user(USER, str(store.environment / "bin/python3"), "-c", RESUME, str(store.checkout))
+        contains("what the end of one says", resumed.stdout + resumed.stderr, "Restarted paused gateway(s): hermes-gateway")
+        wait.until("the new code to run", lambda: default.state().get("code_sha") == new and default.is_up(unit.pid), 120)
+    equal("gateways after it", default.gateways(), [unit.pid])
+    check("never two that hold the lock", watch.most_owners <= 1, watch.owners)
+    check("the unit is active", unit.states[0] == "active", unit.states)
+    measured("starts of the unit", unit.starts())
+
+
+def updated(store: Store) -> str:
+    """What `hermes update` says."""
+    done = as_user(store.user, str(store.hermes), "update", "--yes")
+    print(done.stdout, done.stderr, flush=True)
+    return done.stdout + done.stderr
