@@ -49,6 +49,7 @@ impl Look {
                 text,
                 account: root,
                 environment: &BTreeMap::new(),
+                directory: None,
                 way_out: &way_out,
             };
             self.command(&shell(inner.unwrap_or(command)), &line, &budget);

@@ -62,6 +62,7 @@ impl Look {
                 text,
                 account: &account,
                 environment: &environment,
+                directory: Some(account.home.clone()),
                 way_out,
             };
             self.command(&shell(command), &line, &budget);

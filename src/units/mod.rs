@@ -2,18 +2,23 @@
 
 mod boot;
 mod branch;
+mod concern;
 mod container_files;
 mod cron;
+mod directory;
 pub(crate) mod exec_command;
 pub(crate) mod exec_line;
+mod gateway_call;
 pub(crate) mod inventory;
 pub(crate) mod load_path;
 pub(crate) mod load_problem;
+mod nix_command;
 pub(crate) mod origin;
 mod process_managers;
 pub(crate) mod reader;
 mod script_text;
 pub(crate) mod secret;
+mod setting;
 pub(crate) mod shell;
 mod shell_words;
 pub(crate) mod span;

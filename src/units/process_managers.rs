@@ -15,6 +15,7 @@ impl Look {
         let budget = self.budget();
         let way_out = self.edit(file, account);
         let mut who = account.clone();
+        let mut directory = None;
         let mut environment = BTreeMap::new();
         // Of supervisord: the lines behind `command=` count as much as those before it.
         let sections = text.lines().enumerate().take(MOST).collect::<Vec<_>>();
@@ -25,6 +26,7 @@ impl Look {
                     .map(|(name, value)| (name.trim(), value.trim()))
                 {
                     Some(("user", name)) => who = self.accounts.get(name).cloned().unwrap_or(who),
+                    Some(("directory" | "Path", path)) => directory = Some(PathBuf::from(path)),
                     Some(("environment", all)) => {
                         let all = all.split(',').filter_map(variable);
                         environment.extend(all);
@@ -43,12 +45,14 @@ impl Look {
                         text,
                         account: &who,
                         environment: &environment,
+                        directory: directory.clone(),
                         way_out: &way_out,
                     };
                     self.command(&words(command), &line, &budget);
                 }
             }
             who = account.clone();
+            directory = None;
             environment.clear();
         }
     }
@@ -107,6 +111,7 @@ impl Look {
                 text: &argv.join(" "),
                 account,
                 environment: &environment.into_iter().collect(),
+                directory: value("pm_cwd").map(PathBuf::from),
                 way_out: &way_out,
             };
             self.command(&argv, &line, &budget);
