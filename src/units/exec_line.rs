@@ -169,7 +169,7 @@ impl Search<'_> {
             return self.other_words_of_hermes(argv);
         }
         if CONTAINERS.contains(&program) {
-            return self.container(argv);
+            return self.container(argv, depth);
         }
         if CLUSTERS.contains(&program) {
             let runs = (1..argv.len()).any(|at| in_container(argv, at).is_some());
@@ -266,12 +266,15 @@ impl Search<'_> {
     }
 
     /// A gateway in a container: its words are those of hermes, its home is another there.
-    fn container(&mut self, argv: &[String]) {
+    fn container(&mut self, argv: &[String], depth: usize) {
+        let was = std::mem::replace(&mut self.setting.is_elsewhere, true);
         if let Some(command) = (1..argv.len()).find_map(|at| in_container(argv, at)) {
-            self.setting.is_elsewhere = true;
             let call = self.call(&command);
             self.add(call);
+        } else if let Some(shell) = (1..argv.len()).find_map(|at| shell_text(&argv[at..])) {
+            self.shell(&shell.text, shell.parameters, depth - 1);
         }
+        self.setting.is_elsewhere = was;
     }
 
     /// The commands of a shell's text, one after the other.
@@ -475,6 +478,8 @@ mod tests {
             "/usr/bin/docker run --rm hermes-image hermes gateway run",
             "/usr/bin/sudo -u eve hermes gateway run",
             "/usr/bin/devcontainer exec --workspace-folder /x hermes gateway run",
+            "/usr/bin/docker exec bot sh -lc 'cd /x && hermes gateway run'",
+            "/usr/bin/docker exec bot su - hermes -c 'hermes gateway run'",
             "/usr/bin/incus exec box -- hermes gateway run",
             "/bin/sh -c 'for p in a b; do hermes -p $p gateway run & done'",
             "/sbin/start-stop-daemon --start --chuid bob --exec /opt/h/bin/hermes -- gateway run",

@@ -24,6 +24,7 @@ mod shell_words;
 pub(crate) mod span;
 pub(crate) mod specifiers;
 pub(crate) mod starters;
+mod token;
 pub(crate) mod unit;
 mod unit_effects;
 pub(crate) mod unit_file;

@@ -67,6 +67,57 @@ impl Look {
         for file in files {
             self.assignments(&file, "command", &Account::root());
         }
+        let mut files = vec![
+            PathBuf::from("/etc/monitrc"),
+            PathBuf::from("/etc/monit/monitrc"),
+        ];
+        for directory in [
+            "/etc/monit/conf.d",
+            "/etc/monit/conf-enabled",
+            "/etc/monit.d",
+        ] {
+            files.extend(self.files(directory, ""));
+        }
+        for file in files {
+            self.monit(&file);
+        }
+    }
+
+    /// What every desktop starts, whoever logs in.
+    pub(super) fn desktops(&mut self) {
+        for file in self.files("/etc/xdg/autostart", ".desktop") {
+            self.assignments(&file, "Exec", &Account::root());
+        }
+    }
+
+    /// `start program = "COMMAND"` of monit, with `as uid NAME` behind it.
+    fn monit(&mut self, file: &Path) {
+        let text = self.reader.text(file).unwrap_or_default();
+        let (budget, root) = (self.budget(), Account::root());
+        let way_out = self.edit(file, &root);
+        for (at, text) in text.lines().enumerate().take(MOST) {
+            let line = text.trim_start();
+            if !line.starts_with("start") && !line.starts_with("restart") {
+                continue;
+            }
+            let Some((_, rest)) = line.split_once('"') else {
+                continue;
+            };
+            let (command, behind) = rest.split_once('"').unwrap_or((rest, ""));
+            let user = behind.split_once("uid ").map(|(_, name)| name.trim());
+            let user = user.and_then(|name| self.accounts.get(name.trim_matches('"')));
+            let account = user.cloned().unwrap_or_else(|| root.clone());
+            let line = Line {
+                file,
+                number: at + 1,
+                text,
+                account: &account,
+                environment: &BTreeMap::new(),
+                directory: None,
+                way_out: &way_out,
+            };
+            self.command(&words(command), &line, &budget);
+        }
     }
 
     /// What `pm2 resurrect` starts at boot.

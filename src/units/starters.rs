@@ -65,6 +65,7 @@ pub(crate) fn starters(host: &Host) -> Vec<Starter> {
     look.cron();
     look.at_boot();
     look.supervisors();
+    look.desktops();
     for account in look.accounts.clone().into_values() {
         if account.home != Path::new("/") {
             look.budget.set(MOST_FOR_ONE);
@@ -183,7 +184,7 @@ impl Look {
         let starter = |home: Option<PathBuf>, replaces| Starter {
             file: line.file.to_owned(),
             line: line.number,
-            text: printable(&words_without_secrets(line.text.trim())),
+            text: printable(&words_without_secrets(&line.text.trim().replace('\t', " "))),
             account: Some(line.account.name.clone()),
             home,
             replaces,
@@ -258,11 +259,13 @@ impl Look {
     }
 
     fn of_account(&mut self, account: &Account) {
-        const SHELL: [&str; 9] = [
+        const SHELL: [&str; 11] = [
             ".profile",
             ".bash_profile",
             ".bash_login",
             ".bashrc",
+            ".bash_aliases",
+            ".zshenv",
             ".zprofile",
             ".zlogin",
             ".zshrc",

@@ -103,7 +103,7 @@ impl Unit {
             || fragment.is_some_and(|f| load_path.real(f) == Path::new("/dev/null"));
         let cannot_load = match state.map(|s| s.load_state.as_str()) {
             Some(state) => matches!(state, "bad-setting" | "error"),
-            None => !load_problems(&directives).is_empty(),
+            None => !load_problems(name, &directives).is_empty(),
         };
         let mut unit = Self {
             manager: load_path.manager.clone(),

@@ -223,6 +223,20 @@ pub(super) const WRAPPERS: &[Wrapper] = &[
     same("ssh-agent", "at", &[], 0),
     same("screen", "Schpstz", &[], 0),
     same("prlimit", "", &[], 0),
+    same("busybox", "", &[], 0),
+    same("entr", "", &[], 0),
+    same("strace", "oeEpsSuPbXIOa", &[], 0),
+    same("ltrace", "oelpsuxnaAD", &[], 0),
+    same("cgexec", "g", &[], 0),
+    same("faketime", "", &[], 1),
+    same("cpulimit", "lpeP", &["limit", "pid", "exe", "path"], 0),
+    same(
+        "py-spy record",
+        "orfd",
+        &["output", "rate", "format", "duration"],
+        0,
+    ),
+    same("watchmedo auto-restart", "dp", &["directory", "pattern"], 0),
     option(
         same(
             "sudo",

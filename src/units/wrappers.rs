@@ -176,7 +176,7 @@ pub(crate) fn shell_text(argv: &[String]) -> Option<ShellText<'_>> {
         becoming: None,
     };
     Some(match program {
-        "sh" | "bash" | "dash" | "zsh" | "ksh" | "ash" | "busybox" | "su" | "runuser"
+        "sh" | "bash" | "dash" | "zsh" | "ksh" | "ash" | "fish" | "busybox" | "su" | "runuser"
         | "script" | "flock" => {
             let at = argv.iter().position(is_text_option)?;
             ShellText {
@@ -206,21 +206,49 @@ pub(crate) fn shell_text(argv: &[String]) -> Option<ShellText<'_>> {
             }
         }
         "eval" | "watch" => plain(argv[1..].join(" ")),
+        // What is typed into a terminal.
+        "tmux" if argv.iter().any(|w| w == "send-keys" || w == "send") => {
+            let at = argv.iter().position(|w| w == "send-keys" || w == "send")?;
+            let keys = terminal("tmux", "tN").options(after(at)).rest.iter();
+            let is_key = |word: &&String| matches!(word.as_str(), "Enter" | "C-m" | "KPEnter");
+            let typed: Vec<&str> = keys
+                .take_while(|w| !is_key(w))
+                .map(String::as_str)
+                .collect();
+            plain(typed.join(" "))
+        }
+        "screen" if argv.iter().any(|w| w == "stuff") => {
+            let at = argv.iter().position(|w| w == "stuff")?;
+            let typed = after(at).first()?;
+            plain(typed.replace("\\n", "\n").replace("^M", "\n"))
+        }
+        // The program or text behind `start`, and what stands behind `--`.
+        "pm2" | "pm2-runtime" => {
+            let at = argv.iter().position(|w| w == "start")?;
+            let end = argv.iter().position(|w| w == "--").unwrap_or(argv.len());
+            let started = terminal("pm2", "nifl").options(after(at)).rest.first()?;
+            plain([&[started.clone()], after(end)].concat().join(" "))
+        }
         "tmux" => {
             let at = argv.iter().position(|w| {
                 matches!(w.as_str(), "new-session" | "new" | "new-window" | "neww")
             })?;
-            let window = Wrapper {
-                name: "tmux",
-                short: "cefFnstxy",
-                long: &[],
-                operands: 0,
-                becomes: Becomes::Same,
-            };
+            let window = terminal("tmux", "cefFnstxy");
             plain(window.options(after(at)).rest.join(" "))
         }
         _ => return None,
     })
+}
+
+/// A program whose short options take these words.
+fn terminal(name: &'static str, short: &'static str) -> Wrapper {
+    Wrapper {
+        name,
+        short,
+        long: &["name", "interpreter"],
+        operands: 0,
+        becomes: Becomes::Same,
+    }
 }
 
 /// Whom `su` and `runuser` become: their options stand before and behind the name (su(1)).
@@ -335,6 +363,21 @@ mod tests {
             let becoming = becoming.unwrap_or_else(|| panic!("{line}"));
             assert_eq!(becoming.user.as_deref(), user, "{line}");
             assert_eq!(becoming.environment, environment, "{line}");
+        }
+        for (line, typed) in [
+            (
+                "tmux send-keys -t gw hermes gateway run Enter",
+                "hermes gateway run",
+            ),
+            ("screen -S gw -X stuff hermes\\n", "hermes\n"),
+            (
+                "pm2 start hermes --name bot -- gateway run",
+                "hermes gateway run",
+            ),
+        ] {
+            let argv = argv(line);
+            let text = shell_text(&argv).map(|shell| shell.text);
+            assert_eq!(text.as_deref(), Some(typed), "{line}");
         }
         for line in [
             "setpriv --no-new-privs hermes",

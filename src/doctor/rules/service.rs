@@ -101,7 +101,7 @@ pub(super) fn is_true(value: &str) -> bool {
 
 fn cannot_load(facts: &Facts, findings: &mut Findings) {
     for (unit, _) in gateways(facts) {
-        let problems = load_problems(&unit.directives);
+        let problems = load_problems(&unit.name, &unit.directives);
         for (line, why) in &problems {
             report(unit, line, &format!("cannot be loaded: {why}"), findings);
         }
