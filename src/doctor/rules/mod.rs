@@ -1,6 +1,7 @@
 //! What is wrong with a host's gateways: one rule, one id, one function, one explanation, one fix. Pure: rules judge
 //! [`Facts`] and touch nothing.
 
+mod disks;
 mod leftovers;
 mod owners;
 mod paths;
@@ -65,6 +66,7 @@ pub(crate) fn rules() -> impl Iterator<Item = &'static Rule> {
         sandbox::RULES,
         starters::RULES,
         paths::RULES,
+        disks::RULES,
         syntax::RULES,
         state::RULES,
         leftovers::RULES,
