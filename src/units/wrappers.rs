@@ -227,7 +227,11 @@ pub(crate) fn shell_text(argv: &[String]) -> Option<ShellText<'_>> {
             let at = argv.iter().position(|w| w == "start")?;
             let end = argv.iter().position(|w| w == "--").unwrap_or(argv.len());
             let started = terminal("pm2", "nifl").options(after(at)).rest.first()?;
-            plain([&[started.clone()], after(end)].concat().join(" "))
+            plain(
+                [std::slice::from_ref(started), after(end)]
+                    .concat()
+                    .join(" "),
+            )
         }
         "tmux" => {
             let at = argv.iter().position(|w| {
