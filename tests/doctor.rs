@@ -136,6 +136,24 @@ fn findings_as_json_are_those_of_the_text() {
 }
 
 #[test]
+fn under_a_systemd_that_is_too_old_no_installation_is_named() {
+    let root = host(&corpus().join("upstream-0.19.0-system"));
+    let library = |version: &str| {
+        root.path()
+            .join(format!("usr/lib/systemd/libsystemd-shared-{version}.so"))
+    };
+    let named = |root: &Path| told(&doctor(root, &[])).contains("hermes-install --profile");
+    assert!(named(root.path()));
+    fs::rename(library("252"), library("249")).unwrap();
+    let text = told(&doctor(root.path(), &[]));
+    assert!(
+        text.contains("systemctl edit hermes-gateway.service"),
+        "{text}"
+    );
+    assert!(!named(root.path()), "{text}");
+}
+
+#[test]
 fn a_secret_is_named_and_never_shown() {
     let root = host(&corpus().join("secrets"));
     for args in [&[][..], &["--json"]] {

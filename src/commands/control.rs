@@ -110,10 +110,15 @@ impl Run {
         for target in std::mem::take(&mut self.targets) {
             let unit = &target.unit;
             let is_own = |process: &Process| process.unit().is_some_and(|own| own.name == *unit);
-            let old = outdated(&target.home).unwrap_or_else(|e| {
-                self.output.warn(format!("`{unit}`: {e:#}"));
-                None
-            });
+            let old = match outdated(&target.home) {
+                Ok(old) => old,
+                Err(e) => {
+                    let why =
+                        format!("`{unit}`: left alone, as nobody can tell its gateway: {e:#}");
+                    self.output.warn(why);
+                    continue;
+                }
+            };
             if !old.as_ref().is_some_and(is_own) {
                 self.output.step(format!(
                     "`{unit}`: nothing to do, its gateway is as new as its hermes"

@@ -19,6 +19,7 @@ use crate::gateway::command_line;
 use crate::gateway::config::active_name;
 use crate::gateway::version::Version;
 use crate::gateway::yaml::Settings;
+use crate::host::account::Account;
 use crate::host::cgroup::UnitRef;
 use crate::host::credentials::Credentials;
 use crate::host::jobs::awaited;
@@ -93,14 +94,19 @@ fn unit_file(data: &[u8]) {
 fn exec_line(data: &[u8]) {
     let line = text(data);
     let reads = Cell::new(0);
+    // Every script is this text: it may name itself.
+    let read = |_: &Path| {
+        reads.set(reads.get() + 1);
+        Some(line.clone())
+    };
     let context = Context {
         environment: BTreeMap::from([("HERMES_HOME".to_owned(), "/srv/h".to_owned())]),
         user_home: "/home/a".into(),
-        // Every script is this text: it may name itself.
-        script: &|_| {
-            reads.set(reads.get() + 1);
-            Some(line.clone())
-        },
+        uid: Some(0),
+        directory: Some("/srv".into()),
+        account: &|name| Some(Account::future(name, Path::new("/home/b"))),
+        text: &read,
+        script: &read,
         active: &|_| Some("busy".to_owned()),
         budget: Cell::new(BUDGET),
     };

@@ -5,6 +5,7 @@
 //! 0.22.2). What follows any other source is that program's business: hermes' own restart watcher carries the command
 //! line of the gateway that it will start later.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 /// What a source of hermes runs.
@@ -46,7 +47,7 @@ impl Inline {
                 })
                 .or_else(|| imported(source.split_once("; exec(")?.1))?
         } else {
-            return None;
+            return plain(source);
         };
         let script = argv.first().map(PathBuf::from);
         Some(Self {
@@ -68,6 +69,83 @@ impl Inline {
         places.extend(checkout.map(|root| root.join(".hermes/bin/hermes")));
         places.push(interpreter.with_file_name("hermes"));
         places
+    }
+}
+
+/// What somebody's own source runs: statements that import, set `sys.argv` or paths, and call an entry point of hermes.
+/// With any other statement it is a program of its own.
+fn plain(source: &str) -> Option<Inline> {
+    let mut names = HashMap::new();
+    let (mut arguments, mut module) = (None, None);
+    for statement in statements(source) {
+        if let Some(rest) = statement.strip_prefix("import ") {
+            for one in rest.split(',') {
+                let (name, own) = renamed(one);
+                names.insert(own, name.to_owned());
+            }
+        } else if let Some(rest) = statement.strip_prefix("from ") {
+            let (from, imported) = rest.split_once(" import ")?;
+            for one in imported.split(',') {
+                let (name, own) = renamed(one);
+                names.insert(own, format!("{from}.{name}"));
+            }
+        } else if let Some(value) = statement.strip_prefix("sys.argv") {
+            if let Some(list) = value.trim_start().strip_prefix('=') {
+                let (words, _) = literals(list.trim_start().strip_prefix('[')?)?;
+                arguments = Some(words.get(1..).unwrap_or_default().to_vec());
+            }
+        } else if !statement.starts_with("sys.path.") && !statement.starts_with("os.chdir(") {
+            module = module.or(Some(called(statement, &names)?));
+        }
+    }
+    Some(Inline {
+        module: module?,
+        arguments,
+        script: None,
+        library: None,
+    })
+}
+
+/// The statements of a source that has no blocks.
+fn statements(source: &str) -> impl Iterator<Item = &str> {
+    let mut quote = None;
+    let all = source.split(move |c: char| {
+        match (c, quote) {
+            ('\'' | '"', None) => quote = Some(c),
+            (c, Some(q)) if c == q => quote = None,
+            _ => {}
+        }
+        quote.is_none() && matches!(c, ';' | '\n')
+    });
+    let all = all.map(str::trim);
+    all.filter(|s| !s.is_empty() && !s.starts_with('#'))
+}
+
+/// `NAME`, or `NAME as OWN`.
+fn renamed(import: &str) -> (&str, &str) {
+    let import = import.trim();
+    import.split_once(" as ").unwrap_or((import, import))
+}
+
+/// The module whose entry point a statement calls, perhaps as an exit status.
+fn called(statement: &str, names: &HashMap<&str, String>) -> Option<String> {
+    let around = ["raise SystemExit(", "sys.exit(", "exit(", "asyncio.run("];
+    let call = around
+        .iter()
+        .find_map(|start| statement.strip_prefix(start)?.strip_suffix(')'))
+        .unwrap_or(statement);
+    if let Some(module) = call.strip_prefix("runpy.run_module(") {
+        return call.contains("__main__").then(|| literal(module))?;
+    }
+    let (called, _) = call.split_once('(').filter(|_| call.ends_with(')'))?;
+    let path = match called.rsplit_once('.') {
+        Some((module, name)) => format!("{}.{name}", names.get(module)?),
+        None => names.get(called)?.clone(),
+    };
+    match path.as_str() {
+        "hermes_cli.main.main" => Some(MAIN.to_owned()),
+        "gateway.run.main" | "gateway.run.start_gateway" => Some("gateway.run".to_owned()),
+        _ => None,
     }
 }
 
@@ -162,6 +240,32 @@ pub(super) mod tests {
                 "{source}"
             );
         }
+        for (source, module) in [
+            ("from hermes_cli.main import main; main()", MAIN),
+            (
+                "import sys\nfrom hermes_cli.main import main as m\nsys.exit(m())\n",
+                MAIN,
+            ),
+            ("import hermes_cli.main; hermes_cli.main.main()", MAIN),
+            (
+                "import sys; sys.path.insert(0, '/x;y'); from hermes_cli.main import main; raise SystemExit(main())",
+                MAIN,
+            ),
+            (
+                "import asyncio; from gateway.run import start_gateway; asyncio.run(start_gateway())",
+                "gateway.run",
+            ),
+            (
+                "import runpy; runpy.run_module('hermes_cli.main', run_name='__main__')",
+                MAIN,
+            ),
+        ] {
+            let inline = Inline::parse(source).unwrap_or_else(|| panic!("{source}"));
+            assert_eq!(inline.module, module, "{source}");
+        }
+        let told = "import sys; sys.argv = ['hermes', 'gateway', 'run']; from hermes_cli.main import main; main()";
+        let told = Inline::parse(told).expect("arguments of its own");
+        assert_eq!(told.arguments, Some(vec!["gateway".into(), "run".into()]));
         let again = format!(
             "import sys, runpy; sys.path.insert(0, '/x'); sys.argv = ['-c', 'gateway', 'run']; exec('{}')",
             LAUNCHER.replace('\n', "\\n").replace('\'', "\\'")
@@ -171,6 +275,12 @@ pub(super) mod tests {
         for source in [
             "import os, sys, time; time.sleep(5)",
             "import hermes_bootstrap",
+            "from hermes_cli.main import main",
+            "from hermes_cli.main import main; print(main)",
+            "from hermes_cli.main import main; time.sleep(5); main()",
+            "from other import main; main()",
+            "print('from hermes_cli.main import main; main()')",
+            "main()",
             "import sys, runpy; runpy.run_path('/x/other', run_name='__main__')",
             "import os, re, sys\nprint('from hermes_cli.main import main')",
             "",

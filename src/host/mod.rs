@@ -15,6 +15,7 @@ pub(crate) mod journal;
 pub(crate) mod keeper;
 pub(crate) mod manager;
 mod memory;
+pub(crate) mod mounts;
 mod paths;
 pub(crate) mod process;
 pub(crate) mod process_handle;

@@ -108,6 +108,11 @@ impl Guarded {
         let context = Context {
             user_home: environment.get("HOME").map_or("/", String::as_str).into(),
             environment,
+            // The launcher becomes nobody else.
+            uid: None,
+            directory: std::env::current_dir().ok(),
+            account: &|_| None,
+            text: &|path| self.load_path.reader.text(path),
             script: &|path| self.load_path.reader.script(path),
             // It was made for the profile of its HERMES_HOME, whichever is active today.
             active: &|_| None,

@@ -27,7 +27,22 @@ impl Look {
         for service in self.files("/etc/service", "") {
             self.script(&service.join("run"), &[], &root);
         }
+        // Scripts that run when a network comes up, or the machine wakes.
+        for directory in [
+            "/etc/NetworkManager/dispatcher.d",
+            "/etc/network/if-up.d",
+            "/usr/lib/systemd/system-sleep",
+        ] {
+            for file in self.files(directory, "") {
+                self.hook(&file, &root);
+            }
+        }
         self.wsl(&root);
+    }
+
+    /// A script that is called when something happens: with which words is not known.
+    fn hook(&mut self, file: &Path, root: &Account) {
+        self.script(file, &["$1".to_owned(), "$2".to_owned()], root);
     }
 
     /// `command=` of wsl.conf, which a shell runs as root at each start.
@@ -49,6 +64,7 @@ impl Look {
                 text,
                 account: root,
                 environment: &BTreeMap::new(),
+                directory: None,
                 way_out: &way_out,
             };
             self.command(&shell(inner.unwrap_or(command)), &line, &budget);

@@ -109,6 +109,11 @@ impl Look {
         for (at, line) in text.lines().enumerate().take(MOST_LINES) {
             let words = line.split(|c: char| c.is_whitespace() || "\"'[],=".contains(c));
             let bound = words.filter_map(|word| word.split_once(":/").map(|(host, _)| host));
+            // A bind mount written out.
+            let key = line.trim().trim_start_matches("- ").split_once(':');
+            let source = key.filter(|(key, _)| *key == "source");
+            let source = source.map(|(_, path)| path.trim().trim_matches(['"', '\'']));
+            let bound = bound.chain(source);
             let homes = bound.filter_map(|path| on_host(path, file, home));
             let looks_like_one = |home: &PathBuf| {
                 home.ends_with(".hermes") || host.is_file(&home.join("config.yaml"))
@@ -139,6 +144,11 @@ impl Look {
 
 /// The directory of this host that a volume names: an absolute one, one of the account, or one beside the file.
 fn on_host(path: &str, file: &Path, home: &Path) -> Option<PathBuf> {
+    // `${NAME:-PATH}`: what stands for a variable that nobody set.
+    let path = match path.strip_prefix("${").and_then(|p| p.strip_suffix('}')) {
+        Some(inside) => inside.split_once(":-").map_or(path, |(_, other)| other),
+        None => path,
+    };
     let of_account = ["%h/", "~/", "$HOME/", "${HOME}/"];
     let below = of_account.iter().find_map(|start| path.strip_prefix(start));
     match (below, path.strip_prefix("./")) {

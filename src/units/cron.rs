@@ -15,6 +15,7 @@ impl Look {
             let way_out = self.edit(&table, &Account::root());
             self.cron_table(&table, None, &way_out);
         }
+        self.anacron(Path::new("/etc/anacrontab"));
         for directory in ["/var/spool/cron/crontabs", "/var/spool/cron"] {
             for table in self.files(directory, "") {
                 let name = table.file_name().unwrap_or_default().to_string_lossy();
@@ -29,6 +30,30 @@ impl Look {
             for file in self.files(&format!("/etc/cron.{often}"), "") {
                 self.script(&file, &[], &root);
             }
+        }
+    }
+
+    /// anacrontab(5): a period, a delay, a name, and a command of root's.
+    fn anacron(&mut self, file: &Path) {
+        let text = self.reader.text(file).unwrap_or_default();
+        let (budget, root) = (self.budget(), Account::root());
+        let way_out = self.edit(file, &root);
+        for (at, text) in text.lines().enumerate().take(MOST) {
+            let line = text.trim_start();
+            let begins = line.starts_with('@') || line.starts_with(|c: char| c.is_ascii_digit());
+            let Some(command) = after_times(line, 3).filter(|_| begins) else {
+                continue;
+            };
+            let line = Line {
+                file,
+                number: at + 1,
+                text,
+                account: &root,
+                environment: &BTreeMap::new(),
+                directory: None,
+                way_out: &way_out,
+            };
+            self.command(&shell(command), &line, &budget);
         }
     }
 
@@ -62,6 +87,7 @@ impl Look {
                 text,
                 account: &account,
                 environment: &environment,
+                directory: Some(account.home.clone()),
                 way_out,
             };
             self.command(&shell(command), &line, &budget);

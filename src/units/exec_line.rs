@@ -6,14 +6,18 @@ use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use crate::gateway::command_line::{Aim, Command, SUPERVISED, gateway_verb, is_hermes_line};
+use crate::gateway::command_line::{Command, gateway_verb, is_hermes_line};
 use crate::gateway::entry::runs_source;
-use crate::profile::{ProfileName, root_for};
+use crate::host::account::Account;
+use crate::units::directory::{after_cd, located};
+use crate::units::gateway_call::in_container;
+use crate::units::nix_command::packaged;
 use crate::units::script_text::{is_shell, is_shell_script, script_of, speaks_of_running};
+use crate::units::setting::Setting;
 use crate::units::shell;
 use crate::units::variables::{assignment, variables};
-use crate::units::wrapper_table::CONTAINERS;
-use crate::units::wrappers::{base, inner, shell_text};
+use crate::units::wrapper_table::{CLUSTERS, CONTAINERS};
+use crate::units::wrappers::{Becoming, Inner, base, inner, shell_text};
 
 /// What a command line runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,6 +32,8 @@ pub(crate) struct GatewayCall {
     pub(crate) follows_active: bool,
     /// Whether it goes through the launcher.
     pub(crate) is_launcher: bool,
+    /// The account that the line becomes before, if it becomes one.
+    pub(crate) account: Option<String>,
 }
 
 /// What a command line does with gateways.
@@ -37,6 +43,8 @@ pub(crate) struct Effects {
     pub(crate) calls: Vec<GatewayCall>,
     /// Words that may run one and cannot be followed.
     pub(crate) unclear: Vec<String>,
+    /// Programs that have a cluster run one.
+    pub(crate) in_clusters: Vec<String>,
     /// What it asks `hermes gateway` to do with gateways that others run: `start`, `stop`, …
     pub(crate) verbs: Vec<String>,
 }
@@ -47,7 +55,15 @@ pub(crate) struct Context<'a> {
     pub(crate) environment: BTreeMap<String, String>,
     /// The home directory of the account that it runs as.
     pub(crate) user_home: PathBuf,
-    /// The text of a script; `None` when there is none at that path.
+    /// The ID of that account: root may become any other.
+    pub(crate) uid: Option<u32>,
+    /// The directory that it works in, where that is known.
+    pub(crate) directory: Option<PathBuf>,
+    /// The account of a name or number.
+    pub(crate) account: &'a dyn Fn(&str) -> Option<Account>,
+    /// The text of a file that a shell is given; `None` when there is none at that path.
+    pub(crate) text: &'a dyn Fn(&Path) -> Option<String>,
+    /// The text of a script that is a program; `None` when there is none at that path.
     pub(crate) script: &'a dyn Fn(&Path) -> Option<String>,
     /// The active profile under a hermes root.
     pub(crate) active: &'a dyn Fn(&Path) -> Option<String>,
@@ -62,8 +78,8 @@ pub(crate) const BUDGET: usize = 50_000;
 const SCRIPT: usize = 500;
 
 /// Programs that only speak of what stands on their command line, or have another host run it.
-const SPEAKERS: [&str; 9] = [
-    "echo", "printf", "logger", "grep", "pgrep", "pkill", "ssh", "mosh", "kubectl",
+const SPEAKERS: [&str; 8] = [
+    "echo", "printf", "logger", "grep", "pgrep", "pkill", "ssh", "mosh",
 ];
 
 /// How deep shells may call shells.
@@ -75,36 +91,56 @@ const MOST: usize = 500;
 pub(crate) fn effects(argv: &[String], context: &Context) -> Effects {
     let mut search = Search {
         context,
-        environment: BTreeMap::new(),
-        is_elsewhere: false,
+        setting: Setting::default(),
         found: Effects::default(),
     };
     if !search.spend(context.environment.len() + 1) {
         return search.found;
     }
-    search.environment.clone_from(&context.environment);
+    search.setting = Setting {
+        environment: context.environment.clone(),
+        user_home: context.user_home.clone(),
+        uid: context.uid,
+        ..Setting::default()
+    };
+    search.setting.move_to(context.directory.clone());
     let argv = search.expanded(argv);
     search.command(&argv, DEPTH);
     search.found
 }
 
-struct Search<'a> {
-    context: &'a Context<'a>,
-    environment: BTreeMap<String, String>,
-    is_elsewhere: bool,
+pub(super) struct Search<'a> {
+    pub(super) context: &'a Context<'a>,
+    pub(super) setting: Setting,
     found: Effects,
 }
 
 impl Search<'_> {
     fn expanded(&self, argv: &[String]) -> Vec<String> {
         let words = argv.iter().take(MOST);
-        words.map(|w| variables(w, &self.environment)).collect()
+        words
+            .map(|w| variables(w, &self.setting.environment))
+            .collect()
+    }
+
+    /// What a program has run as somebody else; afterwards all is as before.
+    fn within(&mut self, becoming: Option<Becoming>, run: impl FnOnce(&mut Self)) {
+        if !self.spend(self.setting.environment.len()) {
+            return;
+        }
+        let was = self.setting.clone();
+        if let Some(becoming) = becoming {
+            self.setting.turn_into(&becoming, self.context.account);
+        }
+        run(self);
+        self.setting = was;
     }
 
     fn command(&mut self, argv: &[String], depth: usize) {
         let mut argv = argv;
         while let Some((name, value)) = argv.first().and_then(|word| assignment(word)) {
-            self.environment.insert(name.to_owned(), value.to_owned());
+            let (name, value) = (name.to_owned(), value.to_owned());
+            self.setting.environment.insert(name, value);
             argv = &argv[1..];
         }
         let Some(first) = argv.first() else {
@@ -117,6 +153,11 @@ impl Search<'_> {
         if program == "export" {
             return self.command(&argv[1..], depth - 1);
         }
+        let setting = &self.setting;
+        let directory = setting.directory.as_deref();
+        if let Some(moved) = after_cd(argv, directory, &setting.user_home) {
+            return self.setting.move_to(moved);
+        }
         if let Some(call) = self.launcher(argv) {
             return self.add(call);
         }
@@ -125,27 +166,44 @@ impl Search<'_> {
             return self.add(call);
         }
         if is_hermes_line(argv) || runs_source(argv) {
-            self.found.verbs.extend(gateway_verb(argv));
-            return;
+            return self.other_words_of_hermes(argv);
         }
         if CONTAINERS.contains(&program) {
-            return self.container(argv);
+            return self.container(argv, depth);
         }
-        if let Some((text, parameters)) = shell_text(argv) {
-            let was = self.is_elsewhere;
-            self.is_elsewhere |= matches!(program, "su" | "runuser" | "start-stop-daemon");
-            self.shell(&text, parameters, depth - 1);
-            self.is_elsewhere = was;
+        if CLUSTERS.contains(&program) {
+            let runs = (1..argv.len()).any(|at| in_container(argv, at).is_some());
+            self.found.in_clusters.extend(runs.then(|| first.clone()));
             return;
         }
-        if let Some(inner) = inner(argv) {
-            let was = self.is_elsewhere;
-            self.is_elsewhere |= inner.is_elsewhere;
-            self.command(inner.words, depth - 1);
-            self.is_elsewhere = was;
-            return;
+        if let Some(argv) = packaged(argv) {
+            return self.command(&argv, depth - 1);
         }
-        self.script(argv, depth);
+        if let Some(shell) = shell_text(argv) {
+            return self.within(shell.becoming, |search| {
+                search.shell(&shell.text, shell.parameters, depth - 1);
+            });
+        }
+        match inner(argv) {
+            // The words before the command may set variables for those behind it.
+            Some(Inner {
+                words,
+                becoming: None,
+            }) => self.command(words, depth - 1),
+            Some(inner) => self.within(inner.becoming, |search| {
+                search.command(inner.words, depth - 1);
+            }),
+            None => self.script(argv, depth),
+        }
+    }
+
+    fn other_words_of_hermes(&mut self, argv: &[String]) {
+        self.found.verbs.extend(gateway_verb(argv));
+        let speaks = |word: &&String| word.contains('\n') || word.contains(';');
+        let mut sources = argv.iter().filter(speaks);
+        if !is_hermes_line(argv) && sources.any(|source| speaks_of_running(source)) {
+            self.found.unclear.push(argv[0].clone());
+        }
     }
 
     /// A script is the program itself, or what a shell is given.
@@ -156,9 +214,28 @@ impl Search<'_> {
         if !self.spend(SCRIPT) {
             return;
         }
-        if let Some(text) = (self.context.script)(Path::new(path)) {
-            if is_shell(base(&argv[0])) || is_shell_script(&text) {
-                self.shell(&text, parameters, depth - 1);
+        let setting = &self.setting;
+        // What has no `/` is looked for among programs.
+        let is_path = path.contains('/') || path != &argv[0];
+        let directory = setting.directory.as_deref();
+        let file = located(path, directory, &setting.user_home).filter(|_| is_path);
+        let is_given = matches!(base(&argv[0]), "." | "source") || is_shell(base(&argv[0]));
+        let read = match is_given {
+            true => self.context.text,
+            false => self.context.script,
+        };
+        if let Some(text) = file.as_deref().and_then(read) {
+            if is_given || is_shell_script(&text) {
+                let file = file.unwrap_or_default();
+                let run = |search: &mut Self| {
+                    let was = search.setting.enter_script(&file);
+                    search.shell(&text, parameters, depth - 1);
+                    search.setting.leave_script(was);
+                };
+                match matches!(base(&argv[0]), "." | "source") {
+                    true => run(self),
+                    false => self.within(None, run),
+                }
             } else if speaks_of_running(&text) {
                 self.found.unclear.push(path.clone());
             }
@@ -189,18 +266,15 @@ impl Search<'_> {
     }
 
     /// A gateway in a container: its words are those of hermes, its home is another there.
-    fn container(&mut self, argv: &[String]) {
-        // An image of hermes runs what follows its name.
-        let hermes = |at: usize| match is_image(&argv[at]) {
-            true => [&["hermes".to_owned()], &argv[at + 1..]].concat(),
-            false => argv[at..].to_vec(),
-        };
-        let command = (1..argv.len()).find_map(|at| Command::parse(&hermes(at)));
-        if let Some(command) = command {
-            self.is_elsewhere = true;
+    fn container(&mut self, argv: &[String], depth: usize) {
+        let was = std::mem::replace(&mut self.setting.is_elsewhere, true);
+        if let Some(command) = (1..argv.len()).find_map(|at| in_container(argv, at)) {
             let call = self.call(&command);
             self.add(call);
+        } else if let Some(shell) = (1..argv.len()).find_map(|at| shell_text(&argv[at..])) {
+            self.shell(&shell.text, shell.parameters, depth - 1);
         }
+        self.setting.is_elsewhere = was;
     }
 
     /// The commands of a shell's text, one after the other.
@@ -209,78 +283,15 @@ impl Search<'_> {
             if self.context.budget.get() == 0 {
                 return;
             }
-            let is_passed_over = command
-                .branches
-                .iter()
-                .any(|branch| !branch.can_be_taken(&variables(&branch.subject, &self.environment)));
+            let is_passed_over = command.branches.iter().any(|branch| {
+                !branch.can_be_taken(&variables(&branch.subject, &self.setting.environment))
+            });
             if !is_passed_over {
                 let argv = self.expanded(&command.words);
                 self.command(&argv, depth);
             }
         }
     }
-
-    /// A unit of hermes-install in any scope, or one that goes through the launcher.
-    fn launcher(&self, argv: &[String]) -> Option<GatewayCall> {
-        if base(argv.first()?) != "hermes-install" || argv.get(1).is_none_or(|w| w != "exec") {
-            return None;
-        }
-        let option = |names: [&str; 2]| {
-            argv.iter().enumerate().find_map(|(at, word)| {
-                let long = word
-                    .strip_prefix(names[0])
-                    .and_then(|w| w.strip_prefix('='));
-                let is_named = names.contains(&word.as_str());
-                long.or_else(|| is_named.then(|| argv.get(at + 1).map(String::as_str))?)
-            })
-        };
-        let profile = option(["--profile", "-p"])?.to_owned();
-        let told = option(["--home", "--home"]).map(Path::new);
-        let told = told.or_else(|| self.environment.get("HERMES_HOME").map(Path::new));
-        let root = root_for(told, &self.context.user_home);
-        let home = match profile.parse::<ProfileName>() {
-            Ok(name) => name.home(&root),
-            Err(_) => root.join("profiles").join(&profile),
-        };
-        Some(GatewayCall {
-            home: (!self.is_elsewhere).then_some(home),
-            profile: Some(profile),
-            replaces: false,
-            follows_active: false,
-            is_launcher: true,
-        })
-    }
-
-    fn call(&self, command: &Command) -> GatewayCall {
-        let told = self.environment.get("HERMES_HOME").map(Path::new);
-        let user_home = match self.environment.get("HOME") {
-            Some(home) => Path::new(home),
-            None => &self.context.user_home,
-        };
-        // hermes 0.21 and later follow the active profile in a terminal only.
-        let is_supervised = self.environment.contains_key(SUPERVISED);
-        let active = |root: &Path| match is_supervised {
-            true => None,
-            false => (self.context.active)(root),
-        };
-        let home = command.home(told, user_home, active);
-        // In a container or under another account only a named home could be meant, and that may be another there.
-        let is_known =
-            !self.is_elsewhere && home.is_absolute() && !home.to_string_lossy().contains('$');
-        GatewayCall {
-            home: is_known.then_some(home),
-            profile: command.profile.clone(),
-            replaces: command.aim != Aim::Run,
-            follows_active: is_known && !is_supervised && command.follows_active(told),
-            is_launcher: false,
-        }
-    }
-}
-
-/// Whether a word names an image of hermes: `REGISTRY/OWNER/hermes-agent:TAG`.
-fn is_image(word: &str) -> bool {
-    let name = word.rsplit('/').next().unwrap_or(word);
-    name.split([':', '@']).next() == Some("hermes-agent")
 }
 
 #[cfg(test)]
@@ -292,6 +303,29 @@ mod tests {
         all(line).calls.into_iter().next()
     }
 
+    fn text_of(path: &Path) -> Option<String> {
+        let text = match path.to_str()? {
+            "/x/run.sh" => {
+                "#!/bin/sh\nset -e\nexport HERMES_HOME=/srv/s\nexec \\\n  hermes gateway run\n"
+            }
+            "/x/plain.sh" => "set -e\nexec hermes -p default gateway run\n",
+            "/x/coder" => "#!/bin/sh\nexec hermes -p coder \"$@\"\n",
+            "/x/beside.sh" => {
+                "#!/bin/sh\ncd \"$(dirname \"$0\")\" || exit\nDIR=$(pwd)\n. ./env.sh\nHERMES_HOME=$DIR/data hermes -p $NAME gateway run\n"
+            }
+            "/x/env.sh" => "export NAME=beside\n",
+            "/x/watch" => {
+                "#!/bin/bash\nif ! pgrep -f 'hermes gateway run'; then\n  logger hermes gateway run\nfi\n"
+            }
+            "/x/entry" => {
+                "#!/bin/sh\nMODE=\"${1:-gateway}\"\ncase $MODE in\n gateway) exec hermes -p default gateway run;;\n *) exec hermes dashboard;;\nesac\n"
+            }
+            "/x/ui.py" => "#!/usr/bin/python3\nrun(['hermes', 'gateway', 'run'])\n",
+            _ => return None,
+        };
+        Some(text.into())
+    }
+
     fn all(line: &str) -> Effects {
         effects(
             &command(line),
@@ -301,24 +335,17 @@ mod tests {
                     ("NAME".into(), "coder".into()),
                 ]),
                 user_home: "/home/a".into(),
-                script: &|path| {
-                    let text = match path.to_str()? {
-                        "/x/run.sh" => {
-                            "#!/bin/sh\nset -e\nexport HERMES_HOME=/srv/s\nexec \\\n  hermes gateway run\n"
-                        }
-                        "/x/plain.sh" => "set -e\nexec hermes -p default gateway run\n",
-                        "/x/coder" => "#!/bin/sh\nexec hermes -p coder \"$@\"\n",
-                        "/x/watch" => {
-                            "#!/bin/bash\nif ! pgrep -f 'hermes gateway run'; then\n  logger hermes gateway run\nfi\n"
-                        }
-                        "/x/entry" => {
-                            "#!/bin/sh\nMODE=\"${1:-gateway}\"\ncase $MODE in\n gateway) exec hermes -p default gateway run;;\n *) exec hermes dashboard;;\nesac\n"
-                        }
-                        "/x/ui.py" => "#!/usr/bin/python3\nrun(['hermes', 'gateway', 'run'])\n",
-                        _ => return None,
-                    };
-                    Some(text.into())
+                uid: Some(0),
+                directory: Some("/x".into()),
+                account: &|name| {
+                    let home = Path::new("/home").join(name);
+                    match name {
+                        "root" => Some(Account::root()),
+                        name => (name == "bob").then(|| Account::future(name, &home)),
+                    }
                 },
+                text: &text_of,
+                script: &text_of,
                 active: &|_| Some("busy".into()),
                 budget: Cell::new(BUDGET),
             },
@@ -386,9 +413,62 @@ mod tests {
                 "/usr/bin/hermes-install exec --profile=coder --home /srv/x",
                 "/srv/x/profiles/coder",
             ),
+            ("/bin/bash run.sh", "/srv/s/profiles/busy"),
+            ("/bin/sh -c ./run.sh", "/srv/s/profiles/busy"),
+            (
+                "/bin/sh -c 'cd /tmp && ../x/run.sh'",
+                "/srv/s/profiles/busy",
+            ),
+            (
+                "/bin/sh -c 'cd /tmp; bash ./x.sh; cd ..; sh x/plain.sh'",
+                "/srv/h",
+            ),
+            ("/bin/sh /x/beside.sh", "/x/data/profiles/beside"),
+            (
+                "/usr/bin/nix run github:NousResearch/hermes-agent -- -p default gateway run",
+                "/srv/h",
+            ),
+            (
+                "/usr/bin/nix develop /x -c hermes -p default gateway run",
+                "/srv/h",
+            ),
+            (
+                "/usr/bin/python3 -c 'from hermes_cli.main import main; main()' -p coder gateway run",
+                "/srv/h/profiles/coder",
+            ),
+            (
+                "/bin/su - bob -c 'hermes -p default gateway run'",
+                "/home/bob/.hermes",
+            ),
+            ("/bin/su bob -c 'hermes -p default gateway run'", "/srv/h"),
+            (
+                "/usr/bin/sudo -u bob -i hermes -p coder gateway run",
+                "/home/bob/.hermes/profiles/coder",
+            ),
+            (
+                "/usr/bin/sudo -u bob HERMES_HOME=/srv/b hermes -p coder gateway run",
+                "/srv/b/profiles/coder",
+            ),
+            (
+                "/usr/bin/sudo -u bob sudo hermes -p coder gateway run",
+                "UNKNOWN",
+            ),
+            (
+                "/bin/sh -c 'su - bob -c true; hermes -p default gateway run'",
+                "/srv/h",
+            ),
+            (
+                "/usr/sbin/runuser -l bob -c 'hermes -p default gateway run'",
+                "/home/bob/.hermes",
+            ),
+            (
+                "/usr/bin/env -u HERMES_HOME HOME=/root /usr/bin/setpriv --reuid=bob hermes -p default gateway run",
+                "/srv/h",
+            ),
         ] {
             let call = run(line).unwrap_or_else(|| panic!("{line}"));
-            assert_eq!(call.home.as_deref(), Some(Path::new(home)), "{line}");
+            let found = call.home.as_deref().unwrap_or(Path::new("UNKNOWN"));
+            assert_eq!(found, Path::new(home), "{line}");
         }
     }
 
@@ -396,7 +476,10 @@ mod tests {
     fn what_cannot_be_followed_is_a_gateway_of_an_unknown_home() {
         for line in [
             "/usr/bin/docker run --rm hermes-image hermes gateway run",
-            "/usr/bin/sudo -u bob hermes gateway run",
+            "/usr/bin/sudo -u eve hermes gateway run",
+            "/usr/bin/devcontainer exec --workspace-folder /x hermes gateway run",
+            "/usr/bin/docker exec bot sh -lc 'cd /x && hermes gateway run'",
+            "/usr/bin/docker exec bot su - hermes -c 'hermes gateway run'",
             "/usr/bin/incus exec box -- hermes gateway run",
             "/bin/sh -c 'for p in a b; do hermes -p $p gateway run & done'",
             "/sbin/start-stop-daemon --start --chuid bob --exec /opt/h/bin/hermes -- gateway run",
@@ -453,6 +536,13 @@ mod tests {
         ] {
             assert_eq!(all(line), Effects::default(), "{line}");
         }
+        for line in [
+            "/usr/bin/kubectl exec pod -- hermes gateway run",
+            "/usr/bin/oc -n bots exec deploy/bot -c main -- hermes gateway run",
+        ] {
+            assert_eq!(all(line).in_clusters.len(), 1, "{line}");
+            assert!(all(line).unclear.is_empty() && all(line).calls.is_empty());
+        }
         let verbs =
             all("/bin/sh -c 'hermes gateway stop --all; hermes -p coder gateway start'").verbs;
         assert_eq!(verbs, ["stop", "start"]);
@@ -464,6 +554,10 @@ mod tests {
         let context = Context {
             environment: BTreeMap::new(),
             user_home: "/home/a".into(),
+            uid: None,
+            directory: None,
+            account: &|_| None,
+            text: &|_| None,
             script: &|_| {
                 read.set(read.get() + 1);
                 Some(format!(

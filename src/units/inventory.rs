@@ -5,7 +5,7 @@
 //! they are loaded; from the files on its load path otherwise and in an image. One call per manager, not per unit.
 
 use std::collections::{BTreeSet, HashMap};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use crate::gateway::command_line::Home;
 use crate::gateway::running::Running;
@@ -17,10 +17,9 @@ use crate::host::service_state::ServiceState;
 use crate::host::systemctl::Manager;
 use crate::host::{DirectoryId, Host, Live};
 use crate::profile::ProfileName;
+use crate::units::concern::may_concern;
 use crate::units::load_path::{LoadPath, load_paths};
 use crate::units::unit::Unit;
-use crate::units::unit_file::command;
-use crate::units::unit_files::UnitFiles;
 
 /// Everything that runs gateways, or would.
 #[derive(Debug, Default)]
@@ -183,7 +182,7 @@ fn look(host: &Host, load_path: &LoadPath, gateways: &[Gateway]) -> Inventory {
         .collect();
     let mut names: Vec<String> = running.iter().cloned().collect();
     for unit in listing.units() {
-        if !running.contains(unit) && may_concern(load_path, &listing, unit) {
+        if !running.contains(unit) && may_concern(host, load_path, &listing, unit) {
             names.push(unit.clone());
         }
     }
@@ -220,39 +219,6 @@ fn look(host: &Host, load_path: &LoadPath, gateways: &[Gateway]) -> Inventory {
         why,
     }));
     found
-}
-
-/// How many paths of a command line are looked at; people write fewer.
-const MOST_PATHS: usize = 8;
-
-/// A gateway names itself somewhere: in the unit, in a drop-in, or in the script that the unit starts.
-fn may_concern(load_path: &LoadPath, listing: &UnitFiles, unit: &str) -> bool {
-    if unit.contains("hermes") {
-        return true;
-    }
-    let files = listing.files(unit);
-    files.fragment.iter().chain(&files.drop_ins).any(|path| {
-        let text = listing.text(load_path, path);
-        text.is_some_and(|text| text.contains("hermes"))
-            || listing
-                .directives(load_path, path)
-                .list("Service", "ExecStart")
-                .iter()
-                .any(|start| starts_script_of_hermes(load_path, &start.value))
-    })
-}
-
-/// Whether a script stands on the command line, as its program or as what a shell or a wrapper is given, and says hermes.
-fn starts_script_of_hermes(load_path: &LoadPath, line: &str) -> bool {
-    let words = command(line);
-    let ends = |c: char| c.is_whitespace() || ";&|()<>'\"".contains(c);
-    let paths = words.iter().flat_map(|word| word.split(ends));
-    let paths = paths.filter_map(|path| match path.strip_prefix("%h/") {
-        Some(below) => Some(load_path.account.home.join(below)),
-        None => path.starts_with('/').then(|| PathBuf::from(path)),
-    });
-    let mut paths = paths.take(MOST_PATHS);
-    paths.any(|path| load_path.reader.is_script_with(&path, "hermes"))
 }
 
 /// What a manager says of units, by every name that it has for them.

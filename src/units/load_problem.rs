@@ -3,7 +3,10 @@
 use crate::units::unit_file::{Directive, Directives, command};
 
 /// Every line for which systemd refuses the unit, and why (systemd.service(5), systemd.exec(5); seen on 252).
-pub(crate) fn load_problems(directives: &Directives) -> Vec<(&Directive, String)> {
+pub(crate) fn load_problems<'a>(
+    name: &str,
+    directives: &'a Directives,
+) -> Vec<(&'a Directive, String)> {
     let mut found = Vec::new();
     let kind = directives.value("Service", "Type").unwrap_or("simple");
     let starts = directives.list("Service", "ExecStart");
@@ -23,6 +26,14 @@ pub(crate) fn load_problems(directives: &Directives) -> Vec<(&Directive, String)
                 line,
                 format!("WorkingDirectory= takes `{path}` for no path"),
             ));
+        }
+    }
+    // The instance of a unit that has none is empty.
+    let is_instance = name.contains('@') && !name.contains("@.");
+    for key in ["User", "Group"] {
+        let line = directives.last("Service", key).filter(|_| !is_instance);
+        if let Some(line) = line.filter(|line| matches!(&*line.value, "%i" | "%I")) {
+            found.push((line, format!("{key}={} is empty in it", line.value)));
         }
     }
     let policy = directives.last("Service", "Restart");

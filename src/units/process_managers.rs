@@ -15,6 +15,7 @@ impl Look {
         let budget = self.budget();
         let way_out = self.edit(file, account);
         let mut who = account.clone();
+        let mut directory = None;
         let mut environment = BTreeMap::new();
         // Of supervisord: the lines behind `command=` count as much as those before it.
         let sections = text.lines().enumerate().take(MOST).collect::<Vec<_>>();
@@ -25,6 +26,7 @@ impl Look {
                     .map(|(name, value)| (name.trim(), value.trim()))
                 {
                     Some(("user", name)) => who = self.accounts.get(name).cloned().unwrap_or(who),
+                    Some(("directory" | "Path", path)) => directory = Some(PathBuf::from(path)),
                     Some(("environment", all)) => {
                         let all = all.split(',').filter_map(variable);
                         environment.extend(all);
@@ -43,12 +45,14 @@ impl Look {
                         text,
                         account: &who,
                         environment: &environment,
+                        directory: directory.clone(),
                         way_out: &way_out,
                     };
                     self.command(&words(command), &line, &budget);
                 }
             }
             who = account.clone();
+            directory = None;
             environment.clear();
         }
     }
@@ -62,6 +66,57 @@ impl Look {
         files.extend(self.files("/etc/supervisord.d", ".ini"));
         for file in files {
             self.assignments(&file, "command", &Account::root());
+        }
+        let mut files = vec![
+            PathBuf::from("/etc/monitrc"),
+            PathBuf::from("/etc/monit/monitrc"),
+        ];
+        for directory in [
+            "/etc/monit/conf.d",
+            "/etc/monit/conf-enabled",
+            "/etc/monit.d",
+        ] {
+            files.extend(self.files(directory, ""));
+        }
+        for file in files {
+            self.monit(&file);
+        }
+    }
+
+    /// What every desktop starts, whoever logs in.
+    pub(super) fn desktops(&mut self) {
+        for file in self.files("/etc/xdg/autostart", ".desktop") {
+            self.assignments(&file, "Exec", &Account::root());
+        }
+    }
+
+    /// `start program = "COMMAND"` of monit, with `as uid NAME` behind it.
+    fn monit(&mut self, file: &Path) {
+        let text = self.reader.text(file).unwrap_or_default();
+        let (budget, root) = (self.budget(), Account::root());
+        let way_out = self.edit(file, &root);
+        for (at, text) in text.lines().enumerate().take(MOST) {
+            let line = text.trim_start();
+            if !line.starts_with("start") && !line.starts_with("restart") {
+                continue;
+            }
+            let Some((_, rest)) = line.split_once('"') else {
+                continue;
+            };
+            let (command, behind) = rest.split_once('"').unwrap_or((rest, ""));
+            let user = behind.split_once("uid ").map(|(_, name)| name.trim());
+            let user = user.and_then(|name| self.accounts.get(name.trim_matches('"')));
+            let account = user.cloned().unwrap_or_else(|| root.clone());
+            let line = Line {
+                file,
+                number: at + 1,
+                text,
+                account: &account,
+                environment: &BTreeMap::new(),
+                directory: None,
+                way_out: &way_out,
+            };
+            self.command(&words(command), &line, &budget);
         }
     }
 
@@ -107,6 +162,7 @@ impl Look {
                 text: &argv.join(" "),
                 account,
                 environment: &environment.into_iter().collect(),
+                directory: value("pm_cwd").map(PathBuf::from),
                 way_out: &way_out,
             };
             self.command(&argv, &line, &budget);

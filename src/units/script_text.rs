@@ -8,7 +8,7 @@ pub(super) fn is_shell_script(text: &str) -> bool {
     let mut words = line.trim_start_matches("#!").split_whitespace();
     let program = words.next().map(base).unwrap_or_default();
     let program = match program {
-        "env" => words
+        "env" | "with-contenv" => words
             .find(|w| !w.starts_with('-'))
             .map(base)
             .unwrap_or_default(),

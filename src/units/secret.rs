@@ -1,5 +1,6 @@
 //! Secrets in the text of units: which values are one, and a directive as it may be shown to people. Pure.
 
+use crate::units::token::without_tokens;
 use crate::units::unit_file::{Directive, words};
 
 /// Whether a variable holds a secret, by its name and the look of its value.
@@ -69,7 +70,7 @@ pub(crate) fn words_without_secrets(text: &str) -> String {
     let all = words(text);
     let names = secrets(&all);
     if names.is_empty() && !all.iter().any(|word| has_password(word)) {
-        return text.to_owned();
+        return without_secrets(text);
     }
     let mut out: Vec<String> = Vec::new();
     let mut hides_next = false;
@@ -84,7 +85,7 @@ pub(crate) fn words_without_secrets(text: &str) -> String {
         });
         hides_next = is_named && !word.contains('=');
     }
-    out.join(" ")
+    without_secrets(&out.join(" "))
 }
 
 /// Where the password of a URL stands: `scheme://user:PASSWORD@host`.
@@ -138,7 +139,7 @@ pub(crate) fn without_secrets(text: &str) -> String {
             false => value,
         };
     }
-    without_options(&without_passwords(&(out + rest)))
+    without_tokens(&without_options(&without_passwords(&(out + rest))))
 }
 
 /// The passwords of URLs left out, wherever they stand.

@@ -2,6 +2,7 @@
 //! substituted commands included. Pure; far from a shell, and near enough to tell what runs from what is only written.
 
 use crate::units::branch::Branch;
+use crate::units::directory::substituted;
 use std::collections::HashMap;
 
 /// A simple command.
@@ -250,10 +251,14 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// The commands of a substitution that begins on this line.
-    pub(super) fn substitute(&mut self, text: &str, line: usize) {
+    /// The commands of a substitution that begins on this line, and what stands for it in the word.
+    pub(super) fn substitute(&mut self, text: &str, line: usize) -> String {
+        if let Some(directory) = substituted(text) {
+            return directory;
+        }
+        let unknown = "$()".to_owned();
         if self.depth == 0 {
-            return;
+            return unknown;
         }
         let mut inner = Reader::new(text, self.parameters);
         (inner.line, inner.began) = (line, line);
@@ -262,6 +267,7 @@ impl<'a> Reader<'a> {
         inner.function.clone_from(&self.function);
         inner.read();
         self.found.append(&mut inner.found);
+        unknown
     }
 }
 

@@ -68,15 +68,13 @@ impl Reader<'_> {
                 ('`', _) => {
                     let line = self.line;
                     let inner = self.until('`');
-                    self.substitute(&inner, line);
-                    word.push_str("$()");
+                    word.push_str(&self.substitute(&inner, line));
                 }
                 ('$', _) if self.peek() == Some('(') => {
                     self.next();
                     let line = self.line;
                     let inner = self.until(')');
-                    self.substitute(&inner, line);
-                    word.push_str("$()");
+                    word.push_str(&self.substitute(&inner, line));
                 }
                 ('$', _) => match self.peek() {
                     Some('@' | '*') => {

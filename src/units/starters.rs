@@ -11,6 +11,7 @@ use crate::host::process::shell_quote;
 use crate::host::process_text::as_account;
 use crate::host::{DirectoryId, Host};
 use crate::output::{printable, visible};
+use crate::units::directory::{OF_SCRIPT, after_cd};
 use crate::units::exec_line::{BUDGET, Context, effects};
 use crate::units::reader::Reader;
 use crate::units::secret::words_without_secrets;
@@ -41,6 +42,8 @@ pub(crate) struct Starter {
 /// How many lines of a file, and directories beside each other, are looked at.
 pub(super) const MOST: usize = 1000;
 
+/// Bytes of a script of the host's that is read whatever it says.
+const SHORT: usize = 2048;
 /// How much work the files of one account are worth, in the unit of [`BUDGET`], which is that of one file.
 const MOST_FOR_ONE: usize = 20 * BUDGET;
 /// How many lines that start a gateway are told of one file.
@@ -62,6 +65,7 @@ pub(crate) fn starters(host: &Host) -> Vec<Starter> {
     look.cron();
     look.at_boot();
     look.supervisors();
+    look.desktops();
     for account in look.accounts.clone().into_values() {
         if account.home != Path::new("/") {
             look.budget.set(MOST_FOR_ONE);
@@ -102,6 +106,7 @@ pub(super) struct Line<'a> {
     pub(super) text: &'a str,
     pub(super) account: &'a Account,
     pub(super) environment: &'a BTreeMap<String, String>,
+    pub(super) directory: Option<PathBuf>,
     pub(super) way_out: &'a str,
 }
 
@@ -160,10 +165,14 @@ impl Look {
         environment
             .entry("HOME".to_owned())
             .or_insert_with(|| home.display().to_string());
-        let reader = &self.reader;
+        let (reader, accounts) = (&self.reader, &self.accounts);
         let context = Context {
             environment,
             user_home: home.clone(),
+            uid: Some(line.account.uid),
+            directory: line.directory.clone(),
+            account: &|name| accounts.get(name).cloned(),
+            text: &|path| reader.text(path),
             script: &|path| reader.script(path),
             active: &|root| active_name(&reader.text(&root.join(ACTIVE_PROFILE))?),
             budget: Cell::new(budget.get()),
@@ -175,7 +184,7 @@ impl Look {
         let starter = |home: Option<PathBuf>, replaces| Starter {
             file: line.file.to_owned(),
             line: line.number,
-            text: printable(&words_without_secrets(line.text.trim())),
+            text: printable(&words_without_secrets(&line.text.trim().replace('\t', " "))),
             account: Some(line.account.name.clone()),
             home,
             replaces,
@@ -190,8 +199,12 @@ impl Look {
             self.found.push(starter(None, false));
         }
         for call in effects.calls {
-            // A line that becomes another account does not say whose gateway it starts.
-            let account = call.home.is_some().then(|| line.account.name.clone());
+            // A line that becomes an account which is not known does not say whose gateway it starts.
+            let own = || line.account.name.clone();
+            let account = call
+                .home
+                .is_some()
+                .then(|| call.account.unwrap_or_else(own));
             self.found.push(Starter {
                 account,
                 ..starter(call.home, call.replaces)
@@ -202,10 +215,16 @@ impl Look {
     /// A file of shell commands that is run with these parameters.
     pub(super) fn script(&mut self, file: &Path, parameters: &[String], account: &Account) {
         let text = self.reader.text(file).unwrap_or_default();
-        if !text.contains("gateway") {
+        // A short one of the host's may start another that says more.
+        let is_short = file.starts_with("/etc") && text.len() < SHORT;
+        if !text.contains("gateway") && !is_short {
             return;
         }
         let (budget, mut environment) = (self.budget(), BTreeMap::new());
+        let mut directory = None;
+        if let Some(own) = file.parent() {
+            environment.insert(OF_SCRIPT.to_owned(), own.display().to_string());
+        }
         let way_out = self.edit(file, account);
         let lines: Vec<&str> = text.lines().collect();
         for command in commands(&text, parameters) {
@@ -215,6 +234,10 @@ impl Look {
                 continue;
             }
             let argv: Vec<String> = command.words.iter().map(expand).collect();
+            if let Some(moved) = after_cd(&argv, directory.as_deref(), &account.home) {
+                directory = moved;
+                continue;
+            }
             let own = argv.strip_prefix(&["export".to_owned()]).unwrap_or(&argv);
             let set: Option<Vec<_>> = own.iter().map(|word| assignment(word)).collect();
             if let Some(set) = set {
@@ -228,6 +251,7 @@ impl Look {
                 text: lines.get(command.line - 1).copied().unwrap_or_default(),
                 account,
                 environment: &environment,
+                directory: directory.clone(),
                 way_out: &way_out,
             };
             self.command(&argv, &line, &budget);
@@ -235,11 +259,13 @@ impl Look {
     }
 
     fn of_account(&mut self, account: &Account) {
-        const SHELL: [&str; 9] = [
+        const SHELL: [&str; 11] = [
             ".profile",
             ".bash_profile",
             ".bash_login",
             ".bashrc",
+            ".bash_aliases",
+            ".zshenv",
             ".zprofile",
             ".zlogin",
             ".zshrc",

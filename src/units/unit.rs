@@ -60,6 +60,8 @@ pub(crate) struct Unit {
     pub(crate) calls: Vec<GatewayCall>,
     /// Words of its command lines that may run a gateway and cannot be followed.
     pub(crate) unclear: Vec<String>,
+    /// Programs of its command lines that have a cluster run one.
+    pub(crate) in_clusters: Vec<String>,
     /// What it asks `hermes gateway` to do with gateways that others run.
     pub(crate) verbs: Vec<String>,
     /// Whether something starts it: a link in a target's wants, or a timer.
@@ -101,7 +103,7 @@ impl Unit {
             || fragment.is_some_and(|f| load_path.real(f) == Path::new("/dev/null"));
         let cannot_load = match state.map(|s| s.load_state.as_str()) {
             Some(state) => matches!(state, "bad-setting" | "error"),
-            None => !load_problems(&directives).is_empty(),
+            None => !load_problems(name, &directives).is_empty(),
         };
         let mut unit = Self {
             manager: load_path.manager.clone(),
@@ -112,6 +114,7 @@ impl Unit {
             account: None,
             calls: Vec::new(),
             unclear: Vec::new(),
+            in_clusters: Vec::new(),
             verbs: Vec::new(),
             is_wanted: listing.wanted.contains(name),
             activators: listing.activators.get(name).cloned().unwrap_or_default(),
@@ -130,10 +133,10 @@ impl Unit {
             false => Some(load_path.account.clone()),
         };
         if !is_masked {
-            let mut all = unit.effects_of_files(&load_path.reader);
+            let mut all = unit.effects_of_files(host, &load_path.reader);
             // What runs now may be another text than the files hold.
             if unit.is_stale() {
-                all.extend(unit.effects_as_loaded(&load_path.reader));
+                all.extend(unit.effects_as_loaded(host, &load_path.reader));
             }
             for effects in all {
                 for mut call in effects.calls {
@@ -146,11 +149,24 @@ impl Unit {
                     }
                 }
                 unit.unclear.extend(effects.unclear);
+                unit.in_clusters.extend(effects.in_clusters);
                 unit.verbs.extend(effects.verbs);
+            }
+        }
+        // A gateway's rights are those of the account that its command line becomes.
+        if let [Some(first), rest @ ..] = &unit.becomes()[..] {
+            if rest.iter().all(|other| *other == Some(first)) {
+                unit.account = find_account(host, first);
             }
         }
         unit.origin = unit.find_origin();
         unit
+    }
+
+    /// The accounts that its command lines become for each of its gateways.
+    fn becomes(&self) -> Vec<Option<&str>> {
+        let calls = self.calls.iter();
+        calls.map(|call| call.account.as_deref()).collect()
     }
 
     /// What names it among all units of all managers.
@@ -238,7 +254,10 @@ impl Unit {
 
     /// Whether it runs a gateway, or may, or asks for one, or is called as if it did.
     pub(crate) fn concerns_gateways(&self) -> bool {
-        let is_silent = self.calls.is_empty() && self.unclear.is_empty() && self.verbs.is_empty();
+        let is_silent = self.calls.is_empty()
+            && self.unclear.is_empty()
+            && self.in_clusters.is_empty()
+            && self.verbs.is_empty();
         !is_silent || self.is_named_so()
     }
 
@@ -249,7 +268,7 @@ impl Unit {
 }
 
 /// An account of a unit: by name or by number.
-fn find_account(host: &Host, user: &str) -> Option<Account> {
+pub(super) fn find_account(host: &Host, user: &str) -> Option<Account> {
     match user {
         "root" | "0" => Some(Account::root()),
         // By name first, as systemd looks (`get_user_creds`): there may be an account called 1000.

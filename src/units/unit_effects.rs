@@ -5,13 +5,14 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use crate::gateway::config::{ACTIVE_PROFILE, active_name};
+use crate::host::Host;
 use crate::units::exec_line::{BUDGET, Context, Effects, effects};
 use crate::units::reader::Reader;
-use crate::units::unit::Unit;
+use crate::units::unit::{Unit, find_account};
 use crate::units::unit_file::{command, words};
 
 impl Unit {
-    pub(super) fn effects_of_files(&self, reader: &Reader) -> Vec<Effects> {
+    pub(super) fn effects_of_files(&self, host: &Host, reader: &Reader) -> Vec<Effects> {
         let mut environment: BTreeMap<String, String> = self
             .directives
             .environment(|v| self.expand(v))
@@ -38,10 +39,10 @@ impl Unit {
                 .map(|w| self.expand(w))
                 .collect()
         });
-        self.effects(reader, lines, &environment)
+        self.effects(host, reader, lines, &environment)
     }
 
-    pub(super) fn effects_as_loaded(&self, reader: &Reader) -> Vec<Effects> {
+    pub(super) fn effects_as_loaded(&self, host: &Host, reader: &Reader) -> Vec<Effects> {
         let Some(state) = &self.loaded else {
             return Vec::new();
         };
@@ -54,20 +55,43 @@ impl Unit {
         let argv = state.exec_start.split_once("argv[]=").map(|(_, rest)| rest);
         let line = argv.and_then(|rest| rest.split(" ; ").next());
         let lines = line.map(|l| l.split_whitespace().map(str::to_owned).collect());
-        self.effects(reader, lines.into_iter(), &environment)
+        self.effects(host, reader, lines.into_iter(), &environment)
+    }
+
+    /// `WorkingDirectory=`, else the root of the file system, or a user's home.
+    fn working_directory(&self, home: &Path) -> PathBuf {
+        let told = self.directives.value("Service", "WorkingDirectory");
+        match told.map(|told| told.trim_start_matches('-')) {
+            Some("~") => home.to_owned(),
+            Some(told) => PathBuf::from(self.expand(told)),
+            None if self.is_user() => home.to_owned(),
+            None => PathBuf::from("/"),
+        }
     }
 
     fn effects(
         &self,
+        host: &Host,
         reader: &Reader,
         lines: impl Iterator<Item = Vec<String>>,
         environment: &BTreeMap<String, String>,
     ) -> Vec<Effects> {
         // An account that does not exist, or is made for each run, has no home of its own.
         let home = self.account.as_ref().map(|a| a.home.clone());
+        let user_home = home.unwrap_or_else(|| PathBuf::from("/"));
+        let mut environment = environment.clone();
+        // systemd sets it for an account that the unit names (systemd.exec(5), ENVIRONMENT VARIABLES).
+        if self.is_user() || self.directives.value("Service", "User").is_some() {
+            let home = user_home.display().to_string();
+            environment.entry("HOME".to_owned()).or_insert(home);
+        }
         let context = Context {
-            environment: environment.clone(),
-            user_home: home.unwrap_or_else(|| PathBuf::from("/")),
+            environment,
+            uid: self.account.as_ref().map(|a| a.uid),
+            directory: Some(self.working_directory(&user_home)),
+            account: &|name| find_account(host, name),
+            user_home,
+            text: &|path| reader.text(path),
             script: &|path| reader.script(path),
             active: &|root| {
                 let text = reader.text(&root.join(ACTIVE_PROFILE))?;

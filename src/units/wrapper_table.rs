@@ -10,8 +10,31 @@ pub(super) struct Wrapper {
     pub(super) long: &'static [&'static str],
     /// How many words stand between options and command.
     pub(super) operands: usize,
-    /// Whether that command has another file system than this program sees, or another account than the unit names.
-    pub(super) is_elsewhere: bool,
+    /// As whom that command runs.
+    pub(super) becomes: Becomes,
+}
+
+/// As whom the command of a program runs.
+pub(super) enum Becomes {
+    /// As the program does.
+    Same,
+    /// In a file system that is another than this program sees, or as somebody whom the words do not name.
+    Elsewhere,
+    /// As the account that one of these options names, else as the other one, if there is one.
+    Option(&'static [&'static str], Option<&'static str>, Environment),
+    /// As the account that is the last operand.
+    Operand(Environment),
+}
+
+/// What is left of the environment for somebody's command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Environment {
+    /// All of it, the home directory of the one before included.
+    Kept,
+    /// All but the home directory, which is that account's.
+    Home,
+    /// Nothing; it begins anew, as at a login.
+    Reset,
 }
 
 const fn same(
@@ -25,7 +48,7 @@ const fn same(
         short,
         long,
         operands,
-        is_elsewhere: false,
+        becomes: Becomes::Same,
     }
 }
 
@@ -36,8 +59,29 @@ const fn elsewhere(
     operands: usize,
 ) -> Wrapper {
     Wrapper {
-        is_elsewhere: true,
+        becomes: Becomes::Elsewhere,
         ..same(name, short, long, operands)
+    }
+}
+
+/// A program that runs its command as the account that is its operand.
+const fn operand(name: &'static str, environment: Environment) -> Wrapper {
+    Wrapper {
+        becomes: Becomes::Operand(environment),
+        ..same(name, "", &[], 1)
+    }
+}
+
+/// A program that runs its command as the account that an option names.
+const fn option(
+    wrapper: Wrapper,
+    names: &'static [&'static str],
+    other: Option<&'static str>,
+    environment: Environment,
+) -> Wrapper {
+    Wrapper {
+        becomes: Becomes::Option(names, other, environment),
+        ..wrapper
     }
 }
 
@@ -74,20 +118,25 @@ pub(super) const WRAPPERS: &[Wrapper] = &[
     same("stdbuf", "ioe", &["input", "output", "error"], 0),
     same("timeout", "ks", &["kill-after", "signal"], 1),
     same("flock", "Ew", &["conflict-exit-code", "wait", "timeout"], 1),
-    same(
-        "systemd-run",
-        "utpMHE",
-        &[
-            "unit",
-            "property",
-            "description",
-            "slice",
-            "uid",
-            "gid",
-            "working-directory",
-            "setenv",
-        ],
-        0,
+    option(
+        same(
+            "systemd-run",
+            "utpMHE",
+            &[
+                "unit",
+                "property",
+                "description",
+                "slice",
+                "uid",
+                "gid",
+                "working-directory",
+                "setenv",
+            ],
+            0,
+        ),
+        &["uid"],
+        None,
+        Environment::Reset,
     ),
     same("systemd-cat", "tp", &["identifier", "priority"], 0),
     same("systemd-inhibit", "", &["what", "who", "why", "mode"], 0),
@@ -103,9 +152,17 @@ pub(super) const WRAPPERS: &[Wrapper] = &[
     same("tini", "pe", &[], 0),
     same("dumb-init", "r", &["rewrite"], 0),
     same("catatonit", "", &[], 0),
-    same("chpst", "uUbedmoprtfcn/", &[], 0),
+    option(
+        same("chpst", "uUbedmoprtfcn/", &[], 0),
+        &["u"],
+        None,
+        Environment::Kept,
+    ),
     same("caffeinate", "tw", &[], 0),
     same("direnv exec", "", &[], 1),
+    same("devenv shell", "", &[], 0),
+    same("devbox run", "ce", &["config", "env", "environment"], 0),
+    same("flox activate", "dr", &["dir", "remote"], 0),
     same("mise exec", "C", &["cd"], 0),
     same("mise x", "C", &["cd"], 0),
     same("asdf exec", "", &[], 0),
@@ -166,29 +223,75 @@ pub(super) const WRAPPERS: &[Wrapper] = &[
     same("ssh-agent", "at", &[], 0),
     same("screen", "Schpstz", &[], 0),
     same("prlimit", "", &[], 0),
-    elsewhere(
-        "sudo",
-        "ugpCrtTUDRh",
-        &["user", "group", "prompt", "chdir", "chroot", "host"],
+    same("busybox", "", &[], 0),
+    same("entr", "", &[], 0),
+    same("strace", "oeEpsSuPbXIOa", &[], 0),
+    same("ltrace", "oelpsuxnaAD", &[], 0),
+    same("cgexec", "g", &[], 0),
+    same("faketime", "", &[], 1),
+    same("cpulimit", "lpeP", &["limit", "pid", "exe", "path"], 0),
+    same(
+        "py-spy record",
+        "orfd",
+        &["output", "rate", "format", "duration"],
         0,
     ),
-    elsewhere("doas", "uC", &[], 0),
-    elsewhere("runuser", "ugGw", &["user", "group", "supp-group"], 0),
-    elsewhere(
-        "setpriv",
-        "",
-        &[
-            "reuid",
-            "regid",
-            "groups",
-            "inh-caps",
-            "ambient-caps",
-            "bounding-set",
-        ],
-        0,
+    same("watchmedo auto-restart", "dp", &["directory", "pattern"], 0),
+    option(
+        same(
+            "sudo",
+            "ugpCrtTUDRh",
+            &["user", "group", "prompt", "chdir", "chroot", "host"],
+            0,
+        ),
+        &["u", "user"],
+        Some("root"),
+        Environment::Reset,
     ),
-    elsewhere("gosu", "", &[], 1),
-    elsewhere("su-exec", "", &[], 1),
+    option(
+        same("doas", "uC", &[], 0),
+        &["u"],
+        Some("root"),
+        Environment::Reset,
+    ),
+    option(
+        same("pkexec", "", &["user"], 0),
+        &["user"],
+        Some("root"),
+        Environment::Reset,
+    ),
+    option(
+        same("runuser", "ugGw", &["user", "group", "supp-group"], 0),
+        &["u", "user"],
+        Some("root"),
+        Environment::Home,
+    ),
+    option(
+        same(
+            "setpriv",
+            "",
+            &[
+                "reuid",
+                "regid",
+                "groups",
+                "inh-caps",
+                "ambient-caps",
+                "bounding-set",
+                "securebits",
+                "pdeathsig",
+                "selinux-label",
+                "apparmor-profile",
+            ],
+            0,
+        ),
+        &["reuid"],
+        None,
+        Environment::Kept,
+    ),
+    operand("gosu", Environment::Home),
+    operand("su-exec", Environment::Home),
+    operand("s6-setuidgid", Environment::Kept),
+    operand("setuidgid", Environment::Kept),
     elsewhere("chroot", "", &["userspec", "groups"], 1),
     elsewhere("unshare", "", &[], 0),
     elsewhere("nsenter", "tSG", &["target"], 0),
@@ -198,10 +301,16 @@ pub(super) const WRAPPERS: &[Wrapper] = &[
 ];
 
 /// Programs that run commands in a file system of their own; what they start is not read further than its words.
-pub(crate) const CONTAINERS: [&str; 16] = [
+pub(crate) const CONTAINERS: [&str; 22] = [
     "docker",
+    "docker-compose",
     "podman",
+    "podman-compose",
+    "devcontainer",
+    "crictl",
+    "ctr",
     "nerdctl",
+    "lxc-attach",
     "lxc-execute",
     "lxc-start",
     "lxc",
@@ -216,3 +325,6 @@ pub(crate) const CONTAINERS: [&str; 16] = [
     "apptainer",
     "singularity",
 ];
+
+/// Programs that have a cluster run commands: where their files are is not this host's to say.
+pub(super) const CLUSTERS: [&str; 4] = ["kubectl", "oc", "k3s", "microk8s"];

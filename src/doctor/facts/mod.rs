@@ -23,6 +23,7 @@ use crate::gateway::installations::Installations;
 use crate::host::cgroup::UnitRef;
 use crate::host::keeper::keeper;
 use crate::host::manager::systemd_version;
+use crate::host::mounts::{Mount, mounts};
 use crate::host::process_text::{keeper_text, name, stop_command};
 use crate::host::read::UNIT;
 use crate::host::{DirectoryId, Host};
@@ -56,6 +57,8 @@ pub(crate) struct Facts {
     pub(crate) lingering: BTreeSet<String>,
     /// What starts gateways outside of systemd's units.
     pub(crate) starters: Vec<Starter>,
+    /// File systems of their own.
+    pub(crate) mounts: Vec<Mount>,
     /// Files that hermes-install wrote and that are not as it wrote them.
     pub(crate) drift: Vec<Drift>,
 }
@@ -169,6 +172,7 @@ impl Facts {
                 .filter_map(|e| e.file_name().into_string().ok())
                 .collect(),
             starters: starters(host),
+            mounts: mounts(host),
             drift: drift(host)?,
         })
     }

@@ -1,6 +1,7 @@
 //! What is wrong with a host's gateways: one rule, one id, one function, one explanation, one fix. Pure: rules judge
 //! [`Facts`] and touch nothing.
 
+mod disks;
 mod leftovers;
 mod owners;
 mod paths;
@@ -23,6 +24,7 @@ use crate::host::account::Account;
 use crate::host::process::shell_quote;
 use crate::host::process_text::as_account;
 use crate::host::systemctl::Manager;
+use crate::layout::SYSTEMD_FLOOR;
 use crate::profile::ProfileName;
 use crate::units::unit::Unit;
 
@@ -65,6 +67,7 @@ pub(crate) fn rules() -> impl Iterator<Item = &'static Rule> {
         sandbox::RULES,
         starters::RULES,
         paths::RULES,
+        disks::RULES,
         syntax::RULES,
         state::RULES,
         leftovers::RULES,
@@ -101,8 +104,11 @@ fn edit(unit: &Unit) -> String {
     format!("{} edit {}", unit.manager.command_prefix(), unit.name)
 }
 
-/// The command that puts a safe unit in place of somebody else's.
-fn install(unit: &Unit) -> String {
+/// The command that puts a safe unit in place of somebody else's, where it would work.
+fn install(facts: &Facts, unit: &Unit) -> String {
+    if facts.systemd.is_some_and(|level| level < SYSTEMD_FLOOR) {
+        return edit(unit);
+    }
     let call = unit.calls.first();
     let told = call.and_then(|r| r.profile.as_deref());
     let profile = match (told, call.and_then(|r| r.home.as_deref())) {

@@ -172,7 +172,7 @@ fn follows_active(facts: &Facts, findings: &mut Findings) {
                 unit.title()
             ),
         };
-        let finding = findings.add(what, install(unit));
+        let finding = findings.add(what, install(facts, unit));
         finding.unit(unit);
         if let Some(line) = line {
             finding.at(unit, line);
@@ -240,7 +240,10 @@ fn legacy_name(facts: &Facts, findings: &mut Findings) {
             "{} has a name that `hermes gateway install` deletes",
             unit.title()
         );
-        findings.add(what, install(unit)).unit(unit).at_unit(unit);
+        findings
+            .add(what, install(facts, unit))
+            .unit(unit)
+            .at_unit(unit);
     }
 }
 

@@ -79,7 +79,7 @@ fn program_gone(facts: &Facts, findings: &mut Findings) {
             );
             let hint = match unit.origin {
                 Origin::Ours => "hermes-install --profile NAME --hermes PATH".to_owned(),
-                Origin::Upstream => install(unit),
+                Origin::Upstream => install(facts, unit),
                 Origin::Other => edit(unit),
             };
             findings.add(what, hint).unit(unit).at(unit, &program.line);

@@ -112,7 +112,10 @@ fn always_replace(facts: &Facts, findings: &mut Findings) {
                 "{} starts `gateway run --replace` and always comes back: it kills whoever replaces it",
                 unit.title()
             );
-            findings.add(what, install(unit)).unit(unit).at(unit, line);
+            findings
+                .add(what, install(facts, unit))
+                .unit(unit)
+                .at(unit, line);
         }
     }
 }
@@ -137,7 +140,10 @@ fn unlimited(facts: &Facts, findings: &mut Findings) {
                 "{} always comes back, without a limit and whatever its exit status",
                 unit.title()
             );
-            findings.add(what, install(unit)).unit(unit).at(unit, line);
+            findings
+                .add(what, install(facts, unit))
+                .unit(unit)
+                .at(unit, line);
         }
     }
 }
@@ -149,7 +155,10 @@ fn always(facts: &Facts, findings: &mut Findings) {
                 "{} comes back after it was stopped or replaced on purpose",
                 unit.title()
             );
-            findings.add(what, install(unit)).unit(unit).at(unit, line);
+            findings
+                .add(what, install(facts, unit))
+                .unit(unit)
+                .at(unit, line);
         }
     }
 }

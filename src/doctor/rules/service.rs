@@ -72,6 +72,15 @@ pub(super) const RULES: &[Rule] = &[
         source: "observed",
         check: unclear,
     },
+    Rule {
+        id: "runs-in-a-cluster",
+        severity: Note,
+        about: "The unit has a cluster run a gateway in a container, on this host or another. Its profile home is that \
+                container's. It is not counted as an owner, and nothing touches it.",
+        fix: "see that no other gateway has the same bot tokens",
+        source: "kubectl exec",
+        check: in_clusters,
+    },
 ];
 
 pub(super) fn report<'a>(
@@ -92,7 +101,7 @@ pub(super) fn is_true(value: &str) -> bool {
 
 fn cannot_load(facts: &Facts, findings: &mut Findings) {
     for (unit, _) in gateways(facts) {
-        let problems = load_problems(&unit.directives);
+        let problems = load_problems(&unit.name, &unit.directives);
         for (line, why) in &problems {
             report(unit, line, &format!("cannot be loaded: {why}"), findings);
         }
@@ -238,6 +247,23 @@ fn unclear(facts: &Facts, findings: &mut Findings) {
                     unit.name,
                     unit.disable_command()
                 ),
+            );
+            finding.unit(unit);
+            if let Some(line) = line {
+                finding.at(unit, line);
+            }
+        }
+    }
+}
+
+fn in_clusters(facts: &Facts, findings: &mut Findings) {
+    for unit in &facts.inventory.units {
+        for program in &unit.in_clusters {
+            let line = unit.directives.last("Service", "ExecStart");
+            let prefix = unit.manager.command_prefix();
+            let finding = findings.add(
+                format!("{} has a cluster run a gateway: `{program}`", unit.title()),
+                format!("{prefix} cat {}", unit.name),
             );
             finding.unit(unit);
             if let Some(line) = line {

@@ -1,0 +1,84 @@
+//! From the command line of a gateway, and what it runs in, to the profile home that it means. Pure.
+
+use std::path::Path;
+
+use crate::gateway::command_line::{Aim, Command, SUPERVISED};
+use crate::profile::{ProfileName, root_for};
+use crate::units::exec_line::{GatewayCall, Search};
+use crate::units::wrappers::base;
+
+impl Search<'_> {
+    /// A unit of hermes-install in any scope, or one that goes through the launcher.
+    pub(super) fn launcher(&self, argv: &[String]) -> Option<GatewayCall> {
+        if base(argv.first()?) != "hermes-install" || argv.get(1).is_none_or(|w| w != "exec") {
+            return None;
+        }
+        let option = |names: [&str; 2]| {
+            argv.iter().enumerate().find_map(|(at, word)| {
+                let long = word
+                    .strip_prefix(names[0])
+                    .and_then(|w| w.strip_prefix('='));
+                let is_named = names.contains(&word.as_str());
+                long.or_else(|| is_named.then(|| argv.get(at + 1).map(String::as_str))?)
+            })
+        };
+        let profile = option(["--profile", "-p"])?.to_owned();
+        let told = option(["--home", "--home"]).map(Path::new);
+        let setting = &self.setting;
+        let told = told.or_else(|| setting.environment.get("HERMES_HOME").map(Path::new));
+        let root = root_for(told, &setting.user_home);
+        let home = match profile.parse::<ProfileName>() {
+            Ok(name) => name.home(&root),
+            Err(_) => root.join("profiles").join(&profile),
+        };
+        Some(GatewayCall {
+            home: (!setting.is_elsewhere).then_some(home),
+            profile: Some(profile),
+            replaces: false,
+            follows_active: false,
+            is_launcher: true,
+            account: setting.account.clone(),
+        })
+    }
+
+    pub(super) fn call(&self, command: &Command) -> GatewayCall {
+        let setting = &self.setting;
+        let told = setting.environment.get("HERMES_HOME").map(Path::new);
+        let user_home = match setting.environment.get("HOME") {
+            Some(home) => Path::new(home),
+            None => &setting.user_home,
+        };
+        // hermes 0.21 and later follow the active profile in a terminal only.
+        let is_supervised = setting.environment.contains_key(SUPERVISED);
+        let active = |root: &Path| match is_supervised {
+            true => None,
+            false => (self.context.active)(root),
+        };
+        let home = command.home(told, user_home, active);
+        // In a container or under another account only a named home could be meant, and that may be another there.
+        let is_known =
+            !setting.is_elsewhere && home.is_absolute() && !home.to_string_lossy().contains('$');
+        GatewayCall {
+            home: is_known.then_some(home),
+            profile: command.profile.clone(),
+            replaces: command.aim != Aim::Run,
+            follows_active: is_known && !is_supervised && command.follows_active(told),
+            is_launcher: false,
+            account: setting.account.clone(),
+        }
+    }
+}
+
+/// The gateway that a container runs by the words from there on: an image of hermes runs what follows its name.
+pub(super) fn in_container(argv: &[String], at: usize) -> Option<Command> {
+    match is_image(&argv[at]) {
+        true => Command::parse(&[&["hermes".to_owned()], &argv[at + 1..]].concat()),
+        false => Command::parse(&argv[at..]),
+    }
+}
+
+/// Whether a word names an image of hermes: `REGISTRY/OWNER/hermes-agent:TAG`.
+fn is_image(word: &str) -> bool {
+    let name = word.rsplit('/').next().unwrap_or(word);
+    name.split([':', '@']).next() == Some("hermes-agent")
+}
