@@ -122,7 +122,8 @@ class Rpm(Manager):
         before, new = sorted(found, key=lambda version: "before" not in version)
         return Versions(before, new)
 
-    def set_up(self) -> None:
+    def stand_in(self) -> None:
+        """Be an rpm distribution, if only by a seed package, and say which."""
         if self.run("rpm", "-q", "--whatprovides", "systemd", check=False).code != 0:
             print("a seed package stands for the distribution: this shows scriptlets, files and transactions, not Fedora")
             self.run(str(Path(__file__).parent / "seed/install"))
@@ -131,6 +132,9 @@ class Rpm(Manager):
         selinux = shell("getenforce").strip() if shutil.which("getenforce") else "absent"
         by = shell("rpm", "-q", "--whatprovides", "systemd").strip()
         measured("system", f"{system}, Linux {os.uname().release}, systemd of {by}, SELinux {selinux}")
+
+    def set_up(self) -> None:
+        self.stand_in()
         # Nobody has signed packages of tests, and rpm 6 may insist (Fedora's from 6.0.1-5 on).
         Path("/etc/rpm").mkdir(exist_ok=True)
         Path("/etc/rpm/macros.vmcheck").write_text("%_pkgverify_level digest\n")
