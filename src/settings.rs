@@ -67,7 +67,8 @@ settings! {
     /// The hermes root, HERMES_HOME of the default profile. Default: /var/lib/hermes, or ~/.hermes of another account.
     home: PathBuf = r#""/srv/hermes""#,
     /// Whether the profile is a tenant, in the system's manager: an account `hermes-NAME` and a hermes root of its own, and
-    /// nothing of other gateways in sight. Default: false.
+    /// nothing of other gateways in sight. Default: true for a new profile other than `default`; one that is installed, or has
+    /// its home below /var/lib/hermes, stays as it is.
     tenant: bool = "true",
     /// The account that the gateway runs as, in the system's manager. Default: hermes.
     run_as: String = r#""bob""#,
@@ -125,6 +126,7 @@ impl Settings {
             hermes,
             home,
             tenant,
+            shared,
             run_as,
             environment_files,
             drain_timeout,
@@ -132,7 +134,7 @@ impl Settings {
         Ok(Self {
             hermes: hermes.as_ref().map(absolute).transpose()?,
             home: home.as_ref().map(absolute).transpose()?,
-            tenant: tenant.then_some(true),
+            tenant: (*tenant || *shared).then_some(*tenant),
             run_as: run_as.clone(),
             environment_files: match environment_files.as_slice() {
                 [] => None,

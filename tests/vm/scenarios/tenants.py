@@ -1,5 +1,5 @@
-"""A tenant's gateway runs without opting out of anything, and none of six ways leads from one tenant to another; all of
-them lead from one profile to another of the same account."""
+"""A new profile is a tenant, whose gateway runs without opting out of anything, and none of six ways leads from one tenant to
+another; all of them lead from one profile to another of the same account."""
 
 import json
 import pwd
@@ -8,6 +8,7 @@ from pathlib import Path
 import wait
 from check import check, contains, equal
 from gateway import CONFIG, Profile
+from gateway import HERMES as HERMES_OF_GUEST
 from installer import Run, hermes_install, install, shell, status
 from systemd import Unit, systemctl
 
@@ -51,6 +52,7 @@ SIX = ["file", "root", "environment", "credential", "signal", "configuration"]
 
 
 def run() -> None:
+    fresh()
     shell("sh", "-c", "mkdir -p /etc/hermes-install && chmod 755 /etc/hermes-install")
     a, b = (tenant(name) for name in ("a", "b"))
     for own in (a, b):
@@ -90,6 +92,26 @@ def run() -> None:
     check("its data are left", (a.home / "config.yaml").exists())
 
 
+def fresh() -> None:
+    """On a host that has never had a gateway, with nothing but the profile's name."""
+    Path("/usr/local/bin/hermes").symlink_to(HERMES_OF_GUEST)
+    planned = hermes_install("plan", "--profile", "fresh")
+    contains("the plan", planned.out, "tenant    fresh: account `hermes-fresh`", "`--shared --create`")
+    check("plan makes nothing", not Path("/var/lib/hermes-tenants").exists())
+    done = hermes_install("--profile", "fresh")
+    equal("install with nothing but a name ends with", done.code, 0)
+    contains("what it says", done.out, "tenant account `hermes-fresh`", "`--shared --create`")
+    own = tenant("fresh")
+    pid = own.until_up()
+    equal("its gateways and their account", (own.gateways(), Path(f"/proc/{pid}").owner()), ([Unit(own.unit).pid], "hermes-fresh"))
+    again = hermes_install("--profile", "fresh")
+    contains("a second run", again.err, "nothing was changed")
+    refused = hermes_install("--profile", "fresh", "--shared", "--create")
+    contains("install of it with --shared --create", refused.err, "without its data", "hermes-install --profile fresh --tenant`")
+    equal("gateways after it", own.gateways(), [pid])
+    equal("uninstall ends with", hermes_install("uninstall", "--profile", "fresh").code, 0)
+
+
 def tenant(name: str) -> Profile:
     """A profile that will be a tenant; for hermes it is the default one of its own root."""
     profile = Profile("default", f"hermes-{name}", f"/var/lib/hermes-tenants/{name}/.hermes")
@@ -116,14 +138,14 @@ def variables(profile: Profile) -> tuple[str, str]:
 def install_as_tenant(profile: Profile) -> Run:
     """Install it twice: the account and its root are there after the first time, and the gateway runs after the second."""
     if not profile.home.exists():
-        first = install(profile, "--tenant", "--no-start", *variables(profile))
+        first = install(profile, "--no-start", *variables(profile))
         equal(f"install of {profile.name} without a start ends with", first.code, 0)
         account = pwd.getpwnam(profile.user)
         equal(f"home directory of {profile.user}", account.pw_dir, str(profile.root.parent))
         path = profile.home / "config.yaml"
         path.write_text(CONFIG)
         shell("chown", f"{profile.user}:", str(path))
-    return install(profile, "--tenant", *variables(profile))
+    return install(profile, *variables(profile))
 
 
 def from_one_to_the_other(one: Profile, other: Profile) -> dict[str, str]:
@@ -171,7 +193,9 @@ def shared() -> None:
     place_secrets(coder)
     equal("install of default ends with", install(default, "--no-start", *variables(default)).code, 0)
     coder.make(env="TOKEN=secret\n")
-    equal("install of coder ends with", install(coder, *variables(coder)).code, 0)
+    done = install(coder, *variables(coder))
+    equal("install of coder, whose home is below the shared root, ends with", done.code, 0)
+    contains("what it says", done.out, "shared account `hermes`", "`hermes-install split coder`")
     seen = from_one_to_the_other(default, coder)
     equal("what works on a profile of the same account", [way for way in SIX if seen[way] == "works"], SIX)
     contains("doctor", hermes_install("doctor").text, "share account `hermes`", "shared-account", "hermes-install split coder")
