@@ -139,6 +139,15 @@ let
       };
     }
     // lib.optionalAttrs system {
+      tenant = mkOption {
+        type = types.bool;
+        default = false;
+        example = true;
+        description = ''
+          Whether the profile is a tenant: with an account `hermes-NAME` and a hermes root `/var/lib/hermes-tenants/NAME/.hermes` of its own, and
+          nothing of other gateways in sight. It begins with an empty root: data of before have to be moved there.
+        '';
+      };
       stateDir = mkOption {
         type = types.nullOr path;
         default = null;

@@ -108,4 +108,7 @@ in
       cfg = config settings;
     in
     rules.toml cfg.hermesExecutable (rules.enabled cfg);
+
+  # The directories of each profile.
+  directories = settings: builtins.mapAttrs rules.directories (rules.enabled (config settings));
 }
