@@ -24,6 +24,8 @@ in
         hardening = "relaxed";
         memoryHigh = "2G";
         memoryMax = "50%";
+        tasksMax = 500;
+        cpuWeight = 50;
         readWritePaths = [ "/srv/repositories" ];
         extraServiceConfig.Nice = 5;
       };
@@ -222,6 +224,10 @@ in
     settings = one { } // {
       stateDir = "hermes";
     };
+    refused = true;
+  };
+  heavy = {
+    settings = one { cpuWeight = 10001; };
     refused = true;
   };
   negative-drain = {

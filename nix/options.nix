@@ -126,6 +126,18 @@ let
         example = "4G";
         description = "Memory that the gateway cannot exceed ({manpage}`systemd.resource-control(5)`).";
       };
+      tasksMax = mkOption {
+        type = types.nullOr types.ints.positive;
+        default = null;
+        example = 500;
+        description = "How many processes and threads the gateway and its tools may have at a time ({manpage}`systemd.resource-control(5)`).";
+      };
+      cpuWeight = mkOption {
+        type = types.nullOr (types.ints.between 1 10000);
+        default = null;
+        example = 50;
+        description = "The gateway's share of a processor that others want, too; what says nothing has 100 ({manpage}`systemd.resource-control(5)`).";
+      };
       extraServiceConfig = mkOption {
         type = types.attrsOf (types.either value (types.listOf value));
         default = { };

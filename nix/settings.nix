@@ -175,6 +175,8 @@ rec {
     read-write-paths = profile.readWritePaths or [ ];
     memory-high = profile.memoryHigh;
     memory-max = profile.memoryMax;
+    tasks-max = profile.tasksMax;
+    cpu-weight = profile.cpuWeight;
   };
 
   # All settings in TOML. Strings, numbers and lists are written alike in JSON.

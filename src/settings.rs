@@ -1,6 +1,7 @@
 //! The settings of a profile: one list, from which the struct, the keys, the layers and the pages follow.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 
 use anyhow::{Context as _, Result};
@@ -98,6 +99,10 @@ settings! {
     memory_high: String = r#""2G""#,
     /// Memory that the gateway cannot exceed (MemoryMax=).
     memory_max: String = r#""4G""#,
+    /// How many processes and threads the gateway and its tools may have at a time (TasksMax=).
+    tasks_max: NonZeroU32 = "500",
+    /// The gateway's share of a processor that others want, too, from 1 to 10000; what says nothing has 100 (CPUWeight=).
+    cpu_weight: NonZeroU32 = "50",
     /// Directives for the unit as a unit file has them: dependencies, groups and limits. `--migrate` takes them over from an old
     /// unit.
     directives: Vec<Addition> = r#"["After=docker.service", "SupplementaryGroups=docker"]"#,
@@ -165,6 +170,8 @@ impl Settings {
             read_write_paths,
             memory_high,
             memory_max,
+            tasks_max,
+            cpu_weight,
             directives,
         } = self.clone();
         to.environment = environment.unwrap_or_default();
@@ -176,6 +183,8 @@ impl Settings {
         to.read_write_paths = read_write_paths.unwrap_or_default();
         to.memory_high = memory_high;
         to.memory_max = memory_max;
+        to.tasks_max = tasks_max;
+        to.cpu_weight = cpu_weight;
         to.directives = directives.unwrap_or_default();
     }
 }

@@ -179,3 +179,26 @@ fn a_profile_that_was_removed_leaves_no_settings() {
     image.ok(&["--profile", "coder", "--hermes", "/opt/h/bin/hermes"]);
     assert!(!drop_in(&image).contains("alice"), "{}", drop_in(&image));
 }
+
+#[test]
+fn limits_are_settings_and_one_that_systemd_passes_over_is_refused() {
+    let image = of_alice();
+    let config = |weight: &str| {
+        let text = format!("[profiles.coder]\ntasks-max = 500\ncpu-weight = {weight}\n");
+        image.write("etc/hermes-install/config.toml", &text);
+    };
+    config("50");
+    image.ok(&["--profile", "coder", "--migrate"]);
+    let unit = drop_in(&image);
+    for line in ["TasksMax=500", "CPUWeight=50"] {
+        assert!(unit.lines().any(|l| l == line), "{line}\n{unit}");
+    }
+    for (weight, part) in [("10001", "a number from 1 to 10000"), ("0", "config.toml")] {
+        config(weight);
+        let refused = image.run(&["--profile", "coder"]);
+        let text = told(&refused);
+        assert_eq!(refused.status.code(), Some(2), "{text}");
+        assert!(text.contains("cpu-weight") && text.contains(part), "{text}");
+        assert_eq!(drop_in(&image), unit);
+    }
+}

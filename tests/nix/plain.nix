@@ -29,7 +29,11 @@ let
         path = { };
         package = { };
         nonEmptyStr = { };
-        ints.unsigned = { };
+        ints = {
+          unsigned = { };
+          positive = { };
+          between = _: _: { };
+        };
         addCheck = _: _: { };
         either = _: _: { };
         pathWith = takes;
