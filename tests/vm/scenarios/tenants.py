@@ -8,7 +8,14 @@ from gateway import HERMES as HERMES_OF_GUEST
 from gateway import Profile
 from installer import hermes_install, install, shell, status
 from systemd import Unit
-from tenant import SIX, from_one_to_the_other, install_as_tenant, place_secrets, tenant, variables
+from tenant import (
+    SIX,
+    from_one_to_the_other,
+    install_as_tenant,
+    place_secrets,
+    tenant,
+    variables,
+)
 
 HERMES = ["0.22.2", "0.19.0"]
 SECONDS = 55
