@@ -24,6 +24,8 @@ in
         hardening = "relaxed";
         memoryHigh = "2G";
         memoryMax = "50%";
+        tasksMax = 500;
+        cpuWeight = 50;
         readWritePaths = [ "/srv/repositories" ];
         extraServiceConfig.Nice = 5;
       };
@@ -32,6 +34,16 @@ in
         user = "ops";
         group = "ops";
         restart = "never";
+      };
+    };
+  };
+  tenants.settings = hermes // {
+    profiles = {
+      default = { };
+      coder.tenant = true;
+      poet = {
+        tenant = true;
+        memoryHigh = "2G";
       };
     };
   };
@@ -74,6 +86,41 @@ in
       };
     };
     says = "are both set";
+  };
+  tenant-with-an-account = {
+    settings = one {
+      tenant = true;
+      user = "ops";
+      stateDir = "/srv/ops";
+    };
+    says = "whose root is `/var/lib/hermes-tenants/coder/.hermes`, and sets `stateDir`, `user`, too";
+  };
+  tenant-with-a-long-name = {
+    settings = hermes // {
+      profiles.abcdefghijklmnopqrstuvwxy.tenant = true;
+    };
+    says = "choose a name of at most 24 letters";
+  };
+  account-of-a-tenant = {
+    settings = hermes // {
+      profiles = {
+        coder.tenant = true;
+        ops = {
+          user = "hermes-coder";
+          stateDir = "/srv/ops";
+        };
+      };
+    };
+    says = "and `ops` would run as its account `hermes-coder`, too";
+  };
+  tenant-of-people = {
+    settings = hermes // {
+      userProfiles.coder = {
+        users = [ "alice" ];
+        tenant = true;
+      };
+    };
+    refused = true;
   };
   one-home = {
     settings = hermes // {
@@ -177,6 +224,10 @@ in
     settings = one { } // {
       stateDir = "hermes";
     };
+    refused = true;
+  };
+  heavy = {
+    settings = one { cpuWeight = 10001; };
     refused = true;
   };
   negative-drain = {

@@ -137,21 +137,7 @@ in
       user.targets = lib.mkIf (userProfiles != { }) (group "default.target");
       tmpfiles.settings.hermes-gateway = lib.mkMerge (
         lib.mapAttrsToList (
-          name: profile:
-          let
-            # As hermes makes them.
-            directory.d = {
-              mode = "0700";
-              inherit (profile) user group;
-            };
-          in
-          {
-            ${profile.root} = directory;
-          }
-          // lib.optionalAttrs (name != "default") {
-            "${profile.root}/profiles" = directory;
-            ${rules.home name profile} = directory;
-          }
+          name: profile: lib.mapAttrs (_: d: { inherit d; }) (rules.directories name profile)
         ) profiles
       );
     };
@@ -165,7 +151,7 @@ in
           users.${profile.user} = {
             isSystemUser = true;
             inherit (profile) group;
-            home = profile.root;
+            home = rules.homeDirectory profile;
           };
         }) profiles
       )

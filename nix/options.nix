@@ -126,6 +126,18 @@ let
         example = "4G";
         description = "Memory that the gateway cannot exceed ({manpage}`systemd.resource-control(5)`).";
       };
+      tasksMax = mkOption {
+        type = types.nullOr types.ints.positive;
+        default = null;
+        example = 500;
+        description = "How many processes and threads the gateway and its tools may have at a time ({manpage}`systemd.resource-control(5)`).";
+      };
+      cpuWeight = mkOption {
+        type = types.nullOr (types.ints.between 1 10000);
+        default = null;
+        example = 50;
+        description = "The gateway's share of a processor that others want, too; what says nothing has 100 ({manpage}`systemd.resource-control(5)`).";
+      };
       extraServiceConfig = mkOption {
         type = types.attrsOf (types.either value (types.listOf value));
         default = { };
@@ -139,6 +151,15 @@ let
       };
     }
     // lib.optionalAttrs system {
+      tenant = mkOption {
+        type = types.bool;
+        default = false;
+        example = true;
+        description = ''
+          Whether the profile is a tenant: with an account `hermes-NAME` and a hermes root `/var/lib/hermes-tenants/NAME/.hermes` of its own, and
+          nothing of other gateways in sight. It begins with an empty root: data of before have to be moved there.
+        '';
+      };
       stateDir = mkOption {
         type = types.nullOr path;
         default = null;

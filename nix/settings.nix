@@ -66,6 +66,10 @@ let
     PATH = "use `extraPackages`";
   };
 
+  # As src/profile.rs has them; systemd makes no account with a longer name.
+  tenants = "/var/lib/hermes-tenants";
+  longestTenant = 24;
+
   optional = condition: value: if condition then [ value ] else [ ];
   under = top: path: path == top || substring 0 (builtins.stringLength top + 1) path == "${top}/";
   or' = value: other: if value == null then other else value;
@@ -89,31 +93,90 @@ rec {
         optional profile.enable {
           # Through its option, whose type refuses a bad one.
           inherit (profile) name;
-          value = profile // {
-            root = plain (or' (profile.stateDir or null) cfg.stateDir);
-            user = or' (profile.user or null) (cfg.user or null);
-            group = or' (profile.group or null) (cfg.group or null);
-          };
+          value =
+            profile
+            // (
+              if profile.tenant or false then
+                {
+                  tenant = true;
+                  root = "${tenants}/${name}/.hermes";
+                  user = "hermes-${name}";
+                  group = "hermes-${name}";
+                }
+              else
+                {
+                  tenant = false;
+                  root = plain (or' (profile.stateDir or null) cfg.stateDir);
+                  user = or' (profile.user or null) (cfg.user or null);
+                  group = or' (profile.group or null) (cfg.group or null);
+                }
+            );
         }
       ) (attrNames cfg.profiles)
     );
 
-  # The home of one profile. A root of null is the one that the template unit names.
+  # The home of one profile. A root of null is the one that the template unit names. For hermes, a tenant is the default
+  # profile of its own root.
   home =
-    name: profile: if name == "default" then profile.root else "${profile.root}/profiles/${name}";
+    name: profile:
+    if name == "default" || profile.tenant or false then
+      profile.root
+    else
+      "${profile.root}/profiles/${name}";
+
+  # The directories of one profile, open to its account alone, and where tenants live, which is root's.
+  directories =
+    name: profile:
+    let
+      # As hermes makes them.
+      own = {
+        mode = "0700";
+        inherit (profile) user group;
+      };
+    in
+    if profile.tenant then
+      {
+        ${tenants} = {
+          mode = "0711";
+          user = "root";
+          group = "root";
+        };
+        ${dirOf profile.root} = own;
+        ${profile.root} = own;
+      }
+    else
+      {
+        ${profile.root} = own;
+      }
+      // (
+        if name == "default" then
+          { }
+        else
+          {
+            "${profile.root}/profiles" = own;
+            ${home name profile} = own;
+          }
+      );
+
+  # The home directory of one profile's account.
+  homeDirectory = profile: if profile.tenant then dirOf profile.root else profile.root;
 
   # One profile's settings under the names that hermes-install reads; null and empty ones are left to it.
   settings = hermes: profile: {
     inherit hermes;
-    home = profile.root;
-    run-as = profile.user;
-    inherit (profile) group;
+    # A tenant's account and root follow from its name.
+    tenant = if profile.tenant then true else null;
+    home = if profile.tenant then null else profile.root;
+    run-as = if profile.tenant then null else profile.user;
+    group = if profile.tenant then null else profile.group;
     environment-files = profile.environmentFiles;
     inherit (profile) credentials restart hardening;
     drain-timeout = profile.drainTimeout;
     read-write-paths = profile.readWritePaths or [ ];
     memory-high = profile.memoryHigh;
     memory-max = profile.memoryMax;
+    tasks-max = profile.tasksMax;
+    cpu-weight = profile.cpuWeight;
   };
 
   # All settings in TOML. Strings, numbers and lists are written alike in JSON.
@@ -205,6 +268,39 @@ rec {
         message = "${option}: profiles `${elemAt pair 0}` and `${elemAt pair 1}` run as `${toString a.user}` and `${toString b.user}` but share `${a.root}`, where both write; give one of them a `stateDir` of its own";
       }
     ) pairs
+    ++ each (
+      name:
+      let
+        profile = cfg.profiles.${name};
+        own = filter (key: profile.${key} or null != null) [
+          "stateDir"
+          "user"
+          "group"
+        ];
+      in
+      optional (profiles.${name}.tenant) {
+        assertion = own == [ ];
+        message = "${option}: profile `${name}` is a tenant, whose account is `${profiles.${name}.user}` and whose root is `${profiles.${name}.root}`, and sets `${concatStringsSep "`, `" own}`, too; take the one or the other away";
+      }
+    )
+    ++ each (
+      name:
+      optional (profiles.${name}.tenant) {
+        assertion = builtins.stringLength name <= longestTenant;
+        message = "${option}: profile `${name}` is a tenant, and no account has a name as long as `${profiles.${name}.user}`; choose a name of at most ${toString longestTenant} letters";
+      }
+    )
+    ++ each (
+      name:
+      let
+        inherit (profiles.${name}) tenant user;
+        others = filter (other: other != name && profiles.${other}.user == user) names;
+      in
+      optional tenant {
+        assertion = others == [ ];
+        message = "${option}: profile `${name}` is a tenant, and `${concatStringsSep "`, `" others}` would run as its account `${user}`, too; give that one another `user`";
+      }
+    )
     ++ each (
       name:
       optional system {

@@ -248,7 +248,7 @@ mod tests {
             let key = setting.key();
             // On NixOS these are the module's own options: a unit's `enable`, its `environment` and `extraServiceConfig`,
             // and for an account of its own `user` and `stateDir`.
-            let own = ["enable", "start", "environment", "directives", "tenant"];
+            let own = ["enable", "start", "environment", "directives"];
             let is_option = words.contains(&&*key) || own.contains(&&*key);
             assert!(is_option, "{key} is missing in nix/settings.nix");
         }

@@ -1,6 +1,7 @@
 //! The settings of a profile: one list, from which the struct, the keys, the layers and the pages follow.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 
 use anyhow::{Context as _, Result};
@@ -67,7 +68,8 @@ settings! {
     /// The hermes root, HERMES_HOME of the default profile. Default: /var/lib/hermes, or ~/.hermes of another account.
     home: PathBuf = r#""/srv/hermes""#,
     /// Whether the profile is a tenant, in the system's manager: an account `hermes-NAME` and a hermes root of its own, and
-    /// nothing of other gateways in sight. Default: false.
+    /// nothing of other gateways in sight. Default: true for a new profile other than `default`; one that is installed, or has
+    /// its home below /var/lib/hermes, stays as it is.
     tenant: bool = "true",
     /// The account that the gateway runs as, in the system's manager. Default: hermes.
     run_as: String = r#""bob""#,
@@ -97,6 +99,10 @@ settings! {
     memory_high: String = r#""2G""#,
     /// Memory that the gateway cannot exceed (MemoryMax=).
     memory_max: String = r#""4G""#,
+    /// How many processes and threads the gateway and its tools may have at a time (TasksMax=).
+    tasks_max: NonZeroU32 = "500",
+    /// The gateway's share of a processor that others want, too, from 1 to 10000; what says nothing has 100 (CPUWeight=).
+    cpu_weight: NonZeroU32 = "50",
     /// Directives for the unit as a unit file has them: dependencies, groups and limits. `--migrate` takes them over from an old
     /// unit.
     directives: Vec<Addition> = r#"["After=docker.service", "SupplementaryGroups=docker"]"#,
@@ -125,6 +131,7 @@ impl Settings {
             hermes,
             home,
             tenant,
+            shared,
             run_as,
             environment_files,
             drain_timeout,
@@ -132,7 +139,7 @@ impl Settings {
         Ok(Self {
             hermes: hermes.as_ref().map(absolute).transpose()?,
             home: home.as_ref().map(absolute).transpose()?,
-            tenant: tenant.then_some(true),
+            tenant: (*tenant || *shared).then_some(*tenant),
             run_as: run_as.clone(),
             environment_files: match environment_files.as_slice() {
                 [] => None,
@@ -163,6 +170,8 @@ impl Settings {
             read_write_paths,
             memory_high,
             memory_max,
+            tasks_max,
+            cpu_weight,
             directives,
         } = self.clone();
         to.environment = environment.unwrap_or_default();
@@ -174,6 +183,8 @@ impl Settings {
         to.read_write_paths = read_write_paths.unwrap_or_default();
         to.memory_high = memory_high;
         to.memory_max = memory_max;
+        to.tasks_max = tasks_max;
+        to.cpu_weight = cpu_weight;
         to.directives = directives.unwrap_or_default();
     }
 }

@@ -56,7 +56,7 @@ fn install_is_a_command_and_what_happens_without_one() {
     let root = tempfile::tempdir().unwrap();
     std::fs::create_dir_all(root.path().join("var/lib")).unwrap();
     let root = root.path().to_str().unwrap();
-    let arguments = ["--root", root, "--system", "--profile", "coder"];
+    let arguments = ["--root", root, "--system", "--profile", "coder", "--shared"];
     let named = run(&[&["install"], &arguments[..]].concat());
     assert_eq!(named, run(&arguments));
     assert!(named.contains("profile `coder` does not exist"), "{named}");
@@ -199,8 +199,8 @@ fn every_flag_of_a_setting_and_every_key_is_in_the_manual() {
     let help = run(&["render", "--help"]);
     let (_, help) = help.split_once("Options:").unwrap();
     let (help, _) = help.split_once("--- stderr").unwrap();
-    // The profiles that are meant, and how they are rendered, are no settings.
-    let others = "profile config layout scope systemd hermes-version prefix output help";
+    // The profiles that are meant, and how they are rendered, are no settings; `--shared` is `tenant = false`.
+    let others = "shared profile config layout scope systemd hermes-version prefix output help";
     for option in help.lines().filter_map(|l| l.trim_start().split_once("--")) {
         let name = option.1.split([' ', ',']).next().unwrap();
         if option.0.is_empty() || option.0.starts_with('-') {

@@ -14,5 +14,6 @@ mod others;
 mod release;
 mod run_as;
 mod settings;
+mod tenants;
 mod tool;
 mod versions;

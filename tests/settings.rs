@@ -5,13 +5,15 @@ use std::os::unix::process::ExitStatusExt as _;
 use crate::others::Image;
 use crate::tool::told;
 
-const DROP_IN: &str = "etc/systemd/system/hermes-gateway@coder.service.d/50-hermes-install.conf";
-const UNIT: &str = "etc/systemd/system/hermes-gateway-coder.service";
-const WANTED: &str = "etc/systemd/system/multi-user.target.wants/hermes-gateway-coder.service";
+pub(crate) const DROP_IN: &str =
+    "etc/systemd/system/hermes-gateway@coder.service.d/50-hermes-install.conf";
+pub(crate) const UNIT: &str = "etc/systemd/system/hermes-gateway-coder.service";
+pub(crate) const WANTED: &str =
+    "etc/systemd/system/multi-user.target.wants/hermes-gateway-coder.service";
 const RECEIPT: &str = "var/lib/hermes-install/receipt.json";
 
 /// An image where hermes' own unit runs the profile of alice, in her home directory.
-fn of_alice() -> Image {
+pub(crate) fn of_alice() -> Image {
     let image = Image::new();
     image.write(
         "etc/passwd",
@@ -27,7 +29,7 @@ fn of_alice() -> Image {
     image
 }
 
-fn drop_in(image: &Image) -> String {
+pub(crate) fn drop_in(image: &Image) -> String {
     std::fs::read_to_string(image.at(DROP_IN)).unwrap_or_default()
 }
 
@@ -179,119 +181,24 @@ fn a_profile_that_was_removed_leaves_no_settings() {
 }
 
 #[test]
-fn a_tenant_has_an_account_and_a_root_of_its_own_and_keeps_them() {
+fn limits_are_settings_and_one_that_systemd_passes_over_is_refused() {
     let image = of_alice();
-    for path in [UNIT, WANTED] {
-        std::fs::remove_file(image.at(path)).unwrap();
-    }
-    let told = image.ok(&[
-        "--profile",
-        "coder",
-        "--tenant",
-        "--hermes",
-        "/opt/h/bin/hermes",
-    ]);
-    let first = drop_in(&image);
-    for line in [
-        "User=hermes-coder",
-        "Environment=HERMES_HOME=/var/lib/hermes-tenants/coder/.hermes",
-        "TemporaryFileSystem=/var/lib/hermes-tenants:ro",
-        "InaccessiblePaths=-/var/lib/hermes",
-        "ProtectProc=invisible",
-    ] {
-        assert!(first.lines().any(|l| l == line), "{line}\n{first}\n{told}");
-    }
-    let writable: Vec<&str> = first
-        .lines()
-        .filter(|l| l.starts_with("ReadWritePaths="))
-        .collect();
-    assert_eq!(
-        writable,
-        [
-            "ReadWritePaths=",
-            "ReadWritePaths=-/var/lib/hermes-tenants/coder"
-        ]
-    );
-    let declared = [
-        "etc/sysusers.d/hermes-tenant-coder.conf",
-        "etc/tmpfiles.d/hermes-tenant-coder.conf",
-    ];
-    for path in declared {
-        assert!(image.is_there(path), "{path}");
-        assert!(
-            std::fs::read_to_string(image.at(path))
-                .unwrap()
-                .contains("hermes-coder")
-        );
-    }
-    assert!(
-        !image.is_there("etc/sysusers.d/hermes-gateway.conf"),
-        "nobody needs the account `hermes`"
-    );
-    // An account that is there by now changes nothing.
-    image.write(
-        "etc/passwd",
-        "hermes-coder:x:998:998::/var/lib/hermes-tenants/coder:/usr/sbin/nologin\n",
-    );
-    image.write("etc/group", "hermes-coder:x:998:\n");
-    std::fs::create_dir_all(image.at("var/lib/hermes-tenants/coder/.hermes")).unwrap();
-    image.ok(&["--profile", "coder"]);
-    assert_eq!(drop_in(&image), first);
-    image.ok(&["uninstall", "--profile", "coder"]);
-    assert!(!declared.iter().any(|path| image.is_there(path)));
-}
-
-#[test]
-fn a_tenant_s_account_and_root_are_no_settings_and_nobody_becomes_one_without_their_data() {
-    let image = of_alice();
-    for path in [UNIT, WANTED] {
-        std::fs::remove_file(image.at(path)).unwrap();
-    }
-    let refused = |args: &[&str], parts: &[&str]| {
-        let output = image.run(args);
-        let text = told(&output);
-        assert_eq!(output.status.code(), Some(1), "{args:?}\n{text}");
-        for part in parts {
-            assert!(text.contains(part), "{part}\n{text}");
-        }
+    let config = |weight: &str| {
+        let text = format!("[profiles.coder]\ntasks-max = 500\ncpu-weight = {weight}\n");
+        image.write("etc/hermes-install/config.toml", &text);
     };
-    let tenant = [
-        "--profile",
-        "coder",
-        "--tenant",
-        "--hermes",
-        "/opt/h/bin/hermes",
-    ];
-    image.write(
-        "etc/hermes-install/config.toml",
-        "[profiles.coder]\nrun-as = \"alice\"\n",
-    );
-    refused(
-        &tenant,
-        &[
-            "is a tenant (`--tenant`)",
-            "`run-as` is set, too",
-            "/etc/hermes-install/config.toml",
-        ],
-    );
-    std::fs::remove_file(image.at("etc/hermes-install/config.toml")).unwrap();
-    let long = "a".repeat(25);
-    refused(&["--profile", &long, "--tenant"], &["at most 24 letters"]);
-    let passwd = std::fs::read_to_string(image.at("etc/passwd")).unwrap();
-    image.write(
-        "etc/passwd",
-        &format!("{passwd}hermes-coder:x:1001:1001::/home/coder:/bin/sh\n"),
-    );
-    refused(
-        &tenant,
-        &["account `hermes-coder` is there already", "/home/coder"],
-    );
-    image.write("etc/passwd", &passwd);
-
-    // One that is installed below the shared root would be an empty bot.
-    std::fs::create_dir_all(image.at("var/lib/hermes/profiles/coder")).unwrap();
-    image.ok(&["--profile", "coder", "--hermes", "/opt/h/bin/hermes"]);
-    let before = drop_in(&image);
-    refused(&tenant, &["without its data", "hermes-install split coder"]);
-    assert_eq!(drop_in(&image), before);
+    config("50");
+    image.ok(&["--profile", "coder", "--migrate"]);
+    let unit = drop_in(&image);
+    for line in ["TasksMax=500", "CPUWeight=50"] {
+        assert!(unit.lines().any(|l| l == line), "{line}\n{unit}");
+    }
+    for (weight, part) in [("10001", "a number from 1 to 10000"), ("0", "config.toml")] {
+        config(weight);
+        let refused = image.run(&["--profile", "coder"]);
+        let text = told(&refused);
+        assert_eq!(refused.status.code(), Some(2), "{text}");
+        assert!(text.contains("cpu-weight") && text.contains(part), "{text}");
+        assert_eq!(drop_in(&image), unit);
+    }
 }

@@ -84,8 +84,12 @@ pub(crate) struct SettingArgs {
     #[arg(long, value_name = "DIR")]
     pub(crate) home: Option<PathBuf>,
     /// Make the profile a tenant, in the system's manager: an account and a root of its own, out of sight of other gateways
+    /// [default for a new profile other than `default`]
     #[arg(long, conflicts_with_all = ["home", "run_as"])]
     pub(crate) tenant: bool,
+    /// Have a new profile share the account and the root of other profiles, in the system's manager
+    #[arg(long, conflicts_with = "tenant")]
+    pub(crate) shared: bool,
     /// Account that the gateway runs as, in the system's manager [default: hermes]
     #[arg(long, value_name = "USER")]
     pub(crate) run_as: Option<String>,

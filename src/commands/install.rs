@@ -4,6 +4,7 @@ use anyhow::Result;
 
 use super::confirm::{confirm_moves, confirm_restarts, confirm_stops, tell_inherited, tell_left};
 use super::prepare::{Prepared, prepare};
+use super::tenants;
 use super::typed::Verb;
 use crate::cli::{AdoptArgs, InstallArgs};
 use crate::commands::json;
@@ -89,6 +90,12 @@ fn run(args: &InstallArgs, verb: Verb) -> Result<Exit> {
     })
 }
 
+fn tell_kind(host: &Host, installed: &Checked) {
+    if let Some((kind, told)) = tenants::told(host, installed) {
+        output::print(format_args!("  {kind} {told}\n"));
+    }
+}
+
 /// Wait until each is served; who does.
 fn have_served(host: &Host, served: &[Served], output: &Output) -> Result<Vec<Server>> {
     let Some(live) = host.live() else {
@@ -138,6 +145,7 @@ pub(super) fn summary(
                 stop_seconds: seconds.map(|(stop, _)| *stop),
                 seconds_without_gateway: seconds.map(|(_, without)| *without),
                 home: &c.home,
+                tenant: c.instance.is_tenant(),
                 started: outcome.started.get(&unit).copied(),
                 enabled: c.enable,
                 profile: &c.instance.profile,
@@ -177,6 +185,7 @@ pub(super) fn summary(
             output::print(format_args!(
                 "profile `{profile}` is in the image and {at_boot}\n"
             ));
+            tell_kind(host, c);
             continue;
         }
         let journal = host.manager().journal_command(&unit);
@@ -187,5 +196,6 @@ pub(super) fn summary(
              log    {journal} -f\n  \
              undo   hermes-install uninstall{user} --profile {profile}\n"
         ));
+        tell_kind(host, c);
     }
 }

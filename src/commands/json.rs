@@ -36,6 +36,8 @@ pub(crate) struct Planned<'a> {
     pub(crate) restarts: Vec<Restart<'a>>,
     /// Profiles that the default profile's gateway would serve.
     pub(crate) served: Vec<&'a ProfileName>,
+    /// Profiles with an account and a root of their own.
+    pub(crate) tenants: Vec<&'a ProfileName>,
     /// What would be taken over from old owners, each as a line.
     pub(crate) carried: Vec<&'a String>,
     /// What starts gateways of these profiles beside their units, each as a sentence.
@@ -106,6 +108,8 @@ pub(crate) struct InstalledProfile<'a> {
     pub(crate) unit: String,
     /// Its home.
     pub(crate) home: &'a Path,
+    /// Whether it is a tenant: account and root are its own.
+    pub(crate) tenant: bool,
     /// Main process of a unit that was started or restarted now.
     pub(crate) started: Option<i32>,
     /// Whether it starts at boot.

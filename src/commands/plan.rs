@@ -7,7 +7,8 @@ use std::time::Duration;
 use anyhow::Result;
 
 use super::confirm::{keep_command, tell_inherited};
-use super::prepare::prepare;
+use super::prepare::{Prepared, prepare};
+use super::tenants::told;
 use super::typed::Verb;
 use crate::cli::PlanArgs;
 use crate::commands::json;
@@ -28,13 +29,23 @@ pub(crate) fn plan(args: &PlanArgs) -> Result<Exit> {
         json: install.output.json,
     };
     let ready = prepare(&host, install, Verb::Plan, &quiet)?;
-    let (transaction, served, inherited) = (ready.transaction, ready.served, ready.inherited);
-    let notes = ready.notes;
+    let Prepared {
+        checked,
+        transaction,
+        served,
+        inherited,
+        notes,
+    } = ready;
     let plan = &transaction.plan;
     let leaving = transaction.handovers.iter().flat_map(|h| &h.units);
     let stops: Vec<&str> = leaving.map(|u| u.name.as_str()).collect();
     let up: Vec<&str> = transaction.up.iter().map(|(unit, _)| &**unit).collect();
     let activity = Activity::of(&host, &transaction)?;
+    let tenants = checked
+        .iter()
+        .map(|c| &c.instance)
+        .filter(|i| i.is_tenant());
+    let tenants = tenants.map(|i| &i.profile);
     if install.output.json {
         let conflicts = plan.conflicts();
         let is_refused = !conflicts.is_empty();
@@ -46,6 +57,7 @@ pub(crate) fn plan(args: &PlanArgs) -> Result<Exit> {
             starts: activity.starts.iter().map(String::as_str).collect(),
             restarts: activity.restarts(),
             served: served.iter().map(|s| &s.profile).collect(),
+            tenants: tenants.collect(),
             carried: inherited.values().flat_map(|i| &i.carried).collect(),
             notes: &notes,
             left: inherited.values().flat_map(|i| &i.left).collect(),
@@ -61,6 +73,12 @@ pub(crate) fn plan(args: &PlanArgs) -> Result<Exit> {
         output::print(plan.to_text());
         for (profile, theirs) in &inherited {
             output::print(inherited_text(&host, profile, theirs));
+        }
+        for c in &checked {
+            if let Some((kind, told)) = told(&host, c) {
+                let profile = &c.instance.profile;
+                output::print(format_args!("{kind:10}{profile}: {told}\n"));
+            }
         }
         for note in &notes {
             output::print(format_args!("note      {note}\n"));

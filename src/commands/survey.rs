@@ -154,14 +154,17 @@ impl Survey<'_> {
             }
         }
         if !self.installed.contains_key(profile) {
-            ask_which(
-                host,
-                self.inventory,
-                profile,
-                &settings,
-                self.typed,
-                self.output,
-            )?;
+            let (inventory, typed, output) = (self.inventory, self.typed, self.output);
+            let is_run = ask_which(host, inventory, profile, &settings, typed, output)?;
+            if !is_run && self.verb != Verb::Adopt && tenant::by_default(host, profile, &settings)?
+            {
+                let tenant = Settings {
+                    tenant: Some(true),
+                    ..Settings::default()
+                };
+                choices.record(&tenant, |_| "the default of new profiles".to_owned());
+                settings = tenant::settle(host, profile, tenant.over(&settings), &place)?;
+            }
         }
         self.found.chosen.insert(profile.clone(), choices);
         Ok(settings)

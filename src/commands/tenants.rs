@@ -5,7 +5,9 @@ use anyhow::Result;
 
 use crate::error::refuse;
 use crate::host::Host;
+use crate::layout::Scope;
 use crate::preflight::Checked;
+use crate::preflight::tenant::is_used;
 use crate::render::instance::Instance;
 
 /// Refuse to run an installed profile on another root where either is a tenant's: its bot would be an empty one.
@@ -24,9 +26,40 @@ pub(super) fn refuse_move(host: &Host, before: Option<&Instance>, checked: &Chec
         "profile `{profile}` is installed on `{}`, and would begin anew as `{user}` on `{}`, without its data",
         profile.home(&root).display(),
         checked.home.display();
-        "`hermes-install --profile {profile} --reset tenant` keeps it as it is, when no configuration says otherwise";
+        "`hermes-install --profile {profile} {}` keeps it as it is", flag(before.is_tenant());
         "{}", way_out(checked)
     );
+}
+
+/// The flag that says so of a profile.
+fn flag(is_tenant: bool) -> &'static str {
+    match is_tenant {
+        true => "--tenant",
+        false => "--shared",
+    }
+}
+
+/// Whether a named profile of the system's manager is a tenant, as a word, and what that means and how to have it otherwise.
+pub(super) fn told(host: &Host, checked: &Checked) -> Option<(&'static str, String)> {
+    let profile = &checked.instance.profile;
+    if host.scope == Scope::User || profile.is_default() {
+        return None;
+    }
+    let (user, root) = (&checked.account.name, checked.root.display());
+    Some(match checked.instance.is_tenant() {
+        true => (
+            "tenant",
+            format!(
+                "account `{user}` and root `{root}` of its own; `--shared --create` has a new one share those of others"
+            ),
+        ),
+        false => (
+            "shared",
+            format!(
+                "account `{user}` and root `{root}`, as other profiles; `hermes-install split {profile}` gives it its own"
+            ),
+        ),
+    })
 }
 
 fn way_out(checked: &Checked) -> String {
@@ -47,9 +80,7 @@ pub(super) fn told_of_older(
 ) -> Option<String> {
     let profile = &checked.instance.profile;
     let older = profile.home(&host.default_root());
-    let is_used = |name: &&str| host.at(&older.join(name)).exists();
-    let is_there = ["config.yaml", ".env", "state.db"].iter().any(is_used);
-    let is_told = before.is_none() && checked.instance.is_tenant() && is_there;
+    let is_told = before.is_none() && checked.instance.is_tenant() && is_used(&host.at(&older));
     is_told.then(|| {
         format!(
             "`{}` has data of a profile `{profile}`, and the tenant does not use them: it has `{}`",

@@ -61,6 +61,7 @@ fn words(args: &InstallArgs) -> Vec<String> {
     }
     words.extend(given(&[
         ("--tenant", settings.tenant),
+        ("--shared", settings.shared),
         ("--create", args.create),
         ("--no-enable", args.no_enable),
         ("--no-start", args.no_start),
@@ -86,11 +87,12 @@ mod tests {
     use super::*;
     use crate::cli::Cli;
 
-    /// Two command lines that use every flag of install between them.
-    const LINES: [&str; 2] = [
+    /// Command lines that use every flag of install between them.
+    const LINES: [&str; 3] = [
         "--profile a --profile b --hermes /h/hermes --home /srv/h --run-as bob --environment-file /e --drain-timeout 9 \
          --reset home --config /c --system --root /r --wait 9 --create --no-enable --no-start --migrate --standalone --force --yes --quiet --json",
         "--profile a --user --tenant",
+        "--profile a --shared",
     ];
 
     #[test]

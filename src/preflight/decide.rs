@@ -58,6 +58,11 @@ pub(super) fn decide(
             &probe.account,
             &probe.root,
         ));
+        if *problem == HermesProblem::Nowhere && profile.is_tenant(&probe.root) {
+            let way_out =
+                "with `--shared --create` the profile shares the account of others, and its hermes";
+            problems.push(way_out.to_owned());
+        }
     }
     problems.extend(probe.unreadable.iter().map(|file| {
         format!(

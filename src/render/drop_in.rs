@@ -1,6 +1,7 @@
 //! What one profile's drop-in has to say: only what differs from the template unit. Pure.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU32;
 use std::path::Path;
 
 use serde::Serialize;
@@ -40,6 +41,8 @@ pub(super) struct DropIn {
     read_write_paths: Vec<String>,
     memory_high: Option<String>,
     memory_max: Option<String>,
+    tasks_max: Option<NonZeroU32>,
+    cpu_weight: Option<NonZeroU32>,
     /// The home directory of a tenant, all of which it may write.
     tenant: Option<String>,
     /// Where all tenants live.
@@ -118,6 +121,8 @@ impl DropIn {
             read_write_paths,
             memory_high: instance.memory_high.clone(),
             memory_max: instance.memory_max.clone(),
+            tasks_max: instance.tasks_max,
+            cpu_weight: instance.cpu_weight,
             tenant: is_tenant.then(|| text(&instance.profile.tenant_home())),
             tenants: is_tenant.then_some(TENANTS),
             hidden: match is_tenant {

@@ -9,6 +9,7 @@ use crate::render::model::{
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 
 /// One profile's settings, resolved. What equals the template unit's default is absent from the rendered drop-in.
@@ -65,10 +66,19 @@ pub(crate) struct Instance {
     /// See `memory_high`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) memory_max: Option<String>,
+    /// `TasksMax=`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) tasks_max: Option<NonZeroU32>,
+    /// `CPUWeight=`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) cpu_weight: Option<NonZeroU32>,
     /// Directives beside those of the template unit.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) directives: Vec<Addition>,
 }
+
+/// The most that systemd takes for `CPUWeight=`; it passes over a line with more.
+pub(super) const HEAVIEST: u32 = 10_000;
 
 impl Instance {
     /// A profile of this scope as the template unit runs it without any drop-in.
@@ -91,6 +101,8 @@ impl Instance {
             mounts: Vec::new(),
             memory_high: None,
             memory_max: None,
+            tasks_max: None,
+            cpu_weight: None,
             directives: Vec::new(),
         }
     }
@@ -151,6 +163,12 @@ impl Instance {
             if let Some(value) = value {
                 check_text(&self.profile, setting, value)?;
             }
+        }
+        if let Some(weight) = self.cpu_weight.filter(|weight| weight.get() > HEAVIEST) {
+            return Err(Invalid::Weight {
+                profile: self.profile.clone(),
+                weight,
+            });
         }
         Ok(())
     }

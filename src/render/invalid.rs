@@ -3,7 +3,9 @@
 use crate::layout::SYSTEMD_FLOOR;
 use crate::profile::ProfileName;
 use crate::render::escape::Unwritable;
+use crate::render::instance::HEAVIEST;
 use crate::render::model::UNITS;
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 
 /// A model that cannot be rendered.
@@ -60,6 +62,14 @@ pub(crate) enum Invalid {
         profile: ProfileName,
         /// The name.
         name: String,
+    },
+    /// A weight that systemd does not take.
+    #[error("profile `{profile}`: `cpu-weight` is {weight}: give a number from 1 to {HEAVIEST}")]
+    Weight {
+        /// The profile it belongs to.
+        profile: ProfileName,
+        /// The weight.
+        weight: NonZeroU32,
     },
     /// A systemd older than the floor.
     #[error(

@@ -1,14 +1,14 @@
 //! Another gateway of the same profile name, of another account or root: a person who names neither may mean that one.
 //! Reads only.
 
-use std::path::PathBuf;
-
 use anyhow::Result;
 
 use crate::error::refuse;
 use crate::host::Host;
 use crate::host::process::shell_quote;
+use crate::layout::Scope;
 use crate::output::Output;
+use crate::preflight::tenant::is_used;
 use crate::profile::ProfileName;
 use crate::settings::Settings;
 use crate::takeover::detect::{Namesake, namesakes};
@@ -16,7 +16,7 @@ use crate::takeover::migrate::Typed;
 use crate::units::inventory::Inventory;
 
 /// Stop before a second, empty gateway is made beside one of that name; beside one that is in use, only say so.
-/// `settings` are those that were chosen, whenever.
+/// `settings` are those that were chosen, whenever. Returns whether there is one.
 pub(crate) fn ask_which(
     host: &Host,
     inventory: &Inventory,
@@ -24,34 +24,40 @@ pub(crate) fn ask_which(
     settings: &Settings,
     typed: &Typed,
     output: &Output,
-) -> Result<()> {
+) -> Result<bool> {
+    let mut others = namesakes(host, inventory, profile);
+    let is_one = !others.is_empty();
     if settings.home.is_some() || settings.run_as.is_some() {
-        return Ok(());
+        return Ok(is_one);
     }
     let root = host.default_root();
     let home = profile.home(&root);
-    let mut others = namesakes(host, inventory, profile);
     others.retain(|other| host.directory(&other.root) != host.directory(&root));
     let Some(other) = others.first() else {
-        return Ok(());
+        return Ok(is_one);
     };
     let Namesake { who, account, .. } = other;
     let theirs = profile.home(&other.root);
-    let is_used = |name: &&str| host.at(&home.join(name)).exists();
-    if ["config.yaml", ".env", "state.db"].iter().any(is_used) {
+    if is_used(&host.at(&home)) {
         output.warn(format!(
             "another profile `{profile}` is run by {who} as `{account}`, on `{}`",
             theirs.display()
         ));
-        return Ok(());
+        return Ok(true);
     }
-    let own: PathBuf = root;
+    let own = root.display().to_string();
+    let may_be_tenant =
+        host.scope == Scope::System && !profile.is_default() && settings.tenant.is_none();
+    let second: &[&str] = match may_be_tenant {
+        true => &["--tenant"],
+        false => &["--home", &own],
+    };
     refuse!(
         "which `{profile}` is meant? {who} runs it already as `{account}`, on `{}`, and `{}` is empty",
         theirs.display(),
         home.display();
         "that one, under the shipped unit: `{}`", with(typed, other.is_unit, &["--migrate"]);
-        "a second one, with data of its own: `{}`", with(typed, true, &["--home", &own.display().to_string()])
+        "a second one, with data of its own: `{}`", with(typed, true, second)
     );
 }
 

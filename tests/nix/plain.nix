@@ -29,7 +29,11 @@ let
         path = { };
         package = { };
         nonEmptyStr = { };
-        ints.unsigned = { };
+        ints = {
+          unsigned = { };
+          positive = { };
+          between = _: _: { };
+        };
         addCheck = _: _: { };
         either = _: _: { };
         pathWith = takes;
@@ -108,4 +112,7 @@ in
       cfg = config settings;
     in
     rules.toml cfg.hermesExecutable (rules.enabled cfg);
+
+  # The directories of each profile.
+  directories = settings: builtins.mapAttrs rules.directories (rules.enabled (config settings));
 }

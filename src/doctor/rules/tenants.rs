@@ -16,8 +16,8 @@ pub(super) const RULES: &[Rule] = &[Rule {
     about: "Units run the gateways of several profiles as one account. An agent runs what strangers write to it, and what \
                 one gateway's tools can do, they can do to every other of that account: read its tokens, change its \
                 configuration, stop it.",
-    fix: "make profiles tenants, each with an account and a root of its own: a new one with `hermes-install --profile NAME \
-              --tenant`, one with data with `hermes-install split NAME`",
+    fix: "make profiles tenants, each with an account and a root of its own: a new one is one, and `hermes-install split \
+              NAME` moves one that is there, with its data",
     source: "seen: scenario `tenants`",
     check: shared_account,
 }];

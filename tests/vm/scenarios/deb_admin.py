@@ -5,6 +5,7 @@ from pathlib import Path
 import lifecycle
 from check import check, contains, equal
 from gateway import Profile
+from installer import install
 from package import Apt
 from systemd import Unit, systemctl
 
@@ -52,7 +53,12 @@ def run() -> None:
     equal("after an upgrade with the target disabled: instances", lifecycle.instances(), [])
     equal("the target's enablement", Unit("hermes-gateway.target").show()["UnitFileState"], "disabled")
 
-    contains("what purge says", apt.purge().out, "/var/lib/hermes stays")
+    tenant = install(Profile("apart"), "--no-start")
+    equal("install of a tenant ends with", tenant.code, 0)
+    said = apt.purge().out
+    contains("what purge says", said, "/var/lib/hermes stays", "/var/lib/hermes-tenants stays, with the tenants apart, and so do their accounts")
+    equal("home of the tenant, and whose", Path("/var/lib/hermes-tenants/apart/.hermes").owner(), "hermes-apart")
+    equal("what declares it", [str(p) for p in Path("/etc").glob("*.d/hermes-tenant-*")], [])
     lifecycle.removed(list(profiles.values()))
     check("the admin's drop-in is there after purge", drop_in.exists())
     check("the edited drop-in is there after purge", edited.exists())

@@ -11,8 +11,8 @@ SECONDS = 40
 
 def run() -> None:
     default, coder = Profile("default"), Profile("coder")
-    missing = install(coder)
-    equal("installing a profile that does not exist ends with", missing.code, 1)
+    missing = install(coder, "--shared")
+    equal("installing a profile that does not exist among others ends with", missing.code, 1)
     contains("the refusal", missing.err, "does not exist", "hermes profile create coder", "/var/lib/hermes/profiles/coder")
 
     first = install(default)

@@ -21,7 +21,7 @@ def run() -> None:
 def create() -> None:
     """On a host that has never had a gateway: no account, no root, no profile."""
     coder = Profile("coder")
-    words = ("--profile", "coder", "--standalone", "--hermes", HERMES_OF_GUEST)
+    words = ("--profile", "coder", "--shared", "--standalone", "--hermes", HERMES_OF_GUEST)
     refused = hermes_install(*words)
     equal("install of a profile that is not there ends with", refused.code, 1)
     contains("what it says", refused.err, "profile `coder` does not exist", "`--create` has hermes create it", "runuser -u hermes")

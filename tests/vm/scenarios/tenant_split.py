@@ -18,6 +18,7 @@ ROOT = Path("/var/lib/hermes-tenants/coder/.hermes")
 def run() -> None:
     default, coder = Profile("default"), Profile("coder")
     equal("install of default ends with", install(default, "--no-start").code, 0)
+    hostile()
     coder.make(env="TOKEN=of coder\n")
     data(coder)
     unit = Unit(coder.unit)
@@ -64,6 +65,40 @@ def run() -> None:
     contains("once more", hermes_install("split", "coder", "--yes").err, "is a tenant already")
     equal("gateways after that", moved.gateways(), [unit.pid])
     contains("default stays", hermes_install("split", "default", "--yes").err, "the home of `default` is the root")
+
+
+def hostile() -> None:
+    """An account that places pipes and links where root could look, follow or write."""
+    evil = Profile("evil").make()
+    equal("install of evil ends with", install(evil, "--no-start").code, 0)
+    home, secret = Path("/root"), Path("/root/secret")
+    secret.write_text("of root alone\n")
+    secret.chmod(0o600)
+    before = files_of(home)
+    for name in ("config.yaml", "pipe", ".hermes-install.lock"):
+        (evil.home / name).unlink(missing_ok=True)
+        os.mkfifo(evil.home / name, 0o666)
+    links = {".env": secret, "gateway.lock": secret, "gateway_state.json": secret, "skills": home, "moved": Path("/var/lib/hermes-tenants")}
+    for name, target in links.items():
+        path = evil.home / name
+        path.unlink(missing_ok=True)
+        path.symlink_to(target)
+    shell("chown", "-Rh", "hermes:hermes", str(evil.home))
+    done = hermes_install("split", "evil", "--yes")
+    equal("split of evil ends with", done.code, 0)
+    root = Path("/var/lib/hermes-tenants/evil/.hermes")
+    kinds = {name: "link" if (root / name).is_symlink() else "pipe" if (root / name).is_fifo() else "other" for name in os.listdir(root)}
+    equal("what was copied", [kinds.get(name) for name in ("pipe", "config.yaml", ".env", "skills", "moved")], ["pipe"] * 2 + ["link"] * 3)
+    equal("whose the copies are", {path.lstat().st_uid for path in root.rglob("*")}, {root.stat().st_uid})
+    equal("what root owns", files_of(home), before)
+    check("no secret of root's is shown", "of root alone" not in done.text)
+    equal("uninstall of evil ends with", hermes_install("uninstall", "--profile", "evil").code, 0)
+
+
+def files_of(directory: Path) -> dict[str, tuple]:
+    """Every file below a directory: whose it is, its mode and its contents."""
+    found = {str(path): path.stat() for path in directory.rglob("*")}
+    return {name: (at.st_uid, at.st_mode, Path(name).read_bytes() if Path(name).is_file() else b"") for name, at in found.items()}
 
 
 def data(profile: Profile) -> None:
