@@ -11,6 +11,7 @@ mod hosts;
 mod json_page;
 mod offline;
 mod others;
+mod pages;
 mod run_as;
 mod settings;
 mod tool;

@@ -6,6 +6,8 @@ mod everyday;
 mod help;
 mod hooks;
 mod packaging;
+#[cfg(test)]
+mod pages;
 
 use std::path::Path;
 
