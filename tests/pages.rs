@@ -359,6 +359,21 @@ fn every_exit_status_is_explained() {
     }
 }
 
+#[test]
+fn the_units_of_the_page_on_monitoring_are_those_that_are_played() {
+    let page = Page::read(top().join("docs/monitoring.md"));
+    let (_, units) = page
+        .blocks
+        .iter()
+        .find(|(language, _)| language == "ini")
+        .unwrap();
+    let scenario = read("tests/vm/scenarios/told_when_down.py");
+    for line in units.lines().filter(|line| !line.is_empty()) {
+        let line = line.trim_start_matches("# /etc/systemd/system/");
+        assert!(scenario.contains(line), "{line}");
+    }
+}
+
 /// A message as it can be compared: what is put in is `…`, without backquotes, on one line.
 fn bare(text: &str) -> String {
     let mut out = String::new();

@@ -32,6 +32,9 @@ const PLACEHOLDERS: &[(&str, &str)] = &[
 
 const NAME: &str = "hermes-install";
 
+/// How commands are found in a text.
+type Find = fn(&str) -> Vec<String>;
+
 /// Where they are. A package's build has crates with pages of their own beside these.
 const FOLDERS: [&str; 8] = [
     "",
@@ -168,7 +171,7 @@ fn refused(command: &str) -> Option<String> {
 #[test]
 fn every_command_that_is_named_somewhere_is_one() {
     let mut named: BTreeSet<(PathBuf, String)> = BTreeSet::new();
-    let sources: [(&str, fn(&str) -> Vec<String>); 4] = [
+    let sources: [(&str, Find); 4] = [
         (".md", in_page),
         ("README.Debian", in_manual),
         (".rs", in_source),
