@@ -160,6 +160,8 @@ fn refused(command: &str) -> Option<String> {
     });
     let is_name = command.split_whitespace().count() == 2;
     match Cli::try_parse_from(words) {
+        // What a message puts in may be an option.
+        Err(_) if command.contains("{}") => refused(&command.replacen("{}", "", 1)),
         Ok(_) => None,
         Err(e) if [ErrorKind::DisplayHelp, ErrorKind::DisplayVersion].contains(&e.kind()) => None,
         // A sentence may name a command without what it needs.
