@@ -1,4 +1,4 @@
-# The program, its man page and its completions.
+# The program, its man pages and its completions.
 {
   lib,
   stdenv,
@@ -20,6 +20,7 @@ rustPlatform.buildRustPackage (finalAttrs: {
       ../Cargo.toml
       ../Cargo.lock
       ../CHANGELOG.md
+      ../man
       ../src
       (lib.fileset.fileFilter (file: !file.hasExt "md") ../templates)
       (lib.fileset.difference ../tests (
@@ -38,7 +39,8 @@ rustPlatform.buildRustPackage (finalAttrs: {
   postInstall = lib.optionalString (stdenv.buildPlatform.canExecute stdenv.hostPlatform) ''
     $out/bin/hermes-install generate man > hermes-install.1
     $out/bin/hermes-install generate man hermes-install.toml > hermes-install.toml.5
-    installManPage hermes-install.1 hermes-install.toml.5
+    $out/bin/hermes-install generate man hermes-gateway@.service > hermes-gateway@.service.8
+    installManPage hermes-install.1 hermes-install.toml.5 hermes-gateway@.service.8
     installShellCompletion --cmd hermes-install \
       --bash <($out/bin/hermes-install generate completions bash) \
       --fish <($out/bin/hermes-install generate completions fish) \

@@ -82,7 +82,15 @@ impl Output {
 /// as well.
 pub(crate) fn error(error: &Error, is_json: bool) {
     let mut to = anstream::stderr();
-    let _ = writeln!(to, "{BAD}error:{BAD:#} {}", lines(&error.message));
+    let message = lines(&error.message);
+    let mut message = message.lines();
+    let first = message.next().unwrap_or_default();
+    let _ = writeln!(to, "{BAD}error:{BAD:#} {first}");
+    // What goes on is indented, so that a label begins all that is new.
+    for line in message {
+        let indent = if line.starts_with(' ') { "" } else { "  " };
+        let _ = writeln!(to, "{indent}{line}");
+    }
     for hint in &error.hints {
         let _ = writeln!(to, "{GOOD}hint:{GOOD:#} {}", lines(hint));
     }

@@ -12,6 +12,7 @@ mod json_page;
 mod offline;
 mod others;
 mod release;
+mod pages;
 mod run_as;
 mod settings;
 mod tenants;

@@ -59,7 +59,7 @@ impl OutputArgs {
 /// How long to wait for another run.
 #[derive(Debug, Clone, Default, Args)]
 pub(crate) struct WaitArgs {
-    /// Wait so long for another hermes-install that is at work, instead of giving up at once
+    /// Wait up to SECONDS for another hermes-install to finish, instead of failing at once
     #[arg(long, value_name = "SECONDS")]
     pub(crate) wait: Option<u64>,
 }

@@ -1,11 +1,26 @@
-//! The page that `--help` prints: the commands by what they are for, on one screen.
+//! What `-h` and `--help` print: the commands by what they are for, on one screen.
 
-/// The page. Written out, as making it from the commands would cost every run; a test compares it with them.
-pub(super) const PAGE: &str = "\
+/// What both begin with.
+pub(super) const TEMPLATE: &str = "\
 {about}
 
-Usage: hermes-install [COMMAND] [OPTIONS]
+Usage: hermes-install [COMMAND] [OPTIONS]{after-help}";
 
+/// What follows with `-h`.
+pub(super) const SHORT: &str = "\
+To begin with:
+  hermes-install --profile NAME           put the profile's gateway under systemd
+  hermes-install status                   what runs, and what is wrong
+  hermes-install logs|restart|stop NAME   read its journal, restart it, stop it
+  hermes-install plan --profile NAME      what would change
+  hermes-install doctor                   what is unsafe on this host
+
+`hermes-install --help` lists all commands, `hermes-install COMMAND --help` the options of one.
+";
+
+/// What follows with `--help`. Written out, as making it from the commands would cost every run; a test compares it with
+/// them.
+pub(super) const PAGE: &str = "\
 Every day:
   install    Install profiles, start them and wait until they run
   status     Show every profile: what runs, since when, what is wrong
@@ -44,6 +59,23 @@ Exit status: 0 done or already so; 1 refused, put back, or something differs; 2 
 `hermes-install COMMAND --help` has the options, `hermes-install install --help` those of install.
 ";
 
+/// The groups of commands with their headings, as the page has them.
+pub(crate) fn groups() -> Vec<(&'static str, Vec<&'static str>)> {
+    let mut groups: Vec<(&str, Vec<&str>)> = Vec::new();
+    let list = PAGE.lines().take_while(|line| *line != EXAMPLES);
+    for line in list.filter(|line| !line.is_empty()) {
+        match (line.strip_suffix(':'), groups.last_mut()) {
+            (Some(heading), _) => groups.push((heading, Vec::new())),
+            (None, Some((_, commands))) => commands.extend(line.split_whitespace().next()),
+            (None, None) => {}
+        }
+    }
+    groups
+}
+
+/// The heading below the commands.
+const EXAMPLES: &str = "Examples:";
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
@@ -55,7 +87,7 @@ mod tests {
     #[test]
     fn every_command_that_people_type_is_on_the_page_and_every_line_fits() {
         let mut command = Cli::command();
-        let page = command.render_help().to_string();
+        let page = command.render_long_help().to_string();
         let (list, _) = page.split_once("\nExamples:\n").expect("examples");
         let listed: BTreeMap<&str, &str> = list
             .lines()
@@ -75,6 +107,8 @@ mod tests {
         assert_eq!(listed, commands);
         let long: Vec<&str> = page.lines().filter(|l| l.chars().count() > 100).collect();
         assert_eq!(long, [""; 0]);
-        assert!(page.lines().count() < 50, "{page}");
+        assert!(page.lines().count() <= 40, "{page}");
+        let short = command.render_help().to_string();
+        assert!(short.lines().count() <= 12, "{short}");
     }
 }

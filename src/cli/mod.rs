@@ -6,6 +6,8 @@ mod everyday;
 mod help;
 mod hooks;
 mod packaging;
+#[cfg(test)]
+mod pages;
 
 use std::path::Path;
 
@@ -14,21 +16,23 @@ use clap::{Parser, Subcommand};
 pub(crate) use self::change::{
     AdoptArgs, GuardArgs, InstallArgs, PlanArgs, ShieldArgs, SplitArgs, UninstallArgs, UpgradeArgs,
 };
-pub(crate) use self::common::{OutputArgs, ScopeArgs, SettingArgs};
+pub(crate) use self::common::{OutputArgs, ScopeArgs, SettingArgs, WaitArgs};
 pub(crate) use self::everyday::{
     ControlArgs, DoctorArgs, LogsArgs, RestartArgs, RunArgs, ShowArgs, StatusArgs, WhyArgs,
 };
+pub(crate) use self::help::groups;
 pub(crate) use self::hooks::{ExecArgs, GuardedArgs, HelperArgs, RunAsArgs, WhoseArgs};
 pub(crate) use self::packaging::{Generate, GenerateArgs, Page, RenderArgs, Shell};
 
-/// Run Hermes gateways under systemd, safely: one gateway per profile, restarted when it crashes, left alone when it
-/// was stopped or replaced.
+/// Run Hermes gateways under systemd: one per profile, back after a crash, left alone when replaced.
 #[derive(Debug, Parser)]
 #[command(
     name = "hermes-install",
     version,
     args_conflicts_with_subcommands = true,
-    help_template = help::PAGE
+    help_template = help::TEMPLATE,
+    after_help = help::SHORT,
+    after_long_help = help::PAGE
 )]
 pub(crate) struct Cli {
     /// What to do; without a command, install.
@@ -122,7 +126,7 @@ pub(crate) enum Command {
     Shield(ShieldArgs),
     /// Make the units safe that `hermes gateway install` writes
     ///
-    /// Whenever it writes them: drop-ins wait for them. install does this, too, and packages bring it.
+    /// Drop-ins wait for such units, and make them safe from their first start. install places them, too, and packages have them.
     Guard(GuardArgs),
     /// Show every profile: what runs, since when, what is wrong
     Status(StatusArgs),
@@ -159,7 +163,7 @@ pub(crate) enum Command {
     Uninstall(UninstallArgs),
     /// Write units to a directory or to standard output
     Render(RenderArgs),
-    /// Start a profile's gateway in this process, or refuse (69: it has an owner, 78: it cannot run)
+    /// Start a profile's gateway in this process, or refuse (66: it is not there yet, 69: it has an owner, 78: it cannot run)
     #[command(hide = true)]
     Exec(ExecArgs),
     /// Stop the unit's gateway as planned, and end it when it hangs in its exit
@@ -179,51 +183,4 @@ pub(crate) enum Command {
     /// Give up everything but an account's own rights and execute a program; used by hermes-install itself
     #[command(hide = true)]
     RunAs(RunAsArgs),
-}
-
-#[cfg(test)]
-mod tests {
-    use std::path::Path;
-
-    use clap::Parser as _;
-
-    use super::Cli;
-
-    /// The commands of this program in the blocks of shell that a page shows.
-    fn commands(page: &str) -> Vec<String> {
-        let mut found = Vec::new();
-        let mut is_shell = false;
-        for line in page.lines() {
-            if line.starts_with("```") {
-                is_shell = line == "```sh";
-            } else if is_shell {
-                let at = line.find("hermes-install ").unwrap_or(line.len());
-                let command = line[at..].split(" #").next().unwrap_or_default().trim();
-                found.extend((!command.is_empty()).then(|| command.to_owned()));
-            }
-        }
-        found
-    }
-
-    #[test]
-    fn every_command_in_the_pages_is_one() {
-        let top = Path::new(env!("CARGO_MANIFEST_DIR"));
-        let pages = std::fs::read_dir(top.join("docs")).expect("docs");
-        let pages = pages.map(|entry| entry.expect("an entry").path());
-        let pages = pages.filter(|path| path.extension().is_some_and(|e| e == "md"));
-        let mut seen = 0;
-        for page in pages.chain([top.join("README.md")]) {
-            let text = std::fs::read_to_string(&page).expect("a page");
-            for command in commands(&text) {
-                let parsed = Cli::try_parse_from(command.split_whitespace());
-                assert!(
-                    parsed.is_ok(),
-                    "{}: `{command}`: {parsed:?}",
-                    page.display()
-                );
-                seen += 1;
-            }
-        }
-        assert!(seen > 20, "{seen} commands were found");
-    }
 }

@@ -44,7 +44,7 @@ pub(crate) struct GenerateArgs {
 pub(crate) enum Generate {
     /// A man page in roff
     Man {
-        /// hermes-install(1) or hermes-install.toml(5)
+        /// Which page
         #[arg(value_enum, default_value = "hermes-install")]
         page: Page,
     },
@@ -65,6 +65,9 @@ pub(crate) enum Page {
     /// The settings
     #[value(name = "hermes-install.toml")]
     Settings,
+    /// The unit
+    #[value(name = "hermes-gateway@.service")]
+    Unit,
 }
 
 /// Shells with completions.

@@ -45,8 +45,8 @@ pub(crate) fn chosen<'a>(
         match found.as_slice() {
             [unit] => chosen.push(unit),
             [] => refuse!(
-                "hermes has made no unit for profile `{profile}` in the {} scope; name one with `--unit UNIT`, or install \
-                 ours with `hermes-install --profile {profile}`",
+                "hermes has made no unit for profile `{profile}` in the {} scope; name one with `--unit UNIT`; \
+                 `hermes-install --profile {profile}` installs a safe one",
                 host.scope.name()
             ),
             more => {

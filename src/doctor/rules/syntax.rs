@@ -175,7 +175,7 @@ fn unknown_directive(facts: &Facts, findings: &mut Findings) {
                 (Some(_), _) => continue,
                 (None, _) => match elsewhere() {
                     Some(section) => format!(
-                        "{} of {} belongs into [{section}]: it is ignored",
+                        "{} of {} belongs in [{section}]: it is ignored",
                         line.key,
                         unit.title()
                     ),
