@@ -91,9 +91,14 @@ pub(crate) fn error(error: &Error, is_json: bool) {
     }
 }
 
-/// A line of the launcher or of a unit's helper: the journal adds time and name.
+/// What the launcher or a unit's helper says: the journal adds time and name.
+pub(crate) fn line_text(text: impl std::fmt::Display) -> String {
+    format!("hermes-install: {}", lines(&text))
+}
+
+/// The same on standard error.
 pub(crate) fn line(text: impl std::fmt::Display) {
-    let _ = writeln!(anstream::stderr(), "hermes-install: {}", lines(&text));
+    let _ = writeln!(anstream::stderr(), "{}", line_text(text));
 }
 
 /// A result on standard output.
