@@ -111,10 +111,13 @@ pub(crate) fn styled(text: impl std::fmt::Display) {
     let _ = write!(anstream::stdout(), "{text}");
 }
 
-/// The same at the top of an empty screen; what does not go to a terminal is only added.
-pub(crate) fn screen(text: impl std::fmt::Display) {
-    let mut out = anstream::stdout();
-    let _ = write!(out, "\x1b[H\x1b[2J{text}").and_then(|()| out.flush());
+/// The same in the place of all that a terminal shows. Each line is cleared behind its text, so that nothing flickers.
+pub(crate) fn screen(text: &str) {
+    let choice = anstream::AutoStream::choice(&std::io::stdout());
+    let mut adapted = anstream::AutoStream::new(Vec::new(), choice);
+    let _ = adapted.write_all(text.as_bytes());
+    let text = String::from_utf8_lossy(&adapted.into_inner()).replace('\n', "\x1b[K\n");
+    bytes(format!("\x1b[H{text}\x1b[J").as_bytes());
 }
 
 /// A text of somebody else's as one line that does nothing to a terminal, cut where it gets too long.

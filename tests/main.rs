@@ -13,5 +13,6 @@ mod offline;
 mod others;
 mod run_as;
 mod settings;
+mod terminal;
 mod tool;
 mod versions;

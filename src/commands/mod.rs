@@ -9,6 +9,7 @@ pub(crate) mod install;
 pub(crate) mod json;
 mod layers;
 pub(crate) mod logs;
+mod page;
 pub(crate) mod plan;
 mod prepare;
 pub(crate) mod render;
