@@ -137,7 +137,7 @@ fn a_page_is_as_wide_as_its_terminal_and_a_command_is_never_cut() {
     std::fs::create_dir_all(&units).unwrap();
     let unit = "[Service]\nExecStart=/opt/hermes/bin/hermes --profile coder gateway run --replace\nRestart=always\n";
     std::fs::write(units.join("bot.service"), unit).unwrap();
-    for command in ["status"] {
+    for command in ["status", "doctor"] {
         for columns in [80, 120] {
             let session = Session::start(columns, 50, &[command, "--system"], root.path());
             let text = session.to_the_end();

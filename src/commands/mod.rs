@@ -3,6 +3,7 @@
 mod confirm;
 pub(crate) mod control;
 pub(crate) mod doctor;
+mod findings;
 pub(crate) mod generate;
 pub(crate) mod guard;
 pub(crate) mod install;
