@@ -70,7 +70,7 @@ impl Session {
     }
 
     /// What it says until it ends.
-    fn to_the_end(mut self) -> String {
+    fn finish(mut self) -> String {
         self.child.wait().unwrap();
         while let Ok(more) = self.sent.recv_timeout(Duration::from_secs(60)) {
             self.text += &String::from_utf8_lossy(&more);
@@ -140,7 +140,7 @@ fn a_page_is_as_wide_as_its_terminal_and_a_command_is_never_cut() {
     for command in ["status", "doctor"] {
         for columns in [80, 120] {
             let session = Session::start(columns, 50, &[command, "--system"], root.path());
-            let text = session.to_the_end();
+            let text = session.finish();
             assert!(text.contains("\x1b["), "{text:?}");
             let text = anstream::adapter::strip_str(&text).to_string();
             let is_command = |line: &str| line.trim_start().starts_with("hermes-install ");
@@ -154,6 +154,6 @@ fn a_page_is_as_wide_as_its_terminal_and_a_command_is_never_cut() {
             assert!(text.contains("coder"), "{text}");
         }
     }
-    let text = Session::start(80, 50, &["status", "--system"], root.path()).to_the_end();
+    let text = Session::start(80, 50, &["status", "--system"], root.path()).finish();
     assert!(text.contains('…'), "{text}");
 }
