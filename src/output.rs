@@ -99,9 +99,14 @@ pub(crate) fn error(error: &Error, is_json: bool) {
     }
 }
 
-/// A line of the launcher or of a unit's helper: the journal adds time and name.
+/// What the launcher or a unit's helper says: the journal adds time and name.
+pub(crate) fn line_text(text: impl std::fmt::Display) -> String {
+    format!("hermes-install: {}", lines(&text))
+}
+
+/// The same on standard error.
 pub(crate) fn line(text: impl std::fmt::Display) {
-    let _ = writeln!(anstream::stderr(), "hermes-install: {}", lines(&text));
+    let _ = writeln!(anstream::stderr(), "{}", line_text(text));
 }
 
 /// A result on standard output.
@@ -114,10 +119,13 @@ pub(crate) fn styled(text: impl std::fmt::Display) {
     let _ = write!(anstream::stdout(), "{text}");
 }
 
-/// The same at the top of an empty screen; what does not go to a terminal is only added.
-pub(crate) fn screen(text: impl std::fmt::Display) {
-    let mut out = anstream::stdout();
-    let _ = write!(out, "\x1b[H\x1b[2J{text}").and_then(|()| out.flush());
+/// The same in the place of all that a terminal shows. Each line is cleared behind its text, so that nothing flickers.
+pub(crate) fn screen(text: &str) {
+    let choice = anstream::AutoStream::choice(&std::io::stdout());
+    let mut adapted = anstream::AutoStream::new(Vec::new(), choice);
+    let _ = adapted.write_all(text.as_bytes());
+    let text = String::from_utf8_lossy(&adapted.into_inner()).replace('\n', "\x1b[K\n");
+    bytes(format!("\x1b[H{text}\x1b[J").as_bytes());
 }
 
 /// A text of somebody else's as one line that does nothing to a terminal, cut where it gets too long.

@@ -188,7 +188,7 @@ fn a_shield_comes_and_goes_without_a_trace() {
         image.ok(again);
         assert_eq!(shielded, image.tree(), "{again:?}");
     }
-    let status = image.ok(&["status"]);
+    let status = image.ok(&["status", "--long"]);
     assert!(
         status.contains("shield   hermes-gateway-coder.service,") && !status.contains("drift"),
         "{status}"
@@ -221,7 +221,7 @@ fn an_edited_shield_is_kept() {
     let image = Image::new();
     image.ok(&["shield"]);
     image.write(DROP_IN, "[Service]\nNice=5\n");
-    let status = told(&image.run(&["status"]));
+    let status = told(&image.run(&["status", "--long"]));
     assert!(
         status.contains("50-hermes-install-shield.conf` was edited"),
         "{status}"

@@ -8,7 +8,8 @@ use assert_cmd::Command;
 /// The built program, with nothing of the tester's environment that it would act on.
 pub(crate) fn program() -> Command {
     let mut command = Command::new(assert_cmd::cargo::cargo_bin!("hermes-install"));
-    command.env_remove("HERMES_HOME").env("NO_COLOR", "1");
+    command.env_remove("HERMES_HOME").env_remove("COLUMNS");
+    command.env("NO_COLOR", "1");
     command
 }
 

@@ -8,12 +8,23 @@ use crate::profile::ProfileName;
 /// Arguments of status.
 #[derive(Debug, Args)]
 pub(crate) struct StatusArgs {
-    /// Show this profile only; give it again for more
+    /// Show this profile only, and all that is known of it; give it again for more
     #[arg(long = "profile", short, value_name = "NAME")]
     pub(crate) profiles: Vec<ProfileName>,
-    /// Look again every two seconds until it is interrupted
-    #[arg(long, short, conflicts_with_all = ["json", "quiet"])]
-    pub(crate) watch: bool,
+    /// Say all that is known of each profile, as `--profile` does of one
+    #[arg(long, short)]
+    pub(crate) long: bool,
+    /// Look again every two seconds, or so many, until it is interrupted
+    #[arg(
+        long,
+        short,
+        value_name = "SECONDS",
+        num_args = 0..=1,
+        default_missing_value = "2",
+        value_parser = clap::value_parser!(u64).range(1..=86_400),
+        conflicts_with_all = ["json", "quiet"]
+    )]
+    pub(crate) watch: Option<u64>,
     #[command(flatten)]
     pub(crate) scope: ScopeArgs,
     #[command(flatten)]

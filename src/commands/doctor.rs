@@ -1,13 +1,14 @@
 //! `doctor`: what is wrong with this host's gateways, and with `--fix` less of it.
 
 use std::collections::BTreeSet;
-use std::fmt::Write as _;
 use std::path::Path;
 
 use anyhow::{Result, bail};
 
 use crate::cli::DoctorArgs;
+use crate::commands::findings::{self, Seen};
 use crate::commands::json;
+use crate::commands::page::width;
 use crate::deploy::lock::Lock;
 use crate::doctor::facts::Facts;
 use crate::doctor::finding::{Finding, Severity};
@@ -16,7 +17,7 @@ use crate::doctor::fix_plan;
 use crate::doctor::rules::{self, rules};
 use crate::error::{Exit, refuse};
 use crate::host::{Host, Live};
-use crate::output::{self, visible};
+use crate::output;
 use crate::profile::ProfileName;
 use crate::units::unit::Unit;
 
@@ -48,7 +49,7 @@ pub(crate) fn doctor(args: &DoctorArgs) -> Result<Exit> {
     if args.output.json {
         output::json(&checked(&facts, &findings));
     } else if !args.output.quiet {
-        output::print(text(&facts, &findings));
+        print(&facts, &findings);
     }
     Ok(code(&findings))
 }
@@ -135,49 +136,12 @@ fn checked<'a>(facts: &Facts, findings: &'a [Finding]) -> json::Checked<'a> {
     }
 }
 
-fn text(facts: &Facts, findings: &[Finding]) -> String {
-    let mut out = String::new();
-    for finding in findings {
-        let _ = writeln!(
-            out,
-            "{}: {} [{}]",
-            finding.severity.name(),
-            finding.what,
-            finding.rule
-        );
-        if let Some(place) = &finding.place {
-            let kind = if place.drop_in { "drop-in" } else { "at" };
-            let line = match place.line {
-                0 => String::new(),
-                line => format!(":{line}: {}", place.directive),
-            };
-            let file = visible(&place.file.to_string_lossy());
-            let _ = writeln!(out, "  {kind:7} {file}{line}");
-        }
-        let label = if finding.fix.is_some() { "fix" } else { "hint" };
-        let _ = writeln!(out, "  {label:7} {}", finding.hint);
-    }
-    let several = |n: usize, what: &str| match n {
-        1 => format!("1 {what}"),
-        n => format!("{n} {what}s"),
+fn print(facts: &Facts, findings: &[Finding]) {
+    let seen = Seen {
+        units: facts.inventory.units.len(),
+        gateways: facts.inventory.gateways.len(),
     };
-    let looked = format!(
-        "{} and {} looked at",
-        several(facts.inventory.units.len(), "unit"),
-        several(facts.inventory.gateways.len(), "running gateway")
-    );
-    if findings.is_empty() {
-        let _ = writeln!(out, "nothing is wrong; {looked}");
-        return out;
-    }
-    let _ = writeln!(
-        out,
-        "{}, {}, {}; {looked}",
-        several(count(findings, Severity::Error), "error"),
-        several(count(findings, Severity::Warning), "warning"),
-        several(count(findings, Severity::Note), "note")
-    );
-    out + "`hermes-install doctor --explain ID` says why, `hermes-install doctor --fix` does what is marked `fix`\n"
+    output::styled(findings::text(findings, seen, width()));
 }
 
 fn fix(
@@ -219,7 +183,7 @@ fn fix(
             ..checked(&facts, &left)
         });
     } else if !output.quiet {
-        output::print(text(&facts, &left));
+        print(&facts, &left);
     }
     if failed.is_empty() {
         return Ok(code(&left));

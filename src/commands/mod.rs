@@ -3,6 +3,7 @@
 mod confirm;
 pub(crate) mod control;
 pub(crate) mod doctor;
+mod findings;
 pub(crate) mod generate;
 pub(crate) mod guard;
 pub(crate) mod install;
@@ -10,6 +11,7 @@ pub(crate) mod json;
 mod layers;
 pub(crate) mod logs;
 mod manual;
+mod page;
 pub(crate) mod plan;
 mod prepare;
 pub(crate) mod render;

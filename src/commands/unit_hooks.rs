@@ -18,14 +18,14 @@ use crate::host::run_as::become_account;
 use crate::launcher::backoff::Starts;
 use crate::launcher::exec::{Launch, environment_root, launch};
 use crate::launcher::guard::Guarded;
+use crate::launcher::journal::{Priority, say};
 use crate::launcher::refusal::Refusal;
 use crate::layout::Scope;
-use crate::output;
 use crate::profile::ProfileName;
 
 /// Become the gateway, or refuse with 69 or 78.
 pub(crate) fn exec(args: ExecArgs) -> Exit {
-    let say = |text: &str| output::line(text);
+    let wait = |text: &str| say(Priority::Info, text);
     let refusal = match (args.whose.profile, args.whose.guarded.read()) {
         (Some(profile), _) => launch(
             &Launch {
@@ -33,16 +33,16 @@ pub(crate) fn exec(args: ExecArgs) -> Exit {
                 root: args.home,
                 hermes: args.hermes,
             },
-            say,
+            wait,
         ),
         (None, Ok(None)) => return Exit::Trouble,
         (None, Err(refusal)) => refusal,
-        (None, Ok(Some(unit))) => match unit.launch(say) {
+        (None, Ok(Some(unit))) => match unit.launch(wait) {
             Ok(exit) => return exit,
             Err(refusal) => refusal,
         },
     };
-    output::line(&refusal);
+    say(Priority::Error, &refusal);
     refusal.exit()
 }
 
@@ -84,7 +84,7 @@ impl GuardedArgs {
 /// `ExecStartPre=`. A brake that fails is no reason to stay down.
 pub(crate) fn before_start() -> Result<Exit> {
     if let Some(starts) = Starts::of_this_unit() {
-        starts.wait_turn(&variable("INVOCATION_ID"), |text| output::line(text))?;
+        starts.wait_turn(&variable("INVOCATION_ID"), |text| say(Priority::Info, text))?;
     }
     Ok(Exit::Done)
 }
@@ -118,11 +118,15 @@ pub(crate) fn planned_stop(args: &HelperArgs) -> Result<Exit> {
     let drain = stop_drain(&home, version, told);
     match stop::planned_stop(&process, &home, drain, Force::Deaf, |_| ()) {
         Stopped::Ended(why) => {
-            output::line(format!("ended the gateway, pid {pid}, with SIGHUP: {why}"));
+            say(
+                Priority::Info,
+                format!("ended the gateway, pid {pid}, with SIGHUP: {why}"),
+            );
         }
-        Stopped::Remains(why) => output::line(format!(
-            "the gateway, pid {pid}, does not end ({why}); systemd kills it"
-        )),
+        Stopped::Remains(why) => say(
+            Priority::Info,
+            format!("the gateway, pid {pid}, does not end ({why}); systemd kills it"),
+        ),
         Stopped::Exited => {}
     }
     Ok(Exit::Done)
@@ -141,11 +145,14 @@ pub(crate) fn planned_restart(args: &GuardedArgs) -> Result<Exit> {
     let version = Installation::of_process(&process).and_then(|found| found.version);
     let wait = Rules::of(version).restart_wait;
     if wait > 0 {
-        output::line(format!(
-            "asked the gateway, pid {}, to restart; it finishes its running turns first, within {}",
-            process.pid,
-            humanize(Duration::from_secs(u64::from(wait)))
-        ));
+        say(
+            Priority::Info,
+            format!(
+                "asked the gateway, pid {}, to restart; it finishes its running turns first, within {}",
+                process.pid,
+                humanize(Duration::from_secs(u64::from(wait)))
+            ),
+        );
     }
     Ok(Exit::Done)
 }
@@ -169,7 +176,8 @@ pub(crate) fn post_stop(args: &HelperArgs) -> Result<Exit> {
         &variable("SERVICE_RESULT"),
         &variable("EXIT_STATUS"),
     ) {
-        output::line(
+        say(
+            Priority::Info,
             "the gateway ended for a restart and nobody has the profile; asking systemd to start it again",
         );
         return Ok(Exit::Differs);

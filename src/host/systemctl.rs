@@ -72,9 +72,8 @@ impl Manager {
         match self {
             Self::System => vec!["-u".into(), unit.into()],
             Self::User => vec!["--user".into(), "-u".into(), unit.into()],
-            Self::UserOf(name) => {
-                let user = nix::unistd::User::from_name(name).ok().flatten();
-                let own = user.map(|user| format!("_UID={}", user.uid));
+            Self::UserOf(_) => {
+                let own = self.uid_match();
                 let of = |field: &str| own.clone().into_iter().chain([format!("{field}={unit}")]);
                 of("_SYSTEMD_USER_UNIT")
                     .chain(["+".to_owned()])
@@ -82,6 +81,16 @@ impl Manager {
                     .collect()
             }
         }
+    }
+
+    /// What journalctl matches entries of a user's own processes by; journald writes it (systemd.journal-fields(7)).
+    fn uid_match(&self) -> Option<String> {
+        let uid = match self {
+            Self::System => return None,
+            Self::User => nix::unistd::geteuid(),
+            Self::UserOf(name) => nix::unistd::User::from_name(name).ok()??.uid,
+        };
+        Some(format!("_UID={uid}"))
     }
 
     /// The journal of a unit, as a person types it.
@@ -205,12 +214,14 @@ impl Systemctl {
         if invocation.is_empty() {
             command.arg(format!("{field}={unit}"));
         } else {
-            // What the service wrote, and what its manager wrote about this start of it.
+            // What the service wrote, and what its manager or its launcher wrote about this start of it.
             command.arg(format!("_SYSTEMD_INVOCATION_ID={invocation}"));
-            command.arg("+").arg(match self.manager {
-                Manager::System => format!("INVOCATION_ID={invocation}"),
-                Manager::User | Manager::UserOf(_) => format!("USER_INVOCATION_ID={invocation}"),
-            });
+            let (sender, named) = match self.manager {
+                Manager::System => (Some("_PID=1".to_owned()), "INVOCATION_ID"),
+                _ => (self.manager.uid_match(), "USER_INVOCATION_ID"),
+            };
+            let named = format!("{named}={invocation}");
+            command.arg("+").args(sender).arg(named);
         }
         output(&mut command)
             .unwrap_or_default()

@@ -6,6 +6,7 @@ pub(crate) mod exec;
 pub(crate) mod guard;
 pub(crate) mod hermes;
 pub(crate) mod home;
+pub(crate) mod journal;
 pub(crate) mod lock;
 mod ready;
 pub(crate) mod refusal;

@@ -3,8 +3,11 @@
 mod details;
 mod platforms;
 mod rows;
+mod since;
 mod state;
+mod table;
 mod text;
+mod watch;
 
 use std::path::{Path, PathBuf};
 
@@ -12,6 +15,7 @@ use anyhow::Result;
 
 use crate::cli::StatusArgs;
 use crate::commands::json::{Profile, State, Status};
+use crate::commands::page::width;
 use crate::deploy::receipt::{Receipt, read_receipt};
 use crate::error::{Exit, trouble};
 use crate::host::Host;
@@ -21,25 +25,19 @@ use crate::profile::{ProfileName, TENANTS, discover, discover_tenants};
 use crate::units::inventory::Inventory;
 
 use rows::Sight;
-
-/// How long `--watch` waits between two looks.
-const PAUSE: std::time::Duration = std::time::Duration::from_secs(2);
+use since::Clock;
 
 /// Show the profiles.
 pub(crate) fn status(args: &StatusArgs) -> Result<Exit> {
     let host = Host::observer(args.scope.scope(), args.scope.root.as_deref())?;
-    if args.watch {
-        loop {
-            let status = look(&host, args)?;
-            output::screen(text::text(&host, &status));
-            std::thread::sleep(PAUSE);
-        }
+    if let Some(seconds) = args.watch {
+        return watch::watch(&host, args, seconds);
     }
     let status = look(&host, args)?;
     if args.output.json {
         output::json(&status);
     } else if !args.output.quiet {
-        output::styled(text::text(&host, &status));
+        output::styled(page(&host, args, &status));
     }
     let is_as_wanted = status.profiles.iter().all(|p| is_as_wanted(&host, p));
     Ok(if is_as_wanted {
@@ -47,6 +45,17 @@ pub(crate) fn status(args: &StatusArgs) -> Result<Exit> {
     } else {
         Exit::Differs
     })
+}
+
+/// What people read: a table, or all about the profiles that were named.
+fn page(host: &Host, args: &StatusArgs, status: &Status) -> String {
+    if status.profiles.is_empty() {
+        text::nobody(host, status)
+    } else if args.long || !args.profiles.is_empty() {
+        text::text(host, status)
+    } else {
+        table::text(host, status, &Clock::of_host(), width())
+    }
 }
 
 /// Nothing differs from what was installed, and what was installed runs well or was stopped.

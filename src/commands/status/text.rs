@@ -1,4 +1,4 @@
-//! What is said of each profile, for people: a line for each fact, readable without colour.
+//! What `--long` says of each profile: a line for each fact, readable without colour; and the way out that every answer has.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -14,25 +14,31 @@ use crate::gateway::version::{Rules, Version};
 use crate::host::Host;
 use crate::host::process::{Process, humanize};
 use crate::host::process_text::{ago, stop_command};
+use crate::layout::Scope;
 use crate::profile::root_for;
 use crate::takeover::other_owner::OtherOwner;
 
 /// The whole answer.
 pub(super) fn text(host: &Host, status: &Status) -> String {
     let mut out = String::new();
-    if status.profiles.is_empty() {
-        let _ = writeln!(
-            out,
-            "no profile is installed in the {} scope, and there is none under `{}`",
-            host.scope.name(),
-            host.default_root().display()
-        );
-    }
     for profile in &status.profiles {
         out += &about(host, profile);
     }
     for other in &status.elsewhere {
-        out += &elsewhere(other);
+        out += &(elsewhere(other) + "\n");
+    }
+    out
+}
+
+/// The answer where there is no profile.
+pub(super) fn nobody(host: &Host, status: &Status) -> String {
+    let mut out = format!(
+        "no profile is installed in the {} scope, and there is none under `{}`\n",
+        host.scope.name(),
+        host.default_root().display()
+    );
+    for other in &status.elsewhere {
+        out += &(elsewhere(other) + "\n");
     }
     out
 }
@@ -90,11 +96,7 @@ fn about(host: &Host, row: &Profile) -> String {
             format!("{unit}, which hermes made; its start, stop and restarts are the guard's"),
         );
     }
-    let is_shielded = |claim: &&OtherOwner| {
-        let mut safe = row.shield.iter().chain(&row.guarded);
-        safe.any(|unit| claim.who.contains(&format!("`{unit}`")))
-    };
-    for claim in row.other_owners.iter().filter(|c| !is_shielded(c)) {
+    for claim in row.other_owners.iter().filter(|c| !is_safe(row, c)) {
         line("also", format!("{}; `{}`", claim.who, claim.way_out));
     }
     for text in &row.drift {
@@ -107,7 +109,13 @@ fn about(host: &Host, row: &Profile) -> String {
     out
 }
 
-fn colour(state: State) -> Style {
+/// Whether another unit of the profile is under a shield or the guard.
+pub(super) fn is_safe(row: &Profile, claim: &OtherOwner) -> bool {
+    let mut safe = row.shield.iter().chain(&row.guarded);
+    safe.any(|unit| claim.who.contains(&format!("`{unit}`")))
+}
+
+pub(super) fn colour(state: State) -> Style {
     match state {
         State::Running | State::Served => AnsiColor::Green.on_default(),
         State::Failed | State::Gone | State::OwnedElsewhere => AnsiColor::Red.on_default(),
@@ -126,7 +134,7 @@ fn unit(row: &Profile) -> String {
     }
 }
 
-fn owned(owner: &Owner) -> String {
+pub(super) fn owned(owner: &Owner) -> String {
     let place = match (&owner.unit, &owner.terminal) {
         (Some(unit), _) => format!("unit {unit}"),
         (None, Some(terminal)) => format!("on {terminal}"),
@@ -139,7 +147,7 @@ fn owned(owner: &Owner) -> String {
     )
 }
 
-fn version(hermes: &Hermes) -> String {
+pub(super) fn version(hermes: &Hermes) -> String {
     match (&hermes.on_disk, hermes.needs_restart) {
         (Some(on_disk), _) => format!("{}; {on_disk} is on disk: restart needed", hermes.version),
         (None, true) => format!(
@@ -150,7 +158,7 @@ fn version(hermes: &Hermes) -> String {
     }
 }
 
-fn of_platform(platform: &Platform) -> String {
+pub(super) fn of_platform(platform: &Platform) -> String {
     let mut text = format!("{} {}", platform.name, platform.state);
     if let Some(error) = &platform.error {
         let _ = write!(text, ": {error}");
@@ -162,7 +170,7 @@ fn of_platform(platform: &Platform) -> String {
     text
 }
 
-fn elsewhere(other: &Elsewhere) -> String {
+pub(super) fn elsewhere(other: &Elsewhere) -> String {
     let unit = match &other.account {
         None => format!("system unit {}", other.unit),
         Some(user) => format!("user unit of {user} {}", other.unit),
@@ -175,7 +183,15 @@ fn elsewhere(other: &Elsewhere) -> String {
         true => format!("{}, guarded", other.how),
         false => other.how.clone(),
     };
-    format!("elsewhere: {unit} ({how}) runs the gateway of {home}\n")
+    format!("elsewhere: {unit} ({how}) runs the gateway of {home}")
+}
+
+/// The option that a command needs for this scope, whoever types it.
+pub(super) fn scope_flag(scope: Scope) -> &'static str {
+    match scope {
+        Scope::System => "",
+        Scope::User => " --user",
+    }
 }
 
 /// What to do next, as commands that work here; `None` when all is well or nobody can help.
@@ -187,10 +203,7 @@ pub(super) fn hint(
     is_loaded: bool,
 ) -> Option<String> {
     let (profile, unit) = (&row.profile, &row.unit);
-    let scope = match host.scope {
-        crate::layout::Scope::System => "",
-        crate::layout::Scope::User => " --user",
-    };
+    let scope = scope_flag(host.scope);
     match row.state {
         State::Failed | State::Restarting => {
             let why = row.last_end.as_ref().map(|end| end.why.as_str());
@@ -213,26 +226,26 @@ pub(super) fn hint(
             )
         }),
         State::Parked => Some(format!(
-            "`hermes-install run{scope} {profile} gateway start` has it served again"
+            "to have it served again: `hermes-install run{scope} {profile} gateway start`"
         )),
-        State::Stopped if is_loaded && row.installed => {
-            Some(format!("`hermes-install start{scope} {profile}`"))
-        }
+        State::Stopped if is_loaded && row.installed => Some(format!(
+            "to start it: `hermes-install start{scope} {profile}`"
+        )),
         State::Unknown if host.live().is_none() && would_be_served(host, row) => {
             Some("it needs no unit of its own: the gateway of `default` serves it".to_owned())
         }
         State::Stopped if !row.installed => Some(format!(
-            "`hermes-install{scope} --profile {profile}` installs its unit"
+            "to install its unit: `hermes-install{scope} --profile {profile}`"
         )),
         State::Running | State::Degraded
             if row.hermes.as_ref().is_some_and(|h| h.needs_restart) =>
         {
             let restart = format!("hermes-install restart{scope} {profile}");
-            Some(format!("`{restart}` restarts it after its turns"))
+            Some(format!("to restart it after its turns: `{restart}`"))
         }
         State::Degraded if !mute.is_empty() => way_out(row, process?, mute, scope),
         State::Running if row.platforms.is_empty() => Some(format!(
-            "no platform is configured; `hermes-install run{scope} {profile} gateway setup` sets one up"
+            "no platform is configured; to set one up: `hermes-install run{scope} {profile} gateway setup`"
         )),
         _ => None,
     }
@@ -263,8 +276,8 @@ fn owned_elsewhere(row: &Profile, process: Option<&Process>, scope: &str) -> Opt
              `hermes-install{scope} --profile {profile} --migrate`, or stop it with `{stop}`"
         ),
         None => format!(
-            "started by hand: `hermes-install adopt{scope} --profile {profile}` brings it under its unit, `{stop}` \
-             stops it"
+            "started by hand: to bring it under its unit: `hermes-install adopt{scope} --profile {profile}`; to stop it: \
+             `{stop}`"
         ),
     })
 }

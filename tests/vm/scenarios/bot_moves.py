@@ -50,7 +50,7 @@ def rename(coder: Profile) -> None:
     equal("stop ends with", hermes_install("stop", "coder").code, 0)
     done = hermes_install("run", "default", "profile", "rename", "coder", "writer")
     equal("rename ends with", done.code, 0)
-    shown = hermes_install("status")
+    shown = hermes_install("status", "--long")
     equal("status ends with", shown.code, 1)
     contains("status", shown.out, "coder: gone", "`hermes-install uninstall --profile coder`")
     findings = json.loads(hermes_install("doctor", "--json").out)["findings"]

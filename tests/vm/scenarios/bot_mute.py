@@ -26,7 +26,7 @@ def run() -> None:
     Unit(default.unit).systemctl("start")
     default.until_up(seconds=180)
 
-    shown = hermes_install("status")
+    shown = hermes_install("status", "--long")
     equal("status ends with", shown.code, 1)
     contains("what it says", shown.out, "default: degraded", "platform telegram", "hermes-install restart default")
     hint = str(status(default)["hint"])

@@ -65,7 +65,7 @@ def run() -> None:
     contains("the finding's file", place["file"], "hermes-gateway.service")
     equal("the directive", place["directive"], "Restart=always")
     text = hermes_install("doctor")
-    contains("doctor's text", text.out, "error:", "hermes-gateway.service:", "Restart=always", "disable --now")
+    contains("doctor's text", text.out, "error\n", "hermes-gateway.service:", "Restart=always", "disable --now")
     asked = hermes_install("doctor", "--fix")
     equal("--fix without an answer ends with", asked.code, 1)
     contains("it shows a plan", asked.err, "plan  keep `hermes-gateway.service` (systemctl)", "--yes")

@@ -49,13 +49,13 @@ def run() -> None:
     unit = Unit(default.unit)
     before = unit.pid
     equal("the commit that runs", default.state().get("code_sha"), store.git("rev-parse", "HEAD").strip())
-    check("status does not call it old", "restart needed" not in hermes_install("status").out)
+    check("status does not call it old", "restart needed" not in hermes_install("status", "--long").out)
     equal("restart --outdated ends with", hermes_install("restart", "--outdated").code, 0)
     equal("the gateway after it", unit.pid, before)
 
     answer = begin_turn(default, model, "timer")
     new = update(store)
-    contains("status", hermes_install("status").out, "restart needed", "`hermes-install restart default`")
+    contains("status", hermes_install("status", "--long").out, "restart needed", "`hermes-install restart default`")
     found = json.loads(hermes_install("doctor", "--json").out)["findings"]
     check("doctor finds it", "hermes-changed" in {finding["rule"] for finding in found}, found)
 

@@ -44,6 +44,6 @@ def run() -> None:
     equal("what a second run changed", sorted(set(snapshot("var/lib/hermes").items()) ^ set(before.items())), [])
     equal("main processes after second runs", [Unit(p.unit).pid for p in (default, coder)], pids)
 
-    text = hermes_install("status")
-    contains("status for people", text.out, f"pid {pids[0]}", f"pid {pids[1]}", "running")
+    text = hermes_install("status", "--long")
+    contains("all about each", text.out, f"pid {pids[0]}", f"pid {pids[1]}", "running")
     equal("status ends with", text.code, 0)

@@ -39,7 +39,7 @@ def loop(words: str) -> None:
     equal(f"`{words}`: adopt ends with", done.code, 1)
     contains(f"`{words}`: its error", done.err, f"pid {job.pid}", f"kill {job.pid}")
     equal(f"`{words}`: gateways after it", coder.gateways(), [pid])
-    contains(f"`{words}`: doctor", hermes_install("doctor").out, f"pid {job.pid}", "[kept-alive]")
+    contains(f"`{words}`: doctor", hermes_install("doctor").out, f"pid {job.pid}", "kept-alive")
     os.killpg(job.pid, signal.SIGKILL)
     job.wait()
     for left in coder.gateways():

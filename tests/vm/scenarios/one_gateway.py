@@ -27,7 +27,7 @@ def run() -> None:
     equal("gateways of coder's own", coder.gateways(), [])
     row = status(coder)
     equal("status of coder", (row["state"], row["served_by"], row["owner"]["pid"]), ("served", "default", host.pid))
-    text = hermes_install("status").out
+    text = hermes_install("status", "--long").out
     contains("status in words", text, "coder: served", "the gateway of `default` serves it")
     check("a gateway that was just started is not called old", "restart needed" not in text, text)
     equal("doctor ends with", hermes_install("doctor").code, 0)

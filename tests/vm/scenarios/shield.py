@@ -51,7 +51,7 @@ def play(name: str, cell: Cell, directory: Path) -> None:
     unit.systemctl("reload")
     profile.until_up(after=pid)
     equal(f"{name}: gateways after a planned restart", profile.gateways(), [unit.pid])
-    text = hermes_install("status", user=user).out
+    text = hermes_install("status", "--long", user=user).out
     check(f"{name}: status sees no drift", "drift" not in text, text)
 
     rewritten(name, cell, directory)

@@ -1,0 +1,103 @@
+//! Since when a profile is in its state: the time of this host's clocks, and how long ago that is.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use tz::{DateTime, TimeZone};
+
+use crate::commands::json::Profile;
+
+const MONTHS: [&str; 12] = [
+    "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
+];
+
+/// The time now, and the zone in which it is told.
+pub(super) struct Clock {
+    now: u64,
+    zone: TimeZone,
+}
+
+impl Clock {
+    /// Of this host. A zone that cannot be read is UTC, as for every other program.
+    pub(super) fn of_host() -> Self {
+        let zone = match std::env::var("TZ") {
+            Ok(name) => TimeZone::from_posix_tz(&name),
+            Err(_) => TimeZone::local(),
+        };
+        let now = SystemTime::now().duration_since(UNIX_EPOCH);
+        Self {
+            now: now.unwrap_or_default().as_secs(),
+            zone: zone.unwrap_or_else(|_| TimeZone::utc()),
+        }
+    }
+
+    /// The time of day.
+    pub(super) fn time(&self) -> String {
+        self.local(self.now).map_or_else(String::new, |now| {
+            format!("{:02}:{:02}:{:02}", now.hour(), now.minute(), now.second())
+        })
+    }
+
+    /// Since when a profile's gateway runs, or does not.
+    pub(super) fn since(&self, row: &Profile) -> String {
+        let started = row
+            .owner
+            .as_ref()
+            .map(|owner| self.now.saturating_sub(owner.age_seconds));
+        let ended = row.last_end.as_ref().and_then(|end| end.at);
+        let at = started.or(ended);
+        at.and_then(|at| self.at(at))
+            .unwrap_or_else(|| "-".to_owned())
+    }
+
+    /// `09:12 (3 min)`, or with its day where that is not today.
+    fn at(&self, at: u64) -> Option<String> {
+        let age = age(self.now.checked_sub(at)?);
+        let (then, now) = (self.local(at)?, self.local(self.now)?);
+        let time = format!("{:02}:{:02}", then.hour(), then.minute());
+        if (then.year(), then.year_day()) == (now.year(), now.year_day()) {
+            return Some(format!("{time} ({age})"));
+        }
+        let month = MONTHS[usize::from(then.month()).checked_sub(1)?];
+        Some(format!("{month} {:2} {time} ({age})", then.month_day()))
+    }
+
+    fn local(&self, at: u64) -> Option<DateTime> {
+        DateTime::from_timespec(at.try_into().ok()?, 0, self.zone.as_ref()).ok()
+    }
+}
+
+/// How long something lasts, in its largest unit.
+fn age(seconds: u64) -> String {
+    match seconds {
+        0..60 => format!("{seconds} s"),
+        60..3600 => format!("{} min", seconds / 60),
+        3600..86400 => format!("{} h", seconds / 3600),
+        _ => format!("{} d", seconds / 86400),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_is_that_of_the_zone_and_has_its_day_when_it_is_not_today() {
+        // 2026-11-26 00:30:00 UTC.
+        let now = 1_795_653_000;
+        let clock = |zone| Clock {
+            now,
+            zone: TimeZone::from_posix_tz(zone).expect("a zone"),
+        };
+        let tokyo = clock("JST-9");
+        assert_eq!(tokyo.time(), "09:30:00");
+        assert_eq!(tokyo.at(now - 200).as_deref(), Some("09:26 (3 min)"));
+        assert_eq!(tokyo.at(now - 9 * 3600).as_deref(), Some("00:30 (9 h)"));
+        let utc = clock("UTC0");
+        assert_eq!(utc.at(now - 3600).as_deref(), Some("Nov 25 23:30 (1 h)"));
+        assert_eq!(
+            utc.at(now - 25 * 86400).as_deref(),
+            Some("Nov  1 00:30 (25 d)")
+        );
+        assert_eq!(utc.at(now + 5), None, "the future");
+    }
+}

@@ -1,0 +1,135 @@
+//! All profiles at a glance: a line for each, and below them what needs a person, with the commands that help.
+
+use anstyle::Style;
+
+use super::since::Clock;
+use super::text::{colour, elsewhere, is_safe, of_platform, owned, scope_flag, version};
+use crate::commands::json::{Platform, Profile, State, Status};
+use crate::commands::page::{BAD, CARE, Cell, Column, sentence, table, way_out};
+use crate::host::Host;
+use crate::host::process_text::ago;
+
+/// The state of a platform that works.
+const CONNECTED: &str = "connected";
+
+const COLUMNS: [Column; 6] = [
+    column("PROFILE", false, Some(10)),
+    column("STATE", false, None),
+    column("SINCE", false, None),
+    column("RESTARTS", true, None),
+    column("VERSION", false, Some(7)),
+    column("PLATFORMS", false, Some(9)),
+];
+
+const fn column(title: &'static str, is_number: bool, least: Option<usize>) -> Column {
+    Column {
+        title,
+        is_number,
+        least,
+    }
+}
+
+/// The whole answer, in lines of so many characters.
+pub(super) fn text(host: &Host, status: &Status, clock: &Clock, width: usize) -> String {
+    let rows: Vec<Vec<Cell>> = status.profiles.iter().map(|p| row(p, clock)).collect();
+    let mut out = table(&COLUMNS, &rows, width);
+    for profile in &status.profiles {
+        let said = attention(host, profile, width);
+        if !said.is_empty() {
+            out += &format!("\n{}\n{said}", profile.profile);
+        }
+    }
+    if !status.elsewhere.is_empty() {
+        out.push('\n');
+    }
+    for other in &status.elsewhere {
+        out += &sentence("", &elsewhere(other), 2, width);
+    }
+    out
+}
+
+fn row(profile: &Profile, clock: &Clock) -> Vec<Cell> {
+    let none = || "-".to_owned();
+    let hermes = profile.hermes.as_ref();
+    let restarts = profile.installed.then(|| profile.restarts.to_string());
+    vec![
+        Cell::plain(profile.profile.as_str()),
+        Cell {
+            text: profile.state.name().to_owned(),
+            style: colour(profile.state),
+        },
+        Cell::plain(clock.since(profile)),
+        Cell::plain(restarts.unwrap_or_else(none)),
+        Cell::plain(hermes.map_or_else(none, |hermes| hermes.version.clone())),
+        Cell::plain(platforms(profile)),
+    ]
+}
+
+/// The platforms in a few words, those that do not work first.
+fn platforms(profile: &Profile) -> String {
+    if let Some(server) = &profile.served_by {
+        return format!("by {server}");
+    }
+    if profile.platforms.is_empty() {
+        let runs = matches!(profile.state, State::Running | State::Degraded);
+        return if runs { "none" } else { "-" }.to_owned();
+    }
+    let (well, ill): (Vec<&Platform>, Vec<&Platform>) =
+        profile.platforms.iter().partition(|p| p.state == CONNECTED);
+    let ill = ill.iter().map(|p| format!("{} {}", p.name, p.state));
+    let well = well.iter().map(|p| p.name.clone());
+    ill.chain(well).collect::<Vec<_>>().join(", ")
+}
+
+/// What needs a person; empty when all is well.
+fn attention(host: &Host, profile: &Profile, width: usize) -> String {
+    let mut out = String::new();
+    let mut say = |style: Style, label: &str, text: &str| {
+        let begin = format!("  {style}{label:7}{style:#}  ");
+        out += &sentence(&begin, text, 11, width);
+    };
+    for platform in profile.platforms.iter().filter(|p| p.error.is_some()) {
+        say(CARE, "warning", &of_platform(platform));
+    }
+    if let Some(hermes) = profile.hermes.as_ref().filter(|h| h.needs_restart) {
+        say(CARE, "warning", &format!("hermes {}", version(hermes)));
+    }
+    if let Some(waiting) = &profile.next_start {
+        say(CARE, "warning", &waiting.to_string());
+    }
+    let claims = profile.other_owners.iter();
+    let claims: Vec<_> = claims.filter(|claim| !is_safe(profile, claim)).collect();
+    for claim in &claims {
+        say(CARE, "warning", &claim.who);
+    }
+    for text in profile.drift.iter().chain(&profile.unknown) {
+        say(CARE, "warning", text);
+    }
+    let is_ended = matches!(profile.state, State::Failed | State::Restarting);
+    match (&profile.owner, &profile.last_end, &profile.hint) {
+        (_, Some(end), _) if is_ended => {
+            let ago = end.at.and_then(ago).unwrap_or_default();
+            say(BAD, "error", &format!("{}{ago}", end.why));
+        }
+        (Some(owner), _, Some(_)) if profile.state == State::OwnedElsewhere => {
+            say(BAD, "error", &owned(owner));
+        }
+        _ => {}
+    }
+    for claim in claims {
+        out += &way_out("hint   ", &format!("`{}`", claim.way_out), 2, width);
+    }
+    let hint = match profile.state {
+        State::Served => None,
+        State::Failed | State::Restarting if profile.last_end.is_some() => {
+            let scope = scope_flag(host.scope);
+            Some(format!("`hermes-install why{scope} {}`", profile.profile))
+        }
+        _ => profile.hint.clone(),
+    };
+    if let Some(hint) = hint {
+        out += &way_out("hint   ", &hint, 2, width);
+    }
+    debug_assert!(host.scope == profile.scope);
+    out
+}

@@ -1,0 +1,62 @@
+"""A user's gateway: `why` says how it ended, and each refusal of its launcher is in its journal, in `logs` and in `why`, once."""
+
+import os
+import pwd
+import signal
+
+from check import check, contains, equal
+from gateway import Profile
+from installer import hermes_install, install, program
+from systemd import Unit, as_user
+
+HERMES = ["0.22.2"]
+SECONDS = 60
+
+# journald looks at /proc for the unit of a line; a launcher that has ended has none there, most of the time.
+TIMES = 20
+SENTENCE = "profile `coder` does not exist: there is no "
+
+
+def run() -> None:
+    coder = Profile("coder", "alice", f"{pwd.getpwnam('alice').pw_dir}/.hermes").make()
+    unit = Unit(coder.unit, user="alice")
+    equal("install ends with", install(coder, "--user", user="alice").code, 0)
+    ends(coder, unit)
+    refusals(coder, unit)
+
+
+def ends(coder: Profile, unit: Unit) -> None:
+    """Killed, and stopped."""
+    contains("why, before any end", why(), "coder: runs now, and the journal shows no end before")
+    pid = unit.pid
+    os.kill(pid, signal.SIGKILL)
+    coder.until_up(after=pid)
+    contains("why it was killed", why(), "coder: runs now; before that ended", "SIGKILL", f"{coder.unit}: Main process exited")
+    unit.systemctl("stop")
+    contains("why it is down", why(), "coder: ended", "after systemd was asked to stop it")
+
+
+def refusals(coder: Profile, unit: Unit) -> None:
+    """Its home is gone, and so is each launcher before anybody asks who it was."""
+    coder.home.rename(f"{coder.home}.away")
+    heard = []
+    for _ in range(TIMES):
+        unit.systemctl("start", check=False)
+        unit.until_active_state("failed")
+        said = as_user("alice", program(), "why", "coder")
+        heard.append(said.stdout.count(SENTENCE))
+    print(said.stdout)
+    equal("how often `why` shows each refusal", heard, [1] * TIMES)
+    contains("how it ended", said.stdout, "exit status 78")
+    journal = as_user("alice", "journalctl", "--user", "-q", "--no-pager", "-u", coder.unit).stdout
+    equal("refusals in its journal", journal.count(SENTENCE), TIMES)
+    logs = hermes_install("logs", "coder", user="alice").out
+    equal("refusals in logs", logs.count(SENTENCE), TIMES)
+    lines = [line for line in logs.splitlines() if SENTENCE in line]
+    check("they have the name of the unit", all(" hermes-gateway@coder[" in line for line in lines), lines)
+
+
+def why() -> str:
+    done = hermes_install("why", "coder", user="alice")
+    equal("why ends with", done.code, 0)
+    return done.out
