@@ -19,7 +19,7 @@ use crate::host::{DirectoryId, Host, Live};
 use crate::profile::ProfileName;
 use crate::units::load_path::{LoadPath, load_paths};
 use crate::units::unit::Unit;
-use crate::units::unit_file::command;
+use crate::units::unit_file::Directive;
 use crate::units::unit_files::UnitFiles;
 
 /// Everything that runs gateways, or would.
@@ -238,15 +238,14 @@ fn may_concern(load_path: &LoadPath, listing: &UnitFiles, unit: &str) -> bool {
                 .directives(load_path, path)
                 .list("Service", "ExecStart")
                 .iter()
-                .any(|start| starts_script_of_hermes(load_path, &start.value))
+                .any(|start| starts_script_of_hermes(load_path, start))
     })
 }
 
 /// Whether a script stands on the command line, as its program or as what a shell or a wrapper is given, and says hermes.
-fn starts_script_of_hermes(load_path: &LoadPath, line: &str) -> bool {
-    let words = command(line);
+fn starts_script_of_hermes(load_path: &LoadPath, start: &Directive) -> bool {
     let ends = |c: char| c.is_whitespace() || ";&|()<>'\"".contains(c);
-    let paths = words.iter().flat_map(|word| word.split(ends));
+    let paths = start.command().iter().flat_map(|word| word.split(ends));
     let paths = paths.filter_map(|path| match path.strip_prefix("%h/") {
         Some(below) => Some(load_path.account.home.join(below)),
         None => path.starts_with('/').then(|| PathBuf::from(path)),
