@@ -45,12 +45,14 @@ pub(super) fn told_of_older(
     before: Option<&Instance>,
     checked: &Checked,
 ) -> Option<String> {
+    if before.is_some() || !checked.instance.is_tenant() {
+        return None;
+    }
     let profile = &checked.instance.profile;
     let older = profile.home(&host.default_root());
     let is_used = |name: &&str| host.at(&older.join(name)).exists();
     let is_there = ["config.yaml", ".env", "state.db"].iter().any(is_used);
-    let is_told = before.is_none() && checked.instance.is_tenant() && is_there;
-    is_told.then(|| {
+    is_there.then(|| {
         format!(
             "`{}` has data of a profile `{profile}`, and the tenant does not use them: it has `{}`",
             older.display(),
