@@ -20,7 +20,7 @@ rustPlatform.buildRustPackage (finalAttrs: {
       ../Cargo.toml
       ../Cargo.lock
       ../CHANGELOG.md
-      ../man
+      ../docs/man
       ../src
       (lib.fileset.fileFilter (file: !file.hasExt "md") ../templates)
       (lib.fileset.difference ../tests (

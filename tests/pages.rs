@@ -347,7 +347,7 @@ fn every_exit_status_is_explained() {
         .filter(|s| **s != 9 && **s < 200);
     assert_eq!(strange.collect::<Vec<_>>(), [&0_u32; 0]);
 
-    let unit = read("man/hermes-gateway@.service.8");
+    let unit = read("docs/man/hermes-gateway@.service.8");
     let unit = unit.split_once(".SH \"EXIT STATUS\"").unwrap().1;
     let unit = unit.split_once("\n.SH ").unwrap().0;
     let lines: Vec<&str> = unit.lines().collect();

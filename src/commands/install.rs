@@ -90,10 +90,11 @@ fn run(args: &InstallArgs, verb: Verb) -> Result<Exit> {
     })
 }
 
-fn tell_kind(host: &Host, installed: &Checked) {
-    if let Some((kind, told)) = tenants::told(host, installed) {
-        output::print(format_args!("  {kind} {told}\n"));
-    }
+/// Whether it shares its account, as a line of the summary; empty where that goes without saying.
+fn kind(host: &Host, installed: &Checked) -> String {
+    tenants::told(host, installed)
+        .map(|(kind, told)| format!("  {kind} {told}\n"))
+        .unwrap_or_default()
 }
 
 /// Wait until each is served; who does.
@@ -137,27 +138,7 @@ pub(super) fn summary(
     output: &Output,
 ) {
     if output.json {
-        let installed = |c| {
-            let c: &Checked = c;
-            let unit = c.instance.profile.unit();
-            let seconds = outcome.handed_over.get(&unit);
-            json::InstalledProfile {
-                stop_seconds: seconds.map(|(stop, _)| *stop),
-                seconds_without_gateway: seconds.map(|(_, without)| *without),
-                home: &c.home,
-                tenant: c.instance.is_tenant(),
-                started: outcome.started.get(&unit).copied(),
-                enabled: c.enable,
-                profile: &c.instance.profile,
-                unit,
-            }
-        };
-        output::json(&json::Installed {
-            files_changed: outcome.files,
-            profiles: checked.iter().map(installed).collect(),
-            backup: outcome.backup.as_ref().map(|path| format!("/{path}")),
-            to_restart: left,
-        });
+        tell_json(checked, outcome, left);
         return;
     }
     if output.quiet {
@@ -169,33 +150,58 @@ pub(super) fn summary(
     if outcome.files == 0 && outcome.started.is_empty() {
         output.done("everything is as it should be already; nothing was changed");
     }
+    // At once: there may be a thousand.
+    let all: String = checked.iter().map(|c| told(host, c)).collect();
+    output::print(all);
+}
+
+fn tell_json(checked: &[Checked], outcome: &Outcome, left: &[String]) {
+    let installed = |c| {
+        let c: &Checked = c;
+        let unit = c.instance.profile.unit();
+        let seconds = outcome.handed_over.get(&unit);
+        json::InstalledProfile {
+            stop_seconds: seconds.map(|(stop, _)| *stop),
+            seconds_without_gateway: seconds.map(|(_, without)| *without),
+            home: &c.home,
+            tenant: c.instance.is_tenant(),
+            started: outcome.started.get(&unit).copied(),
+            enabled: c.enable,
+            profile: &c.instance.profile,
+            unit,
+        }
+    };
+    output::json(&json::Installed {
+        files_changed: outcome.files,
+        profiles: checked.iter().map(installed).collect(),
+        backup: outcome.backup.as_ref().map(|path| format!("/{path}")),
+        to_restart: left,
+    });
+}
+
+/// What is said of a profile that was installed.
+fn told(host: &Host, c: &Checked) -> String {
+    let unit = c.instance.profile.unit();
+    let profile = &c.instance.profile;
+    let at_boot = match c.enable {
+        true => "starts at boot",
+        false => "does not start at boot",
+    };
+    if host.live().is_none() {
+        let kind = kind(host, c);
+        return format!("profile `{profile}` is in the image and {at_boot}\n{kind}");
+    }
     let user = match host.scope {
         Scope::System => "",
         Scope::User => " --user",
     };
-    for c in checked {
-        let unit = c.instance.profile.unit();
-        let profile = &c.instance.profile;
-        let at_boot = if c.enable {
-            "starts at boot"
-        } else {
-            "does not start at boot"
-        };
-        if host.live().is_none() {
-            output::print(format_args!(
-                "profile `{profile}` is in the image and {at_boot}\n"
-            ));
-            tell_kind(host, c);
-            continue;
-        }
-        let journal = host.manager().journal_command(&unit);
-        let now = if c.start { "runs" } else { "is installed" };
-        output::print(format_args!(
-            "profile `{profile}` {now} as `{unit}` and {at_boot}\n  \
-             state  hermes-install status{user}\n  \
-             log    {journal} -f\n  \
-             undo   hermes-install uninstall{user} --profile {profile}\n"
-        ));
-        tell_kind(host, c);
-    }
+    let journal = host.manager().journal_command(&unit);
+    let now = if c.start { "runs" } else { "is installed" };
+    format!(
+        "profile `{profile}` {now} as `{unit}` and {at_boot}\n  \
+         state  hermes-install status{user}\n  \
+         log    {journal} -f\n  \
+         undo   hermes-install uninstall{user} --profile {profile}\n{kind}",
+        kind = kind(host, c),
+    )
 }

@@ -21,6 +21,9 @@ pub(super) struct Layers<'a> {
     environment: Settings,
     receipt: &'a Receipt,
     reset: &'a [String],
+    /// What is recorded of the flags and of the environment.
+    by_flag: Chosen,
+    by_environment: Chosen,
 }
 
 impl<'a> Layers<'a> {
@@ -32,13 +35,17 @@ impl<'a> Layers<'a> {
         receipt: &'a Receipt,
     ) -> Result<Self> {
         known(args.reset.iter(), "--reset")?;
+        let flags = Settings {
+            enable: args.no_enable.then_some(false),
+            start: args.no_start.then_some(false),
+            ..Settings::from_args(&args.settings)?
+        };
+        let environment = environment(host);
         Ok(Self {
-            flags: Settings {
-                enable: args.no_enable.then_some(false),
-                start: args.no_start.then_some(false),
-                ..Settings::from_args(&args.settings)?
-            },
-            environment: environment(host),
+            by_flag: Chosen::of(&flags, flag),
+            by_environment: Chosen::of(&environment, |_| "HERMES_HOME".to_owned()),
+            flags,
+            environment,
             config,
             receipt,
             reset: &args.reset,
@@ -50,9 +57,9 @@ impl<'a> Layers<'a> {
         let mut chosen = self.before(profile);
         let configured = self.config.settings(profile, &Settings::default());
         if configured.home.is_none() {
-            chosen.record(&self.environment, |_| "HERMES_HOME".to_owned());
+            chosen.record(&self.by_environment);
         }
-        chosen.record(&self.flags, flag);
+        chosen.record(&self.by_flag);
         chosen
     }
 

@@ -1,4 +1,4 @@
-//! Manual pages: written by hand in `man/`; commands, options and settings are put in from the types that parse them.
+//! Manual pages: written by hand in `docs/man/`; commands, options and settings are put in from the types that parse them.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -17,7 +17,7 @@ pub(super) fn page(page: Page) -> String {
     match page {
         Page::Program => {
             let manual = Manual::new();
-            include_str!("../../man/hermes-install.1.in")
+            include_str!("../../docs/man/hermes-install.1.in")
                 .replace("@COMMANDS@\n", &manual.commands())
                 .replace(
                     "@SHARED@\n",
@@ -28,11 +28,11 @@ pub(super) fn page(page: Page) -> String {
         }
         Page::Settings => {
             let keys: String = SETTINGS.iter().map(setting).collect();
-            include_str!("../../man/hermes-install.toml.5.in")
+            include_str!("../../docs/man/hermes-install.toml.5.in")
                 .replace("@KEYS@\n", &keys)
                 .replace("@HOST@\n", &setting(&GUARD_SETTING))
         }
-        Page::Unit => include_str!("../../man/hermes-gateway@.service.8").to_owned(),
+        Page::Unit => include_str!("../../docs/man/hermes-gateway@.service.8").to_owned(),
     }
 }
 

@@ -162,7 +162,9 @@ impl Survey<'_> {
                     tenant: Some(true),
                     ..Settings::default()
                 };
-                choices.record(&tenant, |_| "the default of new profiles".to_owned());
+                choices.record(&Chosen::of(&tenant, |_| {
+                    "the default of new profiles".to_owned()
+                }));
                 settings = tenant::settle(host, profile, tenant.over(&settings), &place)?;
             }
         }

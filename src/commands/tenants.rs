@@ -78,10 +78,12 @@ pub(super) fn told_of_older(
     before: Option<&Instance>,
     checked: &Checked,
 ) -> Option<String> {
+    if before.is_some() || !checked.instance.is_tenant() {
+        return None;
+    }
     let profile = &checked.instance.profile;
     let older = profile.home(&host.default_root());
-    let is_told = before.is_none() && checked.instance.is_tenant() && is_used(&host.at(&older));
-    is_told.then(|| {
+    is_used(&host.at(&older)).then(|| {
         format!(
             "`{}` has data of a profile `{profile}`, and the tenant does not use them: it has `{}`",
             older.display(),

@@ -44,6 +44,17 @@ impl Chosen {
         self.0.is_empty()
     }
 
+    /// Settings that come from somewhere, as `from` says by name. `start` is about one run and is not among them.
+    pub(crate) fn of(settings: &Settings, from: impl Fn(&str) -> String) -> Self {
+        let all = by_name(settings).into_iter();
+        let lasting = all.filter(|(name, _)| name != "start");
+        let choices = lasting.map(|(name, value)| {
+            let from = from(&name);
+            (name, Choice { value, from })
+        });
+        Self(choices.collect())
+    }
+
     /// What an older receipt, which records no choices, tells of them: what a flag may have set.
     pub(crate) fn of_instance(instance: &Instance) -> Self {
         let mut settings = Settings {
@@ -58,26 +69,18 @@ impl Chosen {
             settings.group = Some(group).filter(|group| *group != user);
             settings.run_as = Some(user);
         }
-        let mut chosen = Self::default();
-        chosen.record(&settings, |_| "an earlier installation".to_owned());
-        chosen
+        Self::of(&settings, |_| "an earlier installation".to_owned())
     }
 
-    /// Record settings. `start` is about one run and is not.
-    pub(crate) fn record(&mut self, settings: &Settings, from: impl Fn(&str) -> String) {
-        for (name, value) in by_name(settings) {
-            if name != "start" {
-                let from = from(&name);
-                self.0.insert(name, Choice { value, from });
-            }
-        }
+    /// Record further choices.
+    pub(crate) fn record(&mut self, further: &Self) {
+        self.0.extend(further.0.clone());
     }
 
     /// Record those settings that `before` does not have.
     pub(crate) fn record_new(&mut self, before: &Settings, after: &Settings, from: &str) {
         let known = by_name(before);
-        let mut new = Self::default();
-        new.record(after, |_| from.to_owned());
+        let mut new = Self::of(after, |_| from.to_owned());
         new.0.retain(|name, _| !known.contains_key(name));
         self.0.extend(new.0);
     }
@@ -121,8 +124,7 @@ mod tests {
 
     #[test]
     fn what_is_recorded_comes_back_apart_from_start() {
-        let mut chosen = Chosen::default();
-        chosen.record(&settings(), |name| format!("--{name}"));
+        let chosen = Chosen::of(&settings(), |name| format!("--{name}"));
         let text = serde_json::to_string(&chosen).expect("serialises");
         let read: Chosen = serde_json::from_str(&text).expect("reads");
         let expected = Settings {

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 
+use crate::gateway::config::is_standalone;
 use crate::host::Host;
 use crate::host::account::Account;
 use crate::host::process::shell_quote;
@@ -68,6 +69,7 @@ impl Creation {
         }
         let checked = Checked {
             account,
+            is_standalone: is_standalone(home),
             ..self.checked.clone()
         };
         match self.is_standalone && checked.is_served(host) {

@@ -127,16 +127,23 @@ impl Receipt {
                  restore it from a backup, or move it away and install with `--force`"
             )
         };
-        let head: Head = serde_json::from_slice(bytes).with_context(way_out)?;
-        if head.version > VERSION {
-            bail!(
-                "receipt `{name}` is of version {} and this hermes-install reads up to {VERSION}; use the newer one \
-                 that wrote it",
+        let read: Result<Self, _> = serde_json::from_slice(bytes);
+        let version = match &read {
+            Ok(receipt) => receipt.version,
+            // A newer one has more to say.
+            Err(_) => {
+                let head: Head = serde_json::from_slice(bytes).with_context(way_out)?;
                 head.version
+            }
+        };
+        if version > VERSION {
+            bail!(
+                "receipt `{name}` is of version {version} and this hermes-install reads up to {VERSION}; use the newer one \
+                 that wrote it"
             );
         }
-        let mut receipt: Self = serde_json::from_slice(bytes).with_context(way_out)?;
-        if head.version < 3 {
+        let mut receipt = read.with_context(way_out)?;
+        if version < 3 {
             let chosen = receipt.instances.iter();
             receipt.settings = chosen
                 .map(|i| (i.profile.clone(), Chosen::of_instance(i)))

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::doctor::facts::Facts;
 use crate::doctor::rules;
-use crate::gateway::config::{drain_setting, is_multiplexed, is_standalone};
+use crate::gateway::config::Configuration;
 use crate::gateway::owner::owner;
 use crate::gateway::state::State;
 use crate::gateway::update::updater;
@@ -71,8 +71,13 @@ pub(super) fn home(data: &[u8]) {
     let home = &*image.0;
     let _ = owner(home);
     let _ = State::read(home).map(|s| (s.is_up(), s.has_ended(), s.was_up()));
-    assert!(drain_setting(home).is_none_or(|drain| drain <= 3600));
-    let _ = (is_multiplexed(home), is_standalone(home), updater(home));
+    let config = Configuration::read(home);
+    assert!(config.drain().is_none_or(|drain| drain <= 3600));
+    let _ = (
+        config.is_multiplexed(),
+        config.is_standalone(),
+        updater(home),
+    );
 }
 
 pub(super) fn start_files(data: &[u8]) {

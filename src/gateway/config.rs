@@ -4,31 +4,97 @@ use std::path::{Path, PathBuf};
 
 use crate::gateway::version::{Rules, Version};
 use crate::gateway::yaml::Settings;
-use crate::host::read::{self, read_small_text};
+use crate::host::read::{self, Unread, read_small_text};
 use crate::host::rootfs::RootFs;
 
-/// Seconds that the gateway of this profile is configured to drain for, where its files say so:
-/// HERMES_RESTART_DRAIN_TIMEOUT, overridden by `agent.restart_drain_timeout` in config.yaml (gateway/run.py 0.19.0).
-pub(crate) fn drain_setting(home: &Path) -> Option<u32> {
-    seconds(configuration(home)?.get("agent", "restart_drain_timeout"))
+/// `config.yaml` of a profile home; without one, everything is as hermes has it by default.
+#[derive(Debug, Default)]
+pub(crate) struct Configuration(Settings);
+
+impl Configuration {
+    /// That of a profile home, or of the root as the default profile's. What is no YAML says nothing.
+    pub(crate) fn read(home: &Path) -> Self {
+        Self::of(read_small_text(&home.join(Self::FILE), read::TEXT))
+    }
+
+    /// The same in a look at a host's files.
+    pub(crate) fn look(files: &RootFs, home: &Path) -> Self {
+        Self::of(files.read_text(&home.join(Self::FILE), read::TEXT))
+    }
+
+    const FILE: &str = "config.yaml";
+
+    fn of(text: Result<Option<String>, Unread>) -> Self {
+        let settings = text.ok().flatten().and_then(|text| Settings::parse(&text));
+        Self(settings.unwrap_or_default())
+    }
+
+    /// Seconds that the gateway is configured to drain for, where that is said: HERMES_RESTART_DRAIN_TIMEOUT, overridden by
+    /// `agent.restart_drain_timeout` (gateway/run.py 0.19.0).
+    pub(crate) fn drain(&self) -> Option<u32> {
+        seconds(self.0.get("agent", "restart_drain_timeout"))
+    }
+
+    /// Seconds within which a stop of the gateway is over but for closing down: turns, jobs of cron and of the API. `told`
+    /// is what it was told in its environment. Without a version, the longest of what may hold.
+    pub(crate) fn stop_drain(&self, version: Option<Version>, told: Option<u32>) -> u32 {
+        let turns = self.drain().max(told);
+        let jobs = seconds(self.0.get("agent", "cron_drain_timeout")).unwrap_or_default();
+        let jobs = jobs.saturating_add(JOB_CLEANUP);
+        let drain = match version {
+            Some(version) => Rules::of(Some(version)).stop_drain(turns),
+            None => turns.unwrap_or(Rules::LONGEST_DRAIN),
+        };
+        match version.is_some_and(|version| Rules::of(Some(version)).job_drain == 0) {
+            true => drain,
+            false => drain.max(jobs),
+        }
+    }
+
+    /// Whether the gateway of this root serves the other profiles, too: `gateway.multiplex_profiles` (since 0.17); then
+    /// a gateway of a named profile refuses to start beside it (hermes_cli/gateway.py 0.19.0).
+    pub(crate) fn is_multiplexed(&self) -> bool {
+        let value = self.0.get("gateway", "multiplex_profiles");
+        value.as_bool() == Some(true)
+    }
+
+    /// Whether this profile has a gateway of its own beside one that serves all: `gateway.standalone` of its own
+    /// configuration (since 0.21.5). hermes ignores it for the default profile.
+    pub(crate) fn is_standalone(&self) -> bool {
+        let truth = |text: &str| ["1", "true", "yes", "on"].contains(&&*text.trim().to_lowercase());
+        let value = self.0.get("gateway", "standalone");
+        value.as_bool() == Some(true) || value.as_str().is_some_and(truth)
+    }
+
+    /// Where the tools of the gateway work: `terminal.cwd`, where it names a directory (`~` is the account's home).
+    fn terminal_directory(&self, account_home: &Path) -> Option<PathBuf> {
+        let text = self.0.get("terminal", "cwd").as_str()?.trim();
+        let path = match text.strip_prefix("~/") {
+            Some(rest) => account_home.join(rest),
+            None => PathBuf::from(text),
+        };
+        path.is_absolute().then_some(path)
+    }
 }
 
-/// Seconds within which a stop of this profile's gateway is over but for closing down: turns, jobs of cron and of the
-/// API. `told` is what it was told in its environment. Without a version, the longest of what may hold.
+/// [`Configuration::stop_drain`] of a profile home.
 pub(crate) fn stop_drain(home: &Path, version: Option<Version>, told: Option<u32>) -> u32 {
-    let config = configuration(home);
-    let agent = |key: &str| seconds(config.as_ref()?.get("agent", key));
-    let turns = agent("restart_drain_timeout").max(told);
-    let jobs = agent("cron_drain_timeout").unwrap_or_default();
-    let jobs = jobs.saturating_add(JOB_CLEANUP);
-    let drain = match version {
-        Some(version) => Rules::of(Some(version)).stop_drain(turns),
-        None => turns.unwrap_or(Rules::LONGEST_DRAIN),
-    };
-    match version.is_some_and(|version| Rules::of(Some(version)).job_drain == 0) {
-        true => drain,
-        false => drain.max(jobs),
-    }
+    Configuration::read(home).stop_drain(version, told)
+}
+
+/// [`Configuration::is_multiplexed`] of a hermes root.
+pub(crate) fn is_multiplexed(root: &Path) -> bool {
+    Configuration::read(root).is_multiplexed()
+}
+
+/// [`Configuration::is_standalone`] of a profile home.
+pub(crate) fn is_standalone(home: &Path) -> bool {
+    Configuration::read(home).is_standalone()
+}
+
+/// [`Configuration::terminal_directory`] of a profile home.
+pub(crate) fn terminal_directory(home: &Path, account_home: &Path) -> Option<PathBuf> {
+    Configuration::read(home).terminal_directory(account_home)
 }
 
 /// `CRON_DRAIN_CLEANUP_RESERVE_S` of gateway/restart.py (0.20.4 to 0.22.2).
@@ -44,38 +110,6 @@ fn seconds(value: &yaml_rust2::Yaml) -> Option<u32> {
         .or_else(|| value.as_str()?.trim().parse().ok())?;
     // Whoever can write the file must not keep a host from shutting down; the cast makes a bound of nonsense.
     Some((seconds.ceil() as u32).min(LONGEST_DRAIN))
-}
-
-/// Whether the gateway of this root serves the other profiles, too: `gateway.multiplex_profiles` (since 0.17); then
-/// a gateway of a named profile refuses to start beside it (hermes_cli/gateway.py 0.19.0).
-pub(crate) fn is_multiplexed(root: &Path) -> bool {
-    configuration(root)
-        .is_some_and(|c| c.get("gateway", "multiplex_profiles").as_bool() == Some(true))
-}
-
-/// Whether this profile has a gateway of its own beside one that serves all: `gateway.standalone` of its own
-/// configuration (since 0.21.5). hermes ignores it for the default profile.
-pub(crate) fn is_standalone(home: &Path) -> bool {
-    let truth = |text: &str| ["1", "true", "yes", "on"].contains(&&*text.trim().to_lowercase());
-    configuration(home).is_some_and(|c| {
-        let value = c.get("gateway", "standalone");
-        value.as_bool() == Some(true) || value.as_str().is_some_and(truth)
-    })
-}
-
-/// Where the tools of this profile's gateway work: `terminal.cwd`, where it names a directory (`~` is the account's home).
-pub(crate) fn terminal_directory(home: &Path, account_home: &Path) -> Option<PathBuf> {
-    let config = configuration(home)?;
-    let text = config.get("terminal", "cwd").as_str()?.trim();
-    let path = match text.strip_prefix("~/") {
-        Some(rest) => account_home.join(rest),
-        None => PathBuf::from(text),
-    };
-    path.is_absolute().then_some(path)
-}
-
-fn configuration(home: &Path) -> Option<Settings> {
-    Settings::parse(&read_small_text(&home.join("config.yaml"), read::TEXT).ok()??)
 }
 
 /// The file of a hermes root that names its active profile.

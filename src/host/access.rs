@@ -67,13 +67,18 @@ impl<'a> Access<'a> {
 
     /// Whether it can run a program or work in a directory.
     pub(crate) fn reach(&self, path: &Path) -> Reach {
-        let place = self.host.real(path);
-        let real = Path::new("/").join(place.strip_prefix(&self.host.root).unwrap_or(&place));
-        Reach {
-            obstacle: self.obstacle(path, &real),
-            path: path.to_owned(),
-            real,
-        }
+        let look = || {
+            let place = self.host.real(path);
+            let real = Path::new("/").join(place.strip_prefix(&self.host.root).unwrap_or(&place));
+            Reach {
+                obstacle: self.obstacle(path, &real),
+                path: path.to_owned(),
+                real,
+            }
+        };
+        let who_and_where = (self.account.name.clone(), path.as_os_str().to_owned());
+        let memory = &self.host.files.memory;
+        memory.once(|look| &mut look.reaches, &who_and_where, look)
     }
 
     fn obstacle(&self, path: &Path, real: &Path) -> Option<Obstacle> {

@@ -14,6 +14,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use nix::errno::Errno;
 
+use crate::host::access::Reach;
 use crate::host::account::Account;
 use crate::host::directory::Directory;
 
@@ -59,6 +60,8 @@ pub(super) struct Look {
     pub(super) passwd: HashMap<OsString, Arc<[Account]>>,
     /// Groups of the accounts of this host, by the name of the account.
     pub(super) groups: HashMap<String, Vec<u32>>,
+    /// What an account can do with a path.
+    pub(super) reaches: HashMap<(String, OsString), Reach>,
     /// Names of user IDs of this host.
     pub(super) names: HashMap<u32, String>,
 }
@@ -88,6 +91,11 @@ impl Memory {
     /// Remember nothing any more.
     pub(super) fn end(&self) {
         self.with(|look| *look = None);
+    }
+
+    /// Whether something is remembered.
+    pub(super) fn is_on(&self) -> bool {
+        self.with(|look| look.is_some())
     }
 
     fn with<T>(&self, act: impl FnOnce(&mut Option<Look>) -> T) -> T {

@@ -132,10 +132,11 @@ fn open_at(directory: &OwnedFd, name: &OsStr) -> Result<Step, Unread> {
 /// All bytes of a file.
 pub(super) fn whole(file: File, stat: &FileStat, limit: u64) -> Result<Vec<u8>, Unread> {
     let length = u64::try_from(stat.st_size).unwrap_or_default();
-    // One more, as the end is seen by reading there.
-    let room = usize::try_from(length.min(limit) + 1).unwrap_or_default();
-    let mut bytes = Vec::with_capacity(room);
-    file.take(limit + 1).read_to_end(&mut bytes)?;
+    let length = length.min(limit + 1);
+    // Files of /proc do not say how long they are; the end of all others is not looked for.
+    let most = if length == 0 { limit + 1 } else { length };
+    let mut bytes = Vec::with_capacity(usize::try_from(length).unwrap_or_default());
+    file.take(most).read_to_end(&mut bytes)?;
     match u64::try_from(bytes.len()) {
         Ok(length) if length <= limit => Ok(bytes),
         _ => Err(Unread::TooLarge(limit)),
@@ -183,5 +184,7 @@ mod tests {
             assert!(matches!(error, Unread::NotRegular(_)), "{name}: {error}");
         }
         assert!(matches!(read("circle", 5), Err(Unread::Failed(_))));
+        let unsized_file = read_small(Path::new("/proc/self/status"), TEXT).expect("read");
+        assert!(unsized_file.is_some_and(|bytes| bytes.starts_with(b"Name:")));
     }
 }

@@ -79,6 +79,11 @@ impl RootFs {
         self.memory.begin();
     }
 
+    /// Whether what is seen is remembered.
+    pub(crate) fn is_look(&self) -> bool {
+        self.memory.is_on()
+    }
+
     /// Look at one path.
     pub(crate) fn look(&self, path: &str) -> Result<Actual> {
         actual(self.see(Path::new(path), Links::Trusted, largest_in))

@@ -33,6 +33,10 @@ pub(crate) struct Checked {
     pub(crate) version: Option<Version>,
     /// Whether hermes is to create the profile before.
     pub(crate) creates: bool,
+    /// Whether it has a gateway of its own beside one that serves all, by its configuration.
+    pub(crate) is_standalone: bool,
+    /// Whether the gateway of its root serves all, by its configuration.
+    pub(crate) is_multiplexed: bool,
     /// Whether it is to start at boot.
     pub(crate) enable: bool,
     /// Whether it is to run now.
@@ -83,6 +87,8 @@ pub(super) fn decide(
             hermes: hermes.clone(),
             version: probe.version,
             creates: probe.creates,
+            is_standalone: probe.is_standalone,
+            is_multiplexed: probe.is_multiplexed,
             enable: settings.enable.unwrap_or(true),
             start: settings.start.unwrap_or(true),
         }),
@@ -265,6 +271,8 @@ mod tests {
             version: None,
             unreadable: Vec::new(),
             gateway_drain: 60,
+            is_standalone: false,
+            is_multiplexed: false,
             writable: Vec::new(),
             mounts: Vec::new(),
             needs_home_access: false,

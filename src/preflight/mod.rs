@@ -8,6 +8,8 @@ mod standalone;
 pub(crate) mod tenant;
 mod unreadable;
 
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -16,6 +18,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 
 use crate::error::{failure, refuse};
+use crate::gateway::config::Configuration;
 use crate::gateway::installations::Installations;
 use crate::gateway::version::{Version, is_hermes};
 use crate::host::Host;
@@ -35,6 +38,10 @@ pub(crate) struct Preflight<'a> {
     host: &'a Host,
     output: &'a Output,
     installations: Installations<'a>,
+    /// Hermes roots, and whether the gateway of each serves all: most profiles share one.
+    roots: RefCell<HashMap<PathBuf, bool>>,
+    /// Versions by account and executable: to ask takes up to a second.
+    versions: RefCell<HashMap<(String, PathBuf), Option<Version>>>,
 }
 
 impl<'a> Preflight<'a> {
@@ -44,7 +51,28 @@ impl<'a> Preflight<'a> {
             host,
             output,
             installations: Installations::new(host),
+            roots: RefCell::default(),
+            versions: RefCell::default(),
         }
+    }
+
+    fn is_multiplexed(&self, root: &Path) -> bool {
+        if let Some(known) = self.roots.borrow().get(root) {
+            return *known;
+        }
+        let found = Configuration::look(&self.host.files, root).is_multiplexed();
+        self.roots.borrow_mut().insert(root.to_owned(), found);
+        found
+    }
+
+    fn version(&self, account: &Account, hermes: &Path) -> Result<Option<Version>> {
+        let key = (account.name.clone(), hermes.to_owned());
+        if let Some(known) = self.versions.borrow().get(&key) {
+            return Ok(*known);
+        }
+        let found = version(account, hermes)?;
+        self.versions.borrow_mut().insert(key, found);
+        Ok(found)
     }
 
     /// Check one profile, all but whether somebody else has it. `place` says where a setting was set; with `creates`, a
@@ -62,7 +90,7 @@ impl<'a> Preflight<'a> {
             probe.create(profile);
         }
         if let (Ok(hermes), Ok(()), Some(_)) = (&probe.hermes, &probe.home_problem, host.live()) {
-            probe.version = version(&probe.account, hermes)?;
+            probe.version = self.version(&probe.account, hermes)?;
             self.output.step(format!(
                 "profile `{profile}`: hermes {} at `{}`",
                 told(probe.version),
@@ -74,7 +102,8 @@ impl<'a> Preflight<'a> {
             let found = self.installations.find(hermes);
             probe.version = found.and_then(|hermes| hermes.version);
         }
-        probe.read_drain(host);
+        probe.read_configuration(host);
+        probe.is_multiplexed = self.is_multiplexed(&probe.root);
         let decided = decide::decide(profile, settings, &probe);
         decided.map_err(|problems| failure!(Refused, "{problems}"))
     }

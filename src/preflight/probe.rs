@@ -9,7 +9,7 @@ use nix::errno::Errno;
 use nix::unistd::AccessFlags;
 
 use crate::error::refuse;
-use crate::gateway::config::stop_drain;
+use crate::gateway::config::Configuration;
 use crate::gateway::version::Version;
 use crate::host::Host;
 use crate::host::account::{Account, account_name};
@@ -56,6 +56,10 @@ pub(super) struct Probe {
     pub(super) unreadable: Vec<Unreadable>,
     /// Seconds of drain that the gateway is configured for.
     pub(super) gateway_drain: u32,
+    /// Whether it has a gateway of its own beside one that serves all.
+    pub(super) is_standalone: bool,
+    /// Whether the gateway of its root is configured to serve all.
+    pub(super) is_multiplexed: bool,
     /// What hermes writes outside its root.
     pub(super) writable: Vec<PathBuf>,
     /// What of it is on disks of their own.
@@ -96,14 +100,14 @@ impl Probe {
             },
             home_problem,
             creates: false,
-            found_by_launcher: hermes_search(&root, &account.home)
-                .into_iter()
-                .find(|p| host.exists(p)),
+            found_by_launcher: places.iter().find(|p| host.exists(p)).cloned(),
             hermes,
             places,
             version: None,
             unreadable: unreadable(host, settings, place),
             gateway_drain: 0,
+            is_standalone: false,
+            is_multiplexed: false,
             writable: Vec::new(),
             mounts: Vec::new(),
             needs_home_access: false,
@@ -142,9 +146,11 @@ impl Probe {
         }
     }
 
-    /// Read the gateway's drain; its default depends on the version.
-    pub(super) fn read_drain(&mut self, host: &Host) {
-        self.gateway_drain = stop_drain(&host.at(&self.home), self.version, None);
+    /// Read the profile's configuration; what it leaves to hermes depends on the version.
+    pub(super) fn read_configuration(&mut self, host: &Host) {
+        let config = Configuration::look(&host.files, &self.home);
+        self.gateway_drain = config.stop_drain(self.version, None);
+        self.is_standalone = config.is_standalone();
     }
 }
 

@@ -19,7 +19,7 @@ impl Checked {
         !self.instance.profile.for_hermes(&self.root).is_default()
             && is_known
             && Rules::of(self.version).is_shared
-            && !is_standalone(&host.at(&self.home))
+            && !self.is_standalone
     }
 
     /// Give the profile a gateway of its own, by hermes' own command: `gateway.standalone` in its configuration.

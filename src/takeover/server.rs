@@ -4,7 +4,6 @@
 use anyhow::Result;
 
 use crate::error::refuse;
-use crate::gateway::config::{is_multiplexed, is_standalone};
 use crate::host::Host;
 use crate::preflight::Checked;
 use crate::units::inventory::Inventory;
@@ -14,8 +13,8 @@ use crate::units::unit::Unit;
 pub(crate) fn refuse_served(host: &Host, inventory: &Inventory, checked: &Checked) -> Result<()> {
     let profile = &checked.instance.profile;
     let is_served = !profile.for_hermes(&checked.root).is_default()
-        && is_multiplexed(&host.at(&checked.root))
-        && !is_standalone(&host.at(&checked.home));
+        && checked.is_multiplexed
+        && !checked.is_standalone;
     if !is_served {
         return Ok(());
     }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use crate::host::Host;
 use crate::units::load_path::LoadPath;
 use crate::units::unit::find_account;
-use crate::units::unit_file::command;
+use crate::units::unit_file::Directive;
 use crate::units::unit_files::UnitFiles;
 
 /// How many paths of a command line are looked at; people write fewer.
@@ -39,7 +39,7 @@ pub(super) fn may_concern(
         let starts = directives.list("Service", "ExecStart");
         starts
             .iter()
-            .any(|start| starts_script_of_hermes(load_path, &start.value, directory, &home))
+            .any(|start| starts_script_of_hermes(load_path, start, directory, &home))
     })
 }
 
@@ -49,13 +49,12 @@ const HOME: [&str; 4] = ["~/", "$HOME/", "${HOME}/", "$$HOME/"];
 /// Whether a script stands on the command line, as its program or as what a shell or a wrapper is given, and says hermes.
 fn starts_script_of_hermes(
     load_path: &LoadPath,
-    line: &str,
+    start: &Directive,
     directory: &str,
     home: &dyn Fn() -> Option<PathBuf>,
 ) -> bool {
-    let words = command(line);
     let ends = |c: char| c.is_whitespace() || ";&|()<>'\"".contains(c);
-    let paths = words.iter().flat_map(|word| word.split(ends));
+    let paths = start.command().iter().flat_map(|word| word.split(ends));
     let of_home = |path: &str| {
         let below = HOME.iter().find_map(|home| path.strip_prefix(home))?;
         Some(home()?.join(below))

@@ -1,6 +1,6 @@
 //! What in a unit's own words makes its manager refuse it (`bad-setting`), so that it runs nothing. Pure.
 
-use crate::units::unit_file::{Directive, Directives, command};
+use crate::units::unit_file::{Directive, Directives};
 
 /// Every line for which systemd refuses the unit, and why (systemd.service(5), systemd.exec(5); seen on 252).
 pub(crate) fn load_problems<'a>(
@@ -11,7 +11,7 @@ pub(crate) fn load_problems<'a>(
     let kind = directives.value("Service", "Type").unwrap_or("simple");
     let starts = directives.list("Service", "ExecStart");
     for line in &starts {
-        let program = command(&line.value).into_iter().next().unwrap_or_default();
+        let program = line.command().first().map_or("", String::as_str);
         if program.contains('/') && !program.starts_with(['/', '%']) {
             found.push((*line, format!("systemd takes `{program}` for no path")));
         }

@@ -1,7 +1,6 @@
 //! Who wrote a unit.
 
 use crate::units::unit::Unit;
-use crate::units::unit_file::command;
 use serde::Serialize;
 
 /// Who wrote a unit, by its name and what it runs.
@@ -22,9 +21,8 @@ impl Unit {
         let all = self.directives.iter().filter(|d| d.key == "ExecStart");
         let mut own = all.filter(|d| Some(&d.file) == self.files.fragment.as_ref());
         own.any(|d| {
-            command(&d.value)
-                .first()
-                .is_some_and(|w| w.ends_with("/hermes-install"))
+            let program = d.command().first();
+            program.is_some_and(|w| w.ends_with("/hermes-install"))
         })
     }
 

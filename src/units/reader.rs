@@ -62,6 +62,13 @@ impl Reader {
         }
     }
 
+    /// Read a file that is likely to be asked for, while the look has its directory open.
+    pub(super) fn read_ahead(&self, path: &Path) {
+        if self.files.is_look() {
+            let _ = self.files.read(path, read::UNIT);
+        }
+    }
+
     /// The text of a script: a file that the kernel hands to an interpreter, or one that is named like a script.
     pub(crate) fn script(&self, path: &Path) -> Option<String> {
         match self.read_script(path) {

@@ -9,7 +9,7 @@ use crate::host::Host;
 use crate::units::exec_line::{BUDGET, Context, Effects, effects};
 use crate::units::reader::Reader;
 use crate::units::unit::{Unit, find_account};
-use crate::units::unit_file::{command, words};
+use crate::units::unit_file::words;
 
 impl Unit {
     pub(super) fn effects_of_files(&self, host: &Host, reader: &Reader) -> Vec<Effects> {
@@ -34,10 +34,8 @@ impl Unit {
         }
         let lines = self.directives.list("Service", "ExecStart");
         let lines = lines.iter().map(|line| -> Vec<String> {
-            command(&line.value)
-                .iter()
-                .map(|w| self.expand(w))
-                .collect()
+            let words = line.command().iter();
+            words.map(|w| self.expand(w)).collect()
         });
         self.effects(host, reader, lines, &environment)
     }

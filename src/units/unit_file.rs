@@ -26,12 +26,19 @@ pub(crate) struct Directive {
     pub(crate) line: usize,
     #[serde(skip)]
     words: OnceLock<Vec<String>>,
+    #[serde(skip)]
+    command: OnceLock<Vec<String>>,
 }
 
 impl Directive {
     /// The words of its value, read once: all instances share the directives of their template.
     pub(crate) fn words(&self) -> &[String] {
         self.words.get_or_init(|| words(&self.value))
+    }
+
+    /// The words of its command line as [`command`] reads them, once for all instances as well.
+    pub(crate) fn command(&self) -> &[String] {
+        self.command.get_or_init(|| command(&self.value))
     }
 }
 
@@ -82,6 +89,7 @@ impl Directives {
                     file: file.to_owned(),
                     line: at + 1,
                     words: OnceLock::new(),
+                    command: OnceLock::new(),
                 }));
             }
         }
@@ -128,7 +136,9 @@ impl Directives {
 
     /// The assignment that is in force.
     pub(crate) fn last(&self, section: &str, key: &str) -> Option<&Directive> {
-        self.list(section, key).pop()
+        let mut all = self.0.iter().rev().map(AsRef::as_ref);
+        let last: &Directive = all.find(|d| d.key == key && d.section == section)?;
+        Some(last).filter(|d| !d.value.is_empty())
     }
 
     /// The value that is in force.
@@ -167,17 +177,17 @@ const BLANKS: [char; 4] = [' ', '\t', '\n', '\r'];
 /// Lines as systemd reads them (`read_line`): newline, carriage return and NUL each end one, and those that follow each
 /// other are one end, each of them once.
 fn lines(text: &str) -> impl Iterator<Item = &str> {
-    const ENDS: [char; 3] = ['\n', '\r', '\0'];
+    const ENDS: [u8; 3] = *b"\n\r\0";
     let mut rest = text;
     std::iter::from_fn(move || {
-        let Some(at) = rest.find(ENDS) else {
+        let Some(at) = rest.bytes().position(|b| ENDS.contains(&b)) else {
             let last = std::mem::take(&mut rest);
             return (!last.is_empty()).then_some(last);
         };
         let (line, mut behind) = rest.split_at(at);
         let mut ends = ENDS.to_vec();
-        while let Some(end) = behind.chars().next().filter(|c| ends.contains(c)) {
-            ends.retain(|c| *c != end);
+        while let Some(end) = behind.bytes().next().filter(|b| ends.contains(b)) {
+            ends.retain(|b| *b != end);
             behind = &behind[1..];
         }
         rest = behind;

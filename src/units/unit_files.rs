@@ -51,6 +51,7 @@ impl LoadPath {
                     for file in self.reader.names(&path) {
                         if file.ends_with(".conf") {
                             let path = path.join(&file);
+                            self.reader.read_ahead(&path);
                             drop_ins.entry(file).or_insert(path);
                         }
                     }

@@ -8,7 +8,7 @@ use std::time::SystemTime;
 
 use super::roots::Roots;
 use crate::gateway::command_line::executable;
-use crate::gateway::config::{drain_setting, is_standalone};
+use crate::gateway::config::Configuration;
 use crate::gateway::gone::{Gone, gone, is_gone};
 use crate::gateway::owner::{GATEWAY_LOCK, Hold, PID, owner};
 use crate::gateway::platforms::{Remedy, remedy, without_adapter};
@@ -175,12 +175,13 @@ pub(super) fn home_facts(host: &Host, roots: &mut Roots, home: &Path, is_named: 
     };
     facts.uid = meta.uid();
     facts.account = host.account_name(meta.uid());
-    facts.drain = drain_setting(&real);
+    let config = Configuration::read(&real);
+    facts.drain = config.drain();
     let looks_like_one = |name: &&str| real.join(name).symlink_metadata().is_ok();
     facts.is_vouched = is_named && ["config.yaml", STATE].iter().any(looks_like_one);
     let root = roots.of(home);
     facts.active.clone_from(&root.active);
-    facts.is_multiplexed = root.is_multiplexed && !is_standalone(&real);
+    facts.is_multiplexed = root.is_multiplexed && !config.is_standalone();
     if !facts.is_vouched {
         return facts;
     }

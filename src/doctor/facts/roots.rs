@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use crate::gateway::config::{active_profile, is_multiplexed};
+use crate::gateway::config::{Configuration, active_profile};
 use crate::host::Host;
 use crate::profile::root_for;
 
@@ -38,7 +38,7 @@ impl<'a> Roots<'a> {
         let host = self.host;
         self.known.entry(root).or_insert_with_key(|root| Root {
             active: active_profile(&host.files, root),
-            is_multiplexed: is_multiplexed(&host.real(root)),
+            is_multiplexed: Configuration::look(&host.files, root).is_multiplexed(),
         })
     }
 }

@@ -13,7 +13,7 @@ use crate::host::access::{Access, Reach, is_exposed};
 use crate::host::search::hermes_search;
 use crate::profile::root_for;
 use crate::units::unit::Unit;
-use crate::units::unit_file::{Directive, command};
+use crate::units::unit_file::Directive;
 
 /// A path that a unit needs.
 #[derive(Debug)]
@@ -66,10 +66,7 @@ pub(crate) fn unit_facts(host: &Host, installations: &Installations, unit: &Unit
         facts.out_of_reach = homes.filter(|home| !account.may_work_in(home)).collect();
     }
     for line in unit.directives.list("Service", "ExecStart") {
-        let argv: Vec<String> = command(&line.value)
-            .iter()
-            .map(|w| unit.expand(w))
-            .collect();
+        let argv: Vec<String> = line.command().iter().map(|w| unit.expand(w)).collect();
         let Some(program) = argv.first() else {
             continue;
         };

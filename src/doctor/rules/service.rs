@@ -6,7 +6,7 @@ use crate::doctor::finding::Severity::{Error, Note, Warning};
 use crate::doctor::finding::{Finding, Findings};
 use crate::units::load_problem::load_problems;
 use crate::units::unit::Unit;
-use crate::units::unit_file::{Directive, command, words};
+use crate::units::unit_file::{Directive, words};
 
 pub(super) const RULES: &[Rule] = &[
     Rule {
@@ -192,7 +192,7 @@ fn wrong_end(facts: &Facts, findings: &mut Findings) {
             report(unit, line, what, findings);
         }
         for line in unit.directives.list("Service", "ExecStopPost") {
-            let words = command(&line.value);
+            let words = line.command();
             let is_systemctl = words.first().is_some_and(|w| w.ends_with("systemctl"));
             let starts = words
                 .iter()
@@ -214,7 +214,7 @@ fn stops_others(facts: &Facts, findings: &mut Findings) {
             "ExecReload",
         ] {
             for line in unit.directives.list("Service", key) {
-                let verb = crate::gateway::command_line::gateway_verb(&command(&line.value));
+                let verb = crate::gateway::command_line::gateway_verb(line.command());
                 if verb.as_deref() == Some("stop") {
                     let what = format!("stops gateways that others run, in {key}=");
                     report(unit, line, &what, findings);

@@ -6,7 +6,7 @@ use crate::doctor::finding::Findings;
 use crate::doctor::finding::Severity::{Error, Note, Warning};
 use crate::gateway::version::Rules;
 use crate::units::span::seconds;
-use crate::units::unit_file::{Directive, command};
+use crate::units::unit_file::Directive;
 
 pub(super) const RULES: &[Rule] = &[
     Rule {
@@ -51,17 +51,11 @@ fn kills(facts: &Facts, findings: &mut Findings) {
     for (unit, _) in gateways(facts) {
         for key in LINES {
             for line in unit.directives.list("Service", key) {
-                let words: Vec<String> = command(&line.value)
-                    .iter()
-                    .flat_map(|w| {
-                        w.split([' ', ';', '&', '|'])
-                            .map(str::to_owned)
-                            .collect::<Vec<_>>()
-                    })
-                    .collect();
-                let base = |word: &String| word.rsplit('/').next().unwrap_or(word).to_owned();
-                let names: Vec<String> = words.iter().map(base).collect();
-                let has = |name: &str| names.iter().any(|n| n == name);
+                let words = line.command().iter();
+                let words = words.flat_map(|w| w.split([' ', ';', '&', '|']));
+                let base = |word| str::rsplit(word, '/').next().unwrap_or(word);
+                let names: Vec<&str> = words.map(base).collect();
+                let has = |name: &str| names.contains(&name);
                 let by_name = has("pkill") || has("killall") || has("fuser") || has("skill");
                 let hard = [
                     "-9",
