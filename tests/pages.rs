@@ -17,7 +17,7 @@ fn read(name: &str) -> String {
 }
 
 /// Where pages are. A package's build has crates with pages of their own beside these.
-const FOLDERS: [&str; 6] = ["docs", "man", "nix", "rpm", "templates", "tests"];
+const FOLDERS: [&str; 5] = ["docs", "nix", "rpm", "templates", "tests"];
 
 /// Files below a directory whose names end so.
 fn tree(directory: &Path, end: &str) -> Vec<PathBuf> {
@@ -221,7 +221,6 @@ fn every_file_of_the_tree_that_is_named_is_there() {
         ".ci",
         "debian",
         "docs",
-        "man",
         "nix",
         "release",
         "rpm",

@@ -36,16 +36,7 @@ const NAME: &str = "hermes-install";
 type Find = fn(&str) -> Vec<String>;
 
 /// Where they are. A package's build has crates with pages of their own beside these.
-const FOLDERS: [&str; 8] = [
-    "",
-    "debian",
-    "docs",
-    "man",
-    "rpm",
-    "src",
-    "templates",
-    "tests",
-];
+const FOLDERS: [&str; 7] = ["", "debian", "docs", "rpm", "src", "templates", "tests"];
 
 fn top() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).to_owned()
