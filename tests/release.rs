@@ -53,7 +53,6 @@ impl Page {
             .env("LC_ALL", "C.UTF-8")
             .output()
             .unwrap();
-        eprintln!("$ {script}\n{}", told(&done));
         done
     }
 
@@ -71,7 +70,7 @@ const X86: &str = "x86_64-unknown-linux-musl";
 
 #[test]
 fn the_script_runs_the_program_of_the_release() {
-    let page = Page::new(X86, &assert_cmd::cargo::cargo_bin!("hermes-install"));
+    let page = Page::new(X86, assert_cmd::cargo::cargo_bin!("hermes-install"));
     page.machine("Linux x86_64");
     let done = page.sh("sh install.sh --version");
     let version = format!("hermes-install {}\n", env!("CARGO_PKG_VERSION"));
