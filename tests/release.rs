@@ -4,8 +4,6 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
 
-use crate::tool::told;
-
 /// A page of a release with one tarball, for the machine that `uname` tells of, and somebody who has its script.
 struct Page {
     top: tempfile::TempDir,
@@ -46,14 +44,13 @@ impl Page {
     /// A person's shell in that directory.
     fn sh(&self, script: &str) -> Output {
         let path = std::env::var("PATH").unwrap();
-        let done = Command::new("sh")
+        Command::new("sh")
             .args(["-c", script])
             .current_dir(self.top.path())
             .env("PATH", format!("{}/bin:{path}", self.top.path().display()))
             .env("LC_ALL", "C.UTF-8")
             .output()
-            .unwrap();
-        done
+            .unwrap()
     }
 
     /// Whether the script left a program behind.
