@@ -338,6 +338,25 @@ fn post_stop(bench: &Bench) -> Child {
         .unwrap()
 }
 
+/// Wait until a process is in the pause between two looks (proc_pid_syscall(5)).
+fn until_it_pauses(child: &Child, what: &str) {
+    let pauses =
+        [nix::libc::SYS_nanosleep, nix::libc::SYS_clock_nanosleep].map(|number| number.to_string());
+    let deadline = Instant::now() + Duration::from_secs(60);
+    loop {
+        let call = std::fs::read_to_string(format!("/proc/{}/syscall", child.id())).expect(what);
+        let number = call.split_whitespace().next().unwrap_or_default();
+        if pauses.iter().any(|pause| pause == number) {
+            return;
+        }
+        assert!(
+            !number.is_empty() && Instant::now() < deadline,
+            "{what}: {call}"
+        );
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
 #[test]
 fn a_clean_exit_asks_for_a_start_when_a_restart_was_planned_or_a_takeover_never_arrived() {
     let bench = Bench::new();
@@ -346,12 +365,8 @@ fn a_clean_exit_asks_for_a_start_when_a_restart_was_planned_or_a_takeover_never_
     assert_eq!(code(post_stop(&bench)), Some(0), "an ordinary stop");
 
     let replacer = bench.by_hand(&["--profile", "coder", "gateway", "restart"], false);
-    let mut helper = post_stop(&bench);
-    std::thread::sleep(Duration::from_millis(500));
-    assert!(
-        helper.try_wait().unwrap().is_none(),
-        "it waits for the takeover"
-    );
+    let helper = post_stop(&bench);
+    until_it_pauses(&helper, "it waits for the takeover");
     replacer.kill();
     assert_eq!(code(helper), Some(1), "a takeover that never arrived");
 
