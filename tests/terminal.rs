@@ -31,7 +31,10 @@ impl Session {
         };
         let pty = openpty(Some(&size), None).unwrap();
         let terminal = || Stdio::from(pty.slave.try_clone().unwrap());
-        let child = Command::new(assert_cmd::cargo::cargo_bin!("hermes-install"))
+        // A shell's background job ignores SIGINT, and so do its children, where this is run as one.
+        let child = Command::new("env")
+            .arg("--default-signal=INT")
+            .arg(assert_cmd::cargo::cargo_bin!("hermes-install"))
             .args(arguments)
             .arg("--root")
             .arg(root)
