@@ -39,6 +39,11 @@ class Scenario:
     index: bool = False
     first: str | None = None
 
+    @property
+    def is_cell(self) -> bool:
+        """Whether it is one of the takeover matrix."""
+        return self.first is not None
+
 
 def scenarios(directory: Path, versions: list[str] | None) -> list[Scenario]:
     """All scenarios, by name; with other gateways than their own, if these are named."""

@@ -37,7 +37,7 @@ def play_all(cases: list[Case], jobs: int, play: Callable[[Case], Result]) -> It
     machines: deque[Group] = deque()
     for group in groups(cases):
         case = group[0]
-        (machines if case.backend != "container" else cells if case.scenario.first else scenarios).append(group)
+        (machines if case.backend != "container" else cells if case.scenario.is_cell else scenarios).append(group)
     for_cells = min(jobs - 1, jobs * 3 // 5)
     wanted = [(cells, scenarios)] * for_cells + [(scenarios, cells)] * (jobs - for_cells) + [(machines,)] * max(1, PROCESSORS // 2)
     taking = threading.Lock()
