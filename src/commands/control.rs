@@ -113,8 +113,9 @@ impl Run {
             let old = match outdated(&target.home) {
                 Ok(old) => old,
                 Err(e) => {
-                    let why =
-                        format!("`{unit}`: left alone, as nobody can tell its gateway: {e:#}");
+                    let why = format!(
+                        "`{unit}`: left alone, because its gateway cannot be examined: {e:#}"
+                    );
                     self.output.warn(why);
                     continue;
                 }

@@ -50,7 +50,7 @@ pub(super) fn told(host: &Host, checked: &Checked) -> Option<(&'static str, Stri
         true => (
             "tenant",
             format!(
-                "account `{user}` and root `{root}` of its own; `--shared --create` has a new one share those of others"
+                "account `{user}` and root `{root}` of its own; a new profile shares those of other profiles with `--shared --create`"
             ),
         ),
         false => (

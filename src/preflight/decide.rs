@@ -63,8 +63,7 @@ pub(super) fn decide(
             &probe.root,
         ));
         if *problem == HermesProblem::Nowhere && profile.is_tenant(&probe.root) {
-            let way_out =
-                "with `--shared --create` the profile shares the account of others, and its hermes";
+            let way_out = "with `--shared --create` the profile runs as the account of other profiles, with their hermes";
             problems.push(way_out.to_owned());
         }
     }

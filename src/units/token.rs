@@ -75,7 +75,7 @@ fn named(name: &str, behind: &str) -> Option<(usize, usize)> {
     let ends = |c: char| c.is_whitespace() || "\"',}".contains(c);
     let mut value = value;
     if name.eq_ignore_ascii_case("authorization") {
-        // The scheme is none of it.
+        // The scheme, such as `Bearer`, is no part of the secret.
         let (scheme, credential) = value.split_once(' ')?;
         value = credential.trim_start();
         let is_scheme = scheme.chars().all(|c| c.is_ascii_alphabetic());
