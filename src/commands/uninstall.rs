@@ -29,26 +29,7 @@ pub(crate) fn uninstall(args: &UninstallArgs) -> Result<Exit> {
         ));
         return Ok(Exit::Done);
     }
-    let is_known = |name: &ProfileName| receipt.instances.iter().any(|i| i.profile == *name);
-    if let Some(unknown) = args.profiles.iter().find(|p| !is_known(p)) {
-        let names: Vec<&str> = receipt
-            .instances
-            .iter()
-            .map(|i| i.profile.as_str())
-            .collect();
-        if let Ok(Service::By(server)) = service(&host.default_root(), unknown) {
-            refuse!(
-                "profile `{unknown}` has no unit of its own: the gateway of `{}` serves it; `hermes -p {unknown} gateway \
-                 stop` has it left out",
-                server.profile
-            );
-        }
-        trouble!(
-            "profile `{unknown}` is not installed in the {} scope; installed: {}",
-            host.scope.name(),
-            names.join(", ")
-        );
-    }
+    refuse_unknown(&host, &receipt, &args.profiles)?;
     let is_going =
         |profile: &ProfileName| args.profiles.is_empty() || args.profiles.contains(profile);
     let (going, staying): (Vec<_>, Vec<_>) = receipt
@@ -67,15 +48,7 @@ pub(crate) fn uninstall(args: &UninstallArgs) -> Result<Exit> {
         units => units.join(", "),
     };
     if args.profiles.is_empty() && !args.yes {
-        match output::ask(&format!("stop and remove {what}?")) {
-            Some(true) => {}
-            Some(false) => refuse!("nothing was changed"),
-            None => refuse!(
-                "this would stop and remove {what}, and there is no terminal to ask";
-                "`--yes` agrees";
-                "`--profile NAME` removes one profile's unit"
-            ),
-        }
+        agree(&what)?;
     }
     let mut contents = match args.profiles.is_empty() {
         true => Contents::default(),
@@ -99,6 +72,44 @@ pub(crate) fn uninstall(args: &UninstallArgs) -> Result<Exit> {
         tell_moved(&host, &output)?;
     }
     Ok(Exit::Done)
+}
+
+/// A profile that is named and not installed is an error that says what is.
+fn refuse_unknown(host: &Host, receipt: &Receipt, named: &[ProfileName]) -> Result<()> {
+    let is_known = |name: &ProfileName| receipt.instances.iter().any(|i| i.profile == *name);
+    let Some(unknown) = named.iter().find(|p| !is_known(p)) else {
+        return Ok(());
+    };
+    if let Ok(Service::By(server)) = service(&host.default_root(), unknown) {
+        refuse!(
+            "profile `{unknown}` has no unit of its own: the gateway of `{}` serves it; `hermes -p {unknown} gateway \
+             stop` has it left out",
+            server.profile
+        );
+    }
+    let names: Vec<&str> = receipt
+        .instances
+        .iter()
+        .map(|i| i.profile.as_str())
+        .collect();
+    trouble!(
+        "profile `{unknown}` is not installed in the {} scope; installed: {}",
+        host.scope.name(),
+        names.join(", ")
+    );
+}
+
+/// Everything goes only when somebody says so.
+fn agree(what: &str) -> Result<()> {
+    match output::ask(&format!("stop and remove {what}?")) {
+        Some(true) => Ok(()),
+        Some(false) => refuse!("nothing was changed"),
+        None => refuse!(
+            "this would stop and remove {what}, and there is no terminal to ask";
+            "`--yes` agrees";
+            "`--profile NAME` removes one profile's unit"
+        ),
+    }
 }
 
 /// Nobody runs what an old owner of a profile ran before it was migrated: say where its unit is, and how it comes back.

@@ -22,7 +22,7 @@ use crate::profile::{ProfileName, TENANTS};
 use crate::render::drop_in::DropIn;
 use crate::render::instance::Instance;
 use crate::render::invalid::Invalid;
-use crate::render::model::Model;
+use crate::render::model::{Model, Shield};
 use crate::render::tree::{Entry, Tree};
 
 /// Why a model was not rendered.
@@ -89,8 +89,29 @@ const TEMPLATES: [(&str, &str); 13] = [
 /// Every file that the model asks for.
 pub(crate) fn render(model: &Model) -> Result<Tree, RenderError> {
     model.validate()?;
-    let mut env = environment()?;
     let places = model.layout.places(model.scope, model.prefix.as_deref());
+    let env = environment_of(model, &places)?;
+    let mut tree = Tree::new();
+    if model.shared_units {
+        tree.extend(shared_files(&env, &places, model.scope)?);
+    }
+    tree.extend(drop_ins(&env, &places, model)?);
+    for instance in model.instances.iter().filter(|i| i.is_tenant()) {
+        tree.extend(tenant(&env, &places, instance)?);
+    }
+    tree.extend(shields(&env, &places, &model.shields)?);
+    if model.guard {
+        tree.extend(guards(&env, model)?);
+    }
+    Ok(tree)
+}
+
+/// The templates, with what all units of a model share.
+fn environment_of(
+    model: &Model,
+    places: &Places,
+) -> Result<Environment<'static>, minijinja::Error> {
+    let mut env = environment()?;
     let launcher = model
         .launcher
         .clone()
@@ -103,49 +124,68 @@ pub(crate) fn render(model: &Model) -> Result<Tree, RenderError> {
     env.add_global("keeps_unit", false);
     env.add_global("guards", false);
     env.add_global("declines_quietly", model.layout.declines_quietly());
-    let mut tree = Tree::new();
+    Ok(env)
+}
 
-    if model.shared_units {
-        let shared = context! {
-            account => ACCOUNT,
-            root => SYSTEM_ROOT,
-            boot_target => model.scope.boot_target(),
-        };
-        let mut add = |path: String, template: &str| -> Result<(), RenderError> {
-            let text = env.get_template(template)?.render(&shared)?;
-            tree.insert(path, Entry::text(text));
-            Ok(())
-        };
-        add(
-            format!("{}/{TEMPLATE}", places.units),
-            &format!("{}/hermes-gateway@.service.j2", model.scope.name()),
-        )?;
-        add(
+/// The template unit and the target, and what declares the account that profiles share.
+fn shared_files(
+    env: &Environment,
+    places: &Places,
+    scope: Scope,
+) -> Result<Tree, minijinja::Error> {
+    let shared = context! {
+        account => ACCOUNT,
+        root => SYSTEM_ROOT,
+        boot_target => scope.boot_target(),
+    };
+    let template = format!("{}/hermes-gateway@.service.j2", scope.name());
+    let declared = [
+        (places.sysusers, "system/sysusers.conf.j2"),
+        (places.tmpfiles, "system/tmpfiles.conf.j2"),
+    ];
+    let units = [
+        (format!("{}/{TEMPLATE}", places.units), template.as_str()),
+        (
             format!("{}/{TARGET}", places.units),
             "hermes-gateway.target.j2",
-        )?;
-        if let Some(path) = places.sysusers {
-            add(path.to_owned(), "system/sysusers.conf.j2")?;
-        }
-        if let Some(path) = places.tmpfiles {
-            add(path.to_owned(), "system/tmpfiles.conf.j2")?;
-        }
-    }
+        ),
+    ];
+    let declared = declared
+        .into_iter()
+        .filter_map(|(path, template)| Some((path?.to_owned(), template)));
+    units
+        .into_iter()
+        .chain(declared)
+        .map(|(path, template)| {
+            let text = env.get_template(template)?.render(&shared)?;
+            Ok((path, Entry::text(text)))
+        })
+        .collect()
+}
 
-    let drop_in = env.get_template("50-hermes-install.conf.j2")?;
+/// A drop-in for each instance whose settings differ from the template unit's.
+fn drop_ins(env: &Environment, places: &Places, model: &Model) -> Result<Tree, minijinja::Error> {
+    let template = env.get_template("50-hermes-install.conf.j2")?;
+    let mut tree = Tree::new();
     for instance in &model.instances {
         let settings = DropIn::new(instance, model.scope);
         if settings != DropIn::plain(&instance.profile) {
             let path = format!("{}/{}.d/{DROP_IN}", places.units, instance.profile.unit());
-            tree.insert(path, Entry::text(drop_in.render(&settings)?));
+            tree.insert(path, Entry::text(template.render(&settings)?));
         }
     }
-    for instance in model.instances.iter().filter(|i| i.is_tenant()) {
-        tree.extend(tenant(&env, &places, instance)?);
-    }
+    Ok(tree)
+}
 
-    let drop_in = env.get_template("50-hermes-install-shield.conf.j2")?;
-    for shield in &model.shields {
+/// A drop-in for each unit of somebody else that stays and is made safe.
+fn shields(
+    env: &Environment,
+    places: &Places,
+    shields: &[Shield],
+) -> Result<Tree, minijinja::Error> {
+    let template = env.get_template("50-hermes-install-shield.conf.j2")?;
+    let mut tree = Tree::new();
+    for shield in shields {
         let settings = context! {
             unit => shield.unit,
             instance => shield.profile.as_str(),
@@ -154,23 +194,26 @@ pub(crate) fn render(model: &Model) -> Result<Tree, RenderError> {
             ..Value::from_serialize(DropIn::of_shield(shield))
         };
         let path = format!("{}/{}", places.units, shield.drop_in());
-        tree.insert(path, Entry::text(drop_in.render(&settings)?));
+        tree.insert(path, Entry::text(template.render(&settings)?));
     }
+    Ok(tree)
+}
 
-    if model.guard {
-        let drop_in = env.get_template("50-hermes-install-guard.conf.j2")?;
-        for (scope, path) in guard_places(model.layout, model.scope) {
-            let whose = match scope {
-                Scope::System => "--guarded %n",
-                Scope::User => "--guarded %n --user",
-            };
-            let settings = context! {
-                whose => Value::from_safe_string(whose.to_owned()),
-                keeps_unit => true,
-                guards => true,
-            };
-            tree.insert(path, Entry::text(drop_in.render(&settings)?));
-        }
+/// The drop-ins that wait for units which hermes itself writes.
+fn guards(env: &Environment, model: &Model) -> Result<Tree, minijinja::Error> {
+    let template = env.get_template("50-hermes-install-guard.conf.j2")?;
+    let mut tree = Tree::new();
+    for (scope, path) in guard_places(model.layout, model.scope) {
+        let whose = match scope {
+            Scope::System => "--guarded %n",
+            Scope::User => "--guarded %n --user",
+        };
+        let settings = context! {
+            whose => Value::from_safe_string(whose.to_owned()),
+            keeps_unit => true,
+            guards => true,
+        };
+        tree.insert(path, Entry::text(template.render(&settings)?));
     }
     Ok(tree)
 }
@@ -267,7 +310,6 @@ fn environment() -> Result<Environment<'static>, minijinja::Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::render::model::Shield;
 
     fn print(template: &str, value: Value) -> Result<String, minijinja::Error> {
         environment()

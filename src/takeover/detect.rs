@@ -45,27 +45,17 @@ pub(crate) fn inherit(
     host: &Host,
     inventory: &Inventory,
     profile: &ProfileName,
-    mut settings: Settings,
+    settings: Settings,
     allow: Allow,
     output: &Output,
 ) -> Result<Inherited> {
-    let mut found = candidates(host, inventory, profile, allow);
-    found.retain(|c| {
-        let is_root = |root: &PathBuf| host.directory(root) == host.directory(&c.root);
-        settings.home.as_ref().is_none_or(is_root)
-            && settings.run_as.as_ref().is_none_or(|a| *a == c.account)
-    });
-    let is_usual = |c: &Candidate| host.directory(&c.root) == host.directory(&host.default_root());
-    if found.iter().any(is_usual) {
-        found.retain(is_usual);
-    }
+    let found = of_settings(host, candidates(host, inventory, profile, allow), &settings);
     let Some(first) = found.first() else {
         return Ok(Inherited {
             settings,
             ..Inherited::default()
         });
     };
-    let who = first.who.clone();
     let is_other = |c: &&Candidate| {
         c.account != first.account || host.directory(&c.root) != host.directory(&first.root)
     };
@@ -79,8 +69,59 @@ pub(crate) fn inherit(
             other.root.display()
         );
     }
-    let is_told = settings.home.is_none() && !is_usual(first);
-    if settings.home.is_none() && !is_usual(first) {
+    let mut inherited = Inherited {
+        settings: completed(host, profile, settings, &found, output),
+        who: Some(first.who.clone()),
+        ..Inherited::default()
+    };
+    let home = profile.home(&first.root);
+    let known = known_variables(host, &home, &inherited.settings);
+    for unit in found.iter().filter_map(|c| c.unit) {
+        inherited.take_over(host, unit, &home, &first.root, &known);
+    }
+    inherited.name_lost_variables(host, &home, &found);
+    // One line each, whatever another account's unit, process or configuration calls something.
+    for line in inherited.carried.iter_mut().chain(&mut inherited.left) {
+        *line = visible(line);
+    }
+    Ok(inherited)
+}
+
+/// Those whose account and root are the ones that were set; where none was, those on the usual root count first.
+fn of_settings<'a>(
+    host: &Host,
+    mut found: Vec<Candidate<'a>>,
+    settings: &Settings,
+) -> Vec<Candidate<'a>> {
+    found.retain(|c| {
+        let is_root = |root: &PathBuf| host.directory(root) == host.directory(&c.root);
+        settings.home.as_ref().is_none_or(is_root)
+            && settings.run_as.as_ref().is_none_or(|a| *a == c.account)
+    });
+    if found.iter().any(|c| is_usual(host, c)) {
+        found.retain(|c| is_usual(host, c));
+    }
+    found
+}
+
+/// Whether a gateway works on the root that units have when nobody sets one.
+fn is_usual(host: &Host, candidate: &Candidate) -> bool {
+    host.directory(&candidate.root) == host.directory(&host.default_root())
+}
+
+/// The settings, with the account, root and executable of the gateways that are there where none were set.
+fn completed(
+    host: &Host,
+    profile: &ProfileName,
+    mut settings: Settings,
+    found: &[Candidate],
+    output: &Output,
+) -> Settings {
+    let Some(first) = found.first() else {
+        return settings;
+    };
+    let is_told = settings.home.is_none() && !is_usual(host, first);
+    if is_told {
         settings.home = Some(first.root.clone());
     }
     if host.scope == Scope::System && settings.run_as.is_none() && first.account != ACCOUNT {
@@ -98,36 +139,7 @@ pub(crate) fn inherit(
             first.account
         ));
     }
-    let mut inherited = Inherited {
-        settings,
-        who: Some(who),
-        ..Inherited::default()
-    };
-    let home = profile.home(&first.root);
-    let known = known_variables(host, &home, &inherited.settings);
-    for unit in found.iter().filter_map(|c| c.unit) {
-        inherited.take_over(host, unit, &home, &first.root, &known);
-    }
-    let files = known_variables(host, &home, &inherited.settings);
-    let variables = found.iter().flat_map(|c| &c.variables);
-    let missing: BTreeSet<&str> = variables
-        .map(String::as_str)
-        .filter(|name| !files.contains(*name))
-        .collect();
-    if !missing.is_empty() {
-        let list: Vec<&str> = missing.into_iter().collect();
-        inherited.left.push(format!(
-            "the gateway was given {} in its environment, and the new unit does not have that; put it into `{}`, or give \
-             `--environment-file`",
-            list.join(", "),
-            home.join(".env").display()
-        ));
-    }
-    // One line each, whatever another account's unit, process or configuration calls something.
-    for line in inherited.carried.iter_mut().chain(&mut inherited.left) {
-        *line = visible(line);
-    }
-    Ok(inherited)
+    settings
 }
 
 /// A gateway of a profile's name.
@@ -161,6 +173,23 @@ pub(super) fn namesakes(
 }
 
 impl Inherited {
+    /// Say which variables the gateways were given that the new unit does not have.
+    fn name_lost_variables(&mut self, host: &Host, home: &Path, found: &[Candidate]) {
+        let known = known_variables(host, home, &self.settings);
+        let given = found.iter().flat_map(|c| &c.variables).map(String::as_str);
+        let lost: BTreeSet<&str> = given.filter(|name| !known.contains(*name)).collect();
+        if lost.is_empty() {
+            return;
+        }
+        let list: Vec<&str> = lost.into_iter().collect();
+        self.left.push(format!(
+            "the gateway was given {} in its environment, and the new unit does not have that; put it into `{}`, or give \
+             `--environment-file`",
+            list.join(", "),
+            home.join(".env").display()
+        ));
+    }
+
     /// What a unit says; a setting that is there already counts more.
     fn take_over(
         &mut self,
