@@ -202,3 +202,29 @@ fn limits_are_settings_and_one_that_systemd_passes_over_is_refused() {
         assert_eq!(drop_in(&image), unit);
     }
 }
+
+#[test]
+fn a_hermes_that_needs_more_of_its_unit_than_the_one_before_is_told() {
+    let image = of_alice();
+    for path in [UNIT, WANTED] {
+        std::fs::remove_file(image.at(path)).unwrap();
+    }
+    let library = "opt/h/lib/python3.11/site-packages";
+    let hermes = |version: &str| {
+        let _ = std::fs::remove_dir_all(image.at(library));
+        let record = format!("{library}/hermes_agent-{version}.dist-info/RECORD");
+        image.write(&record, "");
+    };
+    image.write("opt/h/bin/hermes", "#!/opt/h/bin/python3\n");
+    let install = ["--profile", "coder", "--hermes", "/opt/h/bin/hermes"];
+    hermes("0.19.0");
+    image.ok(&[&install[..], &["--run-as", "alice"]].concat());
+    let changed = || told(&image.run(&["doctor"])).contains("than 0.17.0 on disk");
+    assert!(!changed());
+    hermes("0.17.0");
+    let said = told(&image.run(&["doctor"]));
+    assert!(changed(), "{said}");
+    assert!(said.contains("hermes-install --profile coder"), "{said}");
+    image.ok(&["--profile", "coder"]);
+    assert!(!changed());
+}
