@@ -228,3 +228,45 @@ fn a_hermes_that_needs_more_of_its_unit_than_the_one_before_is_told() {
     image.ok(&["--profile", "coder"]);
     assert!(!changed());
 }
+
+#[test]
+fn a_second_owner_of_a_name_is_refused_with_the_ways_out() {
+    let image = of_alice();
+    image.ok(&["--profile", "coder", "--migrate"]);
+    let first = drop_in(&image);
+    image.write(
+        "etc/passwd",
+        "alice:x:1000:1000::/home/alice:/bin/sh\nbob:x:1001:1001::/home/bob:/bin/sh\n",
+    );
+    image.write("etc/group", "alice:x:1000:\nbob:x:1001:\n");
+    image.write("home/bob/.hermes/profiles/coder/config.yaml", "");
+    image.write(
+        "etc/systemd/system/bobs.service",
+        "[Service]\nUser=bob\nExecStart=/opt/h/bin/hermes --profile coder gateway run\n\
+         Environment=HERMES_HOME=/home/bob/.hermes/profiles/coder\n[Install]\nWantedBy=multi-user.target\n",
+    );
+    image.link(
+        "etc/systemd/system/multi-user.target.wants/bobs.service",
+        "/etc/systemd/system/bobs.service",
+    );
+    for home in [&[][..], &["--home", "/home/bob/.hermes"]] {
+        let refused = image.run(
+            &[
+                &["--profile", "coder", "--run-as", "bob", "--migrate"],
+                home,
+            ]
+            .concat(),
+        );
+        let said = told(&refused);
+        assert_eq!(refused.status.code(), Some(1), "{said}");
+        for part in [
+            "runs profile `coder` of `/home/alice/.hermes/profiles/coder`",
+            "runuser -u bob -- hermes-install --user --profile coder --migrate",
+            "hermes-install uninstall --profile coder",
+        ] {
+            assert!(said.contains(part), "{part}: {said}");
+        }
+        assert!(!said.contains("chown"), "{said}");
+        assert_eq!(drop_in(&image), first);
+    }
+}
