@@ -202,3 +202,71 @@ fn limits_are_settings_and_one_that_systemd_passes_over_is_refused() {
         assert_eq!(drop_in(&image), unit);
     }
 }
+
+#[test]
+fn a_hermes_that_needs_more_of_its_unit_than_the_one_before_is_told() {
+    let image = of_alice();
+    for path in [UNIT, WANTED] {
+        std::fs::remove_file(image.at(path)).unwrap();
+    }
+    let library = "opt/h/lib/python3.11/site-packages";
+    let hermes = |version: &str| {
+        let _ = std::fs::remove_dir_all(image.at(library));
+        let record = format!("{library}/hermes_agent-{version}.dist-info/RECORD");
+        image.write(&record, "");
+    };
+    image.write("opt/h/bin/hermes", "#!/opt/h/bin/python3\n");
+    let install = ["--profile", "coder", "--hermes", "/opt/h/bin/hermes"];
+    hermes("0.19.0");
+    image.ok(&[&install[..], &["--run-as", "alice"]].concat());
+    let changed = || told(&image.run(&["doctor"])).contains("than 0.17.0 on disk");
+    assert!(!changed());
+    hermes("0.17.0");
+    let said = told(&image.run(&["doctor"]));
+    assert!(changed(), "{said}");
+    assert!(said.contains("hermes-install --profile coder"), "{said}");
+    image.ok(&["--profile", "coder"]);
+    assert!(!changed());
+}
+
+#[test]
+fn a_second_owner_of_a_name_is_refused_with_the_ways_out() {
+    let image = of_alice();
+    image.ok(&["--profile", "coder", "--migrate"]);
+    let first = drop_in(&image);
+    image.write(
+        "etc/passwd",
+        "alice:x:1000:1000::/home/alice:/bin/sh\nbob:x:1001:1001::/home/bob:/bin/sh\n",
+    );
+    image.write("etc/group", "alice:x:1000:\nbob:x:1001:\n");
+    image.write("home/bob/.hermes/profiles/coder/config.yaml", "");
+    image.write(
+        "etc/systemd/system/bobs.service",
+        "[Service]\nUser=bob\nExecStart=/opt/h/bin/hermes --profile coder gateway run\n\
+         Environment=HERMES_HOME=/home/bob/.hermes/profiles/coder\n[Install]\nWantedBy=multi-user.target\n",
+    );
+    image.link(
+        "etc/systemd/system/multi-user.target.wants/bobs.service",
+        "/etc/systemd/system/bobs.service",
+    );
+    for home in [&[][..], &["--home", "/home/bob/.hermes"]] {
+        let refused = image.run(
+            &[
+                &["--profile", "coder", "--run-as", "bob", "--migrate"],
+                home,
+            ]
+            .concat(),
+        );
+        let said = told(&refused);
+        assert_eq!(refused.status.code(), Some(1), "{said}");
+        for part in [
+            "runs profile `coder` of `/home/alice/.hermes/profiles/coder`",
+            "runuser -u bob -- hermes-install --user --profile coder --migrate",
+            "hermes-install uninstall --profile coder",
+        ] {
+            assert!(said.contains(part), "{part}: {said}");
+        }
+        assert!(!said.contains("chown"), "{said}");
+        assert_eq!(drop_in(&image), first);
+    }
+}

@@ -11,8 +11,8 @@ use crate::commands::json;
 use crate::deploy::service::{Service, job, wait_for_all};
 use crate::error::{Exit, refuse};
 use crate::gateway::installation::Installation;
-use crate::gateway::owner::owner;
-use crate::gateway::update::{outdated, updater};
+use crate::gateway::owner::{GATEWAY_LOCK, Owner, owner};
+use crate::gateway::update::{is_outdated, updater};
 use crate::gateway::version::Rules;
 use crate::host::Host;
 use crate::host::process::Process;
@@ -27,6 +27,8 @@ const ROOM: Duration = Duration::from_secs(120);
 struct Run {
     manager: Systemctl,
     targets: Vec<Target>,
+    /// What could not be done, told when the rest is.
+    failed: Vec<String>,
     output: Output,
     prefix: String,
 }
@@ -66,7 +68,7 @@ pub(crate) fn stop(args: &ControlArgs) -> Result<Exit> {
 pub(crate) fn restart(args: &RestartArgs) -> Result<Exit> {
     let mut run = Run::new(&args.control, args.outdated, "hermes-install restart")?;
     if args.outdated {
-        run.keep_outdated()?;
+        run.keep_outdated();
     }
     let states = run.manager.show(&run.units())?;
     let running = |target: &&Target| {
@@ -98,6 +100,7 @@ impl Run {
         Ok(Self {
             manager,
             targets: targets(&host, &args.profiles, args.all || means_all)?,
+            failed: Vec::new(),
             output: args.output.printer(),
             prefix: host.manager().command_prefix(),
         })
@@ -105,35 +108,39 @@ impl Run {
 
     /// Leave the units whose gateways are older than their hermes on disk. One whose hermes changes just now has time: it
     /// would start with half of the new code.
-    fn keep_outdated(&mut self) -> Result<()> {
+    fn keep_outdated(&mut self) {
         let mut kept = Vec::new();
         for target in std::mem::take(&mut self.targets) {
             let unit = &target.unit;
-            let is_own = |process: &Process| process.unit().is_some_and(|own| own.name == *unit);
-            let old = match outdated(&target.home) {
-                Ok(old) => old,
+            let own = |owner: Owner| {
+                let unit_of = |process: &Process| process.unit().map(|unit| unit.name);
+                let process = owner.process?;
+                (unit_of(&process).as_ref() == Some(unit)).then_some(process)
+            };
+            let why = match owner(&target.home).map(|owner| owner.and_then(own)) {
                 Err(e) => {
-                    let why = format!(
-                        "`{unit}`: left alone, because its gateway cannot be examined: {e:#}"
-                    );
-                    self.output.warn(why);
+                    let lock = target.home.join(GATEWAY_LOCK);
+                    self.failed.push(format!(
+                        "`{unit}` is left alone: `{}` cannot be examined: {e}",
+                        lock.display()
+                    ));
                     continue;
                 }
+                Ok(None) => "nothing to do, it does not run".to_owned(),
+                Ok(Some(process)) if !is_outdated(&process) => {
+                    "nothing to do, its gateway is as new as its hermes".to_owned()
+                }
+                Ok(Some(_)) => match updater(&target.home) {
+                    Some(pid) => format!("left alone while `hermes update` works (pid {pid})"),
+                    None => {
+                        kept.push(target);
+                        continue;
+                    }
+                },
             };
-            if !old.as_ref().is_some_and(is_own) {
-                self.output.step(format!(
-                    "`{unit}`: nothing to do, its gateway is as new as its hermes"
-                ));
-            } else if let Some(pid) = updater(&target.home) {
-                self.output.step(format!(
-                    "`{unit}`: left alone while `hermes update` works (pid {pid})"
-                ));
-            } else {
-                kept.push(target);
-            }
+            self.output.step(format!("`{unit}`: {why}"));
         }
         self.targets = kept;
-        Ok(())
     }
 
     fn units(&self) -> Vec<String> {
@@ -187,7 +194,7 @@ impl Run {
     /// Wait for every gateway; all failures are told before the run ends.
     fn end(&self, place: impl Fn(&mut json::Controlled, Vec<json::Started>)) -> Result<Exit> {
         let mut up = Vec::new();
-        let mut failed = Vec::new();
+        let mut failed = self.failed.clone();
         let service = |target| {
             let target: &Target = target;
             Service {
@@ -220,7 +227,9 @@ impl Run {
         }
         match failed.as_slice() {
             [] => Ok(Exit::Done),
-            failed => refuse!("{}", failed.join("\n"); "`hermes-install logs PROFILE` says more"),
+            failed => {
+                refuse!("{}", failed.join("\n"); "`hermes-install status` and `hermes-install logs PROFILE` say more")
+            }
         }
     }
 }

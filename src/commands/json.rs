@@ -201,6 +201,8 @@ pub(crate) struct Why {
     pub(crate) why: Option<String>,
     /// The command by which somebody asked for it, where sudo has recorded one.
     pub(crate) asked_by: Option<String>,
+    /// What to do next, where an update of hermes stopped it.
+    pub(crate) hint: Option<String>,
     /// The last lines of that start.
     pub(crate) said: Vec<String>,
 }

@@ -18,7 +18,6 @@ use crate::deploy::serving::Served;
 use crate::error::refuse;
 use crate::gateway::stop::Force;
 use crate::host::Host;
-use crate::host::process_text::as_account;
 use crate::layout::Scope;
 use crate::output::Output;
 use crate::preflight::{self, Checked, Preflight, tenant};
@@ -27,7 +26,7 @@ use crate::render::instance::Instance;
 use crate::settings::Settings;
 use crate::takeover::detect::{Inherited, inherit};
 use crate::takeover::migrate::{Allow, Migration, Typed, migrate};
-use crate::takeover::namesake::ask_which;
+use crate::takeover::namesake::{ask_which, refuse_other_account, refuse_second_owner};
 use crate::takeover::server::refuse_served;
 use crate::units::inventory::Inventory;
 
@@ -88,6 +87,9 @@ impl Survey<'_> {
         let host = self.host;
         let before = self.installed.get(profile).copied();
         let settings = self.settings(profile)?;
+        if self.takes_over() {
+            refuse_other_account(host, before, &settings)?;
+        }
         let place = |key: &str| self.layers.place(profile, key);
         let checked = self
             .preflight
@@ -214,27 +216,6 @@ impl Survey<'_> {
         self.found.migrations.extend(leaves);
         Ok(())
     }
-}
-
-/// There is one instance of a name in a manager: a takeover for another home would leave the first one's bot without a unit.
-fn refuse_second_owner(host: &Host, before: Option<&Instance>, checked: &Checked) -> Result<()> {
-    let profile = &checked.instance.profile;
-    let Some(before) = before else {
-        return Ok(());
-    };
-    let home = profile.home(before.root.as_deref().unwrap_or(&host.default_root()));
-    if host.directory(&home) == host.directory(&checked.home) {
-        return Ok(());
-    }
-    let (unit, account) = (profile.unit(), &checked.account.name);
-    let to_user = format!("hermes-install --user --profile {profile} --migrate");
-    refuse!(
-        "`{unit}` runs profile `{profile}` of `{}`, and there is one unit of that name; this would take it for `{}`",
-        home.display(),
-        checked.home.display();
-        "`{}` leaves the profile to {account}'s own manager", as_account(account, &to_user);
-        "`hermes-install uninstall --profile {profile}` makes the name free; then run this again"
-    )
 }
 
 /// The profile whose gateway serves the others.

@@ -1,4 +1,4 @@
-//! The installed profiles that a command of the day is about: those that are named, all, or the only one.
+//! The profiles that a command of the day is about: those that are named, all, or the only one.
 
 use std::path::PathBuf;
 
@@ -7,10 +7,14 @@ use anyhow::Result;
 use crate::deploy::receipt::{Receipt, read_receipt};
 use crate::error::{refuse, trouble};
 use crate::host::{Host, Live};
+use crate::layout::Scope;
 use crate::profile::ProfileName;
 use crate::render::instance::Instance;
+use crate::render::model::Shield;
+use crate::units::inventory::Inventory;
+use crate::units::unit::Unit;
 
-/// An installed profile.
+/// A profile and the unit that runs its gateway.
 #[derive(Debug, Clone)]
 pub(super) struct Target {
     /// The profile.
@@ -24,7 +28,7 @@ pub(super) struct Target {
 }
 
 impl Target {
-    fn new(host: &Host, instance: &Instance) -> Self {
+    fn of_instance(host: &Host, instance: &Instance) -> Self {
         let root = instance.root.clone().unwrap_or_else(|| host.default_root());
         Self {
             profile: instance.profile.clone(),
@@ -32,6 +36,26 @@ impl Target {
             home: instance.profile.home(&root),
             drain: instance.drain_timeout.unwrap_or(instance.gateway_drain),
         }
+    }
+
+    fn of_shield(shield: &Shield) -> Self {
+        Self {
+            profile: shield.profile.clone(),
+            unit: shield.unit.clone(),
+            home: shield.profile.home(&shield.root),
+            drain: shield.gateway_drain,
+        }
+    }
+
+    fn of_guarded(unit: &Unit) -> Option<Self> {
+        let home = unit.home()?;
+        let (profile, _) = ProfileName::from_home(home)?;
+        Some(Self {
+            profile,
+            unit: unit.name.clone(),
+            home: home.to_owned(),
+            drain: 0,
+        })
     }
 }
 
@@ -46,25 +70,50 @@ pub(super) fn live<'a>(host: &'a Host, command: &str) -> Result<&'a Live> {
     }
 }
 
-/// The profiles that are meant.
+/// The installed profiles that are meant.
 pub(super) fn targets(host: &Host, named: &[ProfileName], all: bool) -> Result<Vec<Target>> {
-    let receipt = read_receipt(host)?;
-    chosen(host, &receipt, named, all)
+    chosen(
+        host.scope,
+        installed(host, &read_receipt(host)?),
+        named,
+        all,
+    )
 }
 
-fn chosen(host: &Host, receipt: &Receipt, named: &[ProfileName], all: bool) -> Result<Vec<Target>> {
-    let scope = host.scope.name();
-    let installed = &receipt.instances;
-    let names: Vec<&str> = installed.iter().map(|i| i.profile.as_str()).collect();
-    let is_installed = |name: &&ProfileName| installed.iter().any(|i| i.profile == **name);
-    if let Some(unknown) = named.iter().find(|name| !is_installed(name)) {
+/// The same, for a command that only looks: with the profiles that a unit of somebody else's runs, under a shield or the guard.
+pub(super) fn looked_at(host: &Host, named: &[ProfileName], all: bool) -> Result<Vec<Target>> {
+    let receipt = read_receipt(host)?;
+    let mut known = installed(host, &receipt);
+    known.extend(receipt.shields.iter().map(Target::of_shield));
+    let inventory = Inventory::read(host);
+    let own = |unit: &&Unit| unit.is_guarded && unit.manager == host.manager();
+    let guarded = inventory.units.iter().filter(own);
+    known.extend(guarded.filter_map(Target::of_guarded));
+    chosen(host.scope, known, named, all)
+}
+
+fn installed(host: &Host, receipt: &Receipt) -> Vec<Target> {
+    let instances = receipt.instances.iter();
+    instances.map(|i| Target::of_instance(host, i)).collect()
+}
+
+fn chosen(
+    scope: Scope,
+    known: Vec<Target>,
+    named: &[ProfileName],
+    all: bool,
+) -> Result<Vec<Target>> {
+    let scope = scope.name();
+    let names: Vec<&str> = known.iter().map(|t| t.profile.as_str()).collect();
+    let is_known = |name: &&ProfileName| known.iter().any(|t| t.profile == **name);
+    if let Some(unknown) = named.iter().find(|name| !is_known(name)) {
         trouble!(
             "profile `{unknown}` is not installed in the {scope} scope";
             "`hermes-install --profile {unknown}` installs it";
             "`hermes-install status` shows every profile"
         );
     }
-    match (named, installed.as_slice()) {
+    match (named, known.as_slice()) {
         (_, []) => trouble!(
             "nothing is installed in the {scope} scope";
             "`hermes-install --profile NAME` installs"
@@ -75,16 +124,14 @@ fn chosen(host: &Host, receipt: &Receipt, named: &[ProfileName], all: bool) -> R
         ),
         _ => {}
     }
-    let is_meant = |i: &&Instance| named.is_empty() || named.contains(&i.profile);
-    let meant = installed.iter().filter(is_meant);
-    Ok(meant.map(|instance| Target::new(host, instance)).collect())
+    let is_meant = |target: &Target| named.is_empty() || named.contains(&target.profile);
+    Ok(known.into_iter().filter(is_meant).collect())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::error::Error;
-    use crate::layout::Scope;
 
     #[test]
     fn one_profile_needs_no_name_and_several_do() {
@@ -99,7 +146,7 @@ mod tests {
         };
         let of = |receipt: &Receipt, named: &[&str], all| {
             let named: Vec<ProfileName> = named.iter().map(|n| name(n)).collect();
-            let targets = chosen(&host, receipt, &named, all);
+            let targets = chosen(host.scope, installed(&host, receipt), &named, all);
             targets
                 .map(|all| {
                     all.iter()

@@ -4,14 +4,16 @@
 use anyhow::Result;
 use nix::sys::signal::Signal;
 
-use super::target::{live, targets};
+use super::target::{live, looked_at};
 use crate::cli::WhyArgs;
 use crate::commands::json;
+use crate::commands::page::{sentence, way_out, width};
 use crate::error::Exit;
 use crate::host::Host;
 use crate::host::journal::{Event, Kind, asked_by, events};
 use crate::host::process_text::ago;
-use crate::output;
+use crate::output::{self, visible};
+use crate::units::paused::stopped_by_update;
 
 /// How many events of a unit are looked at.
 const EVENTS: usize = 200;
@@ -24,7 +26,7 @@ pub(crate) fn why(args: &WhyArgs) -> Result<Exit> {
     let manager = live(&host, "hermes-install why")?.manager();
     let printer = args.output.printer();
     let mut ends = Vec::new();
-    for target in targets(&host, &args.profiles, args.all)? {
+    for target in looked_at(&host, &args.profiles, args.all)? {
         let state = manager.show_one(&target.unit)?;
         printer.step(format!(
             "{} show {}",
@@ -52,13 +54,15 @@ pub(crate) fn why(args: &WhyArgs) -> Result<Exit> {
             at: end.as_ref().map(|end| end.at),
             why: end.map(|end| end.why),
             asked_by: asked,
+            hint: stopped_by_update(&host.manager(), &state, &target.home),
             said,
         });
     }
     if args.output.json {
         output::json(&serde_json::json!({ "profiles": ends }));
     } else if !args.output.quiet {
-        output::print(ends.iter().map(text).collect::<String>());
+        let width = width();
+        output::styled(ends.iter().map(|end| text(end, width)).collect::<String>());
     }
     Ok(Exit::Done)
 }
@@ -116,28 +120,27 @@ fn signal(status: &str) -> String {
     named.map_or_else(|| format!("signal {status}"), |signal| signal.to_string())
 }
 
-fn text(end: &json::Why) -> String {
+fn text(end: &json::Why, width: usize) -> String {
     let now = match end.runs {
         true => "runs now; before that ",
         false => "",
     };
-    let ago = end.at.and_then(ago);
-    let mut out = match (&end.why, ago) {
-        (Some(why), Some(ago)) => format!("{}: {now}ended{ago}: {why}\n", end.profile),
-        (Some(why), None) => format!("{}: {now}ended: {why}\n", end.profile),
-        (None, _) if end.runs => {
-            format!(
-                "{}: runs now, and the journal shows no end before\n",
-                end.profile
-            )
-        }
-        (None, _) => format!("{}: the journal shows no start of it\n", end.profile),
+    let ago = end.at.and_then(ago).unwrap_or_default();
+    let what = match &end.why {
+        Some(why) => format!("{now}ended{ago}: {why}"),
+        None if end.runs => "runs now, and the journal shows no end before".to_owned(),
+        None => "the journal shows no start of it".to_owned(),
     };
+    let name = format!("{}: ", end.profile);
+    let mut out = sentence("", &(name + &what), 2, width);
     if let Some(line) = &end.asked_by {
         out += &format!("  asked by  {line}\n");
     }
+    if let Some(hint) = &end.hint {
+        out += &way_out("hint    ", hint, 2, width);
+    }
     for line in &end.said {
-        out += &format!("  | {line}\n");
+        out += &format!("  | {}\n", visible(&line.replace('\t', "    ")));
     }
     out
 }
@@ -176,6 +179,26 @@ mod tests {
         );
         assert_eq!(story(&events[3..], Some("b")), None);
         assert_eq!(story(&[], None), None);
+    }
+
+    #[test]
+    fn an_end_fits_the_terminal_and_what_it_said_is_whole() {
+        let line = "a line of its journal that is longer than the terminal, \u{1b}[2J";
+        let end = json::Why {
+            profile: "coder".parse().expect("a name"),
+            unit: "hermes-gateway.service".to_owned(),
+            runs: false,
+            at: None,
+            why: Some("it ended well, after systemd was asked to stop it".to_owned()),
+            asked_by: None,
+            hint: Some("to start it: `systemctl --user start hermes-gateway.service`".to_owned()),
+            said: vec![line.to_owned()],
+        };
+        assert_eq!(
+            anstream::adapter::strip_str(&text(&end, 40)).to_string(),
+            "coder: ended: it ended well, after\n  systemd was asked to stop it\n  hint      to start it:\n              \
+             systemctl --user start hermes-gateway.service\n  | a line of its journal that is longer than the terminal, \\x1b[2J\n"
+        );
     }
 
     #[test]

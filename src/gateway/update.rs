@@ -4,7 +4,6 @@ use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use crate::gateway::installation::Installation;
-use crate::gateway::owner::owner;
 use crate::host::process::Process;
 use crate::host::read::{self, read_small_text};
 use crate::profile::root_for;
@@ -25,12 +24,6 @@ pub(crate) fn is_outdated(process: &Process) -> bool {
 
 fn started(process: &Process) -> SystemTime {
     SystemTime::now() - process.age()
-}
-
-/// The gateway of this profile home, if its code is older than that on disk.
-pub(crate) fn outdated(home: &Path) -> std::io::Result<Option<Process>> {
-    let process = owner(home)?.and_then(|owner| owner.process);
-    Ok(process.filter(is_outdated))
 }
 
 /// The live process that updates the hermes of this profile home.

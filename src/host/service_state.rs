@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 
 /// The properties that [`ServiceState`] is made of.
-pub(crate) const PROPERTIES: &str = "Id,Names,LoadState,ActiveState,SubState,Result,MainPID,NRestarts,ExecMainCode,\
-     ExecMainStatus,ExecMainExitTimestamp,UnitFileState,InvocationID,NeedDaemonReload,FragmentPath,DropInPaths,Environment,ExecStart";
+pub(crate) const PROPERTIES: &str = "Id,Names,LoadState,ActiveState,SubState,Result,MainPID,ExecMainPID,NRestarts,\
+     ExecMainCode,ExecMainStatus,ExecMainExitTimestamp,UnitFileState,InvocationID,NeedDaemonReload,FragmentPath,DropInPaths,Environment,ExecStart";
 
 /// See the module. Words are systemd's own (org.freedesktop.systemd1(5)).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -24,6 +24,8 @@ pub(crate) struct ServiceState {
     pub(crate) result: String,
     /// Its main process, while there is one.
     pub(crate) main_pid: Option<i32>,
+    /// The last one that it had, also after that has ended.
+    pub(crate) last_pid: Option<i32>,
     /// Automatic restarts since it was last started by somebody.
     pub(crate) restarts: u32,
     /// How its main process ended last, if it ever did.
@@ -65,6 +67,7 @@ impl ServiceState {
     fn parse(block: &str) -> Self {
         let all: HashMap<&str, &str> = block.lines().filter_map(|l| l.split_once('=')).collect();
         let get = |key: &str| all.get(key).copied().unwrap_or_default();
+        let pid = |key: &str| get(key).parse().ok().filter(|pid| *pid > 0);
         let status = get("ExecMainStatus").parse().unwrap_or_default();
         Self {
             id: get("Id").to_owned(),
@@ -73,7 +76,8 @@ impl ServiceState {
             active_state: get("ActiveState").to_owned(),
             sub_state: get("SubState").to_owned(),
             result: get("Result").to_owned(),
-            main_pid: get("MainPID").parse().ok().filter(|pid| *pid > 0),
+            main_pid: pid("MainPID"),
+            last_pid: pid("ExecMainPID"),
             restarts: get("NRestarts").parse().unwrap_or_default(),
             exit: match get("ExecMainCode") {
                 // CLD_EXITED, CLD_KILLED, CLD_DUMPED of waitid(2).

@@ -1,16 +1,22 @@
 //! Another gateway of the same profile name, of another account or root: a person who names neither may mean that one.
 //! Reads only.
 
+use std::path::{Path, PathBuf};
+
 use anyhow::Result;
 
 use crate::error::refuse;
 use crate::host::Host;
 use crate::host::process::shell_quote;
-use crate::layout::Scope;
+use crate::host::process_text::as_account;
+use crate::layout::{ACCOUNT, Scope};
 use crate::output::Output;
+use crate::preflight::Checked;
 use crate::preflight::tenant::is_used;
 use crate::profile::ProfileName;
+use crate::render::instance::Instance;
 use crate::settings::Settings;
+use crate::takeover::candidates::owner_of;
 use crate::takeover::detect::{Namesake, namesakes};
 use crate::takeover::migrate::Typed;
 use crate::units::inventory::Inventory;
@@ -72,4 +78,60 @@ fn with(typed: &Typed, is_install: bool, flags: &[&str]) -> String {
         words.extend(flags.iter().map(|flag| (*flag).to_owned()));
     }
     shell_quote(&words)
+}
+
+/// There is one instance of a name in a manager: a takeover for another home would leave the first one's bot without a unit.
+pub(crate) fn refuse_second_owner(
+    host: &Host,
+    before: Option<&Instance>,
+    checked: &Checked,
+) -> Result<()> {
+    let Some(before) = before else {
+        return Ok(());
+    };
+    let home = home_of(host, before);
+    if host.directory(&home) == host.directory(&checked.home) {
+        return Ok(());
+    }
+    let mine = format!("for `{}`", checked.home.display());
+    refuse_for(before, &home, &mine, &checked.account.name)
+}
+
+/// The same for another account: one that says nothing of the home means its own bot, not the data of this one.
+pub(crate) fn refuse_other_account(
+    host: &Host,
+    before: Option<&Instance>,
+    settings: &Settings,
+) -> Result<()> {
+    let (Some(before), Some(name)) = (before, &settings.run_as) else {
+        return Ok(());
+    };
+    if before.account.as_ref().map_or(ACCOUNT, |old| &old.user) == name {
+        return Ok(());
+    }
+    let home = home_of(host, before);
+    let root = settings.home.clone().unwrap_or_else(|| host.default_root());
+    let is_same = host.directory(&before.profile.home(&root)) == host.directory(&home);
+    let account = host.account(name)?;
+    if !is_same || owner_of(host, &home) == account.map(|account| account.uid) {
+        return Ok(());
+    }
+    refuse_for(before, &home, &format!("for the gateway of `{name}`"), name)
+}
+
+fn home_of(host: &Host, instance: &Instance) -> PathBuf {
+    let root = instance.root.clone().unwrap_or_else(|| host.default_root());
+    instance.profile.home(&root)
+}
+
+fn refuse_for(before: &Instance, home: &Path, mine: &str, account: &str) -> Result<()> {
+    let profile = &before.profile;
+    let to_user = format!("hermes-install --user --profile {profile} --migrate");
+    refuse!(
+        "`{}` runs profile `{profile}` of `{}`, and there is one unit of that name; this would take it {mine}",
+        profile.unit(),
+        home.display();
+        "`{}` leaves the profile to {account}'s own manager", as_account(account, &to_user);
+        "`hermes-install uninstall --profile {profile}` makes the name free; then run this again"
+    )
 }

@@ -14,6 +14,7 @@ pub(crate) mod load_path;
 pub(crate) mod load_problem;
 mod nix_command;
 pub(crate) mod origin;
+pub(crate) mod paused;
 mod process_managers;
 pub(crate) mod reader;
 mod script_text;

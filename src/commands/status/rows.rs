@@ -7,7 +7,7 @@ use anyhow::Result;
 
 use super::platforms::platforms;
 use super::text::hint;
-use crate::commands::json::{Elsewhere, Hermes, Profile};
+use crate::commands::json::{Elsewhere, Hermes, Profile, State};
 use crate::commands::status::details::{found_owner, hermes, is_enabled, last_end, owner_of};
 use crate::commands::status::state::Seen;
 use crate::deploy::receipt::Receipt;
@@ -29,6 +29,7 @@ use crate::render::instance::Instance;
 use crate::render::tree::Stamp;
 use crate::takeover::other_owner::owning_units;
 use crate::units::inventory::Inventory;
+use crate::units::paused::stopped_by_update;
 
 /// A host, sorted by what a profile is asked for.
 pub(super) struct Sight<'a> {
@@ -164,7 +165,8 @@ impl<'a> Sight<'a> {
             home,
         };
         let is_loaded = service.is_some_and(|s| s.load_state == "loaded");
-        row.hint = hint(host, &row, process, &mute, is_loaded);
+        let usual = || hint(host, &row, process, &mute, is_loaded);
+        row.hint = self.stopped_by_update(&row).or_else(usual);
         row
     }
 
@@ -201,6 +203,15 @@ impl<'a> Sight<'a> {
         let mut units = self.inventory.units_of(self.host, home);
         let unit = units.find(|unit| unit.is_guarded && unit.manager == self.host.manager())?;
         Some(unit.name.clone())
+    }
+
+    /// That `hermes update` stopped the unit of hermes' own that runs this home.
+    fn stopped_by_update(&self, row: &Profile) -> Option<String> {
+        if row.state != State::Stopped {
+            return None;
+        }
+        let mut units = self.inventory.units_of(self.host, &row.home);
+        units.find_map(|unit| stopped_by_update(&unit.manager, unit.loaded.as_ref()?, &row.home))
     }
 
     fn drift(

@@ -6,8 +6,10 @@ use super::{Rule, gateways};
 use crate::doctor::facts::Facts;
 use crate::doctor::finding::{Findings, Fix};
 use crate::gateway::gone::Gone;
+use crate::gateway::version::Rules;
 use crate::profile::ProfileName;
 use crate::units::origin::Origin;
+use crate::units::unit::Unit;
 
 pub(super) const RULES: &[Rule] = &[
     Rule {
@@ -24,8 +26,10 @@ pub(super) const RULES: &[Rule] = &[
         severity: Warning,
         about: "hermes on disk is newer than what runs: a gateway goes on with the code that it started with, over files of \
                 another version, and fails at the first module that it loads late. `hermes update` of 0.20.4 to 0.21.3 \
-                restarts no unit called `hermes-gateway@…`.",
-        fix: "`hermes-install restart --outdated`, or a reload: both let it finish its turns first",
+                restarts no unit called `hermes-gateway@…`. Or it is a version that needs more of its unit: 0.16 and 0.17 \
+                end a planned restart with exit status 0, which looks like a takeover.",
+        fix: "`hermes-install restart --outdated`, or a reload: both let it finish its turns first; install the profile again \
+              where its unit lacks something",
         source: "hermes-agent #88654; hermes_cli/update_cmd.py of 0.20.4 to 0.22.2",
         check: hermes_changed,
     },
@@ -110,6 +114,33 @@ fn hermes_changed(facts: &Facts, findings: &mut Findings) {
                 .home(&home.home);
         }
     }
+    for (unit, about) in gateways(facts) {
+        let exits_zero = about
+            .version
+            .is_some_and(|version| Rules::of(Some(version)).planned_restart == 0);
+        let mut after = unit.directives.list("Service", "ExecStopPost").into_iter();
+        let is_told = after.any(|line| line.words().iter().any(|word| word == "post-stop"));
+        let (Some(profile), true) = (profile_of_ours(unit), exits_zero && !is_told) else {
+            continue;
+        };
+        let what = format!(
+            "{} was installed for another version of hermes than {} on disk: after a planned restart nobody starts it again",
+            unit.title(),
+            about
+                .version
+                .map(|version| version.to_string())
+                .unwrap_or_default()
+        );
+        let scope = if unit.is_user() { " --user" } else { "" };
+        let hint = format!("hermes-install{scope} --profile {profile}");
+        findings.add(what, hint).unit(unit).at_unit(unit);
+    }
+}
+
+/// The profile of a unit that hermes-install made.
+fn profile_of_ours(unit: &Unit) -> Option<ProfileName> {
+    let home = unit.home().filter(|_| unit.origin == Origin::Ours)?;
+    Some(ProfileName::from_home(home)?.0)
 }
 
 fn profile_gone(facts: &Facts, findings: &mut Findings) {

@@ -16,6 +16,7 @@ from gateway import Profile, fresh_account
 from installer import Run, hermes_install
 from mallory import mallory
 from systemd import BASE, Unit
+from telegram import open_environment
 
 HERMES = ["0.19.0", "0.22.2"]
 SECONDS = 120
@@ -24,6 +25,7 @@ COMMAND = Path("/usr/local/bin/hermes-install")
 
 def run() -> None:
     fresh_account()
+    open_environment()
     alpha, beta = Profile("alpha").make(), Profile("beta").make()
     begin = time.monotonic()
     both = hermes_install("--profile", "alpha", "--profile", "beta", "--hermes", HERMES_OF_GUEST)
@@ -34,6 +36,7 @@ def run() -> None:
     equal("status from PATH ends with", typed("status").code, 0)
     start_and_stop(alpha, beta)
     restart_all(alpha, beta)
+    outdated(alpha, beta)
     logs(alpha)
     hermes(alpha)
     equal("doctor ends with", typed("doctor").code, 0)
@@ -73,6 +76,35 @@ def restart_all(alpha: Profile, beta: Profile) -> None:
     check("both are new", len(after) == 2 and not set(after) & set(before), (before, after))
     check("both are up", alpha.is_up(Unit(alpha.unit).pid) and beta.is_up(Unit(beta.unit).pid))
     equal("status after it ends with", typed("status").code, 0)
+
+
+def outdated(alpha: Profile, beta: Profile) -> None:
+    """Beside a profile that does not run, and one of which nobody can tell who has it."""
+    before = Unit(alpha.unit).pid
+    equal("stop ends with", typed("stop", "beta").code, 0)
+    done = typed("restart", "--outdated")
+    equal("restart of what is old ends with", done.code, 0)
+    new, down = "its gateway is as new as its hermes", "it does not run"
+    contains("what it says", done.err, f"`{alpha.unit}`: nothing to do, {new}", f"`{beta.unit}`: nothing to do, {down}")
+
+    lock = beta.home / "gateway.lock"
+    lock.unlink(missing_ok=True)
+    os.mkfifo(lock)
+    shown = typed("status", "--profile", "beta")
+    contains("status of it", shown.out, "beta: unknown", f"`{lock}` cannot be examined: it is a pipe")
+    mark = next(Path(HERMES_OF_GUEST).parents[1].glob("lib/python*/site-packages/hermes_agent-*.dist-info"))
+    now, then = time.time(), mark.stat().st_mtime
+    # Younger than the gateway by more than what starts it may write.
+    os.utime(mark, (now + 10, now + 10))
+    done = typed("restart", "--outdated")
+    os.utime(mark, (then, then))
+    equal("beside a broken lock it ends with", done.code, 1)
+    contains("what it says", done.err, f"`{beta.unit}` is left alone: `{lock}` cannot be examined: it is a pipe")
+    check("the old one is new", alpha.is_up(Unit(alpha.unit).pid) and Unit(alpha.unit).pid != before)
+    equal("the broken one", Unit(beta.unit).states[0], "inactive")
+    # hermes 0.22 has removed it.
+    lock.unlink(missing_ok=True)
+    equal("start ends with", typed("start", "beta").code, 0)
 
 
 def logs(alpha: Profile) -> None:

@@ -1,4 +1,8 @@
-"""A bot whose library is not installed gets it beside its data, where hermes' environment is root's, and answers through changes."""
+"""A bot whose library is not installed gets it beside its data, where hermes' environment is root's, and answers through changes.
+
+hermes 0.18 to 0.21 install a library when they first need it; 0.22 has given that up (tools/lazy_deps.py). What status and doctor
+say then, and that it helps, is bot_mute.
+"""
 
 import subprocess
 from pathlib import Path

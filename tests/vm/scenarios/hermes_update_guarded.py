@@ -55,7 +55,18 @@ def run() -> None:
         equal("the commit on disk", store.git("rev-parse", "HEAD").strip(), new)
         equal("gateways", default.gateways(), [])
         equal("the unit", unit.states, ("inactive", "success"))
-        contains("status", hermes_install("status", user=USER).out, "stopped")
+        start = f"systemctl --user start {UPSTREAM}"
+        shown = hermes_install("status", "--user", user=USER)
+        contains("status", shown.out, "stopped", f"an update of hermes stopped `{UPSTREAM}` and did not start it again", start)
+        told = hermes_install("why", "--user", "default", user=USER)
+        equal("why ends with", told.code, 0)
+        contains("why", told.out, "default: ended", "an update of hermes stopped", f"`{start}`")
+        contains("logs", hermes_install("logs", "--user", "default", user=USER).out, f"Started {UPSTREAM}")
+        # hermes' record stays, and somebody else stops it this time.
+        unit.systemctl("start")
+        default.until_up(after=old)
+        unit.systemctl("stop")
+        check("a later stop is not the update's", "an update" not in hermes_install("status", "--user", user=USER).out)
 
         resumed = as_user(USER, str(store.environment / "bin/python3"), "-c", RESUME, str(store.checkout))
         contains("what the end of one says", resumed.stdout + resumed.stderr, "Restarted paused gateway(s): hermes-gateway")
