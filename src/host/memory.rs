@@ -15,7 +15,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use nix::errno::Errno;
 
 use crate::host::access::Reach;
-use crate::host::account::Account;
+use crate::host::account::{Account, Passwd};
 use crate::host::directory::Directory;
 
 /// The way to a directory, all links followed.
@@ -48,7 +48,7 @@ pub(super) struct Look {
     bytes: usize,
     /// Where paths lead.
     pub(super) real: HashMap<OsString, PathBuf>,
-    /// The names in directories.
+    /// The names in directories, in order.
     pub(super) listings: HashMap<OsString, Arc<[OsString]>>,
     /// Whether a file begins as a script does.
     pub(super) scripts: HashMap<OsString, bool>,
@@ -57,7 +57,7 @@ pub(super) struct Look {
     /// Accounts of this host by name.
     pub(super) accounts: HashMap<String, Option<Account>>,
     /// All accounts of an image, by its top.
-    pub(super) passwd: HashMap<OsString, Arc<[Account]>>,
+    pub(super) passwd: HashMap<OsString, Arc<Passwd>>,
     /// Groups of the accounts of this host, by the name of the account.
     pub(super) groups: HashMap<String, Vec<u32>>,
     /// What an account can do with a path.
@@ -162,6 +162,25 @@ impl Memory {
             look.open += opened;
             look.ways.insert(path.into(), way.clone());
         });
+    }
+
+    /// Whether a directory above a path was listed, and the name that leads on to the path was not there.
+    pub(super) fn lacks(&self, path: &Path) -> bool {
+        let is_gap = |look: &Look, path: &Path| {
+            let listing = path
+                .parent()
+                .and_then(|above| look.listings.get(above.as_os_str()));
+            let Some((names, name)) = listing.zip(path.file_name()) else {
+                return false;
+            };
+            names
+                .binary_search_by(|known| known.as_os_str().cmp(name))
+                .is_err()
+        };
+        self.with(|look| {
+            let look = look.as_ref();
+            look.is_some_and(|look| path.ancestors().any(|path| is_gap(look, path)))
+        })
     }
 
     pub(super) fn file(&self, path: &Path) -> Option<Arc<Seen>> {

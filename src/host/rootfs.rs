@@ -135,9 +135,12 @@ impl RootFs {
 
     /// The names in a directory for information, all links followed; none when there is no such directory.
     pub(crate) fn names(&self, path: &Path) -> io::Result<Vec<OsString>> {
+        let path = path.strip_prefix("/").unwrap_or(path);
         let read = || {
             let (directory, _) = self.walk_seen(path, Links::All)?;
-            Ok(Arc::from(directory.names()?))
+            let mut names = directory.names()?;
+            names.sort_unstable();
+            Ok(Arc::from(names))
         };
         let names: io::Result<Arc<[OsString]>> =
             self.memory
@@ -162,6 +165,11 @@ impl RootFs {
             path.as_os_str(),
             || self.real_now(path),
         )
+    }
+
+    /// Whether this look knows already that there is nothing at a path: a directory above it was listed without it.
+    pub(super) fn lacks(&self, path: &Path) -> bool {
+        self.memory.lacks(path.strip_prefix("/").unwrap_or(path))
     }
 
     fn real_now(&self, path: &Path) -> PathBuf {
