@@ -39,6 +39,14 @@ pub(super) struct Seen {
     pub(super) is_trusted: bool,
 }
 
+/// The names in a directory, in order.
+#[derive(Debug, Clone)]
+pub(super) struct Listing {
+    pub(super) names: Arc<[OsString]>,
+    /// Whether it has no other: what automounts (autofs(5)) has names that it does not list.
+    pub(super) is_whole: bool,
+}
+
 /// See the module. Paths are told apart as they are written, which is cheaper than by their components.
 #[derive(Debug, Default)]
 pub(super) struct Look {
@@ -48,8 +56,8 @@ pub(super) struct Look {
     bytes: usize,
     /// Where paths lead.
     pub(super) real: HashMap<OsString, PathBuf>,
-    /// The names in directories, in order.
-    pub(super) listings: HashMap<OsString, Arc<[OsString]>>,
+    /// What is in directories.
+    pub(super) listings: HashMap<OsString, Listing>,
     /// Whether a file begins as a script does.
     pub(super) scripts: HashMap<OsString, bool>,
     /// What is where a path leads, as this program finds it.
@@ -167,15 +175,13 @@ impl Memory {
     /// Whether a directory above a path was listed, and the name that leads on to the path was not there.
     pub(super) fn lacks(&self, path: &Path) -> bool {
         let is_gap = |look: &Look, path: &Path| {
-            let listing = path
-                .parent()
-                .and_then(|above| look.listings.get(above.as_os_str()));
-            let Some((names, name)) = listing.zip(path.file_name()) else {
+            let above = path.parent().map(Path::as_os_str);
+            let listing = above.and_then(|above| look.listings.get(above));
+            let Some((listing, name)) = listing.zip(path.file_name()) else {
                 return false;
             };
-            names
-                .binary_search_by(|known| known.as_os_str().cmp(name))
-                .is_err()
+            let find = |known: &OsString| known.as_os_str().cmp(name);
+            listing.is_whole && listing.names.binary_search_by(find).is_err()
         };
         self.with(|look| {
             let look = look.as_ref();

@@ -16,13 +16,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
 
 use crate::host::directory::Directory;
 use crate::host::file::{actual, is_circle, largest_in, split};
-use crate::host::memory::Memory;
+use crate::host::memory::{Listing, Memory};
 use crate::host::read::is_missing;
 use crate::host::walk::{Links, MOST_LINKS};
 use crate::render::tree::{Entry, Stamp};
@@ -140,14 +139,17 @@ impl RootFs {
             let (directory, _) = self.walk_seen(path, Links::All)?;
             let mut names = directory.names()?;
             names.sort_unstable();
-            Ok(Arc::from(names))
+            Ok(Listing {
+                names: names.into(),
+                is_whole: !directory.is_mounted(),
+            })
         };
-        let names: io::Result<Arc<[OsString]>> =
+        let listing: io::Result<Listing> =
             self.memory
                 .try_once(|look| &mut look.listings, path.as_os_str(), read);
-        match names {
+        match listing {
             Err(e) if is_missing(&e) || is_circle(&e) => Ok(Vec::new()),
-            names => Ok(names?.to_vec()),
+            listing => Ok(listing?.names.to_vec()),
         }
     }
 

@@ -188,7 +188,7 @@ impl RootFs {
     fn enter(&self, here: &Directory, name: &OsStr, fd: OwnedFd, stat: &FileStat) -> Directory {
         let owner = here.owner();
         let owner = owner.or_else(|| self.is_others(stat).then_some(stat.st_uid));
-        here.child(name, fd, stat.st_uid, owner)
+        here.child(name, fd, stat, owner)
     }
 
     /// Root, the account that runs this program, and whoever made the image.
