@@ -19,7 +19,7 @@ use crate::host::Host;
 use crate::host::account::Account;
 use crate::host::process::shell_quote;
 use crate::host::process_text::as_account;
-use crate::host::read;
+use crate::host::rootfs::Actual;
 use crate::output::Output;
 use crate::profile::ProfileName;
 
@@ -130,9 +130,12 @@ fn told(host: &Host, relocation: &Relocation) -> Vec<String> {
     let mut told = Vec::new();
     for name in ["config.yaml", ".env"] {
         let path = home.join(name);
-        let text = host.files.read_text(&path, read::TEXT);
-        let text = text.ok().flatten().unwrap_or_default();
-        let lines = text.lines().enumerate();
+        // Not through a link, which may lead the look to a file of somebody else.
+        let seen = path.to_str().map(|path| host.files.look(path));
+        let Some(Ok(Actual::Present(entry, _))) = seen else {
+            continue;
+        };
+        let lines = entry.as_text().unwrap_or_default().lines().enumerate();
         told.extend(lines.filter(|(_, line)| line.contains(&root)).map(|(at, _)| {
             format!(
                 "line {} of `{}` names a path below `{root}`, which the tenant does not see",

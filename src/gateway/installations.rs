@@ -29,7 +29,9 @@ impl<'a> Installations<'a> {
         if let Some(found) = known.get(hermes) {
             return found.clone();
         }
-        let found = Installation::find(hermes, &|path| self.host.real(path));
+        let is_there = self.host.exists(hermes);
+        let found = is_there.then(|| Installation::find(hermes, &|path| self.host.real(path)));
+        let found = found.flatten();
         known.insert(hermes.to_owned(), found.clone());
         found
     }

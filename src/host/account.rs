@@ -90,8 +90,42 @@ impl Account {
     }
 }
 
-/// The accounts of an image's passwd file, in its order.
-pub(super) fn of_image(root: &Path) -> Vec<Account> {
+/// The accounts of an image's passwd file. The first of a name counts, as for NSS.
+#[derive(Debug)]
+pub(super) struct Passwd {
+    /// In the order of the file.
+    accounts: Vec<Account>,
+    by_name: BTreeMap<String, usize>,
+}
+
+impl Passwd {
+    /// Of the image at `root`.
+    pub(super) fn read(root: &Path) -> Self {
+        let accounts = of_image(root);
+        let mut by_name = BTreeMap::new();
+        for (at, account) in accounts.iter().enumerate() {
+            by_name.entry(account.name.clone()).or_insert(at);
+        }
+        Self { accounts, by_name }
+    }
+
+    /// The account of a name.
+    pub(super) fn named(&self, name: &str) -> Option<&Account> {
+        self.by_name.get(name).map(|at| &self.accounts[*at])
+    }
+
+    /// The account of a number.
+    pub(super) fn numbered(&self, uid: u32) -> Option<&Account> {
+        self.accounts.iter().find(|a| a.uid == uid)
+    }
+
+    /// All of them, by name.
+    pub(super) fn all(&self) -> impl Iterator<Item = &Account> {
+        self.by_name.values().map(|at| &self.accounts[*at])
+    }
+}
+
+fn of_image(root: &Path) -> Vec<Account> {
     let read = |name: &str| std::fs::read_to_string(root.join(name)).unwrap_or_default();
     let (passwd, group) = (read("etc/passwd"), read("etc/group"));
     let fields = |line: &'_ str| -> Vec<String> { line.split(':').map(str::to_owned).collect() };
@@ -120,9 +154,16 @@ pub(super) fn of_image(root: &Path) -> Vec<Account> {
 /// image those of its passwd file.
 pub(crate) fn all(root: &Path) -> Vec<Account> {
     if root != Path::new("/") {
-        let by_name = of_image(root).into_iter().map(|a| (a.name.clone(), a));
-        return BTreeMap::from_iter(by_name).into_values().collect();
+        return Passwd::read(root).all().cloned().collect();
     }
+    let names = names().into_iter();
+    names
+        .filter_map(|name| Account::find(&name, root).ok()?)
+        .collect()
+}
+
+/// The names of those of this host.
+pub(super) fn names() -> BTreeSet<String> {
     let passwd = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
     let named = passwd.lines().filter_map(|line| line.split(':').next());
     let mut names: BTreeSet<String> = named.map(str::to_owned).collect();
@@ -130,9 +171,6 @@ pub(crate) fn all(root: &Path) -> Vec<Account> {
     let lingering = lingering.into_iter().flatten().flatten();
     names.extend(lingering.filter_map(|entry| entry.file_name().into_string().ok()));
     names
-        .iter()
-        .filter_map(|name| Account::find(name, root).ok()?)
-        .collect()
 }
 
 /// The account's name, or its number when it has none.

@@ -25,6 +25,7 @@ struct Held {
     fd: OwnedFd,
     path: PathBuf,
     uid: u32,
+    device: u64,
     owner: Option<u32>,
     above: Option<Directory>,
 }
@@ -34,8 +35,10 @@ impl Directory {
     pub(super) fn top(root: &Path) -> io::Result<Self> {
         let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
         let fd = nix::fcntl::open(root, flags, Mode::empty())?;
+        let stat = fstat(&fd)?;
         Ok(Self(Arc::new(Held {
-            uid: fstat(&fd)?.st_uid,
+            uid: stat.st_uid,
+            device: stat.st_dev,
             fd,
             path: PathBuf::from("/"),
             owner: None,
@@ -44,11 +47,18 @@ impl Directory {
     }
 
     /// A directory in this one, from its descriptor; `owner` as in [`Directory::owner`].
-    pub(super) fn child(&self, name: &OsStr, fd: OwnedFd, uid: u32, owner: Option<u32>) -> Self {
+    pub(super) fn child(
+        &self,
+        name: &OsStr,
+        fd: OwnedFd,
+        stat: &FileStat,
+        owner: Option<u32>,
+    ) -> Self {
         Self(Arc::new(Held {
             fd,
             path: self.0.path.join(name),
-            uid,
+            uid: stat.st_uid,
+            device: stat.st_dev,
             owner,
             above: Some(self.clone()),
         }))
@@ -57,6 +67,12 @@ impl Directory {
     /// The directory that it was opened in; `None` for the top.
     pub(super) fn above(&self) -> Option<&Self> {
         self.0.above.as_ref()
+    }
+
+    /// Whether it is the top of another file system than the directory above it.
+    pub(super) fn is_mounted(&self) -> bool {
+        self.above()
+            .is_some_and(|above| above.0.device != self.0.device)
     }
 
     /// Where it was when it was opened, relative to the root's top, links resolved. To be shown.

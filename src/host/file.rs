@@ -29,6 +29,9 @@ impl RootFs {
         if let Some(known) = known.filter(|file| file.is_trusted || links == Links::All) {
             return Ok(Found::File(known));
         }
+        if links == Links::All && self.memory.lacks(path) {
+            return Err(Errno::ENOENT.into());
+        }
         let (above, name) = split(path)?;
         let (directory, is_trusted) = self.walk_seen(above, links)?;
         let found = found_in(&directory, name, limit(&directory), is_trusted)?;

@@ -15,7 +15,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use nix::errno::Errno;
 
 use crate::host::access::Reach;
-use crate::host::account::Account;
+use crate::host::account::{Account, Passwd};
 use crate::host::directory::Directory;
 
 /// The way to a directory, all links followed.
@@ -39,6 +39,14 @@ pub(super) struct Seen {
     pub(super) is_trusted: bool,
 }
 
+/// The names in a directory, in order.
+#[derive(Debug, Clone)]
+pub(super) struct Listing {
+    pub(super) names: Arc<[OsString]>,
+    /// Whether it has no other: what automounts (autofs(5)) has names that it does not list.
+    pub(super) is_whole: bool,
+}
+
 /// See the module. Paths are told apart as they are written, which is cheaper than by their components.
 #[derive(Debug, Default)]
 pub(super) struct Look {
@@ -48,8 +56,8 @@ pub(super) struct Look {
     bytes: usize,
     /// Where paths lead.
     pub(super) real: HashMap<OsString, PathBuf>,
-    /// The names in directories.
-    pub(super) listings: HashMap<OsString, Arc<[OsString]>>,
+    /// What is in directories.
+    pub(super) listings: HashMap<OsString, Listing>,
     /// Whether a file begins as a script does.
     pub(super) scripts: HashMap<OsString, bool>,
     /// What is where a path leads, as this program finds it.
@@ -57,7 +65,7 @@ pub(super) struct Look {
     /// Accounts of this host by name.
     pub(super) accounts: HashMap<String, Option<Account>>,
     /// All accounts of an image, by its top.
-    pub(super) passwd: HashMap<OsString, Arc<[Account]>>,
+    pub(super) passwd: HashMap<OsString, Arc<Passwd>>,
     /// Groups of the accounts of this host, by the name of the account.
     pub(super) groups: HashMap<String, Vec<u32>>,
     /// What an account can do with a path.
@@ -162,6 +170,23 @@ impl Memory {
             look.open += opened;
             look.ways.insert(path.into(), way.clone());
         });
+    }
+
+    /// Whether a directory above a path was listed, and the name that leads on to the path was not there.
+    pub(super) fn lacks(&self, path: &Path) -> bool {
+        let is_gap = |look: &Look, path: &Path| {
+            let above = path.parent().map(Path::as_os_str);
+            let listing = above.and_then(|above| look.listings.get(above));
+            let Some((listing, name)) = listing.zip(path.file_name()) else {
+                return false;
+            };
+            let find = |known: &OsString| known.as_os_str().cmp(name);
+            listing.is_whole && listing.names.binary_search_by(find).is_err()
+        };
+        self.with(|look| {
+            let look = look.as_ref();
+            look.is_some_and(|look| path.ancestors().any(|path| is_gap(look, path)))
+        })
     }
 
     pub(super) fn file(&self, path: &Path) -> Option<Arc<Seen>> {

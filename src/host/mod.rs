@@ -41,7 +41,7 @@ use std::sync::Arc;
 use anyhow::Result;
 
 use crate::error::trouble;
-use crate::host::account::{Account, account_name};
+use crate::host::account::{Account, Passwd, account_name};
 use crate::host::rootfs::RootFs;
 use crate::host::systemctl::{Manager, Systemctl};
 use crate::layout::Scope;
@@ -179,6 +179,9 @@ impl Host {
 
     /// What is where a path of the host leads; as long as the host is only looked at, it is looked at once.
     pub(crate) fn metadata(&self, path: &Path) -> Result<Metadata, ErrorKind> {
+        if self.files.lacks(path) {
+            return Err(ErrorKind::NotFound);
+        }
         let see = || std::fs::metadata(self.real(path)).map_err(|e| e.kind());
         self.files
             .memory
@@ -203,7 +206,7 @@ impl Host {
                 let look_up = || Account::find(name, &self.root);
                 memory.try_once(|look| &mut look.accounts, name, look_up)
             }
-            None => Ok(self.passwd().iter().find(|a| a.name == name).cloned()),
+            None => Ok(self.passwd().named(name).cloned()),
         }
     }
 
@@ -211,13 +214,24 @@ impl Host {
     pub(crate) fn account_of(&self, uid: u32) -> Result<Option<Account>> {
         match self.live {
             Some(_) => Account::find_number(uid, &self.root),
-            None => Ok(self.passwd().iter().find(|a| a.uid == uid).cloned()),
+            None => Ok(self.passwd().numbered(uid).cloned()),
+        }
+    }
+
+    /// Every account that could have a user manager, as [`account::all`]; each is looked up once in a look.
+    pub(crate) fn accounts(&self) -> Vec<Account> {
+        match self.live {
+            Some(_) => {
+                let names = account::names().into_iter();
+                names.filter_map(|name| self.account(&name).ok()?).collect()
+            }
+            None => self.passwd().all().cloned().collect(),
         }
     }
 
     /// The accounts of an image.
-    fn passwd(&self) -> Arc<[Account]> {
-        let read = || account::of_image(&self.root).into();
+    fn passwd(&self) -> Arc<Passwd> {
+        let read = || Arc::new(Passwd::read(&self.root));
         let memory = &self.files.memory;
         memory.once(|look| &mut look.passwd, self.root.as_os_str(), read)
     }

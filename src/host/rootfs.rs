@@ -16,13 +16,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
 
 use crate::host::directory::Directory;
 use crate::host::file::{actual, is_circle, largest_in, split};
-use crate::host::memory::Memory;
+use crate::host::memory::{Listing, Memory};
 use crate::host::read::is_missing;
 use crate::host::walk::{Links, MOST_LINKS};
 use crate::render::tree::{Entry, Stamp};
@@ -135,16 +134,22 @@ impl RootFs {
 
     /// The names in a directory for information, all links followed; none when there is no such directory.
     pub(crate) fn names(&self, path: &Path) -> io::Result<Vec<OsString>> {
+        let path = path.strip_prefix("/").unwrap_or(path);
         let read = || {
             let (directory, _) = self.walk_seen(path, Links::All)?;
-            Ok(Arc::from(directory.names()?))
+            let mut names = directory.names()?;
+            names.sort_unstable();
+            Ok(Listing {
+                names: names.into(),
+                is_whole: !directory.is_mounted(),
+            })
         };
-        let names: io::Result<Arc<[OsString]>> =
+        let listing: io::Result<Listing> =
             self.memory
                 .try_once(|look| &mut look.listings, path.as_os_str(), read);
-        match names {
+        match listing {
             Err(e) if is_missing(&e) || is_circle(&e) => Ok(Vec::new()),
-            names => Ok(names?.to_vec()),
+            listing => Ok(listing?.names.to_vec()),
         }
     }
 
@@ -162,6 +167,11 @@ impl RootFs {
             path.as_os_str(),
             || self.real_now(path),
         )
+    }
+
+    /// Whether this look knows already that there is nothing at a path: a directory above it was listed without it.
+    pub(super) fn lacks(&self, path: &Path) -> bool {
+        self.memory.lacks(path.strip_prefix("/").unwrap_or(path))
     }
 
     fn real_now(&self, path: &Path) -> PathBuf {

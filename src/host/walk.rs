@@ -66,6 +66,9 @@ impl RootFs {
     /// not opened again.
     pub(super) fn walk_seen(&self, path: &Path, links: Links) -> io::Result<(Directory, bool)> {
         let path = path.strip_prefix("/").unwrap_or(path);
+        if links == Links::All && self.memory.lacks(path) {
+            return Err(Errno::ENOENT.into());
+        }
         // No host has such a path, and whoever makes one up has it opened each time.
         if path.components().nth(DEEPEST).is_some() {
             return Ok((self.walk(path, links)?, links == Links::Trusted));
@@ -185,7 +188,7 @@ impl RootFs {
     fn enter(&self, here: &Directory, name: &OsStr, fd: OwnedFd, stat: &FileStat) -> Directory {
         let owner = here.owner();
         let owner = owner.or_else(|| self.is_others(stat).then_some(stat.st_uid));
-        here.child(name, fd, stat.st_uid, owner)
+        here.child(name, fd, stat, owner)
     }
 
     /// Root, the account that runs this program, and whoever made the image.
@@ -314,5 +317,30 @@ mod tests {
         held.create(OsStr::new("new")).expect("created");
         assert!(aside.join("new").exists());
         assert!(!root.path().join("etc/new").exists());
+    }
+
+    #[test]
+    fn what_a_listing_has_not_is_not_looked_for_and_a_step_to_a_change_ends_that() {
+        let (root, files) = root();
+        let text = |path: &str| files.read_text(Path::new(path), 99).expect("read");
+        symlink("/etc/d", root.path().join("shared/link")).expect("made");
+        for directory in ["/etc/d", "/shared/link"] {
+            assert_eq!(files.names(Path::new(directory)).expect("names").len(), 0);
+        }
+        fs::create_dir(root.path().join("etc/d/new")).expect("made");
+        fs::write(root.path().join("etc/d/new/file"), "text").expect("written");
+        for path in ["/etc/d/new/file", "/shared/link/new/file"] {
+            assert_eq!(text(path), None, "{path}");
+            assert!(files.lacks(Path::new(path)), "{path}");
+        }
+        assert_eq!(
+            files.real(Path::new("/shared/link/new")),
+            Path::new("/etc/d/new")
+        );
+        // What was not listed is looked for, and what works does not ask what was seen.
+        assert_eq!(text("/etc/d/../d/new/file").as_deref(), Some("text"));
+        files.find(Path::new("/etc/d/new")).expect("found");
+        assert_eq!(text("/etc/d/new/file").as_deref(), Some("text"));
+        assert!(!files.lacks(Path::new("/etc/d/new")));
     }
 }

@@ -14,7 +14,7 @@ use crate::gateway::version::Version;
 use crate::host::Host;
 use crate::host::account::{Account, account_name};
 use crate::host::run_as::{LOOK, run_as};
-use crate::host::search::hermes_search;
+use crate::host::search::hermes_places;
 use crate::launcher::hermes::{Executable, HermesProblem, find};
 use crate::launcher::home::{HomeProblem, examine};
 use crate::layout::{ACCOUNT, SYSTEM_ROOT, Scope};
@@ -247,7 +247,7 @@ pub(super) fn find_hermes(
     account: &Account,
     root: &Path,
 ) -> Result<(Result<PathBuf, HermesProblem>, Vec<PathBuf>)> {
-    let places = hermes_search(root, &account.home);
+    let places = hermes_places(host, root, &account.home);
     let mut candidates = places.clone();
     if host.live().is_some() {
         // What the person who installs calls hermes; it is recorded, as the unit has another PATH.

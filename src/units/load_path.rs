@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::host::Host;
-use crate::host::account::{self, Account};
+use crate::host::account::Account;
 use crate::host::systemctl::{Manager, Systemctl};
 use crate::layout::{GUARD, Scope};
 use crate::units::reader::Reader;
@@ -28,7 +28,7 @@ pub(crate) struct LoadPath {
 pub(crate) fn load_paths(host: &Host) -> Vec<LoadPath> {
     let mut load_paths = vec![system(host)];
     let accounts = match host.own.uid {
-        0 => account::all(&host.root),
+        0 => host.accounts(),
         _ => vec![host.own.clone()],
     };
     for account in accounts {

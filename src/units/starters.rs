@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use crate::gateway::config::{ACTIVE_PROFILE, active_name};
-use crate::host::account::{self, Account};
+use crate::host::account::Account;
 use crate::host::process::shell_quote;
 use crate::host::process_text::as_account;
 use crate::host::{DirectoryId, Host};
@@ -52,7 +52,7 @@ pub(super) const MOST_FOUND: usize = 50;
 /// Look everywhere.
 pub(crate) fn starters(host: &Host) -> Vec<Starter> {
     let accounts = match host.own.uid {
-        0 => account::all(&host.root),
+        0 => host.accounts(),
         _ => vec![host.own.clone()],
     };
     let mut look = Look {
@@ -272,6 +272,8 @@ impl Look {
             ".xprofile",
             ".config/fish/config.fish",
         ];
+        // Most have none of these, which one listing tells.
+        let _ = self.reader.names(&account.home);
         for name in SHELL {
             self.script(&account.home.join(name), &[], account);
         }

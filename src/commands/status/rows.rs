@@ -19,7 +19,7 @@ use crate::gateway::served::{Service, is_parked, service as service_of};
 use crate::gateway::state::State as Record;
 use crate::host::account::account_name;
 use crate::host::process::Process;
-use crate::host::search::hermes_search;
+use crate::host::search::hermes_places;
 use crate::host::service_state::ServiceState;
 use crate::host::{DirectoryId, Host};
 use crate::launcher::backoff::Waiting;
@@ -255,7 +255,13 @@ impl<'a> Sight<'a> {
             None => {
                 let programs = match set {
                     Some(hermes) => vec![hermes],
-                    None => hermes_search(root, &self.host.own.home),
+                    None => {
+                        let own = match profile.is_tenant(root) {
+                            true => profile.tenant_home(),
+                            false => self.host.own.home.clone(),
+                        };
+                        hermes_places(self.host, root, &own)
+                    }
                 };
                 programs.iter().find_map(|p| self.installations.find(p))?
             }

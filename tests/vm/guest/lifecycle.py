@@ -9,11 +9,12 @@ import time
 from pathlib import Path
 
 from check import check, contains, equal, measured
-from gateway import HERMES, Profile, Watch
+from gateway import CONFIG, HERMES, Profile, Watch, own
 from installer import difference, hermes_install, snapshot, status
 from package import Manager
 from processes import scan
 from systemd import Unit, systemctl
+from tenant import tenant
 
 TEMPLATE = "hermes-gateway@.service"
 TARGET = Unit("hermes-gateway.target")
@@ -49,19 +50,28 @@ def first_install(manager: Manager, version: str) -> None:
 
 
 def set_up(profile: Profile) -> None:
-    """A profile is set up with the package's units used in place: the drop-in and the links are all that comes."""
+    """A profile is set up with the package's units used in place: the drop-in, the links and what declares a tenant are all
+    that comes."""
     before = snapshot("var/lib/hermes", *FOREIGN)
     begin = time.monotonic()
     done = hermes_install("--profile", profile.name, "--hermes", HERMES)
     measured(f"seconds until {profile.name} runs", round(time.monotonic() - begin, 1))
     equal(f"hermes-install for {profile.name} ends with", done.code, 0)
     came = [d.split(":")[0] for d in difference(before, snapshot("var/lib/hermes", *FOREIGN))]
-    strange = [p for p in came if ".target.wants" not in p and f"{profile.unit}.d" not in p]
+    ours = (".target.wants", f"{profile.unit}.d", *declarations(profile))
+    above = {str(Path(path).parent) for path in declarations(profile)}
+    strange = [p for p in came if p not in ACCOUNTS | above and not any(part in p for part in ours)]
     equal("what else was written", strange, [])
     runs(profile)
     shown = status(profile)
     equal(f"drift of {profile.name}", shown["drift"], [])
     check(f"{profile.name} starts at boot", shown["enabled"])
+
+
+def declarations(profile: Profile) -> list[str]:
+    """The files that declare a tenant's account and directories; of any other profile none."""
+    is_tenant = profile.user == f"hermes-{profile.name}"
+    return [f"/etc/{kind}.d/hermes-tenant-{profile.name}.conf" for kind in ("sysusers", "tmpfiles") if is_tenant]
 
 
 def runs(profile: Profile) -> int:
@@ -114,17 +124,22 @@ def change_version(
 
 
 def up_and_down(manager: Manager) -> list[Profile]:
-    """The version before, the new one and the one before again, under two gateways, one of them busy, and a stopped one."""
+    """The version before, the new one and the one before again, under three gateways, one of them busy and one a tenant's, and
+    a stopped one."""
     first_install(manager, manager.versions.before)
     default, coder, idle = Profile("default").make(), Profile("coder").make(), Profile("idle").make()
     coder.make_busy(8642)
     for profile in (default, coder, idle):
         set_up(profile)
     Unit(idle.unit).systemctl("stop")
+    apart = tenant("apart")
+    set_up(apart)
+    (apart.home / "config.yaml").write_text(CONFIG)
+    own(apart.home / "config.yaml", apart.user)
     coder.keep_busy()
-    change_version(manager, manager.versions.new, up=[default, coder], down=[idle])
-    change_version(manager, manager.versions.before, up=[default, coder], down=[idle])
-    return [default, coder, idle]
+    change_version(manager, manager.versions.new, up=[default, coder, apart], down=[idle])
+    change_version(manager, manager.versions.before, up=[default, coder, apart], down=[idle])
+    return [default, coder, idle, apart]
 
 
 def removed(profiles: list[Profile]) -> None:
@@ -146,7 +161,7 @@ def failed_units() -> list[str]:
 def configuration() -> dict[str, str]:
     """The host without what the package and its manager own, and without the data of gateways."""
     managers = ("var/lib/dpkg", "var/lib/apt", "var/lib/rpm", "var/lib/dnf", "var/lib/zypp")
-    return snapshot("usr", "var/lib/hermes/", *managers, *FOREIGN)
+    return snapshot("usr", "var/lib/hermes/", "var/lib/hermes-tenants/", *managers, *FOREIGN)
 
 
 def instances() -> list[str]:

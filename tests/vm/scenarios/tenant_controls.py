@@ -1,10 +1,13 @@
-"""What closes a way from one tenant to another: with the directive taken out, what goes that way works."""
+"""What closes a way from one tenant to another: with the directive taken out, what goes that way works. What systemd's score of
+the unit sees of that."""
 
+import re
 from pathlib import Path
 
-from check import equal
+from check import check, equal, measured
 from gateway import HERMES as HERMES_OF_GUEST
 from installer import shell
+from systemd import systemctl
 from tenant import SIX, from_one_to_the_other, install_as_tenant, place_secrets, tenant
 
 HERMES = ["0.22.2"]
@@ -41,3 +44,19 @@ def run() -> None:
         seen = from_one_to_the_other(a, b, directives)
         works = sorted(way for way, how in seen.items() if how == "works" and way != "own")
         equal(f"what works with {directives.split()}", works, sorted(opened))
+    seen = {directives: score(b.unit, directives) for directives in CONTROLS}
+    measured("exposure level, with each taken back", {directives.strip(): level for directives, level in seen.items()})
+    check("the exposure level is at most 2.4", seen[""] <= 2.4, seen)
+    blind = [PLACES, "InaccessiblePaths=\n", ACCOUNT, ACCOUNT + PLACES + WRITES]
+    equal("taken back unseen by the score", [directives for directives in CONTROLS if directives and seen[directives] == seen[""]], blind)
+
+
+def score(unit: str, directives: str) -> float:
+    """The exposure level of the loaded unit with these directives; the more, the worse."""
+    drop_in = Path(f"/etc/systemd/system/{unit}.d/90-score.conf")
+    drop_in.write_text(f"[Service]\n{directives}")
+    systemctl("daemon-reload")
+    text = shell("systemd-analyze", "security", "--no-pager", unit)
+    drop_in.unlink()
+    systemctl("daemon-reload")
+    return float(re.findall(r"Overall exposure level.*: ([\d.]+)", text)[0])

@@ -1,24 +1,60 @@
 """`split` moves a profile with its data into an account of its own, or leaves everything as it was when the gateway does not
-come up there."""
+come up there. An account that changes the data meanwhile reaches nothing of others."""
 
 import os
+import pwd
+import subprocess
 from pathlib import Path
 
-from check import check, contains, equal
+import wait
+from check import check, contains, equal, measured
 from gateway import Profile
 from installer import difference, hermes_install, install, shell, snapshot, status
 from systemd import Unit, systemctl
 
 HERMES = ["0.22.2"]
-SECONDS = 60
+SECONDS = 75
 
 ROOT = Path("/var/lib/hermes-tenants/coder/.hermes")
+
+SECRET = "of root alone"
+# What the account does all the time that root is at work: for a moment other things stand in the places of its home, of the
+# directory above it, of files that are read and of a directory that is copied, and the name is never free (renameat2(2),
+# RENAME_EXCHANGE). The counter says that it goes on.
+SWAPS = """
+import ctypes, os, sys
+odd, counter, *places = sys.argv[1:]
+AT_FDCWD, EXCHANGE = -100, 2
+libc, done = ctypes.CDLL(None), 0
+def exchange(path):
+    return libc.renameat2(AT_FDCWD, path.encode(), AT_FDCWD, odd.encode(), EXCHANGE) == 0
+while True:
+    for place in places:
+        path, target = place.split("=")
+        if os.path.lexists(odd):
+            # It moved the other while they were exchanged.
+            os.rename(odd, f"{odd}-{done}")
+        os.symlink(target, odd) if target else os.mkfifo(odd)
+        done += exchange(path) and exchange(path)
+        if os.path.islink(odd) or not os.path.isdir(odd):
+            os.unlink(odd)
+    with open(counter, "w") as f:
+        f.write(str(done))
+"""
+EVIL = "/var/lib/hermes/profiles/evil"
+# PLACE=TARGET of a link, or a pipe.
+FILES = [f"{EVIL}/.env=/root/secret", f"{EVIL}/config.yaml=", f"{EVIL}/gateway.lock=/root/lock", f"{EVIL}/note=/etc/shadow"]
+DIRECTORIES = [
+    *(f"{EVIL}=/root", f"{EVIL}=/home/alice", f"{EVIL}=/var/lib/hermes-tenants/evil", f"{EVIL}/skills=/root"),
+    *(f"{EVIL}/skills=/var/lib/hermes-tenants/victim/.hermes", "/var/lib/hermes/profiles=/etc"),
+]
 
 
 def run() -> None:
     default, coder = Profile("default"), Profile("coder")
     equal("install of default ends with", install(default, "--no-start").code, 0)
     hostile()
+    while_it_changes()
     coder.make(env="TOKEN=of coder\n")
     data(coder)
     unit = Unit(coder.unit)
@@ -72,13 +108,16 @@ def hostile() -> None:
     evil = Profile("evil").make()
     equal("install of evil ends with", install(evil, "--no-start").code, 0)
     home, secret = Path("/root"), Path("/root/secret")
-    secret.write_text("of root alone\n")
-    secret.chmod(0o600)
+    lock = home / "lock"
+    for path in (secret, lock):
+        path.write_text(f"{SECRET}\n/var/lib/hermes\n")
+        path.chmod(0o600)
+    unread(secret)
     before = files_of(home)
     for name in ("config.yaml", "pipe", ".hermes-install.lock"):
         (evil.home / name).unlink(missing_ok=True)
         os.mkfifo(evil.home / name, 0o666)
-    links = {".env": secret, "gateway.lock": secret, "gateway_state.json": secret, "skills": home, "moved": Path("/var/lib/hermes-tenants")}
+    links = {".env": secret, "gateway.lock": lock, "gateway_state.json": secret, "skills": home, "moved": Path("/var/lib/hermes-tenants")}
     for name, target in links.items():
         path = evil.home / name
         path.unlink(missing_ok=True)
@@ -91,8 +130,92 @@ def hostile() -> None:
     equal("what was copied", [kinds.get(name) for name in ("pipe", "config.yaml", ".env", "skills", "moved")], ["pipe"] * 2 + ["link"] * 3)
     equal("whose the copies are", {path.lstat().st_uid for path in root.rglob("*")}, {root.stat().st_uid})
     equal("what root owns", files_of(home), before)
-    check("no secret of root's is shown", "of root alone" not in done.text)
+    check("no secret of root's is shown", SECRET not in done.text)
+    check("nor read", is_unread(secret))
     equal("uninstall of evil ends with", hermes_install("uninstall", "--profile", "evil").code, 0)
+
+
+def while_it_changes() -> None:
+    """The account swaps links and pipes into its data while root moves them: it comes to pass or not, and harms nobody."""
+    evil, root = Profile("evil"), Path("/var/lib/hermes-tenants/evil/.hermes")
+    victim = Path("/var/lib/hermes-tenants/victim/.hermes")
+    equal("install of victim ends with", install(Profile("victim"), "--no-start").code, 0)
+    (victim / ".env").write_text(f"TOKEN={SECRET}\n")
+    shell("chown", "hermes-victim:", str(victim / ".env"))
+    # A lock is opened to see who holds it, wherever it leads; what the others say is nobody's to read.
+    secrets = [Path("/root/secret"), Path("/root/.env"), Path("/root/config.yaml")]
+    for path in [*secrets, Path("/root/lock")]:
+        path.write_text(f"{SECRET}\n/var/lib/hermes\n")
+    program, counter = Path("/usr/local/bin/swaps"), Path("/run/swaps/turns")
+    program.write_text(SWAPS)
+    unread(*secrets)
+    shell("cat", str(secrets[0]))
+    check("a reader leaves a trace", not is_unread(secrets[0]))
+    counter.parent.mkdir()
+    shell("chown", "hermes:", str(counter.parent))
+    ends = []
+    for turn, places in enumerate([FILES, FILES + DIRECTORIES, FILES + DIRECTORIES]):
+        evil.make(env="TOKEN=1\n")
+        for name in ("gateway.lock", "note"):
+            (evil.home / name).touch()
+        for n in range(100):
+            (evil.home / f"skills/{n}").mkdir(parents=True, exist_ok=True)
+        shell("chown", "-Rh", "hermes:hermes", str(evil.home))
+        equal("install of evil ends with", install(evil, "--shared", "--no-start").code, 0)
+        before = [files_of(place) for place in (Path("/root"), Path("/home/alice"), victim)], owners("/etc")
+        unread(*secrets)
+        counter.write_text("0")
+        shell("chown", "hermes:", str(counter))
+        hermes = pwd.getpwnam("hermes")
+        swaps = subprocess.Popen(
+            ["/usr/bin/python3", program, "/var/lib/hermes/odd", counter, *places], user=hermes.pw_uid, group=hermes.pw_gid, extra_groups=[]
+        )
+        wait.until("it to begin", lambda: turns(counter) > 0)
+        began = turns(counter)
+        done = hermes_install("split", "evil", "--yes", "--quiet")
+        went_on = turns(counter) - began
+        swaps.kill()
+        swaps.wait()
+        ends.append(done.code)
+        check(f"round {turn}: the account went on meanwhile", went_on > 0 and swaps.returncode == -9, swaps.returncode)
+        check(f"round {turn}: it ends as it should", done.code in (0, 1), done.text)
+        equal(f"round {turn}: secrets that were read", [path for path in secrets if not is_unread(path)], [])
+        check(f"round {turn}: no secret is shown", SECRET not in done.text)
+        after = [files_of(place) for place in (Path("/root"), Path("/home/alice"), victim)], owners("/etc")
+        equal(f"round {turn}: what of others has changed", [new for old, new in zip(before, after, strict=True) if old != new], [])
+        copies = [path for path in root.rglob("*") if path.is_file() and not path.is_symlink()]
+        equal(f"round {turn}: copies with a secret", [path for path in copies if SECRET.encode() in path.read_bytes()], [])
+        strange = {path.lstat().st_uid for path in root.rglob("*")} - {pwd.getpwnam("hermes-evil").pw_uid}
+        equal(f"round {turn}: owners of copies beside the tenant", strange, set())
+        equal("uninstall ends with", hermes_install("uninstall", "--profile", "evil", "--yes").code, 0)
+        shell("find", str(root.parent), "-mindepth", "1", "-delete")
+        shell("find", "/var/lib/hermes", "-mindepth", "1", "-delete")
+    measured("ends of split while its data change", ends)
+    equal("uninstall of victim ends with", hermes_install("uninstall", "--profile", "victim", "--yes").code, 0)
+    equal("install of default ends with", install(Profile("default"), "--no-start").code, 0)
+
+
+def turns(counter: Path) -> int:
+    """How often the account has put another thing in a place."""
+    return int(counter.read_text() or 0)
+
+
+def unread(*paths: Path) -> None:
+    """Have the next reader leave a trace: a time of access before that of the last change is set anew (mount(8), relatime)."""
+    for path in paths:
+        os.utime(path, (0, path.stat().st_mtime))
+
+
+def is_unread(path: Path) -> bool:
+    """Has nobody read it since?"""
+    return path.stat().st_atime == 0
+
+
+def owners(directory: str) -> dict[str, tuple[int, int]]:
+    """Whose everything below a directory is, and its mode; but what declares accounts and units, which root writes."""
+    own = ("/etc/systemd", "/etc/sysusers.d", "/etc/tmpfiles.d", "/etc/passwd", "/etc/group", "/etc/shadow", "/etc/gshadow", "/etc/.pwd")
+    found = {str(path): path.lstat() for path in Path(directory).rglob("*")}
+    return {name: (at.st_uid, at.st_mode) for name, at in found.items() if not name.startswith(own)}
 
 
 def files_of(directory: Path) -> dict[str, tuple]:
