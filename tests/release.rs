@@ -95,6 +95,22 @@ fn the_script_takes_the_tarball_of_its_machine() {
 }
 
 #[test]
+fn the_script_writes_into_nothing_that_somebody_else_left() {
+    // As in /tmp, where others can leave files and links of that name.
+    for planted in ["ln -s victim hermes-install", "ln victim hermes-install"] {
+        let page = Page::new(X86, Path::new("/bin/true"));
+        page.machine("Linux x86_64");
+        let done = page.sh(&format!(
+            "echo kept >victim && {planted} && sh install.sh && ./hermes-install && cat victim"
+        ));
+        assert!(done.status.success(), "{planted}: {}", text(&done.stderr));
+        assert!(text(&done.stdout).ends_with("kept\n"), "{planted}");
+        let placed = page.top.path().join("hermes-install");
+        assert!(fs::symlink_metadata(placed).unwrap().is_file(), "{planted}");
+    }
+}
+
+#[test]
 fn the_script_refuses_what_the_release_did_not_have() {
     let page = Page::new(X86, Path::new("/bin/sh"));
     page.machine("Linux x86_64");

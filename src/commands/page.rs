@@ -133,21 +133,35 @@ fn parts(text: &str) -> Vec<Part> {
 /// part of somebody's file name: no name makes a line that looks like a command.
 fn pieces(text: &str) -> Vec<&str> {
     let mut pieces = Vec::new();
-    let (mut begin, mut is_quoted, mut is_escaped) = (0, false, false);
+    let (mut begin, mut quote, mut before) = (0, Quote::None, ' ');
+    let mut is_escaped = false;
     for (at, c) in text.char_indices() {
-        match c {
+        match (c, quote) {
             _ if is_escaped => is_escaped = false,
-            '\\' if !is_quoted => is_escaped = true,
-            '\'' => is_quoted = !is_quoted,
-            '`' if !is_quoted => {
+            ('\\', Quote::None | Quote::Escapes) => is_escaped = true,
+            ('\'', Quote::None) if before == '$' => quote = Quote::Escapes,
+            ('\'', Quote::None) => quote = Quote::Plain,
+            ('\'', _) => quote = Quote::None,
+            ('`', Quote::None) => {
                 pieces.push(&text[begin..at]);
                 begin = at + 1;
             }
             _ => {}
         }
+        before = c;
     }
     pieces.push(&text[begin..]);
     pieces
+}
+
+/// What a shell is in the middle of, as [`shell_quote`](crate::host::process::shell_quote) writes words.
+#[derive(Clone, Copy)]
+enum Quote {
+    None,
+    /// `'…'`
+    Plain,
+    /// `$'…'`, with escapes.
+    Escapes,
 }
 
 /// Programs that ways out call.
@@ -268,6 +282,7 @@ fn cut(text: &str, most: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::host::process::shell_quote;
 
     #[test]
     fn a_way_out_has_its_commands_on_lines_of_their_own_and_whole() {
@@ -292,7 +307,14 @@ mod tests {
 
     #[test]
     fn no_file_name_makes_a_line_that_looks_like_a_command() {
-        for name in [r"'a`b'", r"'`kill -9 1`'", r"'it'\''s`kill -9 1`'"] {
+        let names = [
+            "a`b",
+            "`kill -9 1`",
+            "it's`kill -9 1`",
+            "\x1b'`kill -9 1`",
+            "\x1b\\'`kill -9 1`$'",
+        ];
+        for name in names.map(|name| shell_quote(&[name])) {
             let hint = format!("have `alice` edit {name}");
             assert_eq!(parts(&hint), [Part::Words(hint.clone())]);
             let command = format!("sudoedit {name}");

@@ -17,6 +17,7 @@ use crate::host::access::Access;
 use crate::host::account::Account;
 use crate::host::process::shell_quote;
 use crate::host::search::{hermes_search, install_command};
+use crate::host::systemctl::literal;
 use crate::layout::Scope;
 use crate::render::instance::Instance;
 
@@ -127,10 +128,10 @@ impl Call<'_> {
             ));
         }
         words.push("--".to_owned());
-        words.push(self.hermes.display().to_string());
+        words.push(literal(&self.hermes.to_string_lossy()));
         let profile = instance.profile.for_hermes(self.root);
         words.extend(["--profile".to_owned(), profile.to_string()]);
-        words.extend_from_slice(arguments);
+        words.extend(arguments.iter().map(|word| literal(word)));
         words
     }
 }
@@ -162,7 +163,7 @@ mod tests {
             hermes: Path::new("/opt/hermes/bin/hermes"),
             target: Some("/srv/h/lazy-packages".into()),
         };
-        let all = call.words(&instance, &["gateway".into(), "setup".into()]);
+        let all = call.words(&instance, &["gateway".into(), "$HOME".into()]);
         let line = all.join(" ");
         assert!(line.starts_with("systemd-run --quiet "), "{line}");
         for part in [
@@ -175,7 +176,7 @@ mod tests {
             assert!(line.contains(part), "{part} in {line}");
         }
         assert!(
-            line.ends_with(" -- /opt/hermes/bin/hermes --profile coder gateway setup"),
+            line.ends_with(" -- /opt/hermes/bin/hermes --profile coder gateway $$HOME"),
             "{line}"
         );
     }

@@ -12,8 +12,21 @@ pub(super) fn container_of(cgroup: &str) -> Option<String> {
             || ["lxc.payload.", "lxc.payload", "kubepods"]
                 .iter()
                 .any(|prefix| stem.starts_with(prefix));
-        is_container.then(|| stem.replace("\\x2d", "-"))
+        (is_container && is_name(stem)).then(|| stem.replace("\\x2d", "-"))
     })
+}
+
+/// The user below whose manager a control group is, and who named it, therefore.
+pub(super) fn user_of(cgroup: &str) -> Option<u32> {
+    let parts: Vec<&str> = cgroup.trim_start_matches('/').split('/').collect();
+    manager_of(parts.get(..3)?)
+}
+
+/// Whether this could be the name of a unit (systemd.unit(5)); below a user's manager that user makes control groups of
+/// any name, backticks and blanks included.
+fn is_name(name: &str) -> bool {
+    let is_of_it = |c: char| c.is_ascii_alphanumeric() || ":-_.\\@".contains(c);
+    name.chars().all(is_of_it)
 }
 
 /// Services of other people's jobs, as distributions name them; those of ssh have an instance for each connection.
@@ -34,7 +47,8 @@ impl UnitRef {
     /// From the path of a control group. Only the parts that a manager of systemd made count: below its own units a
     /// service may name groups as it likes, where it was delegated to (systemd.resource-control(5), Delegate=).
     pub(crate) fn from_cgroup(path: &str) -> Option<Self> {
-        let is_unit = |part: &str| part.ends_with(".service") || part.ends_with(".scope");
+        let is_unit =
+            |part: &str| (part.ends_with(".service") || part.ends_with(".scope")) && is_name(part);
         let is_ours = |part: &&str| is_unit(part) || part.ends_with(".slice");
         // What comes before is a container manager's.
         let parts: Vec<&str> = path.split('/').skip_while(|part| !is_ours(part)).collect();
@@ -133,6 +147,20 @@ mod tests {
             Some(("user@1000.service".into(), None))
         );
         assert_eq!(unit("/"), None);
+        let below = "/user.slice/user-1000.slice/user@1000.service";
+        assert_eq!(
+            unit(&format!("{below}/app.slice/a`kill -9 1`.service")),
+            None
+        );
+        assert_eq!(
+            container_of(&format!("{below}/docker-a`kill -9 1`.scope")),
+            None
+        );
+        assert_eq!(
+            user_of(&format!("{below}/docker-postgres.scope")),
+            Some(1000)
+        );
+        assert_eq!(user_of("/system.slice/docker-0a1b.scope"), None);
     }
 
     #[test]

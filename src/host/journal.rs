@@ -106,14 +106,35 @@ pub(crate) fn events(manager: &Manager, unit: &str, most: usize) -> Vec<Event> {
 /// The last command that sudo ran in this time and that is about services or hermes, with the person who typed it.
 pub(crate) fn asked_by(since: u64, until: u64) -> Option<String> {
     let said = journalctl(&[
-        "--output=cat".to_owned(),
+        "--output=json".to_owned(),
         format!("--since=@{since}"),
         format!("--until=@{}", until.saturating_add(1)),
         "--grep=COMMAND=.*(systemctl|hermes)".to_owned(),
         // The kernel names the file, a process its `_COMM=`.
         "_EXE=/usr/bin/sudo".to_owned(),
     ]);
-    said.last().map(|line| printable(line.trim()))
+    let entries = said
+        .iter()
+        .filter_map(|line| serde_json::from_str(line).ok());
+    let uid_of = |name: &str| Some(Account::find(name, Path::new("/")).ok()??.uid);
+    let asked = entries.filter_map(|entry: Value| {
+        let sender = entry.get("_UID")?.as_str()?.parse().ok()?;
+        let line = entry.get("MESSAGE")?.as_str()?;
+        is_accepted(line, sender, uid_of).then(|| printable(line))
+    });
+    asked.last()
+}
+
+/// Whether a line says that sudo ran something, and is by root or by whom it names. journald looks at a sender's executable
+/// when it reads what was sent: whoever becomes sudo in time has sent it as sudo, but not as somebody else.
+fn is_accepted(line: &str, sender: u32, uid_of: impl Fn(&str) -> Option<u32>) -> bool {
+    let Some((name, rest)) = line.trim().split_once(" : ") else {
+        return false;
+    };
+    // A refusal begins with its reason.
+    let key = rest.split_once('=').map(|(key, _)| key);
+    let is_run = key.is_some_and(|k| k.chars().all(|c| c.is_ascii_uppercase()));
+    is_run && (sender == 0 || uid_of(name.trim()) == Some(sender))
 }
 
 fn field(entry: &Value, name: &str) -> String {
@@ -149,4 +170,20 @@ fn journalctl(arguments: &[String]) -> Vec<String> {
     command.args(["--quiet", "--no-pager"]).args(arguments);
     let said = output(&mut command).unwrap_or_default();
     said.lines().map(str::to_owned).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_of_sudo_is_of_whom_it_names_and_no_refusal() {
+        let uid_of = |name: &str| Some(if name == "alice" { 1000 } else { 1001 });
+        let ran = "   alice : TTY=pts/0 ; PWD=/ ; USER=root ; COMMAND=/usr/bin/systemctl stop x";
+        assert!(is_accepted(ran, 1000, uid_of) && is_accepted(ran, 0, uid_of));
+        assert!(!is_accepted(ran, 1001, uid_of), "mallory's");
+        let refused = "alice : user NOT in sudoers ; TTY=pts/0 ; COMMAND=/usr/bin/systemctl stop x";
+        assert!(!is_accepted(refused, 1000, uid_of));
+        assert!(!is_accepted("COMMAND=systemctl", 0, uid_of));
+    }
 }

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use rustix::fs::{CWD, Mode, OFlags, openat};
 
-use crate::host::cgroup::{UnitRef, container_of};
+use crate::host::cgroup::{UnitRef, container_of, user_of};
 use crate::host::credentials::Credentials;
 use crate::output::{is_hidden, visible};
 
@@ -124,6 +124,11 @@ impl Process {
         container_of(&self.cgroup()?)
     }
 
+    /// The user who gave its control group its name: below a user's manager that user names what he likes.
+    pub(crate) fn named_by(&self) -> Option<u32> {
+        user_of(&self.cgroup()?)
+    }
+
     /// Its control group.
     fn cgroup(&self) -> Option<String> {
         let text = fs::read_to_string(dir(self.pid).join("cgroup")).ok()?;
@@ -155,7 +160,13 @@ impl Process {
 
     /// A variable of the environment it was started with. `Err` when we may not look.
     pub(crate) fn environ(&self) -> std::io::Result<Environ> {
-        fs::read(dir(self.pid).join("environ")).map(Environ)
+        let mut bytes = Vec::new();
+        let file = File::open(dir(self.pid).join("environ"))?;
+        file.take(MOST_ENVIRON + 1).read_to_end(&mut bytes)?;
+        match u64::try_from(bytes.len()) {
+            Ok(length) if length <= MOST_ENVIRON => Ok(Environ(bytes)),
+            _ => Err(std::io::ErrorKind::FileTooLarge.into()),
+        }
     }
 
     /// What makes a directory the same wherever it is mounted: of a path as this process sees it. `None` when it is not
@@ -185,8 +196,14 @@ pub(crate) struct Executable {
     pub(crate) gives_rights: bool,
 }
 
-/// The most that is read of one file in /proc: arguments are limited by the kernel, if far beyond this.
-const MOST: u64 = 1 << 20;
+/// The most that is read of one file in /proc. A word of a command line has at most so many bytes (`MAX_ARG_STRLEN`,
+/// execve(2)); what is beyond says nothing of gateways.
+const MOST: u64 = 128 << 10;
+/// Words of a command line; as many strings are kept of each gateway.
+const MOST_WORDS: usize = 1000;
+/// An environment is at most 6 MiB when a program is executed (execve(2)). Afterwards the process may say that any part of
+/// its memory is its environment, terabytes of it (prctl(2), PR_SET_MM_MAP).
+const MOST_ENVIRON: u64 = 8 << 20;
 
 /// An environment block.
 pub(crate) struct Environ(Vec<u8>);
@@ -227,6 +244,7 @@ fn arguments(cmdline: &[u8]) -> Vec<String> {
     let words = text.trim_end_matches('\0').split('\0');
     words
         .filter(|_| !text.is_empty())
+        .take(MOST_WORDS)
         .map(str::to_owned)
         .collect()
 }

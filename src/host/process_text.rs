@@ -45,7 +45,13 @@ pub(crate) fn stop_command(process: &Process) -> String {
             ("machine-", "machinectl poweroff"),
         ] {
             if let Some(id) = container.strip_prefix(prefix) {
-                return format!("{verb} {}", shell_quote(&[id]));
+                let command = format!("{verb} {}", shell_quote(&[id]));
+                // Root's container of that name may be another.
+                let other = process.named_by().filter(|uid| *uid != geteuid().as_raw());
+                return match other {
+                    Some(uid) => as_account(&account_name(uid), &command),
+                    None => command,
+                };
             }
         }
     }

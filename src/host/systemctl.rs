@@ -101,6 +101,11 @@ impl Manager {
     }
 }
 
+/// A word of a command line as systemd-run takes it literally: systemd replaces variables there (systemd.service(5)).
+pub(crate) fn literal(word: &str) -> String {
+    word.replace('$', "$$")
+}
+
 /// For an answer.
 const ANSWER: Limits = Limits {
     time: Duration::from_secs(5),

@@ -1,14 +1,14 @@
 //! Files of one account copied for another. Each side runs as its own account, under systemd, and root only joins the two:
 //! no path of either is root's to follow, and the copies are new files, which nobody has open.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use anyhow::{Context as _, Result, bail};
 
 use crate::host::account::Account;
-use crate::host::systemctl::plain;
+use crate::host::systemctl::{literal, plain};
 
 /// A directory and the account that it is read or written as.
 #[derive(Debug, Clone, Copy)]
@@ -22,7 +22,8 @@ pub(crate) struct Side<'a> {
 impl Side<'_> {
     /// Copy what is in this directory to another, but these names at its top.
     pub(crate) fn copy(&self, to: &Side, without: &[&str]) -> Result<()> {
-        let mut read = self.command(&["tar", "--create", "--anchored"]);
+        // A file may say that it is terabytes long and hold nothing.
+        let mut read = self.command(&["tar", "--create", "--anchored", "--sparse"]);
         read.args(without.iter().map(|name| format!("--exclude=./{name}")));
         read.args([self.named(), ".".into()]);
         let mut write = to.command(&["tar", "--extract", "--preserve-permissions"]);
@@ -62,7 +63,7 @@ impl Side<'_> {
     /// Remove everything in this directory.
     pub(crate) fn empty(&self) -> Result<()> {
         let mut command = self.command(&["find"]);
-        command.arg(literal(self.directory.as_os_str()));
+        command.arg(literal(&self.directory.to_string_lossy()));
         command.args(["-mindepth", "1", "-delete"]);
         self.run(command)
     }
@@ -70,14 +71,14 @@ impl Side<'_> {
     /// Give this directory another name, in the place of an empty directory or of nothing.
     pub(crate) fn rename(&self, to: &Path) -> Result<()> {
         let mut command = self.command(&["mv", "--no-target-directory", "--"]);
-        command.arg(literal(self.directory.as_os_str()));
-        command.arg(literal(to.as_os_str()));
+        command.arg(literal(&self.directory.to_string_lossy()));
+        command.arg(literal(&to.to_string_lossy()));
         self.run(command)
     }
 
     fn run_on(&self, words: &[&str]) -> Result<()> {
         let mut command = self.command(words);
-        command.arg(literal(self.directory.as_os_str()));
+        command.arg(literal(&self.directory.to_string_lossy()));
         self.run(command)
     }
 
@@ -91,7 +92,7 @@ impl Side<'_> {
 
     fn named(&self) -> OsString {
         let mut word = OsString::from("--directory=");
-        word.push(literal(self.directory.as_os_str()));
+        word.push(literal(&self.directory.to_string_lossy()));
         word
     }
 
@@ -112,11 +113,6 @@ impl Side<'_> {
         command.arg("--").args(words);
         command
     }
-}
-
-/// A word as systemd takes it literally: it replaces variables in command lines (systemd.service(5)).
-fn literal(word: &OsStr) -> OsString {
-    word.to_string_lossy().replace('$', "$$").into()
 }
 
 fn end(child: Child) -> Result<()> {

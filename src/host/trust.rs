@@ -13,6 +13,7 @@ use std::path::{Component, Path, PathBuf};
 use nix::unistd::Group;
 
 use crate::host::account::{self, Account, account_name};
+use crate::host::read::{Unread, open_regular};
 
 /// The longest chain of interpreters that the kernel takes is shorter (execve(2)).
 const INTERPRETERS: usize = 5;
@@ -145,18 +146,16 @@ fn group_name(gid: u32) -> String {
     group.map_or_else(|| gid.to_string(), |group| group.name)
 }
 
-/// The interpreter of a script.
+/// The interpreter of a script. It may be any path that the script names: a device would act on its opening.
 fn interpreter(program: &Path) -> io::Result<Option<PathBuf>> {
-    use std::os::unix::fs::OpenOptionsExt as _;
-    let mut open = fs::File::options();
-    open.read(true).custom_flags(nix::libc::O_NONBLOCK);
     let mut start = Vec::new();
     // The kernel reads no more of it (BINPRM_BUF_SIZE).
-    match open.open(program) {
-        Ok(file) => file.take(256).read_to_end(&mut start)?,
+    match open_regular(program) {
+        Ok(Some(file)) => file.take(256).read_to_end(&mut start)?,
+        Ok(None) => return Err(io::ErrorKind::NotFound.into()),
         // A script has to be readable for its interpreter: this is none.
-        Err(e) if e.kind() == io::ErrorKind::PermissionDenied => return Ok(None),
-        Err(e) => return Err(e),
+        Err(Unread::Failed(e)) if e.kind() == io::ErrorKind::PermissionDenied => return Ok(None),
+        Err(e) => return Err(e.into()),
     };
     let line = String::from_utf8_lossy(&start);
     let line = line.lines().next().and_then(|l| l.strip_prefix("#!"));
@@ -234,6 +233,16 @@ mod tests {
         let script = format!("#!{} -I\n", bench.at("open/python").display());
         bench.program("bin/hermes", &script);
         assert_eq!(bench.who("bin/hermes"), Some("open: everybody".to_owned()));
+    }
+
+    #[test]
+    fn an_interpreter_that_is_no_file_is_not_opened() {
+        let bench = Bench::new();
+        nix::unistd::mkfifo(&bench.at("pipe"), nix::sys::stat::Mode::S_IRWXU).expect("made");
+        bench.program("bin/hermes", &format!("#!{}\n", bench.at("pipe").display()));
+        let own = Account::own().expect("we have one");
+        let error = stranger(&bench.at("bin/hermes"), &own).expect_err("no program");
+        assert!(error.to_string().contains("not a regular file"), "{error}");
     }
 
     #[test]

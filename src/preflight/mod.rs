@@ -23,7 +23,7 @@ use crate::gateway::installations::Installations;
 use crate::gateway::version::{Version, is_hermes};
 use crate::host::Host;
 use crate::host::account::Account;
-use crate::host::run_as::run_as;
+use crate::host::run_as::{LOOK, run_as};
 use crate::host::spawn::Limits;
 use crate::host::trust::{Stranger, stranger};
 use crate::output::Output;
@@ -163,7 +163,11 @@ pub(crate) fn version(account: &Account, hermes: &Path) -> Result<Option<Version
         let argv = [hermes.as_os_str(), OsStr::new("--version")];
         anyhow::Ok(run_as(account, &env, &argv, VERSION)?)
     })();
-    let _ = fs::remove_dir_all(&scratch);
+    // As who filled it: root would go as deep into it as that program went.
+    let remove = ["rm", "-rf", "--"].map(OsStr::new);
+    let remove = [&remove[..], &[scratch.as_os_str()]].concat();
+    let _ = run_as(account, &[], &remove, LOOK);
+    let _ = fs::remove_dir(&scratch);
     let out =
         result.with_context(|| format!("`{} --version` could not be run", hermes.display()))?;
     let text = String::from_utf8_lossy(&out.stdout);

@@ -240,11 +240,13 @@ fn gateways(_live: &Live) -> Vec<Gateway> {
             process: running.process,
         })
         .collect();
+    let by_pid: HashMap<i32, &Gateway> = found.iter().map(|g| (g.process.pid, g)).collect();
     let is_fork = |gateway: &Gateway| {
-        let parent = found
-            .iter()
-            .find(|g| g.process.pid == gateway.process.parent);
+        let parent = by_pid.get(&gateway.process.parent);
         parent.is_some_and(|parent| parent.process.argv == gateway.process.argv)
     };
-    found.iter().filter(|g| !is_fork(g)).cloned().collect()
+    let forks: Vec<bool> = found.iter().map(is_fork).collect();
+    let kept = found.into_iter().zip(forks);
+    kept.filter_map(|(gateway, is_fork)| (!is_fork).then_some(gateway))
+        .collect()
 }

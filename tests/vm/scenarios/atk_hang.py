@@ -5,7 +5,8 @@ import subprocess
 import time
 from pathlib import Path
 
-from check import check
+import wait
+from check import check, equal
 from gateway import Profile
 from installer import install, program
 from mallory import mallory
@@ -18,6 +19,36 @@ MEMORY = 512 << 20
 BOMB = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
     f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]\n" for n in range(1, 12)
 )
+# A process chooses which part of its memory is its command line and its environment (prctl(2), PR_SET_MM_MAP).
+CHOOSER = """
+import ctypes, mmap, os, signal, struct, sys
+libc = ctypes.CDLL(None, use_errno=True)
+libc.mmap.restype = libc.sbrk.restype = ctypes.c_void_p
+libc.mmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int, ctypes.c_int, ctypes.c_int, ctypes.c_long]
+libc.sbrk.argtypes = [ctypes.c_long]
+fields = open("/proc/self/stat").read().rsplit(")", 1)[1].split()
+field = lambda n: int(fields[n - 3])
+def choose(words, room):
+    arguments = libc.mmap(None, len(words), 3, 0x22, -1, 0)
+    ctypes.memmove(arguments, words, len(words))
+    # MAP_NORESERVE
+    environment = libc.mmap(None, room, 3, 0x4022, -1, 0)
+    ends = (arguments, arguments + len(words), environment, environment + room)
+    new = struct.pack("<11QQII", *map(field, (26, 27, 45, 46, 47)), libc.sbrk(0), field(28), *ends, 0, 0, 0xFFFFFFFF)
+    if libc.prctl(35, 14, ctypes.create_string_buffer(new), len(new), 0) != 0:
+        sys.exit(os.strerror(ctypes.get_errno()))
+begin = b"hermes\\0gateway\\0run\\0"
+if sys.argv[-1] == "environment":
+    choose(begin, 64 << 30)
+else:
+    choose(begin + b"a\\0" * (1 << 19), 4096)
+    for _ in range(200):
+        if os.fork() == 0:
+            break
+    else:
+        print("ready", flush=True)
+signal.pause()
+"""
 COMMANDS = (("status",), ("doctor",), ("plan", "--profile", "default"), ("doctor", "--fix", "--yes"))
 
 
@@ -47,6 +78,16 @@ def run() -> None:
     for command in COMMANDS:
         ends(f"{' '.join(command)} with a pipe as her active_profile", command)
     process.kill()
+    her.write("gateway", CHOOSER)
+    for what in ("environment", "arguments"):
+        process = her.start("hermes", "gateway", "run", what, executable="/usr/bin/python3", stdout=-1, text=True)
+        if what == "environment":
+            wait.until("her process to have chosen", lambda process=process: Path(f"/proc/{process.pid}/cmdline").read_bytes().endswith(b"run\0"))
+        else:
+            equal("her processes", process.stdout and process.stdout.readline(), "ready\n")
+        for command in COMMANDS:
+            ends(f"{' '.join(command)} with {what} of a size that she chose", command)
+        os.killpg(process.pid, 9)
     lines = {"commands": "ExecStart=/x/hermes gateway\n" * 90_000, "specifiers": "Environment=A=hermes%h%%%n\n" * 150_000}
     for what, text in lines.items():
         her.write(".config/systemd/user/many.service", "[Service]\n" + text, 0o644)

