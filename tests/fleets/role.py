@@ -208,7 +208,9 @@ def stops(made: Control, fleet: list[Host]) -> None:
     port = f"sport = :{SECRETS['coder']['API_SERVER_PORT']}"
     booted.until("somebody else's server", lambda: "LISTEN" in broken.guest.ask("ss", "-ltn", port))
     before = [one.pids() for one in fleet]
-    ran = made.play(**profiles(poet={"memory-high": "1G"}))
+    planned = broken.guest.ask("sh", "-c", "hermes-install plan --json; echo $?")
+    Check.that("a plan that would start a unit alone ends with 1", planned.endswith("\n1"), planned)
+    ran = made.play(**profiles(coder={"memory-high": "3G"}, poet={"memory-high": "1G"}))
     Check.that("a run in which a gateway does not come up fails", ran.code != 0, ran.text)
     Check.equal("the first host is done", restarted(before[0], fleet[0].pids()), ["poet"])
     Check.equal("the second one fails", ran.counts(broken.name).get("failed"), 1, ran.text)
