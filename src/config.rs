@@ -13,6 +13,9 @@ use crate::layout::Scope;
 use crate::profile::ProfileName;
 use crate::settings::{SETTINGS, Setting, Settings};
 
+/// What `--config` calls standard input, so that a plan can be made of a configuration that is in no file.
+const STANDARD_INPUT: &str = "-";
+
 /// One file, or all layers in one.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(default)]
@@ -91,19 +94,30 @@ impl Config {
         Ok(Self { files, ..config })
     }
 
+    /// A file that somebody named, or standard input.
+    pub(crate) fn read(file: &Path) -> Result<Self> {
+        if file == Path::new(STANDARD_INPUT) {
+            let text = read::standard_input(read::TEXT)
+                .context("the configuration on standard input cannot be read")?;
+            return Self::parse(&text, "standard input");
+        }
+        Self::read_if_there(file)?
+            .with_context(|| format!("configuration `{}` does not exist", file.display()))
+    }
+
+    fn read_if_there(path: &Path) -> Result<Option<Self>> {
+        let failed = || format!("configuration `{}` cannot be read", path.display());
+        let Some(bytes) = read_small(path, read::TEXT).with_context(failed)? else {
+            return Ok(None);
+        };
+        let text = String::from_utf8(bytes).with_context(failed)?;
+        Self::parse(&text, &path.display().to_string()).map(Some)
+    }
+
     /// The file that was named, or every layer that exists.
     pub(crate) fn load(file: Option<&Path>, host: &Host) -> Result<Self> {
-        let read = |path: &Path| -> Result<Option<Self>> {
-            let failed = || format!("configuration `{}` cannot be read", path.display());
-            let Some(bytes) = read_small(path, read::TEXT).with_context(failed)? else {
-                return Ok(None);
-            };
-            let text = String::from_utf8(bytes).with_context(failed)?;
-            Self::parse(&text, &path.display().to_string()).map(Some)
-        };
         if let Some(file) = file {
-            return read(file)?
-                .with_context(|| format!("configuration `{}` does not exist", file.display()));
+            return Self::read(file);
         }
         let mut layers = vec![
             host.at(Path::new("/usr/lib/hermes-install/config.toml")),
@@ -114,7 +128,7 @@ impl Config {
         }
         let mut config = Self::default();
         for layer in layers {
-            if let Some(upper) = read(&layer)? {
+            if let Some(upper) = Self::read_if_there(&layer)? {
                 config = upper.over(config);
             }
         }

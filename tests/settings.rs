@@ -270,3 +270,33 @@ fn a_second_owner_of_a_name_is_refused_with_the_ways_out() {
         assert_eq!(drop_in(&image), first);
     }
 }
+
+#[test]
+fn a_plan_is_made_of_a_configuration_on_standard_input() {
+    let image = of_alice();
+    image.ok(&["--profile", "coder", "--migrate"]);
+    let plan = |text: &str| {
+        let mut program = crate::tool::program();
+        program.args(["plan", "--json", "--config", "-", "--system", "--root"]);
+        program
+            .arg(image.at(""))
+            .write_stdin(text)
+            .output()
+            .unwrap()
+    };
+    let as_it_is = plan("[profiles.coder]\n");
+    assert_eq!(as_it_is.status.code(), Some(0), "{}", told(&as_it_is));
+    let other = plan("[profiles.coder]\nmemory-high = \"3G\"\n");
+    assert_eq!(other.status.code(), Some(1), "{}", told(&other));
+    assert!(told(&other).contains("MemoryHigh=3G"), "{}", told(&other));
+    assert!(
+        !drop_in(&image).contains("MemoryHigh"),
+        "a plan changes nothing"
+    );
+    let typo = plan("[profiles.coder]\nmemory-hihg = \"3G\"\n");
+    assert_eq!(typo.status.code(), Some(2), "{}", told(&typo));
+    let named = "configuration `standard input`: unknown key `memory-hihg`";
+    assert!(told(&typo).contains(named), "{}", told(&typo));
+    let large = plan(&"#".repeat((1 << 20) + 1));
+    assert!(told(&large).contains("larger than"), "{}", told(&large));
+}

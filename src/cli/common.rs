@@ -99,7 +99,7 @@ pub(crate) struct SettingArgs {
     /// How long a stop may wait for the gateway's running turns: `300`, `5m`, `1min 30s`
     #[arg(long, value_name = "SPAN")]
     pub(crate) drain_timeout: Option<Span>,
-    /// Read settings from FILE instead of the usual places
+    /// Read settings from FILE instead of the usual places, from standard input with `-`
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
 }

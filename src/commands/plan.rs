@@ -107,7 +107,11 @@ pub(crate) fn plan(args: &PlanArgs) -> Result<Exit> {
     if !conflicts.is_empty() {
         refuse!("install would refuse:\n  {}", conflicts.join("\n  "));
     }
-    Ok(if plan.is_empty() {
+    let is_nothing = plan.is_empty()
+        && transaction.creations.is_empty()
+        && transaction.handovers.is_empty()
+        && activity.is_empty();
+    Ok(if is_nothing {
         Exit::Done
     } else {
         Exit::Differs
@@ -143,6 +147,10 @@ impl Activity {
                 .map(|unit| (unit.clone(), drain(&unit)))
                 .collect(),
         })
+    }
+
+    fn is_empty(&self) -> bool {
+        self.starts.is_empty() && self.restarts.is_empty()
     }
 
     fn restarts(&self) -> Vec<json::Restart<'_>> {

@@ -21,15 +21,8 @@ use crate::settings::Settings;
 
 /// Render to a directory or to standard output.
 pub(crate) fn render(args: &RenderArgs) -> Result<Exit> {
-    let config = match &args.settings.config {
-        Some(file) => {
-            let name = file.display().to_string();
-            let text = std::fs::read_to_string(file)
-                .with_context(|| format!("configuration `{name}` cannot be read"))?;
-            Config::parse(&text, &name)?
-        }
-        None => Config::default(),
-    };
+    let config = args.settings.config.as_deref();
+    let config = config.map(Config::read).transpose()?.unwrap_or_default();
     let flags = Settings::from_args(&args.settings)?;
     let mut profiles = args.settings.profiles.clone();
     if profiles.is_empty() {

@@ -88,6 +88,16 @@ pub(crate) fn read_small_text(path: &Path, limit: u64) -> Result<Option<String>,
     Ok(read_small(path, limit)?.map(text))
 }
 
+/// What somebody writes to this program, to its end; not more than so many bytes.
+pub(crate) fn standard_input(limit: u64) -> io::Result<String> {
+    let mut text = String::new();
+    io::stdin().take(limit + 1).read_to_string(&mut text)?;
+    if text.len() as u64 > limit {
+        return Err(Unread::TooLarge(limit).into());
+    }
+    Ok(text)
+}
+
 /// A regular file, or where a link leads, and what the kernel says of it.
 pub(super) enum Step {
     File(File, FileStat),

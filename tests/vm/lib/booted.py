@@ -52,8 +52,8 @@ ENVIRONMENT = [
 
 
 @contextlib.contextmanager
-def boot(view: roots.Overlay, *binds: str) -> Iterator[Guest]:
-    """Boot a view of a root and wait until it is up; it is shut down at the end."""
+def boot(view: roots.Overlay, *binds: str, patience: float = PATIENCE) -> Iterator[Guest]:
+    """Boot a view of a root and wait until it is up, so many seconds at most; it is shut down at the end."""
     machine = container.machine(view)
     with tempfile.TemporaryFile("w+") as console, cgroups.own(machine) as enter:
         nspawn = subprocess.Popen(
@@ -66,7 +66,7 @@ def boot(view: roots.Overlay, *binds: str) -> Iterator[Guest]:
 
         try:
             guest = Guest(until("systemd as PID 1", lambda: _leader(nspawn)))
-            until("the boot to end", lambda: guest.ask("systemctl", "is-system-running") in ("running", "degraded"))
+            until("the boot to end", lambda: guest.ask("systemctl", "is-system-running") in ("running", "degraded"), patience)
             yield guest
         except RuntimeError as e:
             console.seek(0)
