@@ -6,6 +6,7 @@ build it once, and a run that was killed leaves nothing that looks finished.
 
 import contextlib
 import fcntl
+import functools
 import hashlib
 import inspect
 import os
@@ -26,6 +27,7 @@ PACKAGES = [
     "dnf",
     "git",
     "libpam-systemd",
+    "mount",
     "needrestart",
     "passwd",
     "polkitd",
@@ -45,7 +47,7 @@ PACKAGES = [
 class Differences:
     """How a suite differs from the first ones: packages in place of others, links in /usr/local/bin, options of mmdebstrap."""
 
-    instead: dict[str, str] = field(default_factory=dict)
+    instead: dict[str, list[str]] = field(default_factory=dict)
     links: dict[str, str] = field(default_factory=dict)
     options: tuple[str, ...] = ()
 
@@ -54,7 +56,7 @@ class Differences:
 # that stands still has a Release file that expired.
 DIFFERENCES = {
     "sid": Differences(
-        instead={"dnf": "dnf5", "python3-venv": "python3.13-venv"},
+        instead={"dnf": ["dnf5"], "python3-venv": ["python3-venv", "python3.13-venv"]},
         links={"dnf": "/usr/bin/dnf5", "python3": "/usr/bin/python3.13"},
         options=('--aptopt=Acquire::Check-Valid-Until "false"',),
     )
@@ -121,7 +123,7 @@ def root(cache: Path, suite: str) -> Path:
     differences = DIFFERENCES.get(suite, Differences())
 
     def build(place: Path) -> None:
-        bootstrap(place, suite, [differences.instead.get(package, package) for package in PACKAGES])
+        bootstrap(place, suite, [name for package in PACKAGES for name in differences.instead.get(package, [package])])
         for name, program in differences.links.items():
             (place / "usr/local/bin" / name).symlink_to(program)
         (place / "etc/pam.d/vmcheck").write_text(PAM)
@@ -133,9 +135,13 @@ def root(cache: Path, suite: str) -> Path:
             (place / name).mkdir()
         run("chroot", str(place), "useradd", "--create-home", "--shell=/bin/bash", USER)
 
-    # Not this whole file: another suite, or how roots are used, makes none of these anew.
-    recipe = [inspect.getsource(function) for function in (root, bootstrap)]
-    return cached(cache, f"root-{suite}", [suite, repr(differences), USER, *PACKAGES, PAM, UNIT, *recipe], build)
+    return cached(cache, f"root-{suite}", [suite, repr(differences), USER, *PACKAGES, PAM, UNIT, recipe()], build)
+
+
+@functools.cache
+def recipe() -> str:
+    """How roots are made, as it was when the run began. Not this whole file: another suite makes none of the others anew."""
+    return inspect.getsource(root) + inspect.getsource(bootstrap)
 
 
 def bootstrap(place: Path, suite: str, packages: list[str]) -> None:
