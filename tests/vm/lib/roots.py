@@ -6,16 +6,19 @@ build it once, and a run that was killed leaves nothing that looks finished.
 
 import contextlib
 import fcntl
+import functools
 import hashlib
+import inspect
 import os
 import shutil
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 
-# Suite to the Python that it has; systemd is 252 and 257.
-SUITES = {"bookworm": "3.11", "trixie": "3.13"}
+# Suite to the Python of its gateways; systemd is 252, 257 and, in sid, what came out last.
+SUITES = {"bookworm": "3.11", "trixie": "3.13", "sid": "3.13"}
 
 PACKAGES = [
     "autopkgtest",
@@ -24,6 +27,7 @@ PACKAGES = [
     "dnf",
     "git",
     "libpam-systemd",
+    "mount",
     "needrestart",
     "passwd",
     "polkitd",
@@ -37,6 +41,26 @@ PACKAGES = [
     "util-linux",
     "zypper",
 ]
+
+
+@dataclass(frozen=True)
+class Differences:
+    """How a suite differs from the first ones: packages in place of others, links in /usr/local/bin, options of mmdebstrap."""
+
+    instead: dict[str, list[str]] = field(default_factory=dict)
+    links: dict[str, str] = field(default_factory=dict)
+    options: tuple[str, ...] = ()
+
+
+# `dnf` is dnf5, as in Fedora since 41. hermes from 0.16 on does not want the Python that sid has as python3, 3.14. A mirror
+# that stands still has a Release file that expired.
+DIFFERENCES = {
+    "sid": Differences(
+        instead={"dnf": ["dnf5"], "python3-venv": ["python3-venv", "python3.13-venv"]},
+        links={"dnf": "/usr/bin/dnf5", "python3": "/usr/bin/python3.13"},
+        options=('--aptopt=Acquire::Check-Valid-Until "false"',),
+    )
+}
 
 # A login without a password or a terminal, so that a scenario can be a user with a real session.
 PAM = """auth required pam_permit.so
@@ -96,9 +120,12 @@ def why_not(tree: Path, program: Path) -> str | None:
 
 def root(cache: Path, suite: str) -> Path:
     """A Debian root with systemd as its init."""
+    differences = DIFFERENCES.get(suite, Differences())
 
     def build(place: Path) -> None:
-        bootstrap(place, suite, PACKAGES)
+        bootstrap(place, suite, [name for package in PACKAGES for name in differences.instead.get(package, [package])])
+        for name, program in differences.links.items():
+            (place / "usr/local/bin" / name).symlink_to(program)
         (place / "etc/pam.d/vmcheck").write_text(PAM)
         (place / "etc/systemd/system/vmcheck.service").write_text(unit())
         wants = place / "etc/systemd/system/multi-user.target.wants"
@@ -108,7 +135,13 @@ def root(cache: Path, suite: str) -> Path:
             (place / name).mkdir()
         run("chroot", str(place), "useradd", "--create-home", "--shell=/bin/bash", USER)
 
-    return cached(cache, f"root-{suite}", [suite, *PACKAGES, PAM, UNIT, Path(__file__).read_text()], build)
+    return cached(cache, f"root-{suite}", [suite, repr(differences), USER, *PACKAGES, PAM, UNIT, recipe()], build)
+
+
+@functools.cache
+def recipe() -> str:
+    """How roots are made, as it was when the run began. Not this whole file: another suite makes none of the others anew."""
+    return inspect.getsource(root) + inspect.getsource(bootstrap)
 
 
 def bootstrap(place: Path, suite: str, packages: list[str]) -> None:
@@ -119,6 +152,7 @@ def bootstrap(place: Path, suite: str, packages: list[str]) -> None:
     ]
     run(
         *("mmdebstrap", "--quiet", "--variant=apt", "--mode=root", f"--include={','.join(packages)}"),
+        *DIFFERENCES.get(suite, Differences()).options,
         *(f"--customize-hook={hook}" for hook in hooks),
         *(suite, str(place)),
     )
