@@ -52,7 +52,7 @@ fn page(host: &Host, args: &StatusArgs, status: &Status) -> String {
     if status.profiles.is_empty() {
         text::nobody(host, status)
     } else if args.long || !args.profiles.is_empty() {
-        text::text(host, status)
+        text::text(host, status, width())
     } else {
         table::text(host, status, &Clock::of_host(), width())
     }

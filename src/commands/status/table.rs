@@ -121,7 +121,7 @@ fn attention(host: &Host, profile: &Profile, width: usize) -> String {
     }
     let hint = match profile.state {
         State::Served => None,
-        State::Failed | State::Restarting if profile.last_end.is_some() => {
+        State::Failed | State::Restarting => {
             let scope = scope_flag(host.scope);
             Some(format!("`hermes-install why{scope} {}`", profile.profile))
         }

@@ -8,6 +8,7 @@ use anstyle::{AnsiColor, Style};
 
 use super::platforms::way_out;
 use crate::commands::json::{Elsewhere, Hermes, Owner, Platform, Profile, State, Status};
+use crate::commands::page::sentence;
 use crate::gateway::config::is_standalone;
 use crate::gateway::gone::gone;
 use crate::gateway::version::{Rules, Version};
@@ -15,14 +16,15 @@ use crate::host::Host;
 use crate::host::process::{Process, humanize};
 use crate::host::process_text::{ago, stop_command};
 use crate::layout::Scope;
+use crate::output::visible;
 use crate::profile::root_for;
 use crate::takeover::other_owner::OtherOwner;
 
 /// The whole answer.
-pub(super) fn text(host: &Host, status: &Status) -> String {
+pub(super) fn text(host: &Host, status: &Status, width: usize) -> String {
     let mut out = String::new();
     for profile in &status.profiles {
-        out += &about(host, profile);
+        out += &about(host, profile, width);
     }
     for other in &status.elsewhere {
         out += &(elsewhere(other) + "\n");
@@ -43,7 +45,8 @@ pub(super) fn nobody(host: &Host, status: &Status) -> String {
     out
 }
 
-fn about(host: &Host, row: &Profile) -> String {
+/// Sentences are wrapped; a command, and a line that ends in one, stays whole.
+fn about(host: &Host, row: &Profile, width: usize) -> String {
     let style = colour(row.state);
     let boot = match (row.installed, row.enabled) {
         (false, false) => "not installed here",
@@ -57,7 +60,12 @@ fn about(host: &Host, row: &Profile) -> String {
         row.scope.name()
     );
     let mut line = |label: &str, text: String| {
-        let _ = writeln!(out, "  {label:9}{text}");
+        let begin = format!("  {label:9}");
+        if text.contains('`') {
+            let _ = writeln!(out, "{begin}{}", visible(&text));
+        } else {
+            out += &sentence(&begin, &text, 11, width);
+        }
     };
     if row.installed {
         line("unit", unit(row));
@@ -207,11 +215,11 @@ pub(super) fn hint(
     match row.state {
         State::Failed | State::Restarting => {
             let why = row.last_end.as_ref().map(|end| end.why.as_str());
+            // While a unit starts again, systemd has forgotten how it ended.
+            let why = why.or((row.result != "success").then_some(row.result.as_str()));
+            let ended = why.map_or_else(String::new, |why| format!("ended with {why}; "));
             let journal = host.manager().journal_command(unit);
-            Some(format!(
-                "ended with {}; see `{journal} -n 20`",
-                why.unwrap_or(&row.result)
-            ))
+            Some(format!("{ended}see `{journal} -n 20`"))
         }
         State::Gone => {
             let root = host.real(&root_for(Some(&row.home), Path::new("/nonexistent")));

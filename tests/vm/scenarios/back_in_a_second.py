@@ -33,7 +33,9 @@ def run() -> None:
 
     crash_until_it_waits(default, unit)
     equal("while it waits", unit.show()["SubState"], "start-pre")
-    contains("what status says of it", hermes_install("status").out, "next start in ", "starts in 10 minutes")
+    shown = hermes_install("status").out
+    contains("what status says of it", shown, "next start in ", "starts in 10 minutes", "hermes-install why ")
+    check("it does not say that it ended well", "success" not in shown, shown)
     equal("nobody runs while it waits", default.gateways(), [])
     begin = time.monotonic()
     unit.systemctl("stop")
