@@ -73,8 +73,11 @@ def run() -> None:
 
     launcher(default, unit)
     her = mallory()
-    her.run("mkdir -p ~/.hermes && mkfifo ~/.hermes/active_profile")
-    process = her.start("hermes", "-c", "read x", "gateway", executable="/bin/bash", env={"HOME": str(her.home)}, stdin=-1)
+    # Her shell knows no HOME, and so no `~`.
+    her.run("mkdir .hermes && mkfifo .hermes/active_profile")
+    her.write("gateway", "import signal\nsignal.pause()\n")
+    process = her.start("hermes", "gateway", "run", executable="/usr/bin/python3", env={"HOME": str(her.home)})
+    wait.until("her process to be one", lambda: Path(f"/proc/{process.pid}/cmdline").read_bytes().startswith(b"hermes"))
     for command in COMMANDS:
         ends(f"{' '.join(command)} with a pipe as her active_profile", command)
     process.kill()
