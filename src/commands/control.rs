@@ -9,7 +9,7 @@ use super::target::{Target, live, targets};
 use crate::cli::{ControlArgs, RestartArgs};
 use crate::commands::json;
 use crate::deploy::service::{Service, job, wait_for_all};
-use crate::error::{Exit, refuse};
+use crate::error::{Exit, failed, refuse};
 use crate::gateway::installation::Installation;
 use crate::gateway::owner::owner;
 use crate::gateway::update::{outdated, updater};
@@ -164,7 +164,7 @@ impl Run {
         while self.manager.show_one(&target.unit)?.invocation == before {
             let seconds = begin.elapsed().as_secs();
             if begin.elapsed() > patience {
-                refuse!(
+                failed!(
                     "`{}` was asked to restart and did not within {seconds} s", target.unit;
                     "`hermes-install restart --now {}` does not wait for its turns", target.profile
                 );
@@ -220,7 +220,7 @@ impl Run {
         }
         match failed.as_slice() {
             [] => Ok(Exit::Done),
-            failed => refuse!("{}", failed.join("\n"); "`hermes-install logs PROFILE` says more"),
+            failed => failed!("{}", failed.join("\n"); "`hermes-install logs PROFILE` says more"),
         }
     }
 }

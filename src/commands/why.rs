@@ -55,10 +55,11 @@ pub(crate) fn why(args: &WhyArgs) -> Result<Exit> {
             said,
         });
     }
+    let ends = json::Ends { profiles: ends };
     if args.output.json {
-        output::json(&serde_json::json!({ "profiles": ends }));
+        output::json(&ends);
     } else if !args.output.quiet {
-        output::print(ends.iter().map(text).collect::<String>());
+        output::print(ends.profiles.iter().map(text).collect::<String>());
     }
     Ok(Exit::Done)
 }
