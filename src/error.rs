@@ -10,10 +10,12 @@ use serde::Serialize;
 pub(crate) enum Exit {
     /// Done, or already as wanted.
     Done = 0,
-    /// Something differs, or a person has to decide.
+    /// Something differs, is wrong, or failed; what failed was put back.
     Differs = 1,
     /// Wrong usage, or trouble.
     Trouble = 2,
+    /// A person has to decide: nothing was changed, or not all of it.
+    Undecided = 3,
     /// `exec`: the disk of the profile is not mounted yet (EX_NOINPUT); systemd tries again.
     NotYet = 66,
     /// `exec`: somebody else has the profile (EX_UNAVAILABLE); `RestartPreventExitStatus=` lists it.
@@ -23,16 +25,19 @@ pub(crate) enum Exit {
 }
 
 /// What kind of error it is, for scripts; a word in JSON.
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Kind {
     /// A person has to decide: nothing was changed, or not all of it.
     Refused,
+    /// It was begun and did not work out; what can be put back was.
+    Failed,
     /// The command line is wrong.
     Usage,
     /// PID 1 is not systemd.
     NotBooted,
-    /// Something failed.
+    /// A file, a program or systemd cannot be used.
     Trouble,
 }
 
@@ -40,13 +45,15 @@ impl Kind {
     /// The exit status of a run that ends with such an error.
     pub(crate) fn exit(self) -> Exit {
         match self {
-            Self::Refused => Exit::Differs,
+            Self::Refused => Exit::Undecided,
+            Self::Failed => Exit::Differs,
             Self::Usage | Self::NotBooted | Self::Trouble => Exit::Trouble,
         }
     }
 }
 
 /// An error for people and scripts.
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, thiserror::Error)]
 #[error("{message}")]
 pub(crate) struct Error {
@@ -84,6 +91,11 @@ macro_rules! refuse {
     ($($told:tt)*) => { return Err($crate::error::failure!(Refused, $($told)*)) };
 }
 
+/// Return a failure, written as [`refuse!`] is.
+macro_rules! failed {
+    ($($told:tt)*) => { return Err($crate::error::failure!(Failed, $($told)*)) };
+}
+
 /// Return trouble that has a way out, written as [`refuse!`] is.
 macro_rules! trouble {
     ($($told:tt)*) => { return Err($crate::error::failure!(Trouble, $($told)*)) };
@@ -99,7 +111,7 @@ macro_rules! failure {
         ))
     };
 }
-pub(crate) use {failure, refuse, trouble};
+pub(crate) use {failed, failure, refuse, trouble};
 
 #[cfg(test)]
 mod tests {
@@ -129,7 +141,7 @@ mod tests {
                 ],
             }
         );
-        assert_eq!(Error::of(&error).kind.exit(), Exit::Differs);
+        assert_eq!(Error::of(&error).kind.exit(), Exit::Undecided);
     }
 
     #[test]

@@ -27,6 +27,7 @@ pub(crate) const TEMPLATE: &str = "hermes-gateway@.service";
 pub(crate) const TARGET: &str = "hermes-gateway.target";
 
 /// Which manager runs the units.
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, clap::ValueEnum,
 )]

@@ -44,6 +44,9 @@ use error::{Error, Exit, Kind};
 
 /// Parse the command line, run it, and return the exit status.
 pub fn run() -> u8 {
+    if commands::complete::answered() {
+        return Exit::Done as u8;
+    }
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(help) => return usage(&help) as u8,

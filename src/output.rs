@@ -146,9 +146,22 @@ pub(crate) fn bytes(bytes: &[u8]) {
     let _ = out.write_all(bytes).and_then(|()| out.flush());
 }
 
-/// A value as JSON on standard output.
-pub(crate) fn json(value: &impl serde::Serialize) {
-    let text = serde_json::to_string_pretty(value).unwrap_or_default();
+/// The version of what `--json` prints: docs/json.md says when it changes.
+pub(crate) const JSON_VERSION: u32 = 1;
+
+/// An object as JSON on standard output, with the version of its schema.
+pub(crate) fn json(object: &impl serde::Serialize) {
+    #[derive(serde::Serialize)]
+    struct Versioned<'a, T> {
+        version: u32,
+        #[serde(flatten)]
+        object: &'a T,
+    }
+    let versioned = Versioned {
+        version: JSON_VERSION,
+        object,
+    };
+    let text = serde_json::to_string_pretty(&versioned).unwrap_or_default();
     // Written as JSON would, had it to; every other control character is escaped already.
     let mut shown = String::with_capacity(text.len() + 1);
     for c in text.chars() {

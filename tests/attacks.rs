@@ -94,7 +94,7 @@ fn what_cannot_be_read_may_be_another_owner() {
     image.write(UNIT, &format!("[Service]\n{}", "# x\n".repeat(1_200_000)));
     let refused = image.run(&[]);
     let text = told(&refused);
-    assert_eq!(refused.status.code(), Some(1), "{text}");
+    assert_eq!(refused.status.code(), Some(3), "{text}");
     assert!(text.contains("cannot be told"), "{text}");
     assert!(
         text.contains("`/etc/systemd/system/bot.service` cannot be read"),

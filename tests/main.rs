@@ -4,6 +4,7 @@
 mod architecture;
 mod attacks;
 mod cli;
+mod completions;
 mod doctor;
 mod exec;
 mod golden;

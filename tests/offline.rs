@@ -181,7 +181,7 @@ fn an_edited_unit_is_kept_and_force_keeps_a_backup() {
     for args in [&["--profile", "coder"][..], &["upgrade", "--yes"]] {
         let output = run(root.path(), args);
         let text = told(&output);
-        assert_eq!(output.status.code(), Some(1), "{text}");
+        assert_eq!(output.status.code(), Some(3), "{text}");
         assert!(
             text.contains("hermes-gateway@.service.d/60-local.conf"),
             "{text}"
@@ -216,7 +216,7 @@ fn uninstall_of_everything_wants_a_yes() {
     ok(root.path(), &["--profile", "coder"]);
     let before = tree(root.path());
     let output = run(root.path(), &["uninstall"]);
-    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(output.status.code(), Some(3));
     assert!(told(&output).contains("`--yes`"));
     assert_eq!(before, tree(root.path()));
 }
@@ -270,7 +270,7 @@ fn an_instance_that_a_forced_run_began_is_no_sibling_of_somebody_s_template() {
 
     left(&serde_json::json!({}));
     let output = run(root.path(), &forced);
-    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(output.status.code(), Some(3));
     assert!(
         told(&output).contains("somebody's own template"),
         "{}",

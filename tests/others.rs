@@ -227,7 +227,7 @@ fn an_edited_shield_is_kept() {
         "{status}"
     );
     let output = image.run(&["shield"]);
-    assert_eq!(output.status.code(), Some(1), "{}", told(&output));
+    assert_eq!(output.status.code(), Some(3), "{}", told(&output));
     let text = image.ok(&["shield", "--remove"]);
     assert!(
         text.contains("was changed after it was installed and stays"),
@@ -249,7 +249,7 @@ fn what_cannot_be_shielded_or_adopted_is_refused_with_a_way_out() {
         ),
     ] {
         let output = image.run(args);
-        assert_eq!(output.status.code(), Some(1), "{}", told(&output));
+        assert_eq!(output.status.code(), Some(3), "{}", told(&output));
         assert!(told(&output).contains(way_out), "{}", told(&output));
     }
     image.write(
@@ -257,7 +257,7 @@ fn what_cannot_be_shielded_or_adopted_is_refused_with_a_way_out() {
         "[Service]\nExecStart=docker exec agent hermes gateway run\n",
     );
     let output = image.run(&["shield", "--unit", "hermes-gateway-coder"]);
-    assert_eq!(output.status.code(), Some(1), "{}", told(&output));
+    assert_eq!(output.status.code(), Some(3), "{}", told(&output));
     image.write(UNIT, TEXT);
     assert_eq!(before, image.tree());
 }

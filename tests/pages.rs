@@ -346,11 +346,45 @@ fn every_exit_status_is_explained() {
         .filter(|s| **s != 9 && **s < 200);
     assert_eq!(strange.collect::<Vec<_>>(), [&0_u32; 0]);
 
+    // Of each command the page and the manual page say what 1 means, once.
+    let (_, table) = page
+        .split_once("| command | what 1 means |\n|---|---|\n")
+        .unwrap();
+    let rows = table.lines().map_while(|line| line.strip_prefix("| "));
+    let cells: Vec<&str> = rows.map(|row| row.split_once(" |").unwrap().0).collect();
+    let mut named: Vec<&str> = cells
+        .iter()
+        .flat_map(|c| c.split('`').skip(1).step_by(2))
+        .collect();
+    named.sort_unstable();
+    let mut commands = crate::cli::commands();
+    commands.retain(|command| !["run", "logs"].contains(&command.as_str()));
+    commands.sort_unstable();
+    assert_eq!(named, commands, "docs/troubleshooting.md");
+    let manual = read("docs/man/hermes-install.1.in");
+    let manual = manual.split_once(".SH \"EXIT STATUS\"").unwrap().1;
+    let manual = manual.split_once("\n.SH ").unwrap().0;
+    for command in commands.iter().map(String::as_str).chain(["run", "logs"]) {
+        let lines = manual.lines().filter_map(|line| line.strip_prefix(".B"));
+        let words = lines.filter_map(|line| line.trim_start_matches('R').split_whitespace().next());
+        assert_eq!(
+            words.filter(|w| *w == command).count(),
+            1,
+            "hermes-install(1): {command}"
+        );
+    }
+    for status in 0..=3 {
+        assert!(
+            manual.contains(&format!(".TP\n{status}\n")),
+            "hermes-install(1): {status}"
+        );
+    }
+
     let unit = read("docs/man/hermes-gateway@.service.8");
     let unit = unit.split_once(".SH \"EXIT STATUS\"").unwrap().1;
     let unit = unit.split_once("\n.SH ").unwrap().0;
     let lines: Vec<&str> = unit.lines().collect();
-    for status in statuses.iter().filter(|s| **s != 200) {
+    for status in statuses.iter().filter(|s| **s != 200 && **s != 3) {
         let is_there = lines
             .windows(2)
             .any(|l| l[0] == ".TP" && l[1] == status.to_string());
@@ -361,11 +395,12 @@ fn every_exit_status_is_explained() {
 #[test]
 fn the_units_of_the_page_on_monitoring_are_those_that_are_played() {
     let page = Page::read(top().join("docs/monitoring.md"));
-    let (_, units) = page
-        .blocks
-        .iter()
-        .find(|(language, _)| language == "ini")
-        .unwrap();
+    let blocks = page.blocks.iter();
+    let units: String = blocks
+        .filter(|(language, _)| language == "ini")
+        .map(|(_, text)| text.as_str())
+        .collect();
+    assert!(units.contains("OnFailure=") && units.contains("--prometheus"));
     let scenario = read("tests/vm/scenarios/told_when_down.py");
     for line in units.lines().filter(|line| !line.is_empty()) {
         let line = line.trim_start_matches("# /etc/systemd/system/");

@@ -133,7 +133,7 @@ fn between_two_homes_of_a_name_a_person_decides() {
     image.write("var/lib/hermes/profiles/coder/config.yaml", "");
     image.write("var/lib/hermes-tenants/coder/.hermes/config.yaml", "");
     let refused = image.run(&["--profile", "coder"]);
-    assert_eq!(refused.status.code(), Some(1), "{}", told(&refused));
+    assert_eq!(refused.status.code(), Some(3), "{}", told(&refused));
     let text = told(&refused);
     assert!(
         text.contains("`--tenant` takes the first") && text.contains("`--shared` takes the second"),
@@ -233,7 +233,7 @@ fn a_tenant_s_account_and_root_are_no_settings_and_nobody_becomes_one_without_th
     let refused = |args: &[&str], parts: &[&str]| {
         let output = image.run(args);
         let text = told(&output);
-        assert_eq!(output.status.code(), Some(1), "{args:?}\n{text}");
+        assert_eq!(output.status.code(), Some(3), "{args:?}\n{text}");
         for part in parts {
             assert!(text.contains(part), "{part}\n{text}");
         }

@@ -25,6 +25,9 @@ pub(crate) struct StatusArgs {
         conflicts_with_all = ["json", "quiet"]
     )]
     pub(crate) watch: Option<u64>,
+    /// Print metrics for Prometheus, as node_exporter's textfile collector reads them; the exit status is 0 then
+    #[arg(long, conflicts_with_all = ["json", "quiet", "long", "watch"])]
+    pub(crate) prometheus: bool,
     #[command(flatten)]
     pub(crate) scope: ScopeArgs,
     #[command(flatten)]

@@ -55,7 +55,7 @@ Examples:
   hermes-install --profile coder --migrate     replace hermes' own unit
   hermes-install doctor --fix                  find what is unsafe, and mend it
 
-Exit status: 0 done or already so; 1 refused, put back, or something differs; 2 usage or trouble.
+Exit status: 0 done, or already so; 1 not as wanted; 2 usage or trouble; 3 a person must decide.
 `hermes-install COMMAND --help` has the options, `hermes-install install --help` those of install.
 ";
 

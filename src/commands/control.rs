@@ -9,7 +9,7 @@ use super::target::{Target, live, targets};
 use crate::cli::{ControlArgs, RestartArgs};
 use crate::commands::json;
 use crate::deploy::service::{Service, job, wait_for_all};
-use crate::error::{Exit, refuse};
+use crate::error::{Exit, failed, refuse};
 use crate::gateway::installation::Installation;
 use crate::gateway::owner::{GATEWAY_LOCK, Owner, owner};
 use crate::gateway::update::{is_outdated, updater};
@@ -171,7 +171,7 @@ impl Run {
         while self.manager.show_one(&target.unit)?.invocation == before {
             let seconds = begin.elapsed().as_secs();
             if begin.elapsed() > patience {
-                refuse!(
+                failed!(
                     "`{}` was asked to restart and did not within {seconds} s", target.unit;
                     "`hermes-install restart --now {}` does not wait for its turns", target.profile
                 );
@@ -228,7 +228,7 @@ impl Run {
         match failed.as_slice() {
             [] => Ok(Exit::Done),
             failed => {
-                refuse!("{}", failed.join("\n"); "`hermes-install status` and `hermes-install logs PROFILE` say more")
+                failed!("{}", failed.join("\n"); "`hermes-install status` and `hermes-install logs PROFILE` say more")
             }
         }
     }

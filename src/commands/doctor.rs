@@ -15,7 +15,7 @@ use crate::doctor::finding::{Finding, Severity};
 use crate::doctor::fix::Fixer;
 use crate::doctor::fix_plan;
 use crate::doctor::rules::{self, rules};
-use crate::error::{Exit, refuse};
+use crate::error::{Exit, failed, refuse};
 use crate::host::{Host, Live};
 use crate::output;
 use crate::profile::ProfileName;
@@ -192,5 +192,5 @@ fn fix(
         // They are in the object; an error would be a second one.
         return Ok(Exit::Differs);
     }
-    refuse!("not everything could be fixed:\n  {}", failed.join("\n  "));
+    failed!("not everything could be fixed:\n  {}", failed.join("\n  "));
 }

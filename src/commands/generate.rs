@@ -1,10 +1,9 @@
 //! `generate`: manual pages and completions, from the same types that parse the command line.
 
 use anyhow::Result;
-use clap::CommandFactory as _;
 
-use super::manual;
-use crate::cli::{Cli, Generate, Shell};
+use super::{complete, manual};
+use crate::cli::Generate;
 use crate::error::Exit;
 use crate::output;
 
@@ -13,17 +12,7 @@ pub(crate) fn generate(what: &Generate) -> Result<Exit> {
     let mut out = Vec::new();
     match what {
         Generate::Man { page } => out.extend(manual::page(*page).into_bytes()),
-        Generate::Completions { shell } => {
-            let mut command = Cli::command();
-            let name = command.get_name().to_owned();
-            let shell = match shell {
-                Shell::Bash => clap_complete::Shell::Bash,
-                Shell::Elvish => clap_complete::Shell::Elvish,
-                Shell::Fish => clap_complete::Shell::Fish,
-                Shell::Zsh => clap_complete::Shell::Zsh,
-            };
-            clap_complete::generate(shell, &mut command, name, &mut out);
-        }
+        Generate::Completions { shell } => out.extend(complete::script(*shell)),
     }
     output::bytes(&out);
     Ok(Exit::Done)

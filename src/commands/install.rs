@@ -86,7 +86,7 @@ fn run(args: &InstallArgs, verb: Verb) -> Result<Exit> {
     Ok(if left.is_empty() {
         Exit::Done
     } else {
-        Exit::Differs
+        Exit::Undecided
     })
 }
 

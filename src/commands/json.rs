@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
+use serde_json::Value;
 
 use crate::deploy::plan::{Action, Change};
 use crate::doctor::finding::{Finding, Fix};
@@ -21,6 +22,7 @@ use crate::units::secret::without_secrets;
 
 /// `plan`.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Planned<'a> {
     /// Every path of the plan and what would happen to it.
     pub(crate) changes: Vec<PlannedChange<'a>>,
@@ -48,6 +50,7 @@ pub(crate) struct Planned<'a> {
 
 /// One path of [`Planned`].
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct PlannedChange<'a> {
     /// The path.
     pub(crate) path: String,
@@ -78,6 +81,7 @@ impl<'a> PlannedChange<'a> {
 
 /// A unit that would be restarted.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Restart<'a> {
     /// Its name.
     pub(crate) unit: &'a str,
@@ -87,6 +91,7 @@ pub(crate) struct Restart<'a> {
 
 /// `install` and `adopt`.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Installed<'a> {
     /// How many files were written or removed.
     pub(crate) files_changed: usize,
@@ -101,6 +106,7 @@ pub(crate) struct Installed<'a> {
 
 /// One profile of [`Installed`].
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct InstalledProfile<'a> {
     /// The profile.
     pub(crate) profile: &'a ProfileName,
@@ -124,6 +130,7 @@ pub(crate) struct InstalledProfile<'a> {
 
 /// A unit that was started or restarted.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Started {
     /// Its name.
     pub(crate) unit: String,
@@ -142,6 +149,7 @@ pub(crate) fn started(units: &BTreeMap<String, i32>) -> Vec<Started> {
 
 /// `upgrade`.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Upgraded<'a> {
     /// How many files were written or removed.
     pub(crate) files_changed: usize,
@@ -153,6 +161,7 @@ pub(crate) struct Upgraded<'a> {
 
 /// `shield`.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Shielded<'a> {
     /// How many files were written or removed.
     pub(crate) files_changed: usize,
@@ -166,6 +175,7 @@ pub(crate) struct Shielded<'a> {
 
 /// `guard`.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Guarding {
     /// How many files were written or removed.
     pub(crate) files_changed: usize,
@@ -175,6 +185,7 @@ pub(crate) struct Guarding {
 
 /// `start`, `stop` and `restart`.
 #[derive(Debug, Default, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Controlled {
     /// Units whose gateways are up, by `start`.
     pub(crate) started: Vec<Started>,
@@ -186,8 +197,17 @@ pub(crate) struct Controlled {
     pub(crate) failed: Vec<String>,
 }
 
+/// `why`.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct Ends {
+    /// The profiles that were asked for.
+    pub(crate) profiles: Vec<Why>,
+}
+
 /// `why`, for one profile.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Why {
     /// The profile.
     pub(crate) profile: ProfileName,
@@ -207,8 +227,39 @@ pub(crate) struct Why {
     pub(crate) said: Vec<String>,
 }
 
+/// `show`.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct Shown {
+    /// The profiles that are installed, or those of them that were asked for.
+    pub(crate) profiles: Vec<ShownProfile>,
+}
+
+/// One profile of [`Shown`].
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct ShownProfile {
+    /// The profile.
+    pub(crate) profile: ProfileName,
+    /// Its unit.
+    pub(crate) unit: String,
+    /// Its settings by their keys, which docs/configuration.md explains.
+    pub(crate) settings: BTreeMap<String, Setting>,
+}
+
+/// A setting of a profile.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct Setting {
+    /// As in a configuration; null where it is left to systemd or the gateway.
+    pub(crate) value: Value,
+    /// `default`, `configuration`, a flag, or the owner that it was inherited from.
+    pub(crate) from: String,
+}
+
 /// `uninstall` and `shield --remove`.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Removed<'a> {
     /// How many files were removed or put back.
     pub(crate) files_removed: usize,
@@ -218,6 +269,7 @@ pub(crate) struct Removed<'a> {
 
 /// `doctor --list`.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Rules {
     /// All rules, in the order in which they are checked.
     pub(crate) rules: Vec<&'static Rule>,
@@ -225,6 +277,7 @@ pub(crate) struct Rules {
 
 /// `doctor`.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Checked<'a> {
     /// What is wrong, the worst first.
     pub(crate) findings: &'a [Finding],
@@ -248,6 +301,7 @@ pub(crate) struct Checked<'a> {
 
 /// `status`.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Status {
     /// Every profile that is installed or has a home below the usual hermes root.
     pub(crate) profiles: Vec<Profile>,
@@ -257,6 +311,7 @@ pub(crate) struct Status {
 
 /// What a profile's gateway does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum State {
     /// Its unit runs it, and it says that all is well.
@@ -286,6 +341,22 @@ pub(crate) enum State {
 }
 
 impl State {
+    /// All of them, in the order above.
+    pub(crate) const ALL: [Self; 12] = [
+        Self::Running,
+        Self::Degraded,
+        Self::Draining,
+        Self::Served,
+        Self::Parked,
+        Self::Starting,
+        Self::Restarting,
+        Self::Stopped,
+        Self::Failed,
+        Self::Gone,
+        Self::OwnedElsewhere,
+        Self::Unknown,
+    ];
+
     /// As it is printed.
     pub(crate) fn name(self) -> &'static str {
         match self {
@@ -307,6 +378,7 @@ impl State {
 
 /// One profile of [`Status`].
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Profile {
     /// The profile.
     pub(crate) profile: ProfileName,
@@ -364,6 +436,7 @@ pub(crate) struct Profile {
 
 /// A hermes installation.
 #[derive(Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Hermes {
     /// The version that runs, or that the next start will run.
     pub(crate) version: String,
@@ -375,6 +448,7 @@ pub(crate) struct Hermes {
 
 /// A messaging platform of a gateway.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Platform {
     /// `telegram`, `discord`, …
     pub(crate) name: String,
@@ -388,6 +462,7 @@ pub(crate) struct Platform {
 
 /// How a unit's main process ended.
 #[derive(Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct LastEnd {
     /// When.
     pub(crate) at: Option<u64>,
@@ -399,6 +474,7 @@ pub(crate) struct LastEnd {
 
 /// A process that has a profile.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Owner {
     /// Its process ID.
     pub(crate) pid: i32,
@@ -416,6 +492,7 @@ pub(crate) struct Owner {
 
 /// A unit that runs the gateway of a home which no profile of [`Status`] is about.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Elsewhere {
     /// Its name.
     pub(crate) unit: String,

@@ -1,5 +1,6 @@
 //! One short function per verb. Each returns its exit status.
 
+pub(crate) mod complete;
 mod confirm;
 pub(crate) mod control;
 pub(crate) mod doctor;
@@ -16,6 +17,8 @@ pub(crate) mod plan;
 mod prepare;
 pub(crate) mod render;
 pub(crate) mod run;
+#[cfg(test)]
+mod schema;
 pub(crate) mod shield;
 pub(crate) mod show;
 pub(crate) mod split;

@@ -64,7 +64,7 @@ pub(crate) fn plan(args: &PlanArgs) -> Result<Exit> {
         });
         // What stands in the way is in the object; an error would be a second one.
         if is_refused {
-            return Ok(Exit::Differs);
+            return Ok(Exit::Undecided);
         }
     } else if args.diff {
         output::print(plan.to_diff());

@@ -128,6 +128,12 @@ fn remove(args: &ShieldArgs, host: &Host, receipt: Receipt, output: &Output) -> 
             "no such unit is shielded in the {} scope; nothing was changed",
             host.scope.name()
         ));
+        if output.json {
+            output::json(&json::Removed {
+                files_removed: 0,
+                units: &[],
+            });
+        }
         return Ok(Exit::Done);
     }
     contents.shields.retain(|s| !is_meant(s));

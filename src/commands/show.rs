@@ -1,12 +1,10 @@
 //! `show`: the settings of installed profiles, and where each comes from. Changes nothing.
 
-use std::collections::BTreeMap;
-
 use anyhow::{Result, bail};
-use serde::Serialize;
 use serde_json::Value;
 
 use crate::cli::ShowArgs;
+use crate::commands::json::{Setting, Shown, ShownProfile};
 use crate::config::Config;
 use crate::deploy::chosen::{Chosen, by_name};
 use crate::deploy::receipt::{Receipt, read_receipt};
@@ -18,21 +16,6 @@ use crate::render::instance::Instance;
 use crate::settings::SETTINGS;
 use crate::settings::Settings;
 use crate::units::span::Span;
-
-#[derive(Debug, Serialize)]
-struct Shown {
-    profile: ProfileName,
-    unit: String,
-    settings: BTreeMap<String, Setting>,
-}
-
-#[derive(Debug, PartialEq, Eq, Serialize)]
-struct Setting {
-    /// `null` where the default is to leave it to systemd or the gateway.
-    value: Value,
-    /// `default`, `configuration`, a flag, or the owner that it was inherited from.
-    from: String,
-}
 
 /// Show settings.
 pub(crate) fn show(args: &ShowArgs) -> Result<Exit> {
@@ -47,21 +30,28 @@ pub(crate) fn show(args: &ShowArgs) -> Result<Exit> {
             host.scope.name()
         );
     }
-    let shown: Vec<Shown> = receipt
+    let profiles = receipt
         .instances
         .iter()
         .filter(|i| args.profiles.is_empty() || args.profiles.contains(&i.profile))
-        .map(|instance| of_instance(&host, &receipt, &config, instance))
-        .collect();
+        .map(|instance| of_instance(&host, &receipt, &config, instance));
+    let shown = Shown {
+        profiles: profiles.collect(),
+    };
     if args.output.json {
-        output::json(&serde_json::json!({ "profiles": shown }));
+        output::json(&shown);
     } else if !args.output.quiet {
-        output::print(text(&host, &shown));
+        output::print(text(&host, &shown.profiles));
     }
     Ok(Exit::Done)
 }
 
-fn of_instance(host: &Host, receipt: &Receipt, config: &Config, instance: &Instance) -> Shown {
+fn of_instance(
+    host: &Host,
+    receipt: &Receipt,
+    config: &Config,
+    instance: &Instance,
+) -> ShownProfile {
     let none = Chosen::default();
     let chosen = receipt.settings.get(&instance.profile).unwrap_or(&none);
     let configured = by_name(&config.settings(&instance.profile, &Settings::default()));
@@ -87,7 +77,7 @@ fn of_instance(host: &Host, receipt: &Receipt, config: &Config, instance: &Insta
             };
             (name, setting)
         });
-    Shown {
+    ShownProfile {
         unit: instance.profile.unit(),
         settings: settings.collect(),
         profile: instance.profile.clone(),
@@ -114,7 +104,7 @@ fn defaults(host: &Host, instance: &Instance) -> Settings {
     }
 }
 
-fn text(host: &Host, shown: &[Shown]) -> String {
+fn text(host: &Host, shown: &[ShownProfile]) -> String {
     if shown.is_empty() {
         return format!(
             "no profile is installed in the {} scope\n",

@@ -27,6 +27,12 @@ pub(crate) fn uninstall(args: &UninstallArgs) -> Result<Exit> {
             "nothing is installed in the {} scope; nothing was changed",
             host.scope.name()
         ));
+        if output.json {
+            output::json(&json::Removed {
+                files_removed: 0,
+                units: &[],
+            });
+        }
         return Ok(Exit::Done);
     }
     refuse_unknown(&host, &receipt, &args.profiles)?;

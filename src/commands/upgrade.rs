@@ -69,6 +69,6 @@ pub(crate) fn upgrade(args: &UpgradeArgs) -> Result<Exit> {
     Ok(if left.is_empty() {
         Exit::Done
     } else {
-        Exit::Differs
+        Exit::Undecided
     })
 }

@@ -58,11 +58,13 @@ pub(crate) fn why(args: &WhyArgs) -> Result<Exit> {
             said,
         });
     }
+    let ends = json::Ends { profiles: ends };
     if args.output.json {
-        output::json(&serde_json::json!({ "profiles": ends }));
+        output::json(&ends);
     } else if !args.output.quiet {
         let width = width();
-        output::styled(ends.iter().map(|end| text(end, width)).collect::<String>());
+        let texts = ends.profiles.iter().map(|end| text(end, width));
+        output::styled(texts.collect::<String>());
     }
     Ok(Exit::Done)
 }

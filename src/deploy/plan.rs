@@ -14,6 +14,7 @@ use crate::render::tree::{Entry, Tree};
 use crate::units::secret::without_secrets;
 
 /// What happens to one path.
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "action", rename_all = "lowercase")]
 pub(crate) enum Action {

@@ -12,7 +12,7 @@ use crate::deploy::receipt::Receipt;
 use crate::deploy::receipt::file;
 use crate::deploy::transaction::Transaction;
 use crate::deploy::writer::Writer;
-use crate::error::refuse;
+use crate::error::failed;
 use crate::host::Host;
 use crate::host::read::is_missing;
 use crate::host::rootfs::RootFs;
@@ -85,7 +85,7 @@ pub(crate) fn take_down(change: Transaction, stop: &[String]) -> Result<usize> {
         return Ok(removed);
     }
     let list: Vec<String> = errors.iter().map(|e| format!("  {e:#}")).collect();
-    refuse!("not everything could be removed:\n{}", list.join("\n"); "mend this, then run it again")
+    failed!("not everything could be removed:\n{}", list.join("\n"); "mend this, then run it again")
 }
 
 /// Remove the directories, and the receipt last: as long as something is left, it says what.

@@ -30,7 +30,7 @@ impl Activity {
 }
 
 impl Transaction<'_> {
-    /// Put everything back; what happened and what is left, as a refusal.
+    /// Put everything back; what happened and what is left, as a failure, or as the refusal that began it.
     pub(super) fn roll_back(
         &self,
         cause: &anyhow::Error,
@@ -55,8 +55,12 @@ impl Transaction<'_> {
             (list, _) => format!("not everything could be put back: {}", list.join("; ")),
         };
         notes.insert(0, format!("{cause:#}\n{end}"));
-        let hints = Error::of(cause).hints;
-        Error::new(Kind::Refused, notes.join("\n"), hints).into()
+        let cause = Error::of(cause);
+        let kind = match cause.kind {
+            Kind::Refused => Kind::Refused,
+            _ => Kind::Failed,
+        };
+        Error::new(kind, notes.join("\n"), cause.hints).into()
     }
 
     /// After the files are back: the manager reads them, and every touched unit runs or rests as before.

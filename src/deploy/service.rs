@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, bail};
 
 use crate::deploy::readiness::{Started, watch};
+use crate::error::refuse;
 use crate::gateway::stop::{Force, Stopped, planned_stop};
 use crate::host::process::Process;
 use crate::host::process_text::name;
@@ -175,7 +176,9 @@ pub(crate) fn stop_as_planned(
         Stopped::Exited => {}
         Stopped::Ended(why) => output.step(format!("ended pid {pid} by signal: {why}")),
         Stopped::Remains(why) => {
-            bail!("pid {pid} was asked to stop and is still there: {why}; it may yet end by itself")
+            refuse!(
+                "pid {pid} was asked to stop and is still there: {why}; it may yet end by itself"
+            )
         }
     }
     Ok(())

@@ -10,6 +10,7 @@ use crate::units::unit::{Unit, UnitId};
 use crate::units::unit_file::Directive;
 
 /// How bad it is.
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Severity {
@@ -33,6 +34,7 @@ impl Severity {
 }
 
 /// One thing that is wrong.
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Finding {
     /// The rule's id.
@@ -54,6 +56,7 @@ pub(crate) struct Finding {
 }
 
 /// Where a directive stands.
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct Place {
     /// The file.
@@ -67,6 +70,7 @@ pub(crate) struct Place {
 }
 
 /// A change that `doctor --fix` can make and check.
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "do", rename_all = "kebab-case")]
 pub(crate) enum Fix {

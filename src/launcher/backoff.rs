@@ -174,6 +174,7 @@ impl Starts {
 }
 
 /// A start that waits for its turn.
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub(crate) struct Waiting {
     /// Seconds until it goes on.

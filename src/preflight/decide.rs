@@ -213,8 +213,8 @@ pub(super) fn no_hermes(
     match problem {
         HermesProblem::Relative => format!("`--hermes {shown}` is not an absolute path"),
         HermesProblem::OtherName => format!(
-            "`--hermes {shown}` is not called `hermes`: other gateways would not know its process for a gateway and would \
-             start beside it; make a link called `hermes` to it, or name the original"
+            "`--hermes {shown}` is not called `hermes`: other gateways recognise a gateway by its command name, and under this \
+             one they would start a second; make a link called `hermes` to it, or name the original"
         ),
         HermesProblem::Missing => {
             format!("`--hermes {shown}` does not exist; name the hermes executable of hermes-agent")

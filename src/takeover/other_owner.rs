@@ -16,6 +16,7 @@ use crate::units::inventory::{Inventory, UnreadFile};
 use crate::units::unit::Unit;
 
 /// Somebody else's hold on a profile.
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub(crate) struct OtherOwner {
     /// Who it is, as the start of a sentence.

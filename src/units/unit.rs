@@ -21,9 +21,11 @@ use crate::units::unit_file::{Directives, words};
 use crate::units::unit_files::{Files, UnitFiles};
 
 /// A unit by manager and name.
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct UnitId {
     /// Its manager.
+    #[cfg_attr(test, schemars(with = "String"))]
     pub(crate) manager: Manager,
     /// Its name.
     pub(crate) name: String,

@@ -2,6 +2,7 @@
 
 mod details;
 mod platforms;
+mod prometheus;
 mod rows;
 mod since;
 mod state;
@@ -34,6 +35,11 @@ pub(crate) fn status(args: &StatusArgs) -> Result<Exit> {
         return watch::watch(&host, args, seconds);
     }
     let status = look(&host, args)?;
+    if args.prometheus {
+        output::print(prometheus::text(&status, |p| is_as_wanted(&host, p)));
+        // The metrics say what is wrong, and a script keeps them only where the command did not fail.
+        return Ok(Exit::Done);
+    }
     if args.output.json {
         output::json(&status);
     } else if !args.output.quiet {

@@ -49,7 +49,7 @@ impl Clock {
             .unwrap_or_else(|| "-".to_owned())
     }
 
-    /// `09:12 (3 min)`, or with its day where that is not today.
+    /// `09:12 (3min)`, or with its day where that is not today.
     fn at(&self, at: u64) -> Option<String> {
         let age = age(self.now.checked_sub(at)?);
         let (then, now) = (self.local(at)?, self.local(self.now)?);
@@ -69,10 +69,10 @@ impl Clock {
 /// How long something lasts, in its largest unit.
 fn age(seconds: u64) -> String {
     match seconds {
-        0..60 => format!("{seconds} s"),
-        60..3600 => format!("{} min", seconds / 60),
-        3600..86400 => format!("{} h", seconds / 3600),
-        _ => format!("{} d", seconds / 86400),
+        0..60 => format!("{seconds}s"),
+        60..3600 => format!("{}min", seconds / 60),
+        3600..86400 => format!("{}h", seconds / 3600),
+        _ => format!("{}d", seconds / 86400),
     }
 }
 
@@ -90,13 +90,13 @@ mod tests {
         };
         let tokyo = clock("JST-9");
         assert_eq!(tokyo.time(), "09:30:00");
-        assert_eq!(tokyo.at(now - 200).as_deref(), Some("09:26 (3 min)"));
-        assert_eq!(tokyo.at(now - 9 * 3600).as_deref(), Some("00:30 (9 h)"));
+        assert_eq!(tokyo.at(now - 200).as_deref(), Some("09:26 (3min)"));
+        assert_eq!(tokyo.at(now - 9 * 3600).as_deref(), Some("00:30 (9h)"));
         let utc = clock("UTC0");
-        assert_eq!(utc.at(now - 3600).as_deref(), Some("Nov 25 23:30 (1 h)"));
+        assert_eq!(utc.at(now - 3600).as_deref(), Some("Nov 25 23:30 (1h)"));
         assert_eq!(
             utc.at(now - 25 * 86400).as_deref(),
-            Some("Nov  1 00:30 (25 d)")
+            Some("Nov  1 00:30 (25d)")
         );
         assert_eq!(utc.at(now + 5), None, "the future");
     }

@@ -10,7 +10,7 @@ use crate::host::Host;
 use crate::host::process_text::ago;
 
 /// The state of a platform that works.
-const CONNECTED: &str = "connected";
+pub(super) const CONNECTED: &str = "connected";
 
 const COLUMNS: [Column; 6] = [
     column("PROFILE", false, Some(10)),

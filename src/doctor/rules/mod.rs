@@ -29,6 +29,7 @@ use crate::profile::ProfileName;
 use crate::units::unit::Unit;
 
 /// A rule.
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Serialize)]
 pub(crate) struct Rule {
     /// Its name, for ever.

@@ -30,7 +30,7 @@ def run() -> None:
     apt.install(apt.versions.new)
     equal("after apt: gateways", default.gateways(), [pid])
     refused = hermes_install("--profile", "default", "--hermes", HERMES)
-    equal("hermes-install beside it ends with", refused.code, 1)
+    equal("hermes-install beside it ends with", refused.code, 3)
     contains("the refusal", refused.err, "hermes-gateway.service")
     check("nothing was enabled", not systemctl("is-enabled", default.unit, check=False).startswith("enabled"))
 

@@ -67,7 +67,7 @@ def run() -> None:
     text = hermes_install("doctor")
     contains("doctor's text", text.out, "error\n", "hermes-gateway.service:", "Restart=always", "disable --now")
     asked = hermes_install("doctor", "--fix")
-    equal("--fix without an answer ends with", asked.code, 1)
+    equal("--fix without an answer ends with", asked.code, 3)
     contains("it shows a plan", asked.err, "plan  keep `hermes-gateway.service` (systemctl)", "--yes")
     data = (".hermes",)
     changed = difference(before, snapshot("var/lib/hermes-install"))

@@ -32,6 +32,6 @@ def run() -> None:
     check("it is still enabled", unit.show()["UnitFileState"] == "enabled")
 
     missing = hermes_install("--profile", "default", "--hermes", "/opt/nowhere/hermes")
-    equal("a hermes that does not exist ends with", missing.code, 1)
+    equal("a hermes that does not exist ends with", missing.code, 3)
     contains("its refusal", missing.err, "`--hermes /opt/nowhere/hermes` does not exist")
     equal("gateways all the while", default.gateways(), [unit.pid])

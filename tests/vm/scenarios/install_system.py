@@ -12,7 +12,7 @@ SECONDS = 40
 def run() -> None:
     default, coder = Profile("default"), Profile("coder")
     missing = install(coder, "--shared")
-    equal("installing a profile that does not exist among others ends with", missing.code, 1)
+    equal("installing a profile that does not exist among others ends with", missing.code, 3)
     contains("the refusal", missing.err, "does not exist", "hermes profile create coder", "/var/lib/hermes/profiles/coder")
 
     first = install(default)

@@ -13,7 +13,7 @@ SECONDS = 40
 def run() -> None:
     coder = Profile("coder", user="alice", root="/home/alice/.hermes")
     refused = install(coder, user="alice")
-    equal("installing a missing profile ends with", refused.code, 1)
+    equal("installing a missing profile ends with", refused.code, 3)
     coder.make()
     before = snapshot("home/alice/.hermes")
 

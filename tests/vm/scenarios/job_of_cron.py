@@ -26,7 +26,7 @@ def run() -> None:
     job = coder.until_up()
 
     refused = install(coder)
-    equal("install beside it ends with", refused.code, 1)
+    equal("install beside it ends with", refused.code, 3)
     contains("its refusal", refused.err, "a job of `cron.service`", "adopt --profile coder")
     check("nobody is told to stop cron", "stop cron" not in refused.err, refused.err)
     found = hermes_install("doctor")

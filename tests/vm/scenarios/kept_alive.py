@@ -36,7 +36,7 @@ def loop(words: str) -> None:
     )
     pid = coder.until_up()
     done = hermes_install("adopt", "--profile", "coder", "--yes")
-    equal(f"`{words}`: adopt ends with", done.code, 1)
+    equal(f"`{words}`: adopt ends with", done.code, 3)
     contains(f"`{words}`: its error", done.err, f"pid {job.pid}", f"kill {job.pid}")
     equal(f"`{words}`: gateways after it", coder.gateways(), [pid])
     contains(f"`{words}`: doctor", hermes_install("doctor").out, f"pid {job.pid}", "kept-alive")

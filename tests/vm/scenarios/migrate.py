@@ -37,7 +37,7 @@ def play(name: str, cell: Cell, directory: Path, user: str) -> None:
     before = snapshot(DATA)
     settings = ("--run-as", "alice") if user == "root" else ()
     refused = hermes_install("--profile", "default", *settings, "--hermes", gateway.HERMES, user=user)
-    equal(f"{name}: without --migrate it ends with", refused.code, 1)
+    equal(f"{name}: without --migrate it ends with", refused.code, 3)
     contains(f"{name}: the refusal", refused.err, f"`{old.name}`", f"--hermes {gateway.HERMES} ", "--migrate`")
     equal(f"{name}: files after it", difference(before, snapshot(DATA)), [])
     planned = hermes_install("plan", "--profile", "default", "--migrate", user=user)

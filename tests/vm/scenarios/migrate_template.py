@@ -33,7 +33,7 @@ def run() -> None:
     before = snapshot(DATA)
     for flags in (["--migrate"], ["--force"], ["--migrate", "--force"]):
         refused = hermes_install("--profile", "coder", "--run-as", "alice", *flags)
-        equal(f"{flags}: one of two ends with", refused.code, 1)
+        equal(f"{flags}: one of two ends with", refused.code, 3)
         equal(f"{flags}: files after it", difference(before, snapshot(DATA)), [])
     contains("the refusal", refused.err, "`hermes-gateway@ops.service`", "--profile coder --profile ops")
 

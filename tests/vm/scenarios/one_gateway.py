@@ -85,7 +85,7 @@ def stands_alone(default: Profile, coder: Profile) -> None:
     # And back.
     coder.make(standalone=False)
     refused = install(coder)
-    equal("install of one with its own unit ends with", refused.code, 1)
+    equal("install of one with its own unit ends with", refused.code, 3)
     contains("the refusal", refused.err, "--standalone`", "--profile coder --migrate`")
     equal("install --migrate ends with", install(coder, "--migrate").code, 0)
     equal("gateways of coder's own", coder.gateways(), [])

@@ -44,7 +44,7 @@ def run() -> None:
     hand = coder.by_hand("--profile", "coder", "gateway", "run")
     coder.until_up(hand.pid)
     refused = install(coder)
-    equal("beside a hand-started gateway, install ends with", refused.code, 1)
+    equal("beside a hand-started gateway, install ends with", refused.code, 3)
     contains("the refusal", refused.err, f"pid {hand.pid} of `hermes`", "resolve it with:")
     equal("what it changed", difference(before, snapshot("var/lib/hermes")), [])
     check("the hand-started gateway runs on", hand.alive())
@@ -76,7 +76,7 @@ def run() -> None:
     systemctl("enable", unit, check=False)
     before = snapshot("var/lib/hermes")
     refused = install(coder)
-    equal("beside an enabled unit of upstream's, install ends with", refused.code, 1)
+    equal("beside an enabled unit of upstream's, install ends with", refused.code, 3)
     contains("the refusal", refused.err, f"system unit `{unit}`", f"systemctl disable --now {unit}")
     equal("what it changed", difference(before, snapshot("var/lib/hermes")), [])
 

@@ -19,7 +19,7 @@ def run() -> None:
 
     # The installer does not even begin.
     refused = hermes_install("--profile", "coder", "--system", "--run-as", "alice", "--hermes", HERMES)
-    equal("install of the second ends with", refused.code, 1)
+    equal("install of the second ends with", refused.code, 3)
     contains("the refusal", refused.err, "user unit of `alice` `hermes-gateway@coder.service`", "systemctl --user -M alice@ disable --now")
     check("nothing was written", not Path("/etc/systemd/system/hermes-gateway@.service").exists())
 

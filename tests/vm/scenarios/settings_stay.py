@@ -29,7 +29,7 @@ def run() -> None:
 
     # Nobody is there to ask, and nobody said `--yes`.
     left = hermes_install("--profile", "coder", "--drain-timeout", "11")
-    equal("a change that nobody confirms ends with", left.code, 1)
+    equal("a change that nobody confirms ends with", left.code, 3)
     contains("what it says", left.err, f"systemctl restart {coder.unit}", "--yes")
     check("its files are changed", drop_in.read_text() != chosen)
     equal("gateways after it", coder.gateways(), [pid])
@@ -39,7 +39,7 @@ def run() -> None:
     other.symlink_to(HERMES_OF_GUEST)
     before = snapshot("var/lib/hermes")
     moved = hermes_install("--profile", "coder", "--hermes", str(other))
-    equal("another executable that nobody confirms ends with", moved.code, 1)
+    equal("another executable that nobody confirms ends with", moved.code, 3)
     contains("what it says", moved.err, f"executable `{other}` instead of", "say so with `--yes`")
     equal("what it changed", difference(before, snapshot("var/lib/hermes")), [])
     equal("gateways after it", coder.gateways(), [pid])

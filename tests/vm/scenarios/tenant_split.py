@@ -80,7 +80,7 @@ def run() -> None:
     systemctl("daemon-reload")
 
     asked = hermes_install("split", "coder")
-    equal("without an answer it ends with", asked.code, 1)
+    equal("without an answer it ends with", asked.code, 3)
     contains("what it says", asked.err, "would stop `hermes-gateway@coder.service`", "--yes")
     done = hermes_install("split", "coder", "--yes")
     equal("split ends with", done.code, 0)

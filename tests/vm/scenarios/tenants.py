@@ -109,5 +109,5 @@ def shared() -> None:
     equal("what works on a profile of the same account", [way for way in SIX if seen[way] == "works"], SIX)
     contains("doctor", hermes_install("doctor").text, "share account `hermes`", "shared-account", "hermes-install split coder")
     refused = install(coder, "--tenant")
-    equal("install of coder as a tenant ends with", refused.code, 1)
+    equal("install of coder as a tenant ends with", refused.code, 3)
     contains("the refusal", refused.err, "without its data", "hermes-install split coder")

@@ -23,7 +23,7 @@ def run() -> None:
     mine.write_text("[Service]\nNice=5\n")
 
     asked = hermes_install("uninstall")
-    equal("uninstall of everything without --yes ends with", asked.code, 1)
+    equal("uninstall of everything without --yes ends with", asked.code, 3)
     equal("gateways after that", len(default.gateways() + coder.gateways()), 2)
 
     equal("uninstall of coder ends with", hermes_install("uninstall", "--profile", "coder").code, 0)

@@ -33,7 +33,7 @@ def run() -> None:
 
     UNIT.write_text(new + "# edited\n")
     refused = hermes_install("upgrade", "--yes")
-    equal("upgrade over an edit ends with", refused.code, 1)
+    equal("upgrade over an edit ends with", refused.code, 3)
     contains("its refusal", refused.err, "was edited after it was installed", "60-local.conf")
     equal("status with an edit ends with", hermes_install("status").code, 1)
     contains("drift in status", str(status(default)["drift"]), "hermes-gateway@.service` was edited")
