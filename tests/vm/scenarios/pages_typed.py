@@ -18,7 +18,7 @@ from tenant import tenant
 
 # By hand, after a change of these pages and before a release: `tests/vm/run --scenario pages_typed --hermes 0.19.0`. It costs
 # 80 s of processor time.
-HERMES = []
+HERMES: list[str] = []
 SECONDS = 200
 
 # In the order in which somebody would read them.
