@@ -8,7 +8,7 @@ import threading
 
 import gateway
 from check import check, contains, equal, measured
-from gateway import CONFIG, Profile, at_least, fresh_account
+from gateway import CONFIG, Profile, at_least, fresh_account, in_a_login
 from installer import (
     broken_hermes,
     difference,
@@ -38,10 +38,10 @@ def idle(coder: Profile) -> None:
     before = snapshot("var/lib/hermes")
     hand = in_a_login(coder, "--profile", "coder", "gateway", "run")
     refused = install(coder)
-    equal("install beside it ends with", refused.code, 1)
+    equal("install beside it ends with", refused.code, 3)
     contains("its refusal", refused.err, "hermes-install adopt --profile coder")
     refused = adopt(coder)
-    equal("adopt without anybody to ask ends with", refused.code, 1)
+    equal("adopt without anybody to ask ends with", refused.code, 3)
     contains("its refusal", refused.err, "--yes", f"pid {hand}")
     equal("files after both", difference(before, snapshot("var/lib/hermes")), [])
     equal("gateways after both", coder.gateways(), [hand])
@@ -96,7 +96,7 @@ def frozen(alice: Profile) -> None:
     before = snapshot("home/alice/.hermes")
     os.kill(pid, signal.SIGSTOP)
     refused = hermes_install("adopt", "--profile", "default", "--yes")
-    equal("frozen: adopt ends with", refused.code, 1)
+    equal("frozen: adopt ends with", refused.code, 3)
     contains("frozen: its error", refused.err, "did not hear the signal", "`--force` kills it", "everything is as it was before")
     equal("frozen: files after it", difference(before, snapshot("home/alice/.hermes")), [])
     equal("frozen: gateways after it", alice.gateways(), [pid])
@@ -111,7 +111,7 @@ def unreaped(alice: Profile) -> None:
     pid = detached(alice, waits=False)
     os.kill(pid, signal.SIGSTOP)
     done = hermes_install("adopt", "--profile", "default", "--yes", "--force")
-    equal("unreaped: adopt --force ends with", done.code, 1)
+    equal("unreaped: adopt --force ends with", done.code, 3)
     contains("unreaped: its error", done.err, f"pid {pid} has ended", f"its parent, pid {os.getpid()}", "every file is as it was")
     equal("unreaped: gateways after it", alice.gateways(), [])
     # Python waits for children that nobody asks for when it starts another.
@@ -121,13 +121,6 @@ def unreaped(alice: Profile) -> None:
 
 def adopt(profile: Profile, *args: str):
     return hermes_install("adopt", "--profile", profile.name, "--hermes", gateway.HERMES, *args)
-
-
-def in_a_login(profile: Profile, *args: str) -> int:
-    """Start hermes from a shell of its user's; the gateway's process ID once it runs."""
-    line = f"cd /tmp && HERMES_HOME={profile.root} exec {gateway.HERMES} {' '.join(args)}"
-    subprocess.Popen(["su", "--shell=/bin/sh", profile.user, "--command", line], stdin=subprocess.DEVNULL)
-    return profile.until_up()
 
 
 def detached(profile: Profile, waits: bool = True) -> int:
