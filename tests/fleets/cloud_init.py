@@ -36,6 +36,11 @@ def play(given: Given) -> None:
         Check.equal("who reads its file", mode, "600 root")
         enabled = one.guest.ask("systemctl", "is-enabled", "hermes-gateway@coder.service")
         Check.equal("whether it starts at boot", enabled, "enabled")
+        planned = [one.guest.ask("sh", "-c", "hermes-install plan; echo $?")]
+        one.guest.ask("systemctl", "stop", "hermes-gateway@coder.service")
+        planned.append(one.guest.ask("sh", "-c", "hermes-install plan; echo $?"))
+        Check.that("a plan of what is there ends with 0", planned[0].endswith("no file would change\n0"), planned[0])
+        Check.that("one that starts a unit ends with 1", planned[1].endswith("coder.service\n1"), planned[1])
 
 
 def filled(sources: str) -> str:

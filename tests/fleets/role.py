@@ -18,7 +18,7 @@ EXAMPLE = TOP / "docs/examples/ansible"
 ANSIBLE = "ansible-core==2.19.14"
 
 # A value in which every character counts that systemd or a shell could take for its own.
-TOKEN = "a\"b\\c$d`e #f'g"
+TOKEN = "a\"b\\c$d`e #f'g, and sixteen letters at least"
 SECRETS = {"coder": {"API_SERVER_ENABLED": "true", "API_SERVER_KEY": TOKEN, "API_SERVER_PORT": "8642"}}
 SECRETS["poet"] = {**SECRETS["coder"], "API_SERVER_PORT": "8643"}
 
@@ -208,8 +208,6 @@ def stops(made: Control, fleet: list[Host]) -> None:
     port = f"sport = :{SECRETS['coder']['API_SERVER_PORT']}"
     booted.until("somebody else's server", lambda: "LISTEN" in broken.guest.ask("ss", "-ltn", port))
     before = [one.pids() for one in fleet]
-    planned = broken.guest.ask("sh", "-c", "hermes-install plan --json; echo $?")
-    Check.that("a plan that would start a unit alone ends with 1", planned.endswith("\n1"), planned)
     ran = made.play(**profiles(coder={"memory-high": "3G"}, poet={"memory-high": "1G"}))
     Check.that("a run in which a gateway does not come up fails", ran.code != 0, ran.text)
     Check.equal("the first host is done", restarted(before[0], fleet[0].pids()), ["poet"])
