@@ -20,6 +20,7 @@ use crate::error::trouble;
 use crate::host::Host;
 use crate::host::declared::refuse_declared;
 use crate::host::manager::systemd_level;
+use crate::host::mounts::{mounts, network_of};
 use crate::host::rootfs::Actual;
 use crate::output::Output;
 use crate::preflight::{Checked, Preflight};
@@ -83,6 +84,7 @@ pub(super) fn prepare<'a>(
     refuse_siblings(host, &inventory, &receipt, &found.migrations, &typed)?;
     let homes: Vec<&Path> = found.checked.iter().map(|c| c.home.as_path()).collect();
     let mut notes = std::mem::take(&mut found.notes);
+    notes.extend(on_network(host, &homes));
     notes.extend(told_of(host, &homes));
     notes.extend(found.migrations.iter().flat_map(|m| m.notes.clone()));
     let contents = Contents {
@@ -120,6 +122,20 @@ pub(super) fn prepare<'a>(
         notes,
         transaction,
     })
+}
+
+/// Homes that other hosts may have, too.
+fn on_network(host: &Host, homes: &[&Path]) -> Vec<String> {
+    let mounts = mounts(host);
+    let told = homes.iter().filter_map(|home| {
+        let remark = network_of(&mounts, home)?;
+        let home = home.display();
+        Some(format!(
+            "`{home}` is {remark}: let no other host run this profile; `hermes-install doctor --explain \
+             home-on-the-network` says why"
+        ))
+    });
+    told.collect()
 }
 
 /// What is recorded after this, the guard aside.

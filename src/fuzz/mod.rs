@@ -31,6 +31,7 @@ use crate::units::exec_command::exec_commands;
 use crate::units::exec_line::{BUDGET, Context, effects};
 use crate::units::secret::{without_secrets, words_without_secrets};
 use crate::units::shell;
+use crate::units::shell_items::{Item, Shell};
 use crate::units::span::seconds;
 use crate::units::specifiers::Specifiers;
 use crate::units::unit_file::{Directive, Directives, command, words};
@@ -107,6 +108,7 @@ fn exec_line(data: &[u8]) {
         account: &|name| Some(Account::future(name, Path::new("/home/b"))),
         text: &read,
         script: &read,
+        names: &|_| vec!["one".to_owned(), line.clone()],
         active: &|_| Some("busy".to_owned()),
         budget: Cell::new(BUDGET),
     };
@@ -118,14 +120,22 @@ fn exec_line(data: &[u8]) {
 
 fn shell(data: &[u8]) {
     let text = text(data);
-    let found = shell::commands(&text, &["one".to_owned(), text.clone()]);
-    assert!(found.len() <= 1_000, "{} commands", found.len());
-    let lines = text.lines().count().max(1);
-    for command in found {
-        assert!(
-            (1..=lines + 1).contains(&command.line),
-            "{command:?}, {lines} lines"
-        );
+    for shell in [Shell::Posix, Shell::Fish] {
+        let found = shell::read(&text, shell).items;
+        assert!(found.len() <= 1_000, "{} items", found.len());
+        let lines = text.lines().count().max(1);
+        for (at, item) in found.iter().enumerate() {
+            match item {
+                Item::Command(command) => assert!(
+                    (1..=lines + 1).contains(&command.line),
+                    "{command:?}, {lines} lines"
+                ),
+                Item::For { end, .. } | Item::Function { end, .. } => {
+                    assert!((at + 1..=found.len()).contains(end), "{item:?} at {at}");
+                }
+                Item::Array { .. } => {}
+            }
+        }
     }
 }
 

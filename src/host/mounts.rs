@@ -43,6 +43,16 @@ impl Mount {
     }
 }
 
+/// The file system of the network that a path is on, as a remark.
+pub(crate) fn network_of(mounts: &[Mount], path: &Path) -> Option<String> {
+    let mount = mount_of(mounts, path).filter(|mount| mount.is_of_network())?;
+    Some(format!(
+        "on a file system of the network (`{}` at `{}`)",
+        mount.kind,
+        mount.place.display()
+    ))
+}
+
 /// Every mount but that of `/`, the later before the earlier of one place.
 pub(crate) fn mounts(host: &Host) -> Vec<Mount> {
     let text = |path: &str| {

@@ -114,6 +114,7 @@ impl Guarded {
             account: &|_| None,
             text: &|path| self.load_path.reader.text(path),
             script: &|path| self.load_path.reader.script(path),
+            names: &|path| self.load_path.reader.names(path),
             // It was made for the profile of its HERMES_HOME, whichever is active today.
             active: &|_| None,
             budget: Cell::new(BUDGET),
@@ -122,6 +123,7 @@ impl Guarded {
         let mut homes: Vec<PathBuf> = commands
             .iter()
             .flat_map(|command| effects(&words(command), &context).calls)
+            .filter(|call| !call.is_contained)
             .filter_map(|call| call.home)
             .collect();
         homes.dedup();

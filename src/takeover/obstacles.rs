@@ -46,6 +46,13 @@ pub(super) fn obstacle(
             format!("first run `{}`", unit.disable_command()),
         ));
     }
+    if unit.runs_contained() {
+        return Some((
+            "its gateway runs in a container, and its files may be those of another account"
+                .to_owned(),
+            disable,
+        ));
+    }
     if unit.name.contains('@') && !template::is_instance(host, unit) {
         return Some((
             "its file is a template, which other units use".to_owned(),

@@ -87,6 +87,9 @@ fn profile_of(unit: &Unit) -> Option<ProfileName> {
 /// The shield that a unit needs.
 pub(crate) fn shield_for(host: &Host, unit: &Unit, output: &Output) -> Result<Shield> {
     let title = unit.title();
+    if unit.runs_contained() {
+        refuse!("{title} cannot be shielded: its gateway runs in a container");
+    }
     let homes: Vec<_> = unit.calls.iter().map(|r| r.home.as_deref()).collect();
     let [Some(home)] = homes.as_slice() else {
         refuse!(

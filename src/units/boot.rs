@@ -1,5 +1,5 @@
-//! What starts at boot beside units: rc.local, what every login shell reads, init scripts of System V, services of runit,
-//! and the command of WSL. Reads only.
+//! What starts at boot beside units: rc.local, scripts of cloud-init, init scripts of System V, services of runit, and
+//! the command of WSL. Reads only.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -10,10 +10,12 @@ use crate::units::starters::{Line, Look, MOST, shell};
 impl Look {
     pub(super) fn at_boot(&mut self) {
         let root = Account::root();
-        for file in ["/etc/rc.local", "/etc/rc.d/rc.local", "/etc/profile"] {
+        for file in ["/etc/rc.local", "/etc/rc.d/rc.local"] {
             self.script(Path::new(file), &[], &root);
         }
-        for file in self.files("/etc/profile.d", ".sh") {
+        self.at_login(&root);
+        // cloud-init runs these at each boot.
+        for file in self.files("/var/lib/cloud/scripts/per-boot", "") {
             self.script(&file, &[], &root);
         }
         // What systemd-sysv-generator(8) makes a unit of, where none has that name.
@@ -62,7 +64,7 @@ impl Look {
                 file,
                 number: at + 1,
                 text,
-                account: root,
+                account: Some(root),
                 environment: &BTreeMap::new(),
                 directory: None,
                 way_out: &way_out,

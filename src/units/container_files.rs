@@ -1,6 +1,7 @@
 //! Files of containers that have a profile home of this host in them: compose files and quadlets. What runs inside works on
 //! that home, whatever it is called there. Reads only.
 
+use std::collections::BTreeMap;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
@@ -8,8 +9,10 @@ use crate::host::Host;
 use crate::host::account::Account;
 use crate::host::process::shell_quote;
 use crate::output::printable;
+use crate::units::gateway_call::is_image;
 use crate::units::secret::words_without_secrets;
-use crate::units::starters::{Look, MOST_FOUND, Starter};
+use crate::units::starters::{Look, MOST_FOUND, Starter, variable};
+use crate::units::variables::variables;
 
 /// The names of compose files, the first that is there counts (docker-compose(1)).
 const COMPOSE: [&str; 4] = [
@@ -100,11 +103,25 @@ impl Look {
             text.lines()
                 .filter(|line| !line.trim_start().starts_with('#'))
         };
-        if !lines().any(|line| line.contains("hermes"))
-            || !lines().any(|line| line.contains("gateway"))
-        {
+        // Where no command is named, the image's own runs, which may be a gateway.
+        let is_command = |line: &str| {
+            let key = line
+                .trim_start()
+                .split([':', '='])
+                .next()
+                .unwrap_or_default();
+            matches!(key, "command" | "entrypoint" | "Exec" | "Entrypoint")
+        };
+        let is_bare = || lines().any(is_image_of_hermes) && !lines().any(is_command);
+        let says = |word: &str| lines().any(|line| line.contains(word));
+        if !says("hermes") || !(says("gateway") || is_bare()) {
             return;
         }
+        let beside = file.parent().map(|directory| directory.join(".env"));
+        let told = beside
+            .and_then(|path| self.reader.text(&path))
+            .unwrap_or_default();
+        let told: BTreeMap<String, String> = told.lines().filter_map(variable).collect();
         let before = self.found.len();
         for (at, line) in text.lines().enumerate().take(MOST_LINES) {
             let words = line.split(|c: char| c.is_whitespace() || "\"'[],=".contains(c));
@@ -114,7 +131,7 @@ impl Look {
             let source = key.filter(|(key, _)| *key == "source");
             let source = source.map(|(_, path)| path.trim().trim_matches(['"', '\'']));
             let bound = bound.chain(source);
-            let homes = bound.filter_map(|path| on_host(path, file, home));
+            let homes = bound.filter_map(|path| on_host(path, file, home, &told));
             let looks_like_one = |home: &PathBuf| {
                 home.ends_with(".hermes") || host.is_file(&home.join("config.yaml"))
             };
@@ -143,12 +160,16 @@ impl Look {
 }
 
 /// The directory of this host that a volume names: an absolute one, one of the account, or one beside the file.
-fn on_host(path: &str, file: &Path, home: &Path) -> Option<PathBuf> {
-    // `${NAME:-PATH}`: what stands for a variable that nobody set.
-    let path = match path.strip_prefix("${").and_then(|p| p.strip_suffix('}')) {
-        Some(inside) => inside.split_once(":-").map_or(path, |(_, other)| other),
-        None => path,
-    };
+fn on_host(
+    path: &str,
+    file: &Path,
+    home: &Path,
+    told: &BTreeMap<String, String>,
+) -> Option<PathBuf> {
+    let path = &*variables(path, &|name| match name {
+        "PWD" => Some(file.parent()?.display().to_string()),
+        name => told.get(name).cloned(),
+    });
     let of_account = ["%h/", "~/", "$HOME/", "${HOME}/"];
     let below = of_account.iter().find_map(|start| path.strip_prefix(start));
     match (below, path.strip_prefix("./")) {
@@ -156,6 +177,13 @@ fn on_host(path: &str, file: &Path, home: &Path) -> Option<PathBuf> {
         (_, Some(beside)) => Some(file.parent()?.join(beside)),
         _ => path.starts_with('/').then(|| PathBuf::from(path)),
     }
+}
+
+/// Whether a line names an image of hermes.
+fn is_image_of_hermes(line: &str) -> bool {
+    let (key, image) = line.split_once([':', '=']).unwrap_or_default();
+    let image = image.trim().trim_matches(['"', '\'']);
+    matches!(key.trim(), "image" | "Image") && is_image(image)
 }
 
 #[cfg(test)]

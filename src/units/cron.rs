@@ -48,7 +48,7 @@ impl Look {
                 file,
                 number: at + 1,
                 text,
-                account: &root,
+                account: Some(&root),
                 environment: &BTreeMap::new(),
                 directory: None,
                 way_out: &way_out,
@@ -85,9 +85,9 @@ impl Look {
                 file,
                 number: at + 1,
                 text,
-                account: &account,
+                account: Some(&account),
                 environment: &environment,
-                directory: Some(account.home.clone()),
+                directory: Some(&account.home),
                 way_out,
             };
             self.command(&shell(command), &line, &budget);

@@ -2,6 +2,8 @@
 
 use std::path::{Component, Path, PathBuf};
 
+use crate::units::variables::is_name;
+
 /// The directory after `cd` or `pushd`, `None` inside where the words do not say; `None` for any other command.
 pub(super) fn after_cd(
     argv: &[String],
@@ -71,6 +73,12 @@ pub(super) fn substituted(text: &str) -> Option<String> {
         );
         return is_own.then(|| format!("${{{OF_SCRIPT}}}"));
     }
+    if let Some(path) = text.strip_prefix("basename ") {
+        let name = argument(path).strip_prefix('$')?;
+        let inside = name.strip_prefix('{').and_then(|n| n.strip_suffix('}'));
+        let name = inside.unwrap_or(name);
+        return is_name(name).then(|| format!("${{{name}##*/}}"));
+    }
     let (to, then) = text.strip_prefix("cd ")?.rsplit_once("&&")?;
     let to = argument(to.trim().trim_end_matches(">/dev/null 2>&1"));
     if !is_pwd(then.trim()) {
@@ -113,7 +121,15 @@ mod tests {
         }
         let above = substituted("cd \"$(dirname \"$0\")/..\" && pwd");
         assert_eq!(above.as_deref(), Some("${0%/*}/.."));
-        for text in ["dirname \"$1\"", "cd /x && make", "date", ""] {
+        let name = substituted("basename \"$d\"");
+        assert_eq!(name.as_deref(), Some("${d##*/}"));
+        for text in [
+            "dirname \"$1\"",
+            "basename $(x)",
+            "cd /x && make",
+            "date",
+            "",
+        ] {
             assert_eq!(substituted(text), None, "{text}");
         }
     }

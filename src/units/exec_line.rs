@@ -2,130 +2,103 @@
 //! scripts, or ask a manager or hermes to. What only speaks of gateways does nothing. Pure but for the readers it is
 //! given.
 
-use std::cell::Cell;
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::rc::Rc;
 
 use crate::gateway::command_line::{Command, gateway_verb, is_hermes_line};
 use crate::gateway::entry::runs_source;
-use crate::host::account::Account;
-use crate::units::directory::{after_cd, located};
+use crate::units::directory::after_cd;
+pub(crate) use crate::units::effects::{Context, Effects, GatewayCall};
+use crate::units::exec_script::shell_of;
 use crate::units::gateway_call::in_container;
 use crate::units::nix_command::packaged;
-use crate::units::script_text::{is_shell, is_shell_script, script_of, speaks_of_running};
+use crate::units::script_text::speaks_of_running;
 use crate::units::setting::Setting;
 use crate::units::shell;
-use crate::units::variables::{assignment, variables};
+use crate::units::shell_items::Shell;
+use crate::units::shell_text::{ShellText, shell_text, typed};
+use crate::units::variables::assignment;
 use crate::units::wrapper_table::{CLUSTERS, CONTAINERS};
-use crate::units::wrappers::{Becoming, Inner, base, inner, shell_text};
-
-/// What a command line runs.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct GatewayCall {
-    /// The profile home, as the unit's processes see it; `None` when the line does not say.
-    pub(crate) home: Option<PathBuf>,
-    /// The profile that the line names.
-    pub(crate) profile: Option<String>,
-    /// Whether it takes the place of a running gateway.
-    pub(crate) replaces: bool,
-    /// Whether it means whichever profile is active (`hermes profile use`) when it starts.
-    pub(crate) follows_active: bool,
-    /// Whether it goes through the launcher.
-    pub(crate) is_launcher: bool,
-    /// The account that the line becomes before, if it becomes one.
-    pub(crate) account: Option<String>,
-}
-
-/// What a command line does with gateways.
-#[derive(Debug, Default, Clone, PartialEq, Eq)]
-pub(crate) struct Effects {
-    /// Gateways that it runs.
-    pub(crate) calls: Vec<GatewayCall>,
-    /// Words that may run one and cannot be followed.
-    pub(crate) unclear: Vec<String>,
-    /// Programs that have a cluster run one.
-    pub(crate) in_clusters: Vec<String>,
-    /// What it asks `hermes gateway` to do with gateways that others run: `start`, `stop`, …
-    pub(crate) verbs: Vec<String>,
-}
-
-/// What the command line runs in.
-pub(crate) struct Context<'a> {
-    /// Its environment, as far as the unit says.
-    pub(crate) environment: BTreeMap<String, String>,
-    /// The home directory of the account that it runs as.
-    pub(crate) user_home: PathBuf,
-    /// The ID of that account: root may become any other.
-    pub(crate) uid: Option<u32>,
-    /// The directory that it works in, where that is known.
-    pub(crate) directory: Option<PathBuf>,
-    /// The account of a name or number.
-    pub(crate) account: &'a dyn Fn(&str) -> Option<Account>,
-    /// The text of a file that a shell is given; `None` when there is none at that path.
-    pub(crate) text: &'a dyn Fn(&Path) -> Option<String>,
-    /// The text of a script that is a program; `None` when there is none at that path.
-    pub(crate) script: &'a dyn Fn(&Path) -> Option<String>,
-    /// The active profile under a hermes root.
-    pub(crate) active: &'a dyn Fn(&Path) -> Option<String>,
-    /// What is left to be spent on all command lines of a unit; [`BUDGET`] at first.
-    pub(crate) budget: Cell<usize>,
-}
+use crate::units::wrappers::{Becoming, Inner, base, inner};
 
 /// Words that may be looked at for one unit, scripts included: a thousand times what people write. Scripts can name each
 /// other, and themselves, without end.
 pub(crate) const BUDGET: usize = 50_000;
 /// What reading a script costs, in words.
-const SCRIPT: usize = 500;
+pub(super) const SCRIPT: usize = 500;
 
-/// Programs that only speak of what stands on their command line, or have another host run it.
-const SPEAKERS: [&str; 8] = [
-    "echo", "printf", "logger", "grep", "pgrep", "pkill", "ssh", "mosh",
-];
-
-/// How deep shells may call shells.
-const DEPTH: usize = 6;
-/// How many words of a command, and effects of a line, are looked at; people write fewer.
-const MOST: usize = 500;
+/// How deep shells may call shells, and functions each other.
+const DEPTH: usize = 12;
 
 /// What a command line does.
 pub(crate) fn effects(argv: &[String], context: &Context) -> Effects {
-    let mut search = Search {
-        context,
-        setting: Setting::default(),
-        found: Effects::default(),
-    };
-    if !search.spend(context.environment.len() + 1) {
-        return search.found;
+    let mut search = Search::new(context);
+    if search.spend(context.environment.len() + 1) {
+        let argv = search.setting.words(argv);
+        search.command(&argv, DEPTH);
     }
-    search.setting = Setting {
-        environment: context.environment.clone(),
-        user_home: context.user_home.clone(),
-        uid: context.uid,
-        ..Setting::default()
-    };
-    search.setting.move_to(context.directory.clone());
-    let argv = search.expanded(argv);
-    search.command(&argv, DEPTH);
+    search.found.remove(&0).unwrap_or_default()
+}
+
+/// What a file of shell commands does that is run with these parameters, by its lines, from 1.
+pub(crate) fn effects_of_lines(
+    file: &Path,
+    text: &str,
+    parameters: &[String],
+    context: &Context,
+) -> BTreeMap<usize, Effects> {
+    let mut search = Search::new(context);
+    if search.spend(context.environment.len() + SCRIPT) {
+        search.setting.enter_script(file);
+        search.setting.parameters = Some(parameters.to_vec());
+        search.is_of_file = true;
+        let text = Rc::new(shell::read(text, shell_of(file)));
+        search.run(&text, 0..text.items.len(), DEPTH);
+    }
     search.found
 }
 
 pub(super) struct Search<'a> {
     pub(super) context: &'a Context<'a>,
     pub(super) setting: Setting,
-    found: Effects,
+    /// What the command reads that runs.
+    pub(super) input: Option<String>,
+    /// The line that runs, and whether those that follow are of the same file.
+    pub(super) line: usize,
+    pub(super) is_of_file: bool,
+    /// What was typed into a terminal counts for what is typed later.
+    terminals: BTreeMap<String, Setting>,
+    found: BTreeMap<usize, Effects>,
 }
 
-impl Search<'_> {
-    fn expanded(&self, argv: &[String]) -> Vec<String> {
-        let words = argv.iter().take(MOST);
-        words
-            .map(|w| variables(w, &self.setting.environment))
-            .collect()
+impl<'a> Search<'a> {
+    fn new(context: &'a Context<'a>) -> Self {
+        let mut setting = Setting {
+            environment: context.environment.clone(),
+            user_home: context.user_home.clone(),
+            uid: context.uid,
+            ..Setting::default()
+        };
+        setting.move_to(context.directory.clone());
+        Self {
+            context,
+            setting,
+            input: None,
+            line: 0,
+            is_of_file: false,
+            terminals: BTreeMap::new(),
+            found: BTreeMap::new(),
+        }
+    }
+
+    pub(super) fn found(&mut self) -> &mut Effects {
+        self.found.entry(self.line).or_default()
     }
 
     /// What a program has run as somebody else; afterwards all is as before.
-    fn within(&mut self, becoming: Option<Becoming>, run: impl FnOnce(&mut Self)) {
-        if !self.spend(self.setting.environment.len()) {
+    pub(super) fn within(&mut self, becoming: Option<Becoming>, run: impl FnOnce(&mut Self)) {
+        if !self.spend(self.setting.len()) {
             return;
         }
         let was = self.setting.clone();
@@ -136,23 +109,42 @@ impl Search<'_> {
         self.setting = was;
     }
 
-    fn command(&mut self, argv: &[String], depth: usize) {
-        let mut argv = argv;
-        while let Some((name, value)) = argv.first().and_then(|word| assignment(word)) {
-            let (name, value) = (name.to_owned(), value.to_owned());
-            self.setting.environment.insert(name, value);
-            argv = &argv[1..];
+    /// A command of another program's, which knows no function of a shell's.
+    pub(super) fn command(&mut self, argv: &[String], depth: usize) {
+        self.command_of(argv, false, depth);
+    }
+
+    /// A command, perhaps one that a shell runs itself.
+    pub(super) fn command_of(&mut self, argv: &[String], is_shell_s: bool, depth: usize) {
+        let set = argv.iter().take_while(|word| assignment(word).is_some());
+        let (set, argv) = argv.split_at(set.count());
+        let assign = |search: &mut Self| {
+            for (name, value) in set.iter().filter_map(|word| assignment(word)) {
+                search.setting.assign(name, value);
+            }
+        };
+        let is_whole = argv.is_empty() || after_cd(argv, None, Path::new("/")).is_some();
+        if set.is_empty() || is_whole {
+            assign(self);
+            return self.program(argv, is_shell_s, depth);
         }
+        self.within(None, |search| {
+            assign(search);
+            search.program(argv, is_shell_s, depth);
+        });
+    }
+
+    fn program(&mut self, argv: &[String], is_shell_s: bool, depth: usize) {
         let Some(first) = argv.first() else {
             return;
         };
         if depth == 0 || !self.spend(argv.len()) {
             return;
         }
-        let program = base(first);
-        if program == "export" {
-            return self.command(&argv[1..], depth - 1);
+        if is_shell_s && self.builtin(argv, depth) {
+            return;
         }
+        let program = base(first);
         let setting = &self.setting;
         let directory = setting.directory.as_deref();
         if let Some(moved) = after_cd(argv, directory, &setting.user_home) {
@@ -173,130 +165,101 @@ impl Search<'_> {
         }
         if CLUSTERS.contains(&program) {
             let runs = (1..argv.len()).any(|at| in_container(argv, at).is_some());
-            self.found.in_clusters.extend(runs.then(|| first.clone()));
+            self.found().in_clusters.extend(runs.then(|| first.clone()));
             return;
         }
         if let Some(argv) = packaged(argv) {
             return self.command(&argv, depth - 1);
         }
         if let Some(shell) = shell_text(argv) {
-            return self.within(shell.becoming, |search| {
-                search.shell(&shell.text, shell.parameters, depth - 1);
-            });
+            return self.text(shell, depth);
+        }
+        if let Some((parameters, becoming)) = typed(argv).filter(|_| self.input.is_some()) {
+            return self.reading(parameters, becoming, depth);
         }
         match inner(argv) {
-            // The words before the command may set variables for those behind it.
-            Some(Inner {
-                words,
-                becoming: None,
-            }) => self.command(words, depth - 1),
-            Some(inner) => self.within(inner.becoming, |search| {
-                search.command(inner.words, depth - 1);
-            }),
+            Some(inner) => self.inner(program, inner, depth),
             None => self.script(argv, depth),
         }
     }
 
-    fn other_words_of_hermes(&mut self, argv: &[String]) {
-        self.found.verbs.extend(gateway_verb(argv));
-        let speaks = |word: &&String| word.contains('\n') || word.contains(';');
-        let mut sources = argv.iter().filter(speaks);
-        if !is_hermes_line(argv) && sources.any(|source| speaks_of_running(source)) {
-            self.found.unclear.push(argv[0].clone());
+    /// A shell's text on a command line.
+    fn text(&mut self, shell: ShellText, depth: usize) {
+        let ShellText {
+            text,
+            parameters,
+            becoming,
+            terminal,
+        } = shell;
+        self.within(becoming, |search| {
+            let remembered = terminal.as_ref();
+            if let Some(was) = remembered.and_then(|name| search.terminals.get(name)) {
+                search.setting.clone_from(was);
+            }
+            search.shell(&text, Shell::Posix, Some(parameters), depth - 1);
+            if let Some(name) = terminal {
+                search.terminals.insert(name, search.setting.clone());
+            }
+        });
+    }
+
+    /// The command that stands behind a program.
+    fn inner(&mut self, program: &str, inner: Inner, depth: usize) {
+        match inner {
+            // What it reads stands for `{}`, or behind the words.
+            Inner { words, .. } if matches!(program, "xargs" | "parallel") => {
+                let mut words = words.to_vec();
+                match words.iter_mut().find(|word| word.contains("{}")) {
+                    Some(word) => *word = word.replace("{}", "$ITEM"),
+                    None => words.push("$ITEM".to_owned()),
+                }
+                self.command(&words, depth - 1);
+            }
+            Inner {
+                words: [],
+                becoming: becoming @ Some(_),
+            } => self.reading(&[], becoming, depth),
+            // The words before the command may set variables for those behind it.
+            Inner {
+                words,
+                becoming: None,
+            } => self.command(words, depth - 1),
+            Inner { words, becoming } => self.within(becoming, |search| {
+                search.command(words, depth - 1);
+            }),
         }
     }
 
-    /// A script is the program itself, or what a shell is given.
-    fn script(&mut self, argv: &[String], depth: usize) {
-        let Some((path, parameters)) = script_of(argv) else {
-            return;
-        };
-        if !self.spend(SCRIPT) {
-            return;
-        }
-        let setting = &self.setting;
-        // What has no `/` is looked for among programs.
-        let is_path = path.contains('/') || path != &argv[0];
-        let directory = setting.directory.as_deref();
-        let file = located(path, directory, &setting.user_home).filter(|_| is_path);
-        let is_given = matches!(base(&argv[0]), "." | "source") || is_shell(base(&argv[0]));
-        let read = match is_given {
-            true => self.context.text,
-            false => self.context.script,
-        };
-        if let Some(text) = file.as_deref().and_then(read) {
-            if is_given || is_shell_script(&text) {
-                let file = file.unwrap_or_default();
-                let run = |search: &mut Self| {
-                    let was = search.setting.enter_script(&file);
-                    search.shell(&text, parameters, depth - 1);
-                    search.setting.leave_script(was);
-                };
-                match matches!(base(&argv[0]), "." | "source") {
-                    true => run(self),
-                    false => self.within(None, run),
-                }
-            } else if speaks_of_running(&text) {
-                self.found.unclear.push(path.clone());
-            }
-            return;
-        }
-        // A variable that nobody set may be hermes, and a program may run what stands behind its `--`.
-        let mut behind = argv.splitn(2, |word| word == "--").skip(1);
-        let is_variable = path.contains('$')
-            && Command::parse(&[&["hermes".to_owned()], &argv[1..]].concat()).is_some();
-        let may_run = !SPEAKERS.contains(&base(&argv[0]))
-            && behind.any(|inner| Command::parse(inner).is_some());
-        if is_variable || may_run {
-            self.found.unclear.push(argv[0].clone());
+    fn other_words_of_hermes(&mut self, argv: &[String]) {
+        self.found().verbs.extend(gateway_verb(argv));
+        let speaks = |word: &&String| word.contains('\n') || word.contains(';');
+        let mut sources = argv.iter().filter(speaks);
+        if !is_hermes_line(argv) && sources.any(|source| speaks_of_running(source)) {
+            self.found().unclear.push(argv[0].clone());
         }
     }
 
     /// Whether there is budget for that.
-    fn spend(&self, words: usize) -> bool {
+    pub(super) fn spend(&self, words: usize) -> bool {
         let left = self.context.budget.get().checked_sub(words);
         self.context.budget.set(left.unwrap_or_default());
         left.is_some()
     }
 
-    fn add(&mut self, call: GatewayCall) {
-        if !self.found.calls.contains(&call) {
-            self.found.calls.push(call);
-        }
-    }
-
-    /// A gateway in a container: its words are those of hermes, its home is another there.
-    fn container(&mut self, argv: &[String], depth: usize) {
-        let was = std::mem::replace(&mut self.setting.is_elsewhere, true);
-        if let Some(command) = (1..argv.len()).find_map(|at| in_container(argv, at)) {
-            let call = self.call(&command);
-            self.add(call);
-        } else if let Some(shell) = (1..argv.len()).find_map(|at| shell_text(&argv[at..])) {
-            self.shell(&shell.text, shell.parameters, depth - 1);
-        }
-        self.setting.is_elsewhere = was;
-    }
-
-    /// The commands of a shell's text, one after the other.
-    fn shell(&mut self, text: &str, parameters: &[String], depth: usize) {
-        for command in shell::commands(text, parameters) {
-            if self.context.budget.get() == 0 {
-                return;
-            }
-            let is_passed_over = command.branches.iter().any(|branch| {
-                !branch.can_be_taken(&variables(&branch.subject, &self.setting.environment))
-            });
-            if !is_passed_over {
-                let argv = self.expanded(&command.words);
-                self.command(&argv, depth);
-            }
+    pub(super) fn add(&mut self, call: GatewayCall) {
+        let found = self.found();
+        if !found.calls.contains(&call) {
+            found.calls.push(call);
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::cell::Cell;
+
     use super::*;
+    use crate::host::account::Account;
     use crate::units::unit_file::command;
 
     fn run(line: &str) -> Option<GatewayCall> {
@@ -327,8 +290,12 @@ mod tests {
     }
 
     fn all(line: &str) -> Effects {
-        effects(
-            &command(line),
+        with(&command(line), effects)
+    }
+
+    fn with<T>(argv: &[String], look: impl FnOnce(&[String], &Context) -> T) -> T {
+        look(
+            argv,
             &Context {
                 environment: BTreeMap::from([
                     ("HERMES_HOME".into(), "/srv/h".into()),
@@ -346,6 +313,7 @@ mod tests {
                 },
                 text: &text_of,
                 script: &text_of,
+                names: &|_| vec!["a".into(), "b".into()],
                 active: &|_| Some("busy".into()),
                 budget: Cell::new(BUDGET),
             },
@@ -481,13 +449,108 @@ mod tests {
             "/usr/bin/docker exec bot sh -lc 'cd /x && hermes gateway run'",
             "/usr/bin/docker exec bot su - hermes -c 'hermes gateway run'",
             "/usr/bin/incus exec box -- hermes gateway run",
-            "/bin/sh -c 'for p in a b; do hermes -p $p gateway run & done'",
+            "/bin/sh -c 'for p in $(ls); do hermes -p $p gateway run & done'",
+            "/bin/sh -c 'hermes profile list | xargs -n1 -I{} hermes -p {} gateway run'",
+            "/usr/bin/docker run -v hermes:/opt/data nousresearch/hermes-agent gateway run",
             "/sbin/start-stop-daemon --start --chuid bob --exec /opt/h/bin/hermes -- gateway run",
         ] {
             assert_eq!(
                 run(line).unwrap_or_else(|| panic!("{line}")).home,
                 None,
                 "{line}"
+            );
+        }
+    }
+
+    #[test]
+    fn loops_and_functions_are_run_with_what_they_are_given() {
+        for (text, homes) in [
+            ("for p in a b; do hermes -p $p gateway run & done", "a b"),
+            (
+                "L='a b'; for p in $L; do hermes -p $p gateway run; done",
+                "a b",
+            ),
+            (
+                "L=(a b); L+=(c); for p in \"${L[@]}\"; do hermes -p $p gateway run; done",
+                "a b c",
+            ),
+            (
+                "for p in {a,b}{1,2}; do hermes -p $p gateway run; done",
+                "a1 a2 b1 b2",
+            ),
+            (
+                "for d in profiles/*/; do hermes -p \"$(basename \"$d\")\" gateway run; done",
+                "a b",
+            ),
+            (
+                "start() { exec hermes -p \"$1\" gateway run; }; start coder; start ops",
+                "coder ops",
+            ),
+            ("run() { \"$@\"; }; run nohup hermes -p a gateway run", "a"),
+            (
+                "all() { for p; do one $p; done; }; one() { hermes -p ${1%/} gateway run; }; all a/ b",
+                "a b",
+            ),
+            (
+                "function go { shift; set -- x \"$@\"; hermes -p $2 gateway run; }; go a b c",
+                "b",
+            ),
+            ("h=hermes; a='gateway run'; $h -p x $a", "x"),
+            (
+                "hermes() { command hermes -p y \"$@\"; }; hermes gateway run",
+                "y",
+            ),
+            (
+                "usage() { echo 'start|stop'; }; start() { hermes -p x gateway run; }; usage start",
+                "",
+            ),
+            ("trap 'hermes -p t gateway run' EXIT", "t"),
+            ("bash -s -- z <<'E'\nhermes -p $1 gateway run\nE", "z"),
+            ("P=q; bash <<E\nhermes -p $P gateway run\nE", "q"),
+            ("echo 'hermes -p w gateway run' | at now", "w"),
+            ("cat <<E | tee x | sh\nhermes -p w gateway run\nE", "w"),
+            ("ssh host bash -s <<E\nhermes gateway run\nE", ""),
+            ("cat <<E > x.sh\nhermes gateway run\nE", ""),
+            ("crontab - <<E\n@reboot hermes gateway run\nE", ""),
+        ] {
+            let argv = ["/bin/bash", "-c", text].map(str::to_owned);
+            let calls = with(&argv, effects).calls;
+            let profiles: Vec<String> = calls.into_iter().filter_map(|call| call.profile).collect();
+            assert_eq!(profiles.join(" "), homes, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_variable_before_a_command_is_for_that_command() {
+        let line = "/bin/sh -c 'HERMES_HOME=/srv/x hermes -p default gateway run & hermes -p default gateway run'";
+        let homes: Vec<_> = all(line).calls.into_iter().filter_map(|c| c.home).collect();
+        assert_eq!(homes, [Path::new("/srv/x"), Path::new("/srv/h")]);
+    }
+
+    #[test]
+    fn a_container_s_home_is_that_of_the_host_which_it_has_inside() {
+        let image = "nousresearch/hermes-agent";
+        for (options, home) in [
+            ("-v /home/b/.hermes:/opt/data:Z", "/home/b/.hermes"),
+            ("-v ~/.hermes:/opt/data -v /x:/y", "/home/a/.hermes"),
+            ("--volume=./data:/root/.hermes", "/x/data"),
+            ("--mount type=bind,source=/srv/d,target=/opt/data", "/srv/d"),
+            ("-v /home/b:/b -e HERMES_HOME=/b/.hermes", "/home/b/.hermes"),
+        ] {
+            let call = run(&format!(
+                "/usr/bin/podman run -d {options} {image} gateway run"
+            ));
+            let call = call.unwrap_or_else(|| panic!("{options}"));
+            assert!(call.is_contained);
+            assert_eq!(call.home.as_deref(), Some(Path::new(home)), "{options}");
+            let profile = run(&format!(
+                "/usr/bin/podman run {options} {image} -p p gateway run"
+            ));
+            let profile = profile.and_then(|call| call.home);
+            assert_eq!(
+                profile,
+                Some(Path::new(home).join("profiles/p")),
+                "{options}"
             );
         }
     }
@@ -558,6 +621,7 @@ mod tests {
             directory: None,
             account: &|_| None,
             text: &|_| None,
+            names: &|_| Vec::new(),
             script: &|_| {
                 read.set(read.get() + 1);
                 Some(format!(

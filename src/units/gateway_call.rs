@@ -37,6 +37,7 @@ impl Search<'_> {
             replaces: false,
             follows_active: false,
             is_launcher: true,
+            is_contained: false,
             account: setting.account.clone(),
         })
     }
@@ -64,6 +65,7 @@ impl Search<'_> {
             replaces: command.aim != Aim::Run,
             follows_active: is_known && !is_supervised && command.follows_active(told),
             is_launcher: false,
+            is_contained: false,
             account: setting.account.clone(),
         }
     }
@@ -77,8 +79,9 @@ pub(super) fn in_container(argv: &[String], at: usize) -> Option<Command> {
     }
 }
 
-/// Whether a word names an image of hermes: `REGISTRY/OWNER/hermes-agent:TAG`.
-fn is_image(word: &str) -> bool {
+/// Whether a word names an image of hermes: `REGISTRY/OWNER/hermes-agent:TAG`, or one made from it.
+pub(super) fn is_image(word: &str) -> bool {
     let name = word.rsplit('/').next().unwrap_or(word);
-    name.split([':', '@']).next() == Some("hermes-agent")
+    let name = name.split([':', '@']).next().unwrap_or(name);
+    name == "hermes-agent" || name.starts_with("hermes-agent-")
 }

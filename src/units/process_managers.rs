@@ -10,11 +10,17 @@ use crate::units::unit_file::words;
 
 impl Look {
     /// `KEY=COMMAND` lines of an ini file.
-    pub(super) fn assignments(&mut self, file: &Path, key: &str, account: &Account) {
+    pub(super) fn assignments(
+        &mut self,
+        file: &Path,
+        key: &str,
+        owner: &Account,
+        account: Option<&Account>,
+    ) {
         let text = self.reader.text(file).unwrap_or_default();
         let budget = self.budget();
-        let way_out = self.edit(file, account);
-        let mut who = account.clone();
+        let way_out = self.edit(file, owner);
+        let mut who = account.cloned();
         let mut directory = None;
         let mut environment = BTreeMap::new();
         // Of supervisord: the lines behind `command=` count as much as those before it.
@@ -25,7 +31,7 @@ impl Look {
                     .split_once('=')
                     .map(|(name, value)| (name.trim(), value.trim()))
                 {
-                    Some(("user", name)) => who = self.accounts.get(name).cloned().unwrap_or(who),
+                    Some(("user", name)) => who = self.accounts.get(name).cloned().or(who),
                     Some(("directory" | "Path", path)) => directory = Some(PathBuf::from(path)),
                     Some(("environment", all)) => {
                         let all = all.split(',').filter_map(variable);
@@ -43,15 +49,15 @@ impl Look {
                         file,
                         number: at + 1,
                         text,
-                        account: &who,
+                        account: who.as_ref(),
                         environment: &environment,
-                        directory: directory.clone(),
+                        directory: directory.as_deref(),
                         way_out: &way_out,
                     };
                     self.command(&words(command), &line, &budget);
                 }
             }
-            who = account.clone();
+            who = account.cloned();
             directory = None;
             environment.clear();
         }
@@ -65,7 +71,7 @@ impl Look {
         files.extend(self.files("/etc/supervisor/conf.d", ".conf"));
         files.extend(self.files("/etc/supervisord.d", ".ini"));
         for file in files {
-            self.assignments(&file, "command", &Account::root());
+            self.assignments(&file, "command", &Account::root(), Some(&Account::root()));
         }
         let mut files = vec![
             PathBuf::from("/etc/monitrc"),
@@ -86,7 +92,7 @@ impl Look {
     /// What every desktop starts, whoever logs in.
     pub(super) fn desktops(&mut self) {
         for file in self.files("/etc/xdg/autostart", ".desktop") {
-            self.assignments(&file, "Exec", &Account::root());
+            self.assignments(&file, "Exec", &Account::root(), None);
         }
     }
 
@@ -111,7 +117,7 @@ impl Look {
                 file,
                 number: at + 1,
                 text,
-                account: &account,
+                account: Some(&account),
                 environment: &BTreeMap::new(),
                 directory: None,
                 way_out: &way_out,
@@ -160,9 +166,9 @@ impl Look {
                 file: &file,
                 number: number + 1,
                 text: &argv.join(" "),
-                account,
+                account: Some(account),
                 environment: &environment.into_iter().collect(),
-                directory: value("pm_cwd").map(PathBuf::from),
+                directory: value("pm_cwd").map(Path::new),
                 way_out: &way_out,
             };
             self.command(&argv, &line, &budget);

@@ -3,20 +3,8 @@
 
 use crate::units::branch::Branch;
 use crate::units::directory::substituted;
-use std::collections::HashMap;
-
-/// A simple command.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct ShellCommand {
-    /// The line that it begins on, from 1.
-    pub(crate) line: usize,
-    /// Its words; `$NAME` stays as it is, a `$` that is none of a variable's is `$$`.
-    pub(crate) words: Vec<String>,
-    /// The branches of `case` that it stands in, the outermost first.
-    pub(crate) branches: Vec<Branch>,
-    /// The function whose body it stands in.
-    function: Option<String>,
-}
+use crate::units::shell_blocks::Open;
+use crate::units::shell_items::{Input, Item, Shell, ShellCommand, Text};
 
 /// How many commands of a text, and words of a command, are read; people write fewer.
 pub(super) const MOST: usize = 500;
@@ -26,72 +14,64 @@ const BRANCHES: usize = 4;
 /// How deep substitutions may be nested.
 const DEPTH: usize = 4;
 
-/// Words that stand before a command and are none.
-const RESERVED: [&str; 9] = [
-    "if", "then", "elif", "else", "while", "until", "do", "!", "{",
-];
-
-/// The commands of a text that is run with these parameters: `$1`, `$2`, …
-pub(crate) fn commands(text: &str, parameters: &[String]) -> Vec<ShellCommand> {
-    let mut reader = Reader::new(text, parameters);
+/// Read a text of this shell.
+pub(crate) fn read(text: &str, shell: Shell) -> Text {
+    let mut reader = Reader::new(text);
+    reader.shell = shell;
     reader.read();
-    let mut found = reader.found;
-    // The body of a function runs where something else says its name.
-    let mut callers: HashMap<String, Vec<Option<String>>> = HashMap::new();
-    for command in &found {
-        let is_name = |c: char| c.is_alphanumeric() || "_-".contains(c);
-        for name in command.words.iter().flat_map(|w| w.split(|c| !is_name(c))) {
-            let callers = callers.entry(name.to_owned()).or_default();
-            if callers.last() != Some(&command.function) {
-                callers.push(command.function.clone());
-            }
-        }
+    Text {
+        items: reader.found,
+        inputs: reader.inputs,
     }
-    found.retain(|command| {
-        command.function.as_ref().is_none_or(|name| {
-            let mut callers = callers.get(name).into_iter().flatten();
-            callers.any(|caller| caller.as_ref() != Some(name))
-        })
-    });
-    found
 }
 
-pub(super) struct Reader<'a> {
+pub(super) struct Reader {
     pub(super) chars: Vec<char>,
     pub(super) at: usize,
     pub(super) line: usize,
-    pub(super) parameters: &'a [String],
+    pub(super) shell: Shell,
     pub(super) depth: usize,
-    pub(super) found: Vec<ShellCommand>,
+    pub(super) found: Vec<Item>,
     pub(super) current: Vec<String>,
     pub(super) began: usize,
-    /// Ends of here-documents that begin on the next line.
-    pub(super) here: Vec<String>,
-    /// The next word is where a redirection leads.
+    pub(super) inputs: Vec<Input>,
+    /// Here-documents that begin on the next line: how they end, and their place among the inputs.
+    pub(super) here: Vec<(String, usize)>,
+    /// The next word is where a redirection leads, or what the command reads.
     pub(super) is_target: bool,
+    pub(super) is_input: bool,
+    /// What the command reads, and whether that is the output of the one before.
+    pub(super) input: Option<usize>,
+    pub(super) is_piped: bool,
     /// The branches of `case` that the place stands in, and whether it is among the patterns of the last one.
     pub(super) branches: Vec<Branch>,
     pub(super) is_pattern: bool,
-    /// The function whose body the place stands in, and how many braces are open there.
-    pub(super) function: Option<(String, usize)>,
+    pub(super) open: Vec<Open>,
+    /// The next brace is that of a function.
+    pub(super) awaits_body: Option<usize>,
 }
 
-impl<'a> Reader<'a> {
-    fn new(text: &str, parameters: &'a [String]) -> Self {
+impl Reader {
+    pub(super) fn new(text: &str) -> Self {
         Self {
             chars: text.chars().collect(),
             at: 0,
             line: 1,
-            parameters,
+            shell: Shell::Posix,
             depth: DEPTH,
             found: Vec::new(),
+            inputs: Vec::new(),
             current: Vec::new(),
             began: 1,
             here: Vec::new(),
             is_target: false,
+            is_input: false,
+            input: None,
+            is_piped: false,
             branches: Vec::new(),
             is_pattern: false,
-            function: None,
+            open: Vec::new(),
+            awaits_body: None,
         }
     }
 
@@ -106,16 +86,16 @@ impl<'a> Reader<'a> {
         Some(c)
     }
 
-    fn read(&mut self) {
+    pub(super) fn read(&mut self) {
         while let Some(c) = self.peek() {
             if self.found.len() >= MOST {
-                return;
+                break;
             }
             match c {
                 '\n' => {
                     self.end();
                     self.next();
-                    self.skip_here_documents();
+                    self.read_here_documents();
                 }
                 '&' if self.chars.get(self.at + 1) == Some(&'>') => {
                     self.next();
@@ -124,15 +104,8 @@ impl<'a> Reader<'a> {
                     self.next();
                 }
                 '(' if self.begins_function() => {}
-                ';' | '&' | '|' | '(' | ')' => {
-                    self.next();
-                    self.end();
-                    match (c, self.peek()) {
-                        (')', _) => self.is_pattern = false,
-                        (';', Some(';' | '&')) => self.next_branch(),
-                        _ => {}
-                    }
-                }
+                '(' if self.is_array() => {}
+                ';' | '&' | '|' | '(' | ')' => self.operator(c),
                 '<' | '>' => self.redirection(),
                 '\\' if self.chars.get(self.at + 1) == Some(&'\n') => {
                     self.next();
@@ -150,28 +123,39 @@ impl<'a> Reader<'a> {
             }
         }
         self.end();
+        let end = self.found.len();
+        while let Some(open) = self.open.pop() {
+            self.close(open, end);
+        }
+    }
+
+    fn operator(&mut self, c: char) {
+        self.next();
+        self.end();
+        match (c, self.peek()) {
+            (')', _) => self.is_pattern = false,
+            (';', Some(';' | '&')) => self.next_branch(),
+            ('|', Some('|')) => {
+                self.next();
+            }
+            ('|', _) => self.is_piped = true,
+            _ => {}
+        }
     }
 
     fn end(&mut self) {
         let words = std::mem::take(&mut self.current);
-        self.is_target = false;
-        let mut rest = &words[..];
-        while let [first, more @ ..] = rest {
-            match first.as_str() {
-                "{" => self.brace(),
-                "function" => {
-                    if let Some([name, _]) = more.first_chunk().filter(|[_, word]| word == "{") {
-                        self.function.get_or_insert_with(|| (name.clone(), 0));
-                    }
-                    rest = more.get(1..).unwrap_or_default();
-                    continue;
-                }
-                word if RESERVED.contains(&word) => {}
-                _ => break,
-            }
-            rest = more;
+        let input = self.input.take();
+        (self.is_target, self.is_input) = (false, false);
+        if words.is_empty() {
+            return;
         }
-        match rest {
+        let is_piped = std::mem::take(&mut self.is_piped);
+        let rest = match self.shell {
+            Shell::Posix => self.after_reserved(&words),
+            Shell::Fish => self.after_words_of_fish(&words),
+        };
+        match &rest[..] {
             [] => {}
             [esac, ..] if esac == "esac" && !self.branches.is_empty() => {
                 self.branches.pop();
@@ -194,79 +178,41 @@ impl<'a> Reader<'a> {
                     branch.patterns.extend(patterns.iter().take(room).cloned());
                 }
             }
-            [brace] if brace == "}" => self.end_brace(),
-            words => self.found.push(ShellCommand {
+            [word] if matches!(&**word, "fi" | "esac") => {}
+            words => self.found.push(Item::Command(ShellCommand {
                 line: self.began,
                 words: words.to_vec(),
                 branches: self.branches.clone(),
-                function: self.function.as_ref().map(|(name, _)| name.clone()),
-            }),
-        }
-    }
-
-    /// Behind `;;`, `;&` or `;;&`: the patterns of the next branch.
-    fn next_branch(&mut self) {
-        while matches!(self.peek(), Some(';' | '&')) {
-            self.next();
-        }
-        if let Some(branch) = self.branches.last_mut() {
-            branch.earlier.append(&mut branch.patterns);
-            self.is_pattern = true;
-        }
-    }
-
-    /// `NAME()`: the name of a function, whose body follows in braces. The place is behind it then.
-    fn begins_function(&mut self) -> bool {
-        let name = match &self.current[..] {
-            [name] => name,
-            [function, name] if function == "function" => name,
-            _ => return false,
-        };
-        let mut rest = self.chars[self.at + 1..].iter().copied();
-        let closes = rest.by_ref().find(|c| !matches!(c, ' ' | '\t')) == Some(')');
-        if !closes || rest.find(|c| !c.is_whitespace()) != Some('{') {
-            return false;
-        }
-        self.function.get_or_insert_with(|| (name.clone(), 0));
-        self.current.clear();
-        while self.peek().is_some_and(|c| c != ')') {
-            self.next();
-        }
-        self.next();
-        true
-    }
-
-    fn brace(&mut self) {
-        if let Some((_, open)) = &mut self.function {
-            *open += 1;
-        }
-    }
-
-    fn end_brace(&mut self) {
-        if let Some((_, open)) = &mut self.function {
-            *open = open.saturating_sub(1);
-            if *open == 0 {
-                self.function = None;
-            }
+                input,
+                is_piped,
+            })),
         }
     }
 
     /// The commands of a substitution that begins on this line, and what stands for it in the word.
     pub(super) fn substitute(&mut self, text: &str, line: usize) -> String {
-        if let Some(directory) = substituted(text) {
-            return directory;
+        if let Some(known) = substituted(text) {
+            return known;
         }
         let unknown = "$()".to_owned();
         if self.depth == 0 {
             return unknown;
         }
-        let mut inner = Reader::new(text, self.parameters);
+        let mut inner = Reader::new(text);
         (inner.line, inner.began) = (line, line);
         inner.depth = self.depth - 1;
         inner.branches.clone_from(&self.branches);
-        inner.function.clone_from(&self.function);
         inner.read();
+        let (items, inputs) = (self.found.len(), self.inputs.len());
+        for item in &mut inner.found {
+            match item {
+                Item::For { end, .. } | Item::Function { end, .. } => *end += items,
+                Item::Command(command) => command.input = command.input.map(|at| at + inputs),
+                Item::Array { .. } => {}
+            }
+        }
         self.found.append(&mut inner.found);
+        self.inputs.append(&mut inner.inputs);
         unknown
     }
 }
@@ -275,13 +221,31 @@ impl<'a> Reader<'a> {
 mod tests {
     use super::*;
 
+    fn told(item: &Item, inputs: &[Input]) -> String {
+        match item {
+            Item::Command(c) => {
+                let read = c.input.map(|at| format!(" < {:?}", inputs[at].text));
+                let piped = if c.is_piped { "|" } else { "" };
+                let read = read.unwrap_or_default();
+                format!("{}: {piped}{}{read}", c.line, c.words.join("|"))
+            }
+            Item::Array { name, words, .. } => format!("{name}=({})", words.join("|")),
+            Item::For { name, words, end } => {
+                let words = words.as_ref().map_or("@".into(), |words| words.join("|"));
+                format!("for {name} in {words} to {end}")
+            }
+            Item::Function { name, end } => format!("{name}() to {end}"),
+        }
+    }
+
+    fn all(text: &str, shell: Shell) -> Vec<String> {
+        let text = read(text, shell);
+        let items = text.items.iter();
+        items.map(|item| told(item, &text.inputs)).collect()
+    }
+
     fn lines(text: &str) -> Vec<String> {
-        let parameters = ["gateway".to_owned(), "run now".to_owned()];
-        let found = commands(text, &parameters);
-        found
-            .iter()
-            .map(|c| format!("{}: {}", c.line, c.words.join("|")))
-            .collect()
+        all(text, Shell::Posix)
     }
 
     #[test]
@@ -289,31 +253,91 @@ mod tests {
         for (text, expected) in [
             (
                 "# a b\nif a 'b c' >/dev/null 2>&1; then d & fi",
-                vec!["2: a|b c", "2: d", "2: fi"],
+                vec!["2: a|b c", "2: d"],
             ),
             (
                 "x=\"$(pgrep -f 'a b')\" && c \"$@\" d",
-                vec!["1: pgrep|-f|a b", "1: x=$()", "1: c|gateway|run now|d"],
+                vec!["1: pgrep|-f|a b", "1: x=$()", "1: c|${@}|d"],
             ),
             (
                 "cat <<EOF\nhermes gateway run\nEOF\nb",
-                vec!["1: cat", "4: b"],
+                vec!["1: cat < \"hermes gateway run\\n\"", "4: b"],
             ),
-            ("f() {\n  a \\\n b\n}\nf", vec!["2: a|b", "5: f"]),
+            (
+                "a <<'X' | b <<-Y\n$1\nX\n\tc\n\tY\nd <<< 'e f' || g",
+                vec![
+                    "1: a < \"$1\\n\"",
+                    "1: |b < \"c\\n\"",
+                    "6: d < \"e f\\n\"",
+                    "6: g",
+                ],
+            ),
+            (
+                "f() {\n  a \\\n b\n}\nf",
+                vec!["f() to 2", "2: a|b", "5: f"],
+            ),
             ("case $1 in start) a '$x' \\$y;; esac", vec!["1: a|$$x|$$y"]),
             (
                 "while ! a `b`; do sleep 5; done",
-                vec!["1: b", "1: a|$()", "1: sleep|5", "1: done"],
+                vec!["1: b", "1: a|$()", "1: sleep|5"],
             ),
             ("echo \"a; b | c\" # d", vec!["1: echo|a; b | c"]),
-            ("g() { a; }\nfunction h { b; }; c", vec!["2: c"]),
             (
-                "a ${1:-x} ${3:-y} ${3} ${HOME:-z}",
-                vec!["1: a|gateway|y||${HOME:-z}"],
+                "g() { a; { b; }; }\nfunction h { b; }; c",
+                vec!["g() to 3", "1: a", "1: b", "h() to 5", "2: b", "2: c"],
+            ),
+            (
+                "for a in x \"$y\"; do for b; do c $a; done; d; done; e",
+                vec![
+                    "for a in x|${y} to 4",
+                    "for b in @ to 3",
+                    "1: c|$a",
+                    "1: d",
+                    "1: e",
+                ],
+            ),
+            (
+                "A=(a 'b c' # d\n \"$e\") && f \"${A[@]}\"",
+                vec!["A=(a|b c|${e})", "2: f|${A[@]}"],
+            ),
+            (
+                "a ${1:-x} \"${3:-\"y z\"}\" \"$b\"/c$d",
+                vec!["1: a|${1:-x}|${3:-y z}|${b}/c$d"],
             ),
         ] {
             assert_eq!(lines(text), expected, "{text}");
         }
+    }
+
+    #[test]
+    fn fish_has_words_for_braces() {
+        let text = "function f\n if true\n  a\n end\nend\nset -gx B ~/c d\nif status is-login; and e\n f\nelse\n g; end\n\
+                    for p in x y\n h $p\nend\nswitch $X\ncase z\n i\nend";
+        assert_eq!(
+            all(text, Shell::Fish),
+            [
+                "f() to 3",
+                "2: true",
+                "3: a",
+                "6: export|B=~/c d",
+                "7: status|is-login",
+                "7: e",
+                "8: f",
+                "10: g",
+                "for p in x|y to 10",
+                "12: h|$p",
+                "16: i"
+            ]
+        );
+    }
+
+    fn commands(text: &str) -> Vec<ShellCommand> {
+        let found = read(text, Shell::Posix).items.into_iter();
+        let commands = found.filter_map(|item| match item {
+            Item::Command(command) => Some(command),
+            _ => None,
+        });
+        commands.collect()
     }
 
     #[test]
@@ -327,7 +351,8 @@ mod tests {
             ("", "d e f"),
             ("$A", "a c d e f"),
         ] {
-            let ran: Vec<String> = commands(text, &[])
+            let commands = commands(text);
+            let ran: Vec<String> = commands
                 .iter()
                 .filter(|command| {
                     command.branches.iter().all(|branch| {
@@ -349,13 +374,13 @@ mod tests {
         assert!(lines(&"${1:".repeat(1 << 18)).len() < 10);
         let patterns = format!("case a in {}) b;; esac", "a|".repeat(1 << 18));
         assert!(
-            commands(&patterns, &[])
+            commands(&patterns)
                 .iter()
                 .all(|c| c.branches[0].patterns.len() <= PATTERNS)
         );
         let nested = format!("{}b", "case a in a) ".repeat(1 << 16));
         assert!(
-            commands(&nested, &[])
+            commands(&nested)
                 .iter()
                 .all(|c| c.branches.len() <= BRANCHES)
         );

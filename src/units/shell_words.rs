@@ -1,8 +1,10 @@
 //! The words of a shell's text: quotes, variables, substitutions, redirections and here-documents read away.
 
 use crate::units::shell::{MOST, Reader};
+use crate::units::shell_items::{Input, Item};
+use crate::units::variables::is_name;
 
-impl Reader<'_> {
+impl Reader {
     pub(super) fn redirection(&mut self) {
         let mut operator = String::new();
         while let Some(c) = self
@@ -12,28 +14,45 @@ impl Reader<'_> {
             operator.push(c);
             self.next();
         }
-        self.is_target = true;
-        if matches!(operator.as_str(), "<<" | "<<-") {
-            while self.peek() == Some(' ') {
-                self.next();
-            }
-            let mut end = String::new();
-            while let Some(c) = self
-                .peek()
-                .filter(|c| !c.is_whitespace() && !";&|".contains(*c))
-            {
-                if !matches!(c, '\'' | '"' | '\\') {
-                    end.push(c);
-                }
-                self.next();
-            }
-            self.is_target = false;
-            self.here.push(end);
+        match operator.as_str() {
+            "<<" | "<<-" => self.here_document(),
+            "<<<" => self.is_input = true,
+            _ => self.is_target = true,
         }
     }
 
-    pub(super) fn skip_here_documents(&mut self) {
-        for end in std::mem::take(&mut self.here) {
+    /// Behind `<<`: how the document ends, and whether a `$` in it is only that.
+    fn here_document(&mut self) {
+        while self.peek() == Some(' ') {
+            self.next();
+        }
+        let (mut end, mut is_literal) = (String::new(), false);
+        while let Some(c) = self
+            .peek()
+            .filter(|c| !c.is_whitespace() && !";&|)".contains(*c))
+        {
+            match c {
+                '\'' | '"' | '\\' => is_literal = true,
+                c => end.push(c),
+            }
+            self.next();
+        }
+        let at = self.reads(String::new(), is_literal);
+        self.here.push((end, at));
+    }
+
+    /// The command at this place reads that text, whose place among the inputs it is told.
+    fn reads(&mut self, text: String, is_literal: bool) -> usize {
+        let at = self.inputs.len();
+        self.inputs.push(Input { text, is_literal });
+        self.input = Some(at);
+        at
+    }
+
+    /// The documents of the line that has ended.
+    pub(super) fn read_here_documents(&mut self) {
+        for (end, at) in std::mem::take(&mut self.here) {
+            let mut text = String::new();
             while self.at < self.chars.len() {
                 let mut line = String::new();
                 while let Some(c) = self.next().filter(|c| *c != '\n') {
@@ -42,14 +61,16 @@ impl Reader<'_> {
                 if line.trim() == end {
                     break;
                 }
+                text.push_str(line.trim_start_matches('\t'));
+                text.push('\n');
             }
+            self.inputs[at].text = text;
         }
     }
 
     pub(super) fn word(&mut self) {
         let (line, mut word, mut quote) = (self.line, String::new(), None);
         let start = self.at;
-        let mut spliced: Option<Vec<String>> = None;
         while let Some(c) = self.peek() {
             if quote.is_none() && (c.is_whitespace() || ";&|()<>".contains(c)) {
                 break;
@@ -63,7 +84,12 @@ impl Reader<'_> {
                 ('\\', _) => match self.next() {
                     Some('\n') | None => {}
                     Some('$') => word.push_str("$$"),
-                    Some(c) => word.push(c),
+                    Some(c) => {
+                        if quote.is_some() && !"\"`\\".contains(c) {
+                            word.push('\\');
+                        }
+                        word.push(c);
+                    }
                 },
                 ('`', _) => {
                     let line = self.line;
@@ -76,21 +102,7 @@ impl Reader<'_> {
                     let inner = self.until(')');
                     word.push_str(&self.substitute(&inner, line));
                 }
-                ('$', _) => match self.peek() {
-                    Some('@' | '*') => {
-                        self.next();
-                        spliced
-                            .get_or_insert_default()
-                            .extend(self.parameters.iter().cloned());
-                    }
-                    Some(n @ '1'..='9') => {
-                        self.next();
-                        let at = n as usize - '1' as usize;
-                        word.push_str(self.parameters.get(at).map_or("", String::as_str));
-                    }
-                    Some('{') => word.push_str(&self.in_braces()),
-                    _ => word.push('$'),
-                },
+                ('$', _) => self.variable(&mut word, quote.is_some()),
                 (c, _) => word.push(c),
             }
         }
@@ -101,39 +113,83 @@ impl Reader<'_> {
         if std::mem::take(&mut self.is_target) {
             return;
         }
+        if std::mem::take(&mut self.is_input) {
+            self.reads(word + "\n", false);
+            return;
+        }
         if self.current.is_empty() {
             self.began = line;
         }
         if self.current.len() < MOST {
-            match spliced {
-                Some(words) if word.is_empty() => self.current.extend(words),
-                _ => self.current.push(word),
+            self.current.push(word);
+        }
+    }
+
+    /// Behind a `$`: a variable as it is written, in braces where it stands in quotes.
+    fn variable(&mut self, word: &mut String, is_quoted: bool) {
+        word.push('$');
+        let rest = &self.chars[self.at..];
+        let plain = |c: &char| c.is_ascii_alphanumeric() || *c == '_';
+        let len = match rest.first() {
+            Some('{') => return self.braces(word),
+            Some(c) if c.is_ascii_digit() || "@*#".contains(*c) => 1,
+            _ => rest.iter().position(|c| !plain(c)).unwrap_or(rest.len()),
+        };
+        let name: String = rest[..len].iter().collect();
+        self.at += len;
+        match is_quoted && !name.is_empty() {
+            true => word.push_str(&format!("{{{name}}}")),
+            false => word.push_str(&name),
+        }
+    }
+
+    /// An expansion in braces, without the quotes inside it.
+    fn braces(&mut self, word: &mut String) {
+        let mut depth = 0_usize;
+        while let Some(c) = self.next() {
+            match c {
+                '{' => depth += 1,
+                '}' => depth -= 1,
+                '"' | '\'' => continue,
+                _ => {}
+            }
+            word.push(c);
+            if depth == 0 {
+                return;
             }
         }
     }
 
-    /// Behind a `$`: `{1}` and `{1:-OTHER}` as the parameter, any other expansion as it is written.
-    pub(super) fn in_braces(&mut self) -> String {
-        let mut inner = self.chars[self.at + 1..].iter();
-        let number = inner.next().and_then(|c| c.to_digit(10)).filter(|n| *n > 0);
-        let mut near = self.chars[self.at..].iter().take(MOST);
-        let end = near.position(|c| *c == '}');
-        let (Some(number), Some(end)) = (number, end) else {
-            return "$".to_owned();
+    /// `NAME=(WORD …)`: a list of words, where the place is before its parenthesis.
+    pub(super) fn is_array(&mut self) -> bool {
+        let adjoins = self.at > 0 && self.chars[self.at - 1] == '=';
+        let Some(name) = self.current.last().and_then(|word| word.strip_suffix('=')) else {
+            return false;
         };
-        let rest: String = self.chars[self.at + 2..self.at + end].iter().collect();
-        let other = rest.strip_prefix(":-").or(rest.strip_prefix('-'));
-        if other.is_none() && !rest.is_empty() {
-            return "$".to_owned();
+        let (name, appends) = match name.strip_suffix('+') {
+            Some(name) => (name.to_owned(), true),
+            None => (name.to_owned(), false),
+        };
+        if !adjoins || !is_name(&name) || self.depth == 0 {
+            return false;
         }
-        self.at += end + 1;
-        let given = self
-            .parameters
-            .get(number as usize - 1)
-            .filter(|p| !p.is_empty());
-        given
-            .map_or(other.unwrap_or_default(), String::as_str)
-            .to_owned()
+        self.current.clear();
+        self.next();
+        let text = self.until(')');
+        let mut inner = Reader::new(&text);
+        inner.depth = self.depth - 1;
+        inner.read();
+        let words = inner.found.into_iter().flat_map(|item| match item {
+            Item::Command(command) => command.words,
+            _ => Vec::new(),
+        });
+        let words = words.take(MOST).collect();
+        self.found.push(Item::Array {
+            name,
+            appends,
+            words,
+        });
+        true
     }
 
     /// The text up to the end of a substitution; quotes and nested ones are passed over.
@@ -146,6 +202,17 @@ impl Reader<'_> {
                 (')', None) => depth = depth.saturating_sub(1),
                 ('\'' | '"', None) => quote = Some(c),
                 (c, Some(q)) if c == q => quote = None,
+                ('\\', None | Some('"')) => {
+                    text.push(c);
+                    text.extend(self.next());
+                    continue;
+                }
+                ('#', None) if text.ends_with(char::is_whitespace) => {
+                    while self.peek().is_some_and(|c| c != '\n') {
+                        self.next();
+                    }
+                    continue;
+                }
                 _ => {}
             }
             text.push(c);

@@ -11,12 +11,9 @@ use crate::host::process::shell_quote;
 use crate::host::process_text::as_account;
 use crate::host::{DirectoryId, Host};
 use crate::output::{printable, visible};
-use crate::units::directory::{OF_SCRIPT, after_cd};
-use crate::units::exec_line::{BUDGET, Context, effects};
+use crate::units::exec_line::{BUDGET, Context, Effects, effects, effects_of_lines};
 use crate::units::reader::Reader;
 use crate::units::secret::words_without_secrets;
-use crate::units::shell::commands;
-use crate::units::variables::{assignment, variables};
 
 /// A line that starts a gateway.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -100,13 +97,15 @@ pub(super) struct Look {
 }
 
 /// A command of a file.
+#[derive(Clone, Copy)]
 pub(super) struct Line<'a> {
     pub(super) file: &'a Path,
     pub(super) number: usize,
     pub(super) text: &'a str,
-    pub(super) account: &'a Account,
+    /// As whom it runs; `None` for everybody who logs in.
+    pub(super) account: Option<&'a Account>,
     pub(super) environment: &'a BTreeMap<String, String>,
-    pub(super) directory: Option<PathBuf>,
+    pub(super) directory: Option<&'a Path>,
     pub(super) way_out: &'a str,
 }
 
@@ -160,32 +159,47 @@ impl Look {
 
     /// What one command does; `budget` is that of its file.
     pub(super) fn command(&mut self, argv: &[String], line: &Line, budget: &Cell<usize>) {
+        let effects = self.look(line, budget, |context| effects(argv, context));
+        self.add(line, effects);
+    }
+
+    /// Look at something that runs as a line does, for the budget of its file.
+    fn look<T>(&self, line: &Line, budget: &Cell<usize>, look: impl FnOnce(&Context) -> T) -> T {
         let mut environment = line.environment.clone();
-        let home = &line.account.home;
-        environment
-            .entry("HOME".to_owned())
-            .or_insert_with(|| home.display().to_string());
+        // The home of everybody has no path.
+        let home = line.account.map_or(Path::new("$HOME"), |a| &a.home);
+        if let Some(account) = line.account {
+            let home = account.home.display().to_string();
+            environment.entry("HOME".to_owned()).or_insert(home);
+        }
         let (reader, accounts) = (&self.reader, &self.accounts);
         let context = Context {
             environment,
-            user_home: home.clone(),
-            uid: Some(line.account.uid),
-            directory: line.directory.clone(),
+            user_home: home.to_owned(),
+            uid: line.account.map(|account| account.uid),
+            directory: line.directory.map(Path::to_owned),
             account: &|name| accounts.get(name).cloned(),
             text: &|path| reader.text(path),
             script: &|path| reader.script(path),
+            names: &|path| reader.names(path),
             active: &|root| active_name(&reader.text(&root.join(ACTIVE_PROFILE))?),
             budget: Cell::new(budget.get()),
         };
-        let effects = effects(argv, &context);
+        let found = look(&context);
         let left = context.budget.get();
         let spent = budget.replace(left).saturating_sub(left);
         self.budget.set(self.budget.get().saturating_sub(spent));
+        found
+    }
+
+    /// What a line was found to do with gateways.
+    fn add(&mut self, line: &Line, effects: Effects) {
+        let own = line.account.map(|account| account.name.clone());
         let starter = |home: Option<PathBuf>, replaces| Starter {
             file: line.file.to_owned(),
             line: line.number,
             text: printable(&words_without_secrets(&line.text.trim().replace('\t', " "))),
-            account: Some(line.account.name.clone()),
+            account: own.clone(),
             home,
             replaces,
             is_container: false,
@@ -200,13 +214,10 @@ impl Look {
         }
         for call in effects.calls {
             // A line that becomes an account which is not known does not say whose gateway it starts.
-            let own = || line.account.name.clone();
-            let account = call
-                .home
-                .is_some()
-                .then(|| call.account.unwrap_or_else(own));
+            let account = call.account.or(own.clone());
             self.found.push(Starter {
-                account,
+                account: account.filter(|_| call.home.is_some()),
+                is_container: call.is_contained && call.home.is_some(),
                 ..starter(call.home, call.replaces)
             });
         }
@@ -214,74 +225,44 @@ impl Look {
 
     /// A file of shell commands that is run with these parameters.
     pub(super) fn script(&mut self, file: &Path, parameters: &[String], account: &Account) {
+        self.commands(file, parameters, account, Some(account));
+    }
+
+    /// A file of shell commands of an account, run as somebody, or as everybody who logs in.
+    pub(super) fn commands(
+        &mut self,
+        file: &Path,
+        parameters: &[String],
+        owner: &Account,
+        account: Option<&Account>,
+    ) {
         let text = self.reader.text(file).unwrap_or_default();
         // A short one of the host's may start another that says more.
         let is_short = file.starts_with("/etc") && text.len() < SHORT;
         if !text.contains("gateway") && !is_short {
             return;
         }
-        let (budget, mut environment) = (self.budget(), BTreeMap::new());
-        let mut directory = None;
-        if let Some(own) = file.parent() {
-            environment.insert(OF_SCRIPT.to_owned(), own.display().to_string());
-        }
-        let way_out = self.edit(file, account);
+        let (budget, environment) = (self.budget(), BTreeMap::new());
+        let way_out = self.edit(file, owner);
         let lines: Vec<&str> = text.lines().collect();
-        for command in commands(&text, parameters) {
-            let expand = |word: &String| variables(word, &environment);
-            let mut branches = command.branches.iter();
-            if branches.any(|branch| !branch.can_be_taken(&expand(&branch.subject))) {
-                continue;
-            }
-            let argv: Vec<String> = command.words.iter().map(expand).collect();
-            if let Some(moved) = after_cd(&argv, directory.as_deref(), &account.home) {
-                directory = moved;
-                continue;
-            }
-            let own = argv.strip_prefix(&["export".to_owned()]).unwrap_or(&argv);
-            let set: Option<Vec<_>> = own.iter().map(|word| assignment(word)).collect();
-            if let Some(set) = set {
-                let set = set.into_iter();
-                environment.extend(set.map(|(name, value)| (name.to_owned(), value.to_owned())));
-                continue;
-            }
-            let line = Line {
-                file,
-                number: command.line,
-                text: lines.get(command.line - 1).copied().unwrap_or_default(),
-                account,
-                environment: &environment,
-                directory: directory.clone(),
-                way_out: &way_out,
-            };
-            self.command(&argv, &line, &budget);
+        let line = |number: usize| Line {
+            file,
+            number,
+            text: lines
+                .get(number.wrapping_sub(1))
+                .copied()
+                .unwrap_or_default(),
+            account,
+            environment: &environment,
+            directory: None,
+            way_out: &way_out,
+        };
+        let found = self.look(&line(0), &budget, |context| {
+            effects_of_lines(file, &text, parameters, context)
+        });
+        for (number, effects) in found {
+            self.add(&line(number), effects);
         }
-    }
-
-    fn of_account(&mut self, account: &Account) {
-        const SHELL: [&str; 11] = [
-            ".profile",
-            ".bash_profile",
-            ".bash_login",
-            ".bashrc",
-            ".bash_aliases",
-            ".zshenv",
-            ".zprofile",
-            ".zlogin",
-            ".zshrc",
-            ".xprofile",
-            ".config/fish/config.fish",
-        ];
-        // Most have none of these, which one listing tells.
-        let _ = self.reader.names(&account.home);
-        for name in SHELL {
-            self.script(&account.home.join(name), &[], account);
-        }
-        let autostart = account.home.join(".config/autostart");
-        for file in self.files(&autostart.to_string_lossy(), ".desktop") {
-            self.assignments(&file, "Exec", account);
-        }
-        self.pm2(account);
     }
 }
 

@@ -221,6 +221,11 @@ impl Unit {
         self.calls.iter().find_map(|r| r.home.as_deref())
     }
 
+    /// Whether a gateway of it runs in a container.
+    pub(crate) fn runs_contained(&self) -> bool {
+        self.calls.iter().any(|call| call.is_contained)
+    }
+
     /// Whether a user manager runs it.
     pub(crate) fn is_user(&self) -> bool {
         self.manager != Manager::System

@@ -91,6 +91,7 @@ impl Unit {
             user_home,
             text: &|path| reader.text(path),
             script: &|path| reader.script(path),
+            names: &|path| reader.names(path),
             active: &|root| {
                 let text = reader.text(&root.join(ACTIVE_PROFILE))?;
                 active_name(&text)

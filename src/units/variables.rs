@@ -1,20 +1,29 @@
-//! Environment variables in the words of a command line.
-
-use std::collections::BTreeMap;
+//! Environment variables in the words of a command line, and what shells make of their values. Pure.
 
 /// Bytes of a word beyond which variables stay as they are: they can be made of each other.
 const LONGEST: usize = 64 << 10;
+/// How deep defaults may stand in each other.
+const DEPTH: usize = 4;
 
 /// `NAME=VALUE`, as `env` and shells take it.
 pub(super) fn assignment(word: &str) -> Option<(&str, &str)> {
     let (name, value) = word.split_once('=')?;
+    is_name(name).then_some((name, value))
+}
+
+/// Whether a variable can be called so.
+pub(super) fn is_name(name: &str) -> bool {
     let plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
-    (!name.is_empty() && name.chars().all(plain)).then_some((name, value))
+    !name.is_empty() && name.chars().all(plain)
 }
 
 /// `${NAME}` anywhere and `$NAME` up to the next other character; an unknown one stays as it is, unless it says what stands
 /// for it (`${NAME:-OTHER}`).
-pub(super) fn variables(word: &str, environment: &BTreeMap<String, String>) -> String {
+pub(super) fn variables(word: &str, value: &dyn Fn(&str) -> Option<String>) -> String {
+    expand(word, value, DEPTH)
+}
+
+fn expand(word: &str, value: &dyn Fn(&str) -> Option<String>, depth: usize) -> String {
     let mut out = String::new();
     let mut rest = word;
     while let Some(at) = rest.find('$').filter(|_| out.len() < LONGEST) {
@@ -25,26 +34,80 @@ pub(super) fn variables(word: &str, environment: &BTreeMap<String, String>) -> S
             rest = after;
             continue;
         }
-        let (name, after) = match rest.strip_prefix('{') {
-            Some(inner) => inner.split_once('}').unwrap_or(("", rest)),
+        let found = match rest.strip_prefix('{') {
+            Some(inside) => closing(inside).and_then(|end| {
+                let found = in_braces(&inside[..end], value, depth)?;
+                Some((found, &inside[end + 1..]))
+            }),
             None => {
-                let plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
-                let end = rest.find(|c| !plain(c)).unwrap_or(rest.len());
-                rest.split_at(end)
+                let end = match rest.starts_with(|c: char| c.is_ascii_digit() || "@*#".contains(c))
+                {
+                    true => 1,
+                    false => {
+                        let plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
+                        rest.find(|c| !plain(c)).unwrap_or(rest.len())
+                    }
+                };
+                value(&rest[..end]).map(|found| (found, &rest[end..]))
             }
         };
-        let (name, other) = match name.split_once(":-") {
-            Some((name, other)) => (name, Some(other)),
-            None => (name, None),
-        };
-        let value = environment.get(name).map(String::as_str);
-        match value.filter(|v| !v.is_empty() || other.is_none()).or(other) {
-            Some(value) => {
-                out.push_str(value);
+        match found {
+            Some((found, after)) => {
+                out.push_str(&found);
                 rest = after;
             }
             None => out.push('$'),
         }
     }
     out + rest
+}
+
+/// Where the brace closes that was opened before this text.
+fn closing(text: &str) -> Option<usize> {
+    let mut depth = 0_usize;
+    for (at, c) in text.char_indices() {
+        match c {
+            '{' => depth += 1,
+            '}' if depth == 0 => return Some(at),
+            '}' => depth -= 1,
+            _ => {}
+        }
+    }
+    None
+}
+
+/// What stands in braces: a name, and perhaps what a shell is to do with its value (dash(1), Parameter Expansion).
+fn in_braces(inside: &str, value: &dyn Fn(&str) -> Option<String>, depth: usize) -> Option<String> {
+    if let Some(whole) = value(inside) {
+        return Some(whole);
+    }
+    let plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    let end = inside.find(|c| !plain(c)).unwrap_or(inside.len());
+    let (name, operator) = inside.split_at(end);
+    let known = value(name);
+    let filled = known.clone().filter(|known| !known.is_empty());
+    let other = |prefixes: &[&str]| {
+        let mut prefixes = prefixes.iter();
+        let text = prefixes.find_map(|prefix| operator.strip_prefix(prefix))?;
+        (depth > 0).then(|| expand(text, value, depth - 1))
+    };
+    if let Some(other) = other(&[":-", ":=", "-", "="]) {
+        return filled.or(Some(other));
+    }
+    if let Some(other) = other(&[":+", "+"]) {
+        return Some(filled.map(|_| other).unwrap_or_default());
+    }
+    let known = known?;
+    Some(match operator {
+        "##*/" => known.rsplit('/').next().unwrap_or_default().to_owned(),
+        "%/*" => known
+            .rsplit_once('/')
+            .map_or(&*known, |(above, _)| above)
+            .to_owned(),
+        "%/" => known.strip_suffix('/').unwrap_or(&known).to_owned(),
+        ",," => known.to_lowercase(),
+        "^^" => known.to_uppercase(),
+        operator if operator.starts_with(['?']) || operator.starts_with(":?") => known,
+        _ => return None,
+    })
 }

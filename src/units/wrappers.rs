@@ -1,23 +1,14 @@
 //! Programs that run the command which stands on their own command line: where it begins, and as whom it runs. Pure.
 
 use crate::units::nix_command::in_nix_shell;
-use crate::units::wrapper_table::{Becomes, Environment, WRAPPERS, Wrapper};
+use crate::units::wrapper::{Becomes, Environment, Wrapper};
+use crate::units::wrapper_table::WRAPPERS;
 
 /// The command inside a command line.
 pub(crate) struct Inner<'a> {
     /// Its words.
     pub(crate) words: &'a [String],
     /// As whom it runs, if not as the outer one.
-    pub(crate) becoming: Option<Becoming>,
-}
-
-/// A text of the shell's on the command line of a program that takes one.
-pub(crate) struct ShellText<'a> {
-    /// The text.
-    pub(crate) text: String,
-    /// `$1`, `$2`, …
-    pub(crate) parameters: &'a [String],
-    /// As whom it runs, if not as the outer command.
     pub(crate) becoming: Option<Becoming>,
 }
 
@@ -31,13 +22,13 @@ pub(crate) struct Becoming {
 }
 
 impl Becoming {
-    const UNKNOWN: Self = Self {
+    pub(super) const UNKNOWN: Self = Self {
         user: None,
         environment: Environment::Kept,
     };
 
     /// `USER`, `USER:GROUP`, and `#1000` or `:1000:1000` for numbers.
-    fn of(user: &str, environment: Environment) -> Self {
+    pub(super) fn of(user: &str, environment: Environment) -> Self {
         let name = user.trim_start_matches(['#', ':']);
         let name = name.split(':').next().unwrap_or(name);
         Self {
@@ -80,26 +71,26 @@ pub(crate) fn inner(argv: &[String]) -> Option<Inner<'_>> {
 }
 
 /// The options that stand before a command.
-struct Options<'a> {
+pub(super) struct Options<'a> {
     /// The name of each without its dashes, and its word, if it has one.
     named: Vec<(&'a str, Option<&'a str>)>,
     /// What follows.
-    rest: &'a [String],
+    pub(super) rest: &'a [String],
 }
 
 impl Options<'_> {
-    fn has(&self, names: &[&str]) -> bool {
+    pub(super) fn has(&self, names: &[&str]) -> bool {
         self.named.iter().any(|(name, _)| names.contains(name))
     }
 
-    fn value(&self, names: &[&str]) -> Option<&str> {
+    pub(super) fn value(&self, names: &[&str]) -> Option<&str> {
         let mut named = self.named.iter().rev();
         named.find(|(name, _)| names.contains(name))?.1
     }
 }
 
 impl Wrapper {
-    fn options<'a>(&self, words: &'a [String]) -> Options<'a> {
+    pub(super) fn options<'a>(&self, words: &'a [String]) -> Options<'a> {
         let mut at = 0;
         let mut named = Vec::new();
         while let Some(word) = words.get(at) {
@@ -160,140 +151,6 @@ impl Wrapper {
             }
         }
     }
-}
-
-/// The shell's text on the command line of a program that takes one.
-pub(crate) fn shell_text(argv: &[String]) -> Option<ShellText<'_>> {
-    let program = base(argv.first()?);
-    let after = |at: usize| argv.get(at + 1..).unwrap_or_default();
-    let is_text_option = |word: &String| {
-        let cluster = word.strip_prefix('-').filter(|o| !o.starts_with('-'));
-        cluster.is_some_and(|o| o.ends_with('c')) || word == "--command"
-    };
-    let plain = |text: String| ShellText {
-        text,
-        parameters: &[],
-        becoming: None,
-    };
-    Some(match program {
-        "sh" | "bash" | "dash" | "zsh" | "ksh" | "ash" | "fish" | "busybox" | "su" | "runuser"
-        | "script" | "flock" => {
-            let at = argv.iter().position(is_text_option)?;
-            ShellText {
-                // `$0` stands between a shell's text and its parameters.
-                parameters: argv.get(at + 3..).unwrap_or_default(),
-                becoming: matches!(program, "su" | "runuser").then(|| login(&argv[1..])),
-                ..plain(argv.get(at + 1)?.clone())
-            }
-        }
-        "sops" => {
-            let at = argv.iter().position(|word| word == "exec-env")?;
-            plain(after(at).get(1)?.clone())
-        }
-        "nix-shell" => {
-            let at = argv.iter().position(|w| w == "--run" || w == "--command")?;
-            plain(after(at).first()?.clone())
-        }
-        "start-stop-daemon" => {
-            let program = |w: &String| matches!(w.as_str(), "-x" | "--exec" | "-a" | "--startas");
-            let starts = argv.iter().any(|w| w == "-S" || w == "--start");
-            let at = argv.iter().position(program).filter(|_| starts)?;
-            let end = argv.iter().position(|w| w == "--").unwrap_or(argv.len());
-            let words = [&[after(at).first()?.clone()], after(end)].concat();
-            ShellText {
-                becoming: Some(Becoming::UNKNOWN),
-                ..plain(words.join(" "))
-            }
-        }
-        "eval" | "watch" => plain(argv[1..].join(" ")),
-        // What is typed into a terminal.
-        "tmux" if argv.iter().any(|w| w == "send-keys" || w == "send") => {
-            let at = argv.iter().position(|w| w == "send-keys" || w == "send")?;
-            let keys = terminal("tmux", "tN").options(after(at)).rest.iter();
-            let is_key = |word: &&String| matches!(word.as_str(), "Enter" | "C-m" | "KPEnter");
-            let typed: Vec<&str> = keys
-                .take_while(|w| !is_key(w))
-                .map(String::as_str)
-                .collect();
-            plain(typed.join(" "))
-        }
-        "screen" if argv.iter().any(|w| w == "stuff") => {
-            let at = argv.iter().position(|w| w == "stuff")?;
-            let typed = after(at).first()?;
-            plain(typed.replace("\\n", "\n").replace("^M", "\n"))
-        }
-        // The program or text behind `start`, and what stands behind `--`.
-        "pm2" | "pm2-runtime" => {
-            let at = argv.iter().position(|w| w == "start")?;
-            let end = argv.iter().position(|w| w == "--").unwrap_or(argv.len());
-            let started = terminal("pm2", "nifl").options(after(at)).rest.first()?;
-            plain(
-                [std::slice::from_ref(started), after(end)]
-                    .concat()
-                    .join(" "),
-            )
-        }
-        "tmux" => {
-            let at = argv.iter().position(|w| {
-                matches!(w.as_str(), "new-session" | "new" | "new-window" | "neww")
-            })?;
-            let window = terminal("tmux", "cefFnstxy");
-            plain(window.options(after(at)).rest.join(" "))
-        }
-        _ => return None,
-    })
-}
-
-/// A program whose short options take these words.
-fn terminal(name: &'static str, short: &'static str) -> Wrapper {
-    Wrapper {
-        name,
-        short,
-        long: &["name", "interpreter"],
-        operands: 0,
-        becomes: Becomes::Same,
-    }
-}
-
-/// Whom `su` and `runuser` become: their options stand before and behind the name (su(1)).
-fn login(words: &[String]) -> Becoming {
-    let su = Wrapper {
-        name: "su",
-        short: "cgGsw",
-        long: &[
-            "command",
-            "session-command",
-            "group",
-            "supp-group",
-            "shell",
-            "whitelist-environment",
-        ],
-        operands: 0,
-        becomes: Becomes::Same,
-    };
-    let (mut user, mut environment, mut rest) = (None, Environment::Home, words);
-    while !rest.is_empty() {
-        let options = su.options(rest);
-        match () {
-            () if options.has(&["l", "login"]) => environment = Environment::Reset,
-            () if environment == Environment::Reset => {}
-            () if options.has(&["m", "p", "preserve-environment"]) => {
-                environment = Environment::Kept;
-            }
-            () => {}
-        }
-        let [word, more @ ..] = options.rest else {
-            break;
-        };
-        rest = more;
-        match word.as_str() {
-            "-" => environment = Environment::Reset,
-            name => {
-                user.get_or_insert(name);
-            }
-        }
-    }
-    Becoming::of(user.unwrap_or("root"), environment)
 }
 
 /// The last part of a path.
@@ -368,21 +225,6 @@ mod tests {
             assert_eq!(becoming.user.as_deref(), user, "{line}");
             assert_eq!(becoming.environment, environment, "{line}");
         }
-        for (line, typed) in [
-            (
-                "tmux send-keys -t gw hermes gateway run Enter",
-                "hermes gateway run",
-            ),
-            ("screen -S gw -X stuff hermes\\n", "hermes\n"),
-            (
-                "pm2 start hermes --name bot -- gateway run",
-                "hermes gateway run",
-            ),
-        ] {
-            let argv = argv(line);
-            let text = shell_text(&argv).map(|shell| shell.text);
-            assert_eq!(text.as_deref(), Some(typed), "{line}");
-        }
         for line in [
             "setpriv --no-new-privs hermes",
             "chpst -P hermes",
@@ -390,24 +232,6 @@ mod tests {
         ] {
             assert!(
                 inner(&argv(line)).is_some_and(|i| i.becoming.is_none()),
-                "{line}"
-            );
-        }
-        for (line, user, environment) in [
-            ("su - bob -c x", "bob", Reset),
-            ("su -l -s /bin/sh bob -c x", "bob", Reset),
-            ("su bob -c x", "bob", Home),
-            ("su -c x bob", "bob", Home),
-            ("su -m bob -c x", "bob", Kept),
-            ("runuser -l bob -c x", "bob", Reset),
-            ("su -c x", "root", Home),
-        ] {
-            let argv = argv(line);
-            let text = shell_text(&argv).unwrap_or_else(|| panic!("{line}"));
-            let expected = Becoming::of(user, environment);
-            assert_eq!(
-                (text.text.as_str(), text.becoming),
-                ("x", Some(expected)),
                 "{line}"
             );
         }

@@ -13,6 +13,7 @@ use crate::gateway::config::is_standalone;
 use crate::gateway::gone::gone;
 use crate::gateway::version::{Rules, Version};
 use crate::host::Host;
+use crate::host::mounts::{Mount, mounts, network_of};
 use crate::host::process::{Process, humanize};
 use crate::host::process_text::{ago, stop_command};
 use crate::layout::Scope;
@@ -23,8 +24,9 @@ use crate::takeover::other_owner::OtherOwner;
 /// The whole answer.
 pub(super) fn text(host: &Host, status: &Status, width: usize) -> String {
     let mut out = String::new();
+    let mounts = mounts(host);
     for profile in &status.profiles {
-        out += &about(host, profile, width);
+        out += &about(host, profile, &mounts, width);
     }
     for other in &status.elsewhere {
         out += &(elsewhere(other) + "\n");
@@ -46,7 +48,7 @@ pub(super) fn nobody(host: &Host, status: &Status) -> String {
 }
 
 /// Sentences are wrapped; a command, and a line that ends in one, stays whole.
-fn about(host: &Host, row: &Profile, width: usize) -> String {
+fn about(host: &Host, row: &Profile, mounts: &[Mount], width: usize) -> String {
     let style = colour(row.state);
     let boot = match (row.installed, row.enabled) {
         (false, false) => "not installed here",
@@ -86,7 +88,11 @@ fn about(host: &Host, row: &Profile, width: usize) -> String {
     if row.installed || row.owner.is_some() {
         line("account", row.account.clone());
     }
-    line("home", row.home.display().to_string());
+    let remark = network_of(mounts, &row.home).map(|remark| format!(", {remark}"));
+    line(
+        "home",
+        row.home.display().to_string() + &remark.unwrap_or_default(),
+    );
     for platform in &row.platforms {
         line("platform", of_platform(platform));
     }

@@ -4,7 +4,7 @@ use super::{Rule, edit};
 use crate::doctor::facts::Facts;
 use crate::doctor::finding::Findings;
 use crate::doctor::finding::Severity::Warning;
-use crate::host::mounts::{Mount, mount_of};
+use crate::host::mounts::{Mount, mount_of, network_of};
 use crate::host::process::shell_quote;
 use crate::units::unit::Unit;
 use crate::units::unit_file::words;
@@ -33,15 +33,11 @@ pub(super) const RULES: &[Rule] = &[
 
 fn on_network(facts: &Facts, findings: &mut Findings) {
     for home in facts.homes.keys() {
-        let Some(mount) = mount_of(&facts.mounts, home).filter(|m| m.is_of_network()) else {
+        let Some(remark) = network_of(&facts.mounts, home) else {
             continue;
         };
         let home_text = home.display().to_string();
-        let what = format!(
-            "`{home_text}` is on a file system of the network (`{}` at `{}`)",
-            mount.kind,
-            mount.place.display()
-        );
+        let what = format!("`{home_text}` is {remark}");
         let hint = shell_quote(&["findmnt", "--target", &home_text]);
         findings.add(what, hint).home(home);
     }

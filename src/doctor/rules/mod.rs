@@ -107,7 +107,8 @@ fn edit(unit: &Unit) -> String {
 
 /// The command that puts a safe unit in place of somebody else's, where it would work.
 fn install(facts: &Facts, unit: &Unit) -> String {
-    if facts.systemd.is_some_and(|level| level < SYSTEMD_FLOOR) {
+    let is_too_old = facts.systemd.is_some_and(|level| level < SYSTEMD_FLOOR);
+    if is_too_old || unit.runs_contained() {
         return edit(unit);
     }
     let call = unit.calls.first();

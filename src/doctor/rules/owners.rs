@@ -124,8 +124,9 @@ fn more_than_one(home: &Path, keep: &Unit, others: &[&Unit], findings: &mut Find
     );
     let stop: Vec<UnitId> = others.iter().map(|u| u.id()).collect();
     let hint: Vec<String> = others.iter().map(|u| u.disable_command()).collect();
-    // A fix disables services; what a timer starts is a person's to decide.
-    let is_fixed = others.iter().all(|u| u.activators.is_empty());
+    // A fix disables services; what a timer or a container engine starts is a person's to decide.
+    let is_fixed = others.iter().all(|u| u.activators.is_empty())
+        && !others.iter().chain([&keep]).any(|u| u.runs_contained());
     let finding = findings.add(what, hint.join(" && "));
     finding.at_unit(others[0]).home(home);
     if is_fixed {

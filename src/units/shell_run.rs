@@ -1,0 +1,245 @@
+//! A shell's text, run as far as that can be told: loops over words, functions with their parameters, and what commands
+//! read. Both branches of an `if` are taken, and every command is thought to end well. Pure but for the readers.
+
+use std::ops::Range;
+use std::rc::Rc;
+
+use crate::units::directory::located;
+use crate::units::exec_line::Search;
+use crate::units::shell;
+use crate::units::shell_items::{Item, Shell, ShellCommand, Text};
+use crate::units::variables::assignment;
+use crate::units::wrappers::base;
+
+/// What a shell runs by a name.
+#[derive(Debug, Clone)]
+pub(super) struct Function {
+    text: Rc<Text>,
+    body: Range<usize>,
+    /// Whether its lines are those of the file that is asked about.
+    is_of_file: bool,
+}
+
+/// How many files a pattern stands for; people have fewer profiles.
+const MOST_FILES: usize = 100;
+/// How many bytes of a text cost as much as a word.
+const BYTES: usize = 16;
+
+impl Search<'_> {
+    /// The commands of a text, one after the other; without parameters of its own it has those of whoever reads it.
+    pub(super) fn shell(
+        &mut self,
+        text: &str,
+        shell: Shell,
+        parameters: Option<&[String]>,
+        depth: usize,
+    ) {
+        if depth == 0 || !self.spend(1 + text.len() / BYTES) {
+            return;
+        }
+        let text = Rc::new(shell::read(text, shell));
+        let is_of_file = std::mem::replace(&mut self.is_of_file, false);
+        let input = self.input.take();
+        let before = parameters.map(|own| self.setting.parameters.replace(own.to_vec()));
+        self.run(&text, 0..text.items.len(), depth);
+        if let Some(before) = before {
+            self.setting.parameters = before;
+        }
+        (self.is_of_file, self.input) = (is_of_file, input);
+    }
+
+    pub(super) fn run(&mut self, text: &Rc<Text>, range: Range<usize>, depth: usize) {
+        let mut at = range.start;
+        let end = range.end.min(text.items.len());
+        let mut printed = None;
+        while at < end && self.context.budget.get() > 0 {
+            let next = match &text.items[at] {
+                Item::Command(command) => {
+                    printed = self.simple(text, command, printed.take(), depth);
+                    at + 1
+                }
+                Item::Array {
+                    name,
+                    appends,
+                    words,
+                } => {
+                    let words = self.setting.words(words);
+                    let array = self.setting.arrays.entry(name.clone()).or_default();
+                    if !appends {
+                        array.clear();
+                    }
+                    array.extend(words);
+                    at + 1
+                }
+                Item::For { name, words, end } => {
+                    let values = match words {
+                        Some(words) => self.values(words),
+                        None => self.setting.parameters.clone().unwrap_or_default(),
+                    };
+                    for value in values {
+                        if !self.spend(1) {
+                            break;
+                        }
+                        // One that is not known leaves the variable as it is written.
+                        match value.contains('$') {
+                            true => drop(self.setting.environment.remove(name)),
+                            false => self.setting.assign(name, &value),
+                        }
+                        self.run(text, at + 1..*end, depth);
+                    }
+                    *end
+                }
+                Item::Function { name, end } => {
+                    let function = Function {
+                        text: Rc::clone(text),
+                        body: at + 1..*end,
+                        is_of_file: self.is_of_file,
+                    };
+                    self.setting.functions.insert(name.clone(), function);
+                    *end
+                }
+            };
+            at = next.max(at + 1);
+        }
+    }
+
+    /// Run a command; what it prints, where that is told by its words.
+    fn simple(
+        &mut self,
+        text: &Text,
+        command: &ShellCommand,
+        piped: Option<String>,
+        depth: usize,
+    ) -> Option<String> {
+        let is_passed_over = command
+            .branches
+            .iter()
+            .any(|branch| !branch.can_be_taken(&self.setting.expand(&branch.subject)));
+        if is_passed_over {
+            return None;
+        }
+        if self.is_of_file {
+            self.line = command.line;
+        }
+        let argv = self.setting.words(&command.words);
+        let own = command.input.and_then(|at| text.inputs.get(at));
+        let input = match own {
+            Some(input) if input.is_literal => Some(input.text.clone()),
+            Some(input) => Some(self.setting.expand(&input.text.replace("\\$", "$$"))),
+            None => piped.filter(|_| command.is_piped),
+        };
+        self.input.clone_from(&input);
+        self.command_of(&argv, true, depth);
+        self.input = None;
+        match base(argv.first()?) {
+            "cat" | "tee" | "envsubst" => input,
+            "echo" => {
+                let words = argv[1..].iter().skip_while(|word| word.starts_with('-'));
+                Some(words.cloned().collect::<Vec<_>>().join(" "))
+            }
+            "printf" if argv.get(1).is_some_and(|format| format.contains("%s")) => {
+                Some(argv[2..].join("\n"))
+            }
+            "printf" => argv.get(1).map(|text| text.replace("\\n", "\n")),
+            _ => None,
+        }
+    }
+
+    /// What a loop goes through.
+    fn values(&self, words: &[String]) -> Vec<String> {
+        let words = self.setting.words(words).into_iter();
+        let found = words.flat_map(|word| match (self.files(&word), in_braces(&word)) {
+            (Some(files), _) => files,
+            (None, Some(words)) => words,
+            (None, None) => vec![word],
+        });
+        found.collect()
+    }
+
+    /// The files that `DIRECTORY/*` stands for.
+    fn files(&self, word: &str) -> Option<Vec<String>> {
+        let above = word.strip_suffix("/*/").or(word.strip_suffix("/*"))?;
+        let setting = &self.setting;
+        let directory = located(above, setting.directory.as_deref(), &setting.user_home)?;
+        let names = (self.context.names)(&directory).into_iter();
+        let names = names.filter(|name| !name.starts_with('.'));
+        let files = names.take(MOST_FILES).map(|name| format!("{above}/{name}"));
+        Some(files.collect())
+    }
+
+    /// What a shell does itself; whether it does.
+    pub(super) fn builtin(&mut self, argv: &[String], depth: usize) -> bool {
+        let (first, rest) = argv.split_first().expect("a command");
+        if let Some(function) = self.setting.functions.get(first).cloned() {
+            self.call_function(&function, rest, depth);
+            return true;
+        }
+        match first.as_str() {
+            "export" | "local" | "declare" | "typeset" | "readonly" => {
+                for (name, value) in rest.iter().filter_map(|word| assignment(word)) {
+                    self.setting.assign(name, value);
+                }
+            }
+            "unset" => {
+                for name in rest {
+                    self.setting.environment.remove(name);
+                }
+            }
+            "set" => {
+                let is_own = |word: &&String| word.starts_with(['-', '+']) && *word != "--";
+                let mut words = rest.iter().skip_while(is_own).peekable();
+                let is_list =
+                    words.next_if(|word| *word == "--").is_some() || words.peek().is_some();
+                if let Some(parameters) = self.setting.parameters.as_mut().filter(|_| is_list) {
+                    *parameters = words.cloned().collect();
+                }
+            }
+            "shift" => {
+                let times = rest.first().map_or(Ok(1), |word| word.parse());
+                if let (Some(parameters), Ok(times)) = (&mut self.setting.parameters, times) {
+                    parameters.drain(..parameters.len().min(times));
+                }
+            }
+            "trap" => {
+                if let Some(text) = rest.first().filter(|word| !word.starts_with('-')) {
+                    self.shell(text, Shell::Posix, None, depth - 1);
+                }
+            }
+            _ => return false,
+        }
+        true
+    }
+
+    fn call_function(&mut self, function: &Function, parameters: &[String], depth: usize) {
+        if !self.spend(1) {
+            return;
+        }
+        let before = self.setting.parameters.replace(parameters.to_vec());
+        let is_of_file = std::mem::replace(&mut self.is_of_file, function.is_of_file);
+        let (line, input) = (self.line, self.input.take());
+        self.run(&function.text, function.body.clone(), depth - 1);
+        self.setting.parameters = before;
+        (self.is_of_file, self.line, self.input) = (is_of_file, line, input);
+    }
+}
+
+/// `{a,b}` and `{1..3}` as the words that a shell makes of them.
+fn in_braces(word: &str) -> Option<Vec<String>> {
+    let (before, rest) = word.split_once('{')?;
+    let (inside, after) = rest.split_once('}')?;
+    let parts: Vec<String> = match inside.split_once("..") {
+        Some((first, last)) => {
+            let (first, last): (usize, usize) = (first.parse().ok()?, last.parse().ok()?);
+            let numbers = (first..=last).take(MOST_FILES);
+            numbers.map(|number| number.to_string()).collect()
+        }
+        None if inside.contains(',') => inside.split(',').map(str::to_owned).collect(),
+        None => return None,
+    };
+    let afters = in_braces(after).unwrap_or_else(|| vec![after.to_owned()]);
+    let words = parts.iter().flat_map(|part| {
+        let all = afters.iter();
+        all.map(move |after| format!("{before}{part}{after}"))
+    });
+    Some(words.take(MOST_FILES).collect())
+}

@@ -1,0 +1,3 @@
+function every
+    hermes gateway run
+end
