@@ -258,7 +258,7 @@ fn a_second_owner_of_a_name_is_refused_with_the_ways_out() {
             .concat(),
         );
         let said = told(&refused);
-        assert_eq!(refused.status.code(), Some(1), "{said}");
+        assert_eq!(refused.status.code(), Some(3), "{said}");
         for part in [
             "runs profile `coder` of `/home/alice/.hermes/profiles/coder`",
             "runuser -u bob -- hermes-install --user --profile coder --migrate",
