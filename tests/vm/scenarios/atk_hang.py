@@ -1,6 +1,7 @@
 """No file that an account can plant makes a command of root's, or the launcher, wait or grow."""
 
 import os
+import resource
 import subprocess
 import time
 from pathlib import Path
@@ -9,7 +10,7 @@ import wait
 from check import check, equal
 from gateway import Profile
 from installer import install, program
-from mallory import mallory
+from mallory import Account, mallory
 from systemd import Unit
 
 SECONDS = 170
@@ -39,7 +40,7 @@ def choose(words, room):
         sys.exit(os.strerror(ctypes.get_errno()))
 begin = b"hermes\\0gateway\\0run\\0"
 if sys.argv[-1] == "environment":
-    choose(begin, 64 << 30)
+    choose(begin, 1 << 30)
 else:
     choose(begin + b"a\\0" * (1 << 19), 4096)
     for _ in range(200):
@@ -81,6 +82,18 @@ def run() -> None:
     for command in COMMANDS:
         ends(f"{' '.join(command)} with a pipe as her active_profile", command)
     process.kill()
+    sizes(her)
+    lines = {"commands": "ExecStart=/x/hermes gateway\n" * 90_000, "specifiers": "Environment=A=hermes%h%%%n\n" * 150_000}
+    for what, text in lines.items():
+        her.write(".config/systemd/user/many.service", "[Service]\n" + text, 0o644)
+        ends(f"doctor with her unit of {what}", ("doctor",))
+    script = her.write("loop.sh", "#!/bin/sh\n# hermes\n" + f"{her.home}/loop.sh\n" * 500)
+    her.write(".config/systemd/user/many.service", f"[Service]\nExecStart={script}\n", 0o644)
+    ends("doctor with her script that names itself", ("doctor",))
+
+
+def sizes(her: Account) -> None:
+    """What her process calls its environment and its arguments."""
     her.write("gateway", CHOOSER)
     for what in ("environment", "arguments"):
         process = her.start("hermes", "gateway", "run", what, executable="/usr/bin/python3", stdout=-1, text=True)
@@ -89,15 +102,8 @@ def run() -> None:
         else:
             equal("her processes", process.stdout and process.stdout.readline(), "ready\n")
         for command in COMMANDS:
-            ends(f"{' '.join(command)} with {what} of a size that she chose", command)
+            ends(f"{' '.join(command)} with {what} of a size that she chose", command, 4 << 30)
         os.killpg(process.pid, 9)
-    lines = {"commands": "ExecStart=/x/hermes gateway\n" * 90_000, "specifiers": "Environment=A=hermes%h%%%n\n" * 150_000}
-    for what, text in lines.items():
-        her.write(".config/systemd/user/many.service", "[Service]\n" + text, 0o644)
-        ends(f"doctor with her unit of {what}", ("doctor",))
-    script = her.write("loop.sh", "#!/bin/sh\n# hermes\n" + f"{her.home}/loop.sh\n" * 500)
-    her.write(".config/systemd/user/many.service", f"[Service]\nExecStart={script}\n", 0o644)
-    ends("doctor with her script that names itself", ("doctor",))
 
 
 def launcher(default: Profile, unit: Unit) -> None:
@@ -121,12 +127,16 @@ def is_gateway(pid: int) -> bool:
     return pid > 0 and b"gateway" in Path(f"/proc/{pid}/cmdline").read_bytes() and b"exec" not in Path(f"/proc/{pid}/cmdline").read_bytes()
 
 
-def ends(what: str, command: tuple[str, ...]) -> None:
-    limited = ["prlimit", f"--as={MEMORY}", "timeout", str(LIMIT), program(), *command]
+def ends(what: str, command: tuple[str, ...], room: int = MEMORY) -> None:
+    """It ends, and has not grown; beyond its room it would end as well, and some of it goes on without memory."""
+    limited = ["prlimit", f"--as={room}", "timeout", str(LIMIT), program(), *command]
     begin = time.monotonic()
     done = subprocess.run(limited, capture_output=True, text=True)
     seconds = time.monotonic() - begin
     check(f"{what}: it ends by itself", done.returncode in (0, 1, 2), f"{done.returncode} after {seconds:.1f} s: {done.stderr[-200:]}")
+    if room > MEMORY:
+        most = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss << 10
+        check(f"{what}: it does not grow", most < MEMORY, f"{most >> 20} MiB")
 
 
 PLANTS = {
