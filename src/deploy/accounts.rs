@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
+use crate::deploy::plan::Action;
 use crate::deploy::transaction::Transaction;
 use crate::host::Live;
 use crate::layout::{ACCOUNT, Layout, SYSTEM_ROOT, Scope};
@@ -41,7 +42,9 @@ impl Transaction<'_> {
             return Declared::default();
         };
         let changes = self.plan.changes.iter().filter(|c| c.after.is_some());
-        let wanted: HashSet<&Path> = changes.map(|c| Path::new(&c.path)).collect();
+        let wanted: HashSet<&Path> = changes.clone().map(|c| Path::new(&c.path)).collect();
+        let kept = changes.filter(|c| c.action == Action::Keep);
+        let kept: HashSet<&Path> = kept.map(|c| Path::new(&c.path)).collect();
         let find = |path: &Path| wanted.contains(path).then(|| self.host.at(path));
         let mut declared = Declared::default();
         let both = (find(Path::new(sysusers)), find(Path::new(tmpfiles)));
@@ -54,10 +57,12 @@ impl Transaction<'_> {
         let tenants = self.contents.instances.iter().filter(|i| i.is_tenant());
         for profile in tenants.map(|i| &i.profile) {
             let root = profile.tenant_root();
-            if root.exists() {
+            let beside = |path| Path::new(path).with_file_name(tenant_file(profile));
+            // One that was made by hand, for the installer of hermes, gets the modes that are declared.
+            if root.exists() && kept.contains(&*beside(tmpfiles)) {
                 continue;
             }
-            let beside = |path| find(&Path::new(path).with_file_name(tenant_file(profile)));
+            let beside = |path| find(&beside(path));
             declared.sysusers.extend(beside(sysusers));
             declared.tmpfiles.extend(beside(tmpfiles));
             declared.told.push(format!(

@@ -63,8 +63,10 @@ pub(super) fn decide(
             &probe.root,
         ));
         if *problem == HermesProblem::Nowhere && profile.is_tenant(&probe.root) {
-            let way_out = "with `--shared --create` the profile runs as the account of other profiles, with their hermes";
-            problems.push(way_out.to_owned());
+            problems.push(format!(
+                "a tenant has a hermes of its own, or one of root's; `hermes-install --profile {profile} --shared --create` \
+                 has it use the account and the hermes of other profiles"
+            ));
         }
     }
     problems.extend(probe.unreadable.iter().map(|file| {
@@ -230,21 +232,34 @@ pub(super) fn no_hermes(
             let as_account = (scope == Scope::System).then_some((&*account.name, &*account.home));
             let make = match account.exists {
                 true => String::new(),
-                false => format!(
-                    "useradd --system --create-home --home-dir {} {}`, then `",
-                    account.home.display(),
-                    account.name
-                ),
+                false => account_command(account) + " && ",
             };
             format!(
-                "no hermes executable that `{}` can run: looked for {} and on PATH; install hermes-agent with upstream's \
-                 installer (`{make}{}`), or name one with `--hermes PATH`",
+                "no hermes executable that `{}` can run: looked for {} and on PATH; `{make}{}` installs one with upstream's \
+                 installer, or name one with `--hermes PATH`",
                 account.name,
                 list.join(", "),
                 install_command(as_account, root)
             )
         }
     }
+}
+
+/// The command that makes an account before hermes-install does, as the files of its unit declare it.
+fn account_command(account: &Account) -> String {
+    let home = account.home.display().to_string();
+    shell_quote(&[
+        "useradd",
+        "--system",
+        "--create-home",
+        "--key",
+        "HOME_MODE=0700",
+        "--home-dir",
+        &home,
+        "--shell",
+        "/usr/sbin/nologin",
+        &account.name,
+    ])
 }
 
 #[cfg(test)]

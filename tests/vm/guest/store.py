@@ -6,6 +6,7 @@ The environment `X.Y.Z-store` brings the parts (`lib/store.py` on the host).
 
 import hashlib
 import json
+import os
 import pwd
 import subprocess
 from dataclasses import dataclass
@@ -49,11 +50,18 @@ class Store:
     """An installation of an account; root's checkout is not below its data root."""
 
     user: str = "root"
+    # HERMES_HOME for install.sh, where it was given.
+    data: str = ""
+
+    @property
+    def home(self) -> Path:
+        """The account's home directory."""
+        return Path(pwd.getpwnam(self.user).pw_dir)
 
     @property
     def root(self) -> Path:
         """The data root."""
-        return Path(pwd.getpwnam(self.user).pw_dir) / ".hermes"
+        return Path(self.data or self.home / ".hermes")
 
     @property
     def checkout(self) -> Path:
@@ -62,7 +70,7 @@ class Store:
     @property
     def path(self) -> Path:
         """Where a shell finds the program."""
-        return Path("/usr/local/bin") if self.user == "root" else self.root.parent / ".local/bin"
+        return Path("/usr/local/bin") if self.user == "root" else self.home / ".local/bin"
 
     @property
     def python(self) -> Path:
@@ -90,7 +98,7 @@ class Store:
         return self.path / "hermes"
 
     def place(self) -> "Store":
-        """Put everything where install.sh puts it."""
+        """Put everything where install.sh puts it; as root, or as the account itself."""
         state, environment = self.state, self.environment
         self._copy(PARTS / "tools", self.root / "tools")
         self._copy(PARTS / "checkout", self.checkout)
@@ -100,7 +108,12 @@ class Store:
         self._record(state / "facts.json", "venv", {"environment": str(environment), "extras": [], "stamp": "of the harness"})
         owned = [self.checkout] if self.user == "root" else [self.root]
         subprocess.run(["chown", "--recursive", f"{self.user}:", *owned], check=True)
-        done = as_user(self.user, str(self.python), "-I", "-c", PUBLISH, str(self.checkout), str(self.path))
+        command = [str(self.python), "-I", "-c", PUBLISH, str(self.checkout), str(self.path)]
+        variables = {"HERMES_HOME": self.data} if self.data else {}
+        if os.geteuid() == 0:
+            done = as_user(self.user, *command, env=variables)
+        else:
+            done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, **variables})
         print(done.stdout, done.stderr, flush=True)
         if not self.hermes.exists():
             raise RuntimeError(f"upstream's code left no {self.hermes}")

@@ -44,11 +44,11 @@ def run() -> None:
         seen = from_one_to_the_other(a, b, directives)
         works = sorted(way for way, how in seen.items() if how == "works" and way != "own")
         equal(f"what works with {directives.split()}", works, sorted(opened))
-    seen = {directives: score(b.unit, directives) for directives in CONTROLS}
-    measured("exposure level, with each taken back", {directives.strip(): level for directives, level in seen.items()})
-    check("the exposure level is at most 2.4", seen[""] <= 2.4, seen)
-    blind = [PLACES, "InaccessiblePaths=\n", ACCOUNT, ACCOUNT + PLACES + WRITES]
-    equal("taken back unseen by the score", [directives for directives in CONTROLS if directives and seen[directives] == seen[""]], blind)
+    scores = {directives: score(b.unit, directives) for directives in CONTROLS}
+    measured("exposure level, with each taken back", {directives.strip(): level for directives, level in scores.items()})
+    check("the exposure level is at most 2.4", scores[""] <= 2.4, scores)
+    unseen = [directives for directives in CONTROLS if directives and scores[directives] == scores[""]]
+    equal("taken back unseen by the score", unseen, [PLACES, "InaccessiblePaths=\n", ACCOUNT, ACCOUNT + PLACES + WRITES])
 
 
 def score(unit: str, directives: str) -> float:
