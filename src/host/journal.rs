@@ -117,12 +117,12 @@ pub(crate) fn asked_by(since: u64, until: u64) -> Option<String> {
         .iter()
         .filter_map(|line| serde_json::from_str(line).ok());
     let uid_of = |name: &str| Some(Account::find(name, Path::new("/")).ok()??.uid);
-    let asked = entries.filter_map(|entry: Value| {
+    let mut asked = entries.filter_map(|entry: Value| {
         let sender = entry.get("_UID")?.as_str()?.parse().ok()?;
         let line = entry.get("MESSAGE")?.as_str()?;
         is_accepted(line, sender, uid_of).then(|| printable(line))
     });
-    asked.last()
+    asked.next_back()
 }
 
 /// Whether a line says that sudo ran something, and is by root or by whom it names. journald looks at a sender's executable
