@@ -47,10 +47,3 @@ def run() -> None:
     text = hermes_install("status", "--long")
     contains("all about each", text.out, f"pid {pids[0]}", f"pid {pids[1]}", "running")
     equal("status ends with", text.code, 0)
-
-    # Fleets go by this: docs/fleets.md.
-    equal("a plan of what is there ends with", hermes_install("plan", "--profile", "default").code, 0)
-    Unit(default.unit).systemctl("stop")
-    planned = hermes_install("plan", "--profile", "default")
-    equal("a plan that does nothing but start a unit ends with", planned.code, 1)
-    contains("the plan", planned.out, "no file would change", f"then start {default.unit}")
