@@ -116,13 +116,12 @@ impl Setting {
             self.is_elsewhere = true;
             return;
         };
-        match becoming.environment {
-            Environment::Kept => {}
-            Environment::Home => {
-                let home = account.home.display().to_string();
-                self.environment.insert("HOME".to_owned(), home);
-            }
-            Environment::Reset => self.environment.clear(),
+        if becoming.environment == Environment::Reset {
+            self.environment.clear();
+        }
+        if becoming.environment != Environment::Kept {
+            let home = account.home.display().to_string();
+            self.environment.insert("HOME".to_owned(), home);
         }
         self.user_home = account.home;
         self.uid = Some(account.uid);

@@ -209,17 +209,21 @@ impl Look {
             .verbs
             .iter()
             .any(|verb| verb == "start" || verb == "restart");
+        let before = self.found.len();
         if effects.calls.is_empty() && asks {
             self.found.push(starter(None, false));
         }
         for call in effects.calls {
             // A line that becomes an account which is not known does not say whose gateway it starts.
             let account = call.account.or(own.clone());
-            self.found.push(Starter {
+            let starter = Starter {
                 account: account.filter(|_| call.home.is_some()),
                 is_container: call.is_contained && call.home.is_some(),
                 ..starter(call.home, call.replaces)
-            });
+            };
+            if !self.found[before..].contains(&starter) {
+                self.found.push(starter);
+            }
         }
     }
 
