@@ -19,6 +19,9 @@ use crate::host::rootfs::RootFs;
 /// How many links one path may lead through, as the kernel has it (path_resolution(7)).
 pub(super) const MOST_LINKS: usize = 40;
 
+/// The kernel opens no path of this length (PATH_MAX): for everybody who has only the path, nothing is there.
+const LONGEST: usize = 4096;
+
 /// Which links on the way are followed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Links {
@@ -66,7 +69,7 @@ impl RootFs {
     /// not opened again.
     pub(super) fn walk_seen(&self, path: &Path, links: Links) -> io::Result<(Directory, bool)> {
         let path = path.strip_prefix("/").unwrap_or(path);
-        if links == Links::All && self.memory.lacks(path) {
+        if path.as_os_str().len() >= LONGEST || links == Links::All && self.memory.lacks(path) {
             return Err(Errno::ENOENT.into());
         }
         // No host has such a path, and whoever makes one up has it opened each time.
