@@ -117,7 +117,7 @@ def hostile() -> None:
     for name in ("config.yaml", "pipe", ".hermes-install.lock"):
         (evil.home / name).unlink(missing_ok=True)
         os.mkfifo(evil.home / name, 0o666)
-    links = {".env": secret, "gateway.lock": lock, "gateway_state.json": secret, "skills": home, "moved": Path("/var/lib/hermes-tenants")}
+    links = {".env": secret, "gateway.lock": lock, "gateway_state.json": lock, "skills": home, "moved": Path("/var/lib/hermes-tenants")}
     for name, target in links.items():
         path = evil.home / name
         path.unlink(missing_ok=True)
@@ -142,7 +142,7 @@ def while_it_changes() -> None:
     equal("install of victim ends with", install(Profile("victim"), "--no-start").code, 0)
     (victim / ".env").write_text(f"TOKEN={SECRET}\n")
     shell("chown", "hermes-victim:", str(victim / ".env"))
-    # A lock is opened to see who holds it, wherever it leads; what the others say is nobody's to read.
+    # A lock and a record of a gateway are read to see who holds them, wherever they lead; what the others say is nobody's to read.
     secrets = [Path("/root/secret"), Path("/root/.env"), Path("/root/config.yaml")]
     for path in [*secrets, Path("/root/lock")]:
         path.write_text(f"{SECRET}\n/var/lib/hermes\n")
