@@ -117,13 +117,14 @@ def hostile() -> None:
     for name in ("config.yaml", "pipe", ".hermes-install.lock"):
         (evil.home / name).unlink(missing_ok=True)
         os.mkfifo(evil.home / name, 0o666)
-    links = {".env": secret, "gateway.lock": lock, "gateway_state.json": secret, "skills": home, "moved": Path("/var/lib/hermes-tenants")}
+    links = {".env": secret, "gateway.lock": lock, "gateway_state.json": lock, "skills": home, "moved": Path("/var/lib/hermes-tenants")}
     for name, target in links.items():
         path = evil.home / name
         path.unlink(missing_ok=True)
         path.symlink_to(target)
     shell("chown", "-Rh", "hermes:hermes", str(evil.home))
     done = hermes_install("split", "evil", "--yes")
+    check("what a link named .env leads to is not read", is_unread(secret))
     equal("split of evil ends with", done.code, 0)
     root = Path("/var/lib/hermes-tenants/evil/.hermes")
     kinds = {name: "link" if (root / name).is_symlink() else "pipe" if (root / name).is_fifo() else "other" for name in os.listdir(root)}
@@ -131,7 +132,6 @@ def hostile() -> None:
     equal("whose the copies are", {path.lstat().st_uid for path in root.rglob("*")}, {root.stat().st_uid})
     equal("what root owns", files_of(home), before)
     check("no secret of root's is shown", SECRET not in done.text)
-    check("nor read", is_unread(secret))
     equal("uninstall of evil ends with", hermes_install("uninstall", "--profile", "evil").code, 0)
 
 
@@ -142,7 +142,7 @@ def while_it_changes() -> None:
     equal("install of victim ends with", install(Profile("victim"), "--no-start").code, 0)
     (victim / ".env").write_text(f"TOKEN={SECRET}\n")
     shell("chown", "hermes-victim:", str(victim / ".env"))
-    # A lock is opened to see who holds it, wherever it leads; what the others say is nobody's to read.
+    # A lock and a record of a gateway are read to see who holds them, wherever they lead; what the others say is nobody's to read.
     secrets = [Path("/root/secret"), Path("/root/.env"), Path("/root/config.yaml")]
     for path in [*secrets, Path("/root/lock")]:
         path.write_text(f"{SECRET}\n/var/lib/hermes\n")
