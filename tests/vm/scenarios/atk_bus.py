@@ -106,7 +106,7 @@ def run() -> None:
     check("it is a plan, no refusal", "hermes-gateway@" in planned.out, planned.text)
     # Hers cannot be told.
     planned = hermes_install("plan", "--profile", "default", "--run-as", "mallory", "--hermes", str(her.home / "bin/hermes"))
-    equal("plan for her own profile ends with", planned.code, 1)
+    equal("plan for her own profile ends with", planned.code, 3)
     contains("its refusal", planned.err, "cannot be told")
     silent.kill()
     victim.kill()
