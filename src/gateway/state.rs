@@ -68,7 +68,10 @@ impl State {
 
     /// Whether it is up, and it or one of its platforms says that something does not work.
     pub(crate) fn is_degraded(&self) -> bool {
-        let fails = |p: &PlatformRecord| matches!(&*p.state, "retrying" | "paused" | "fatal");
+        // `disconnected` is what is left of a platform that hermes 0.19 has given up while the gateway goes on.
+        let fails = |p: &PlatformRecord| {
+            matches!(&*p.state, "retrying" | "paused" | "fatal" | "disconnected")
+        };
         self.gateway_state == "degraded"
             || (self.is_up() && self.own_platforms().any(|(_, p)| fails(p)))
     }

@@ -87,6 +87,17 @@ mod tests {
     }
 
     #[test]
+    fn a_platform_that_was_given_up_is_not_green() {
+        let mut record = record(
+            r#"{"pid": 7, "start_time": 1, "gateway_state": "running",
+                "platforms": {"api_server": {"state": "disconnected", "writer_pid": 7}}}"#,
+        );
+        assert!(record.is_degraded());
+        record.gateway_state = "draining".into();
+        assert!(!record.is_degraded(), "a gateway that ends disconnects");
+    }
+
+    #[test]
     fn a_record_without_trouble_is_green_and_another_owner_s_does_not_count() {
         let record = record(
             r#"{"pid": 7, "start_time": 1, "gateway_state": "running",
