@@ -130,7 +130,7 @@ fn shell(data: &[u8]) {
                     (1..=lines + 1).contains(&command.line),
                     "{command:?}, {lines} lines"
                 ),
-                Item::For { end, .. } | Item::Function { end, .. } => {
+                Item::For { end, .. } | Item::Function { end, .. } | Item::Arm { end, .. } => {
                     assert!((at + 1..=found.len()).contains(end), "{item:?} at {at}");
                 }
                 Item::Array { .. } => {}

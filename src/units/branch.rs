@@ -23,7 +23,7 @@ impl Branch {
 }
 
 /// Whether a pattern of `case` fits a text; `None` where that takes more than `*` and `?`.
-fn matches(pattern: &str, text: &str) -> Option<bool> {
+pub(super) fn matches(pattern: &str, text: &str) -> Option<bool> {
     if pattern.contains(['[', '$', '\\']) {
         return None;
     }

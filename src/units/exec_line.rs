@@ -283,6 +283,9 @@ mod tests {
             "/x/entry" => {
                 "#!/bin/sh\nMODE=\"${1:-gateway}\"\ncase $MODE in\n gateway) exec hermes -p default gateway run;;\n *) exec hermes dashboard;;\nesac\n"
             }
+            "/x/ctl" => {
+                "#!/bin/bash\nif [ \"$1\" = start ]; then\n  shift\n  exec hermes -p \"${1:-default}\" gateway run\nelif [[ $1 == st* ]]; then\n  pgrep hermes\nelif [ -z \"$ANY\" ]; then\n  exec hermes dashboard\nelse\n  exec hermes -p ops gateway run\nfi\n"
+            }
             "/x/ui.py" => "#!/usr/bin/python3\nrun(['hermes', 'gateway', 'run'])\n",
             _ => return None,
         };
@@ -353,6 +356,10 @@ mod tests {
             ("/x/coder gateway run --replace", "/srv/h/profiles/coder"),
             ("/x/entry gateway", "/srv/h"),
             ("/x/entry", "/srv/h"),
+            ("/x/ctl start", "/srv/h"),
+            ("/x/ctl start coder", "/srv/h/profiles/coder"),
+            // What a variable is that some file may set is not known.
+            ("/x/ctl run", "/srv/h/profiles/ops"),
             (
                 "/usr/bin/varlock run -- hermes -p ${NAME:-other} gateway run",
                 "/srv/h/profiles/coder",
@@ -574,6 +581,8 @@ mod tests {
             "/usr/bin/journalctl -f -u hermes gateway",
             "/x/watch",
             "/x/entry dashboard",
+            "/x/ctl status",
+            "/x/ctl stop",
             "",
         ] {
             assert_eq!(run(line), None, "{line}");

@@ -29,6 +29,7 @@ pub(crate) mod shell;
 mod shell_blocks;
 pub(crate) mod shell_items;
 mod shell_run;
+mod shell_test;
 mod shell_text;
 mod shell_words;
 pub(crate) mod span;

@@ -178,7 +178,7 @@ impl Reader {
                     branch.patterns.extend(patterns.iter().take(room).cloned());
                 }
             }
-            [word] if matches!(&**word, "fi" | "esac") => {}
+            [word] if word == "esac" => {}
             words => self.found.push(Item::Command(ShellCommand {
                 line: self.began,
                 words: words.to_vec(),
@@ -206,7 +206,9 @@ impl Reader {
         let (items, inputs) = (self.found.len(), self.inputs.len());
         for item in &mut inner.found {
             match item {
-                Item::For { end, .. } | Item::Function { end, .. } => *end += items,
+                Item::For { end, .. } | Item::Function { end, .. } | Item::Arm { end, .. } => {
+                    *end += items;
+                }
                 Item::Command(command) => command.input = command.input.map(|at| at + inputs),
                 Item::Array { .. } => {}
             }
@@ -220,6 +222,7 @@ impl Reader {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::units::shell_items::When;
 
     fn told(item: &Item, inputs: &[Input]) -> String {
         match item {
@@ -235,6 +238,11 @@ mod tests {
                 format!("for {name} in {words} to {end}")
             }
             Item::Function { name, end } => format!("{name}() to {end}"),
+            Item::Arm { when, end, .. } => match when {
+                When::Else => format!("else to {end}"),
+                When::Holds(_) => format!("then to {end}, when it holds"),
+                When::Unknown => format!("then to {end}"),
+            },
         }
     }
 
@@ -253,7 +261,33 @@ mod tests {
         for (text, expected) in [
             (
                 "# a b\nif a 'b c' >/dev/null 2>&1; then d & fi",
-                vec!["2: a|b c", "2: d"],
+                vec!["2: a|b c", "then to 3", "2: d"],
+            ),
+            (
+                "if [ \"$1\" = b ]; then a; elif ! [ b = c ]; then if d; then e; fi; else f; fi; g",
+                vec![
+                    "1: [|${1}|=|b|]",
+                    "then to 3, when it holds",
+                    "1: a",
+                    "1: [|b|=|c|]",
+                    "then to 8",
+                    "1: d",
+                    "then to 8",
+                    "1: e",
+                    "else to 10",
+                    "1: f",
+                    "1: g",
+                ],
+            ),
+            (
+                "for a in b; do if [ c = d ]; then e; done; f",
+                vec![
+                    "for a in b to 4",
+                    "1: [|c|=|d|]",
+                    "then to 4",
+                    "1: e",
+                    "1: f",
+                ],
             ),
             (
                 "x=\"$(pgrep -f 'a b')\" && c \"$@\" d",

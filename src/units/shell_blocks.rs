@@ -3,11 +3,9 @@
 use std::borrow::Cow;
 
 use crate::units::shell::Reader;
-use crate::units::shell_items::Item;
+use crate::units::shell_items::{Item, When};
+use crate::units::shell_test::Test;
 use crate::units::variables::is_name;
-
-/// Words that stand before a command and are none.
-const RESERVED: [&str; 5] = ["if", "then", "elif", "else", "!"];
 
 /// What is open at a place, and the place of its item.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,6 +16,13 @@ pub(super) enum Open {
     Loop,
     For(usize),
     Function(usize),
+    /// An `if`: the place of the test that was read last, whether that is turned around, and the arm that is open.
+    If {
+        test: usize,
+        is_negated: bool,
+        arm: Option<usize>,
+        is_first: bool,
+    },
 }
 
 impl Reader {
@@ -34,6 +39,17 @@ impl Reader {
                 "done" => self.close_last(|open| matches!(open, Open::Loop | Open::For(_))),
                 "while" | "until" => self.open.push(Open::Loop),
                 "do" => {}
+                "if" => self.begin_if(true),
+                "elif" | "else" => {
+                    self.end_arm();
+                    match first.as_str() {
+                        "elif" => self.begin_if(false),
+                        _ => self.begin_arm(true),
+                    }
+                }
+                "then" => self.begin_arm(false),
+                "fi" => self.end_if(),
+                "!" => self.negate(),
                 "for" | "select" => {
                     self.begin_loop(more);
                     return (&[][..]).into();
@@ -45,7 +61,6 @@ impl Reader {
                     rest = more.get(1..).unwrap_or_default();
                     continue;
                 }
-                word if RESERVED.contains(&word) => {}
                 _ => break,
             }
             rest = more;
@@ -92,12 +107,81 @@ impl Reader {
     }
 
     pub(super) fn close(&mut self, open: Open, behind: usize) {
-        let (Open::For(at) | Open::Function(at)) = open else {
+        let (Open::For(at) | Open::Function(at) | Open::If { arm: Some(at), .. }) = open else {
             return;
         };
-        if let Some(Item::For { end, .. } | Item::Function { end, .. }) = self.found.get_mut(at) {
-            *end = behind;
+        match self.found.get_mut(at) {
+            Some(Item::For { end, .. } | Item::Function { end, .. }) => *end = behind,
+            // Without its `fi` it is not known where it ends.
+            Some(Item::Arm { end, when, .. }) => (*end, *when) = (behind, When::Unknown),
+            _ => {}
         }
+    }
+
+    /// `if` or `elif`: a test follows.
+    fn begin_if(&mut self, is_first: bool) {
+        let begun = Open::If {
+            test: self.found.len(),
+            is_negated: false,
+            arm: None,
+            is_first,
+        };
+        match self.open.last_mut() {
+            Some(open @ Open::If { .. }) if !is_first => *open = begun,
+            _ if is_first => self.open.push(begun),
+            _ => {}
+        }
+    }
+
+    /// `!` before the test of an `if`.
+    fn negate(&mut self) {
+        if let Some(Open::If { is_negated, .. }) = self.open.last_mut() {
+            *is_negated = true;
+        }
+    }
+
+    /// `then` or `else`.
+    fn begin_arm(&mut self, is_else: bool) {
+        let here = self.found.len();
+        let Some(Open::If {
+            test,
+            is_negated,
+            arm,
+            is_first,
+        }) = self.open.last_mut()
+        else {
+            return;
+        };
+        let when = match self.found.get(*test..) {
+            _ if is_else => When::Else,
+            Some([Item::Command(command)]) if !*is_negated => {
+                Test::of(&command.words).map_or(When::Unknown, When::Holds)
+            }
+            _ => When::Unknown,
+        };
+        *arm = Some(here);
+        let is_first = std::mem::take(is_first);
+        self.found.push(Item::Arm {
+            is_first,
+            when,
+            end: usize::MAX,
+        });
+    }
+
+    /// `elif`, `else` or `fi`: what was open since `then` ends here.
+    fn end_arm(&mut self) {
+        let here = self.found.len();
+        let Some(Open::If { arm, .. }) = self.open.last_mut() else {
+            return;
+        };
+        if let Some(Item::Arm { end, .. }) = arm.take().and_then(|at| self.found.get_mut(at)) {
+            *end = here;
+        }
+    }
+
+    fn end_if(&mut self) {
+        self.end_arm();
+        self.close_last(|open| matches!(open, Open::If { .. }));
     }
 
     /// Behind `;;`, `;&` or `;;&`: the patterns of the next branch.

@@ -1,6 +1,7 @@
 //! What a shell's text has: commands, loops, functions, and what commands read.
 
 use crate::units::branch::Branch;
+use crate::units::shell_test::Test;
 
 /// A text, read.
 #[derive(Debug, Default)]
@@ -34,6 +35,15 @@ pub(crate) enum Item {
         /// The place behind the body.
         end: usize,
     },
+    /// `then` or `else`; what follows up to `end` is run when the test holds.
+    Arm {
+        /// Whether it is the first behind its `if`.
+        is_first: bool,
+        /// When it is run.
+        when: When,
+        /// The place behind it.
+        end: usize,
+    },
     /// `NAME() {`; what follows up to `end` is its body.
     Function {
         /// Its name.
@@ -41,6 +51,17 @@ pub(crate) enum Item {
         /// The place behind the body.
         end: usize,
     },
+}
+
+/// When an arm of an `if` is run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum When {
+    /// In what follows `else`: when no other is.
+    Else,
+    /// When the test holds.
+    Holds(Test),
+    /// Its words do not tell.
+    Unknown,
 }
 
 /// A simple command.

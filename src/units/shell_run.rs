@@ -1,5 +1,5 @@
 //! A shell's text, run as far as that can be told: loops over words, functions with their parameters, and what commands
-//! read. Both branches of an `if` are taken, and every command is thought to end well. Pure but for the readers.
+//! read. Both arms of an `if` are run where its words do not tell, and every command is thought to end well. Pure but for the readers.
 
 use std::ops::Range;
 use std::rc::Rc;
@@ -7,7 +7,7 @@ use std::rc::Rc;
 use crate::units::directory::located;
 use crate::units::exec_line::Search;
 use crate::units::shell;
-use crate::units::shell_items::{Item, Shell, ShellCommand, Text};
+use crate::units::shell_items::{Item, Shell, ShellCommand, Text, When};
 use crate::units::variables::assignment;
 use crate::units::wrappers::base;
 
@@ -52,6 +52,8 @@ impl Search<'_> {
         let mut at = range.start;
         let end = range.end.min(text.items.len());
         let mut printed = None;
+        // Whether an arm of the last `if` was run for sure.
+        let mut is_decided = false;
         while at < end && self.context.budget.get() > 0 {
             let next = match &text.items[at] {
                 Item::Command(command) => {
@@ -87,6 +89,23 @@ impl Search<'_> {
                         }
                         self.run(text, at + 1..*end, depth);
                     }
+                    *end
+                }
+                Item::Arm {
+                    is_first,
+                    when,
+                    end,
+                } => {
+                    is_decided &= !is_first;
+                    let holds = match when {
+                        When::Else => Some(!is_decided),
+                        When::Holds(test) => test.holds(|word| self.setting.expand(word)),
+                        When::Unknown => None,
+                    };
+                    if !is_decided && holds != Some(false) {
+                        self.run(text, at + 1..*end, depth);
+                    }
+                    is_decided |= holds == Some(true);
                     *end
                 }
                 Item::Function { name, end } => {
