@@ -8,7 +8,7 @@ use nix::unistd::geteuid;
 use serde_json::Value;
 
 use crate::host::account::Account;
-use crate::host::systemctl::{Manager, output, plain};
+use crate::host::systemctl::{Manager, Systemctl, output, plain};
 use crate::output::printable;
 
 /// Something that a manager recorded of a unit.
@@ -170,6 +170,35 @@ fn journalctl(arguments: &[String]) -> Vec<String> {
     command.args(["--quiet", "--no-pager"]).args(arguments);
     let said = output(&mut command).unwrap_or_default();
     said.lines().map(str::to_owned).collect()
+}
+
+impl Systemctl {
+    /// The last journal lines of one start of a unit.
+    pub(crate) fn journal(&self, unit: &str, invocation: &str, lines: usize) -> Vec<String> {
+        let mut command = plain("journalctl");
+        let field = match self.manager {
+            Manager::System => "_SYSTEMD_UNIT",
+            Manager::User | Manager::UserOf(_) => "_SYSTEMD_USER_UNIT",
+        };
+        command.args(["--no-pager", "--output=cat", &format!("--lines={lines}")]);
+        if invocation.is_empty() {
+            command.arg(format!("{field}={unit}"));
+        } else {
+            // What the service wrote, and what its manager or its launcher wrote about this start of it.
+            command.arg(format!("_SYSTEMD_INVOCATION_ID={invocation}"));
+            let (sender, named) = match self.manager {
+                Manager::System => (Some("_PID=1".to_owned()), "INVOCATION_ID"),
+                _ => (self.manager.uid_match(), "USER_INVOCATION_ID"),
+            };
+            let named = format!("{named}={invocation}");
+            command.arg("+").args(sender).arg(named);
+        }
+        output(&mut command)
+            .unwrap_or_default()
+            .lines()
+            .map(str::to_owned)
+            .collect()
+    }
 }
 
 #[cfg(test)]

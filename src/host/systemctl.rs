@@ -34,7 +34,7 @@ pub(crate) enum Manager {
 /// the host that it lies on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Systemctl {
-    manager: Manager,
+    pub(super) manager: Manager,
 }
 
 /// `system`, `user`, or `user:NAME` for another user's.
@@ -84,7 +84,7 @@ impl Manager {
     }
 
     /// What journalctl matches entries of a user's own processes by; journald writes it (systemd.journal-fields(7)).
-    fn uid_match(&self) -> Option<String> {
+    pub(super) fn uid_match(&self) -> Option<String> {
         let uid = match self {
             Self::System => return None,
             Self::User => nix::unistd::geteuid(),
@@ -206,33 +206,6 @@ impl Systemctl {
         let mut args = vec![verb.to_owned(), "--".to_owned()];
         args.extend_from_slice(units);
         self.run(&args).map(drop)
-    }
-
-    /// The last journal lines of one start of a unit.
-    pub(crate) fn journal(&self, unit: &str, invocation: &str, lines: usize) -> Vec<String> {
-        let mut command = plain("journalctl");
-        let field = match self.manager {
-            Manager::System => "_SYSTEMD_UNIT",
-            Manager::User | Manager::UserOf(_) => "_SYSTEMD_USER_UNIT",
-        };
-        command.args(["--no-pager", "--output=cat", &format!("--lines={lines}")]);
-        if invocation.is_empty() {
-            command.arg(format!("{field}={unit}"));
-        } else {
-            // What the service wrote, and what its manager or its launcher wrote about this start of it.
-            command.arg(format!("_SYSTEMD_INVOCATION_ID={invocation}"));
-            let (sender, named) = match self.manager {
-                Manager::System => (Some("_PID=1".to_owned()), "INVOCATION_ID"),
-                _ => (self.manager.uid_match(), "USER_INVOCATION_ID"),
-            };
-            let named = format!("{named}={invocation}");
-            command.arg("+").args(sender).arg(named);
-        }
-        output(&mut command)
-            .unwrap_or_default()
-            .lines()
-            .map(str::to_owned)
-            .collect()
     }
 }
 
