@@ -145,8 +145,8 @@ impl Survey<'_> {
                 self.allow,
                 self.output,
             )?;
-            let who = theirs.who.as_ref();
-            let from = who.map_or_else(String::new, |who| format!("inherited from {who}"));
+            let from = theirs.from.as_ref();
+            let from = from.map_or_else(String::new, |from| format!("inherited from {from}"));
             settings = theirs.settings.clone();
             choices.record_new(&before, &settings, &from);
             self.found.inherited.insert(profile.clone(), theirs);

@@ -32,8 +32,8 @@ use crate::units::unit::Unit;
 pub(crate) struct Inherited {
     /// The settings, completed.
     pub(crate) settings: Settings,
-    /// Who the old owner is, if there is one.
-    pub(crate) who: Option<String>,
+    /// Who the old owner is, if there is one, as it is told when its process is long gone.
+    pub(crate) from: Option<String>,
     /// What is taken over, each as a line.
     pub(crate) carried: Vec<String>,
     /// What is not, and why, each as a line.
@@ -71,7 +71,10 @@ pub(crate) fn inherit(
     }
     let mut inherited = Inherited {
         settings: completed(host, profile, settings, &found, output),
-        who: Some(first.who.clone()),
+        from: Some(match first.unit {
+            Some(_) => first.who.clone(),
+            None => format!("a gateway of `{}`", first.account),
+        }),
         ..Inherited::default()
     };
     let home = profile.home(&first.root);
