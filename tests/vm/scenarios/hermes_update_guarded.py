@@ -60,7 +60,7 @@ def run() -> None:
         contains("status", shown.out, "stopped", f"an update of hermes stopped `{UPSTREAM}` and did not start it again", start)
         told = hermes_install("why", "--user", "default", user=USER)
         equal("why ends with", told.code, 0)
-        contains("why", told.out, "default: ended", "an update of hermes stopped", f"`{start}`")
+        contains("why", told.out, "default: ended", "an update of hermes stopped", start)
         contains("logs", hermes_install("logs", "--user", "default", user=USER).out, f"Started {UPSTREAM}")
         # hermes' record stays, and somebody else stops it this time.
         unit.systemctl("start")
