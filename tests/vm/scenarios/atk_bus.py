@@ -88,7 +88,7 @@ def run() -> None:
         begin = time.monotonic()
         done = subprocess.run(["/tmp/hermes-install", verb], capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL)
         measured(f"{verb} beside a silent bus: seconds", round(time.monotonic() - begin, 1))
-        check(f"{verb} answers", done.returncode in (0, 1), done.stdout + done.stderr)
+        check(f"{verb} answers", done.returncode in (0, 1, 3), done.stdout + done.stderr)
         if verb == "doctor":
             contains("doctor", done.stdout, "did not answer", "mallory")
 
