@@ -174,19 +174,19 @@ impl Memory {
 
     /// Whether a directory above a path was listed, and the name that leads on to the path was not there.
     pub(super) fn lacks(&self, path: &Path) -> bool {
+        // `None` where the directory above was not listed; one that was is there, and so are all above it.
         let is_gap = |look: &Look, path: &Path| {
-            let above = path.parent().map(Path::as_os_str);
-            let listing = above.and_then(|above| look.listings.get(above));
-            let Some((listing, name)) = listing.zip(path.file_name()) else {
-                return false;
-            };
+            let above = path.parent()?.as_os_str();
+            let listing = look.listings.get(above).filter(|l| l.is_whole)?;
+            let name = path.file_name()?;
             let find = |known: &OsString| known.as_os_str().cmp(name);
-            listing.is_whole && listing.names.binary_search_by(find).is_err()
+            Some(listing.names.binary_search_by(find).is_err())
         };
         self.with(|look| {
-            let look = look.as_ref();
-            look.is_some_and(|look| path.ancestors().any(|path| is_gap(look, path)))
+            let look = look.as_ref()?;
+            path.ancestors().find_map(|path| is_gap(look, path))
         })
+        .unwrap_or(false)
     }
 
     pub(super) fn file(&self, path: &Path) -> Option<Arc<Seen>> {
