@@ -2,7 +2,6 @@
 
 import json
 import os
-import shlex
 import shutil
 import signal
 import subprocess
@@ -160,9 +159,12 @@ class Liar:
 
     def says(self, **fields: str) -> None:
         text = "".join(f"{name}={value}\n" for name, value in fields.items())
-        self.account.run(shlex.join([str(self.sudo), "-c", self.SOURCE, text]))
+        # journald asks /proc for the name of a process: one that is gone by then has none.
+        process = self.account.start(str(self.sudo), "-c", f"{self.SOURCE}; import time; time.sleep(600)", text)
         found = ["journalctl", "-b", "-q", "--no-pager", "-o", "cat", f"MESSAGE={fields['MESSAGE']}", f"_UID={self.account.uid}", "_COMM=sudo"]
         wait.until("the journal to have it", lambda: subprocess.run(found, capture_output=True, text=True).stdout)
+        process.kill()
+        process.wait()
 
     def asked_for_a_stop(self) -> None:
         self.says(MESSAGE="mallory : COMMAND=/usr/bin/systemctl stop hermes", SYSLOG_IDENTIFIER="sudo", PRIORITY="5")
