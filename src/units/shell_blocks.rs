@@ -143,6 +143,10 @@ impl Reader {
     /// `then` or `else`.
     fn begin_arm(&mut self, is_else: bool) {
         let here = self.found.len();
+        // A second `then` without a test of its own: no shell takes that.
+        if let Some(open @ Open::If { arm: Some(_), .. }) = self.open.last().copied() {
+            self.close(open, here);
+        }
         let Some(Open::If {
             test,
             is_negated,
