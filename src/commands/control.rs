@@ -11,7 +11,7 @@ use crate::commands::json;
 use crate::deploy::service::{Service, job, wait_for_all};
 use crate::error::{Exit, failed, refuse};
 use crate::gateway::installation::Installation;
-use crate::gateway::owner::{GATEWAY_LOCK, Owner, owner};
+use crate::gateway::owner::{Owner, owner, unexamined};
 use crate::gateway::update::{is_outdated, updater};
 use crate::gateway::version::Rules;
 use crate::host::Host;
@@ -119,11 +119,8 @@ impl Run {
             };
             let why = match owner(&target.home).map(|owner| owner.and_then(own)) {
                 Err(e) => {
-                    let lock = target.home.join(GATEWAY_LOCK);
-                    self.failed.push(format!(
-                        "`{unit}` is left alone: `{}` cannot be examined: {e}",
-                        lock.display()
-                    ));
+                    let why = unexamined(&target.home, &e);
+                    self.failed.push(format!("`{unit}` is left alone: {why}"));
                     continue;
                 }
                 Ok(None) => "nothing to do, it does not run".to_owned(),

@@ -68,6 +68,12 @@ pub(crate) enum Rivals {
 /// than this for hidden ones in all, however many follow each other.
 pub(crate) const START: Duration = Duration::from_secs(60);
 
+/// What is said where [`owner`] cannot tell.
+pub(crate) fn unexamined(home: &Path, error: &std::io::Error) -> String {
+    let lock = home.join(GATEWAY_LOCK);
+    format!("`{}` cannot be examined: {error}", lock.display())
+}
+
 /// Whoever has the gateway of this profile home now, or is about to take it.
 ///
 /// A stale pid file, a reused PID and a lock file that nobody holds are no owner. `Err` when the lock cannot be

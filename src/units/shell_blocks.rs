@@ -39,13 +39,14 @@ impl Reader {
                 "done" => self.close_last(|open| matches!(open, Open::Loop | Open::For(_))),
                 "while" | "until" => self.open.push(Open::Loop),
                 "do" => {}
-                "if" => self.begin_if(true),
-                "elif" | "else" => {
+                "if" => self.open.push(self.test_follows(true)),
+                "elif" => {
                     self.end_arm();
-                    match first.as_str() {
-                        "elif" => self.begin_if(false),
-                        _ => self.begin_arm(true),
-                    }
+                    self.next_test();
+                }
+                "else" => {
+                    self.end_arm();
+                    self.begin_arm(true);
                 }
                 "then" => self.begin_arm(false),
                 "fi" => self.end_if(),
@@ -118,18 +119,21 @@ impl Reader {
         }
     }
 
-    /// `if` or `elif`: a test follows.
-    fn begin_if(&mut self, is_first: bool) {
-        let begun = Open::If {
+    /// An `if` whose next test begins here.
+    fn test_follows(&self, is_first: bool) -> Open {
+        Open::If {
             test: self.found.len(),
             is_negated: false,
             arm: None,
             is_first,
-        };
-        match self.open.last_mut() {
-            Some(open @ Open::If { .. }) if !is_first => *open = begun,
-            _ if is_first => self.open.push(begun),
-            _ => {}
+        }
+    }
+
+    /// `elif`: the innermost `if` has another test.
+    fn next_test(&mut self) {
+        let next = self.test_follows(false);
+        if let Some(open @ Open::If { .. }) = self.open.last_mut() {
+            *open = next;
         }
     }
 

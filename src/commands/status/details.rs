@@ -4,7 +4,7 @@ use crate::commands::json::{Hermes, LastEnd, Owner};
 use crate::deploy::desired::links;
 use crate::gateway::command_line::shown;
 use crate::gateway::installation::Installation;
-use crate::gateway::owner::{GATEWAY_LOCK, owner};
+use crate::gateway::owner::{owner, unexamined};
 use crate::gateway::version::Version;
 use crate::host::Host;
 use crate::host::account::account_name;
@@ -25,11 +25,7 @@ pub(super) fn found_owner(
     }
     match owner(home) {
         Ok(owner) => (owner, None),
-        Err(e) => {
-            let lock = home.join(GATEWAY_LOCK);
-            let why = format!("`{}` cannot be examined: {e}", lock.display());
-            (None, Some(why))
-        }
+        Err(e) => (None, Some(unexamined(home, &e))),
     }
 }
 
