@@ -133,7 +133,7 @@ fn shell(data: &[u8]) {
                 Item::For { end, .. } | Item::Function { end, .. } | Item::Arm { end, .. } => {
                     assert!((at + 1..=found.len()).contains(end), "{item:?} at {at}");
                 }
-                Item::Array { .. } => {}
+                Item::Array { .. } | Item::Case { .. } => {}
             }
         }
     }

@@ -3,6 +3,8 @@
 /// A branch of `case`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Branch {
+    /// Which `case` of the text it is of, by its number.
+    pub(super) case: usize,
     /// The word that is compared.
     pub(crate) subject: String,
     /// The patterns of the branches before this one.

@@ -67,6 +67,8 @@ pub(super) struct Search<'a> {
     /// The line that runs, and whether those that follow are of the same file.
     pub(super) line: usize,
     pub(super) is_of_file: bool,
+    /// The words that the last `case` of each number compares, by the text that has it.
+    pub(super) subjects: BTreeMap<(usize, usize), String>,
     /// What was typed into a terminal counts for what is typed later.
     terminals: BTreeMap<String, Setting>,
     found: BTreeMap<usize, Effects>,
@@ -85,6 +87,7 @@ impl<'a> Search<'a> {
             context,
             setting,
             input: None,
+            subjects: BTreeMap::new(),
             line: 0,
             is_of_file: false,
             terminals: BTreeMap::new(),
@@ -286,6 +289,9 @@ mod tests {
             "/x/ctl" => {
                 "#!/bin/bash\nif [ \"$1\" = start ]; then\n  shift\n  exec hermes -p \"${1:-default}\" gateway run\nelif [[ $1 == st* ]]; then\n  pgrep hermes\nelif [ -z \"$ANY\" ]; then\n  exec hermes dashboard\nelse\n  exec hermes -p ops gateway run\nfi\n"
             }
+            "/x/shifts" => {
+                "#!/bin/sh\ncase \"$1\" in\n start) shift; hermes -p \"$1\" gateway run;;\n *) hermes dashboard;;\nesac\n"
+            }
             "/x/ui.py" => "#!/usr/bin/python3\nrun(['hermes', 'gateway', 'run'])\n",
             _ => return None,
         };
@@ -357,6 +363,7 @@ mod tests {
             ("/x/entry gateway", "/srv/h"),
             ("/x/entry", "/srv/h"),
             ("/x/ctl start", "/srv/h"),
+            ("/x/shifts start coder", "/srv/h/profiles/coder"),
             ("/x/ctl start coder", "/srv/h/profiles/coder"),
             // What a variable is that some file may set is not known.
             ("/x/ctl run", "/srv/h/profiles/ops"),
@@ -582,6 +589,7 @@ mod tests {
             "/x/watch",
             "/x/entry dashboard",
             "/x/ctl status",
+            "/x/shifts status coder",
             "/x/ctl stop",
             "",
         ] {

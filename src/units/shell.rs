@@ -46,6 +46,8 @@ pub(super) struct Reader {
     /// The branches of `case` that the place stands in, and whether it is among the patterns of the last one.
     pub(super) branches: Vec<Branch>,
     pub(super) is_pattern: bool,
+    /// How many there were.
+    cases: usize,
     pub(super) open: Vec<Open>,
     /// The next brace is that of a function.
     pub(super) awaits_body: Option<usize>,
@@ -70,6 +72,7 @@ impl Reader {
             is_piped: false,
             branches: Vec::new(),
             is_pattern: false,
+            cases: 0,
             open: Vec::new(),
             awaits_body: None,
         }
@@ -164,7 +167,13 @@ impl Reader {
             [first, subject, r#in, patterns @ ..]
                 if first == "case" && r#in == "in" && self.branches.len() < BRANCHES =>
             {
+                self.cases += 1;
+                self.found.push(Item::Case {
+                    number: self.cases,
+                    subject: subject.clone(),
+                });
                 self.branches.push(Branch {
+                    case: self.cases,
                     subject: subject.clone(),
                     earlier: Vec::new(),
                     patterns: patterns.iter().take(PATTERNS).cloned().collect(),
@@ -202,7 +211,9 @@ impl Reader {
         (inner.line, inner.began) = (line, line);
         inner.depth = self.depth - 1;
         inner.branches.clone_from(&self.branches);
+        inner.cases = self.cases;
         inner.read();
+        self.cases = inner.cases;
         let (items, inputs) = (self.found.len(), self.inputs.len());
         for item in &mut inner.found {
             match item {
@@ -210,7 +221,7 @@ impl Reader {
                     *end += items;
                 }
                 Item::Command(command) => command.input = command.input.map(|at| at + inputs),
-                Item::Array { .. } => {}
+                Item::Array { .. } | Item::Case { .. } => {}
             }
         }
         self.found.append(&mut inner.found);
@@ -238,6 +249,7 @@ mod tests {
                 format!("for {name} in {words} to {end}")
             }
             Item::Function { name, end } => format!("{name}() to {end}"),
+            Item::Case { subject, .. } => format!("case {subject}"),
             Item::Arm { when, end, .. } => match when {
                 When::Else => format!("else to {end}"),
                 When::Holds(_) => format!("then to {end}, when it holds"),
@@ -310,7 +322,10 @@ mod tests {
                 "f() {\n  a \\\n b\n}\nf",
                 vec!["f() to 2", "2: a|b", "5: f"],
             ),
-            ("case $1 in start) a '$x' \\$y;; esac", vec!["1: a|$$x|$$y"]),
+            (
+                "case $1 in start) a '$x' \\$y;; esac",
+                vec!["case $1", "1: a|$$x|$$y"],
+            ),
             (
                 "while ! a `b`; do sleep 5; done",
                 vec!["1: b", "1: a|$()", "1: sleep|5"],

@@ -35,6 +35,13 @@ pub(crate) enum Item {
         /// The place behind the body.
         end: usize,
     },
+    /// `case WORD in`: what the word is here counts for all branches, whatever they do to its variables.
+    Case {
+        /// Its number in the text.
+        number: usize,
+        /// The word.
+        subject: String,
+    },
     /// `then` or `else`; what follows up to `end` is run when the test holds.
     Arm {
         /// Whether it is the first behind its `if`.

@@ -91,6 +91,11 @@ impl Search<'_> {
                     }
                     *end
                 }
+                Item::Case { number, subject } => {
+                    let subject = self.setting.expand(subject);
+                    self.subjects.insert(case_of(text, *number), subject);
+                    at + 1
+                }
                 Item::Arm {
                     is_first,
                     when,
@@ -125,15 +130,15 @@ impl Search<'_> {
     /// Run a command; what it prints, where that is told by its words.
     fn simple(
         &mut self,
-        text: &Text,
+        text: &Rc<Text>,
         command: &ShellCommand,
         piped: Option<String>,
         depth: usize,
     ) -> Option<String> {
-        let is_passed_over = command
-            .branches
-            .iter()
-            .any(|branch| !branch.can_be_taken(&self.setting.expand(&branch.subject)));
+        let is_passed_over = command.branches.iter().any(|branch| {
+            let subject = self.subjects.get(&case_of(text, branch.case));
+            subject.is_some_and(|subject| !branch.can_be_taken(subject))
+        });
         if is_passed_over {
             return None;
         }
@@ -240,6 +245,11 @@ impl Search<'_> {
         self.setting.parameters = before;
         (self.is_of_file, self.line, self.input) = (is_of_file, line, input);
     }
+}
+
+/// A `case` of a text that is being run.
+fn case_of(text: &Rc<Text>, number: usize) -> (usize, usize) {
+    (Rc::as_ptr(text).addr(), number)
 }
 
 /// `{a,b}` and `{1..3}` as the words that a shell makes of them.
