@@ -9,9 +9,10 @@ from types import ModuleType
 import check
 import verdict
 import wait
-from gateway import HERMES, VERSION, Hand, Profile, Watch, own
+from gateway import HERMES, VERSION, Hand, Profile, own
 from installer import hermes_install
 from systemd import Unit, as_user, systemctl
+from watch import Watch, until_settled
 
 # Seconds that a cell is watched after its event; longer than every restart delay of the units.
 OBSERVED = 90
@@ -108,7 +109,7 @@ class Cell:
             self.hand = self.run_by_hand()
         else:
             self.unit.systemctl("start")
-        self.profile.until_up()
+        until_settled(self.profile.until_up())
 
     def run_by_hand(self, *args: str) -> Hand:
         """`hermes gateway run`, as the user types it."""

@@ -9,12 +9,13 @@ import time
 from pathlib import Path
 
 from check import check, contains, equal, measured
-from gateway import CONFIG, HERMES, Profile, Watch, own
+from gateway import CONFIG, HERMES, Profile, own
 from installer import difference, hermes_install, snapshot, status
 from package import Manager
 from processes import scan
 from systemd import Unit, systemctl
 from tenant import tenant
+from watch import Watch
 
 TEMPLATE = "hermes-gateway@.service"
 TARGET = Unit("hermes-gateway.target")

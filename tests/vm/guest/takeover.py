@@ -3,9 +3,10 @@
 import time
 
 from check import check, contains, equal, measured
-from gateway import Hand, Profile, Watch, at_least
+from gateway import Hand, Profile, at_least
 from installer import TREE, status
 from systemd import Unit
+from watch import Watch
 
 # Longer than every restart delay of the units.
 OBSERVED = 60

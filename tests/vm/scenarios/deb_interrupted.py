@@ -8,9 +8,10 @@ from pathlib import Path
 import lifecycle
 import wait
 from check import check, equal
-from gateway import Profile, Watch
+from gateway import Profile
 from package import NAME, Apt
 from systemd import Unit
+from watch import Watch
 
 PACKAGES = ["deb"]
 SECONDS = 60

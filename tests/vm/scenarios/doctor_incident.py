@@ -8,9 +8,10 @@ from pathlib import Path
 import gateway
 import wait
 from check import check, contains, equal, measured
-from gateway import Profile, Watch
+from gateway import Profile
 from installer import difference, hermes_install, snapshot
 from systemd import Unit, as_user, systemctl
+from watch import Watch
 
 HERMES = ["0.15.2"]
 SECONDS = 190

@@ -5,9 +5,9 @@ from pathlib import Path
 
 from cell import UPSTREAM, USER, Cell
 from check import check, contains, equal
-from gateway import Watch
 from installer import difference, hermes_install, snapshot
 from systemd import Unit, as_user, systemctl
+from watch import Watch
 
 HERMES = ["0.22.2", "0.19.0", "0.15.2"]
 SECONDS = 190

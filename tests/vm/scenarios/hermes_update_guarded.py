@@ -6,11 +6,12 @@ import threading
 import wait
 from cell import UPSTREAM, USER, Cell
 from check import check, contains, equal, measured
-from gateway import Profile, Watch
+from gateway import Profile
 from installer import hermes_install
 from model import Echo
 from store import Store
 from systemd import as_user
+from watch import Watch
 
 HERMES = ["0.22.2-store"]
 SECONDS = 150
