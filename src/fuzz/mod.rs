@@ -125,16 +125,14 @@ fn shell(data: &[u8]) {
         assert!(found.len() <= 1_000, "{} items", found.len());
         let lines = text.lines().count().max(1);
         for (at, item) in found.iter().enumerate() {
-            match item {
-                Item::Command(command) => assert!(
-                    (1..=lines + 1).contains(&command.line),
-                    "{command:?}, {lines} lines"
-                ),
-                Item::For { end, .. } | Item::Function { end, .. } | Item::Arm { end, .. } => {
-                    assert!((at + 1..=found.len()).contains(end), "{item:?} at {at}");
-                }
-                Item::Array { .. } | Item::Case { .. } => {}
+            if let Item::Command(command) = item {
+                let is_there = (1..=lines + 1).contains(&command.line);
+                assert!(is_there, "{command:?}, {lines} lines");
             }
+            let ends = item
+                .end()
+                .is_none_or(|end| (at + 1..=found.len()).contains(&end));
+            assert!(ends, "{item:?} at {at}");
         }
     }
 }

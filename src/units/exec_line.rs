@@ -67,8 +67,6 @@ pub(super) struct Search<'a> {
     /// The line that runs, and whether those that follow are of the same file.
     pub(super) line: usize,
     pub(super) is_of_file: bool,
-    /// The words that the last `case` of each number compares, by the text that has it.
-    pub(super) subjects: BTreeMap<(usize, usize), String>,
     /// What was typed into a terminal counts for what is typed later.
     terminals: BTreeMap<String, Setting>,
     found: BTreeMap<usize, Effects>,
@@ -87,7 +85,6 @@ impl<'a> Search<'a> {
             context,
             setting,
             input: None,
-            subjects: BTreeMap::new(),
             line: 0,
             is_of_file: false,
             terminals: BTreeMap::new(),
@@ -451,6 +448,42 @@ mod tests {
             let call = run(line).unwrap_or_else(|| panic!("{line}"));
             let found = call.home.as_deref().unwrap_or(Path::new("UNKNOWN"));
             assert_eq!(found, Path::new(home), "{line}");
+        }
+    }
+
+    #[test]
+    fn an_arm_of_a_case_runs_when_its_patterns_are_the_first_that_fit() {
+        let run = |profile: &str| format!("hermes -p {profile} gateway run");
+        let [a, b, c, d, e] = ["a", "b", "c", "d", "e"].map(run);
+        let case = format!(
+            "case $1 in\n (x|y*) {a};;\n *z?) case $2 in q) {b};; esac; {c};;\n [0-9]) {d}; set -- w x;;\n \
+             *) {e}\nesac"
+        );
+        for (word, expected) in [
+            ("x", "a"),
+            ("y-one", "a"),
+            ("1zz", "c"),
+            ("5", "d e"),
+            ("", "d e"),
+            ("$A", "a c d e"),
+        ] {
+            let argv = ["/bin/sh", "-c", &case, "sh", word, "w"].map(str::to_owned);
+            let found = with(&argv, effects).calls.into_iter();
+            let homes = found.filter_map(|call| call.home);
+            let profiles = homes.map(|home| home.file_name().unwrap().display().to_string());
+            let profiles: Vec<String> = profiles.collect();
+            assert_eq!(profiles.join(" "), expected, "{word}");
+        }
+    }
+
+    #[test]
+    fn what_an_arm_prints_is_read_behind_its_end() {
+        for text in [
+            "case x in x) echo hermes -p coder gateway run;; y) a;; esac | sh",
+            "if [ x = x ]; then echo hermes -p coder gateway run; else a; fi | sh",
+        ] {
+            let found = with(&["/bin/sh", "-c", text].map(str::to_owned), effects);
+            assert_eq!(found.calls.len(), 1, "{text}");
         }
     }
 

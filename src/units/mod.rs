@@ -1,7 +1,6 @@
 //! Units as their managers load them: load paths, unit files, what an `ExecStart=` runs, all units of a host.
 
 mod boot;
-mod branch;
 mod concern;
 mod container_files;
 mod container_run;
@@ -28,6 +27,7 @@ mod setting;
 pub(crate) mod shell;
 mod shell_blocks;
 pub(crate) mod shell_items;
+mod shell_pattern;
 mod shell_run;
 mod shell_test;
 mod shell_text;

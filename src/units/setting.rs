@@ -56,6 +56,16 @@ impl Setting {
         }
     }
 
+    /// `NAME=(WORD …)`, or `NAME+=(WORD …)`, which appends.
+    pub(super) fn fill_array(&mut self, name: &str, words: &[String], appends: bool) {
+        let words = self.words(words);
+        let array = self.arrays.entry(name.to_owned()).or_default();
+        if !appends {
+            array.clear();
+        }
+        array.extend(words);
+    }
+
     /// A word with its variables, as one word.
     pub(super) fn expand(&self, word: &str) -> String {
         variables(word, &|name| self.value(name))

@@ -1,6 +1,6 @@
 //! `[ A = B ]` in a shell's text, and whether it holds.
 
-use crate::units::branch::matches;
+use crate::units::shell_pattern::fits;
 
 /// A comparison of two words.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,7 +42,7 @@ impl Test {
             return None;
         }
         let is_same = match self.is_pattern {
-            true => matches(&other, &subject)?,
+            true => fits(&other, &subject)?,
             false => subject == other,
         };
         Some(is_same == self.is_equal)
