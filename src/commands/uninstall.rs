@@ -23,16 +23,7 @@ pub(crate) fn uninstall(args: &UninstallArgs) -> Result<Exit> {
     let _lock = Lock::take(&host, args.wait.limit())?;
     let receipt = read_receipt(&host)?;
     if receipt.is_empty() {
-        output.done(format!(
-            "nothing is installed in the {} scope; nothing was changed",
-            host.scope.name()
-        ));
-        if output.json {
-            output::json(&json::Removed {
-                files_removed: 0,
-                units: &[],
-            });
-        }
+        tell_nothing(&host, &output);
         return Ok(Exit::Done);
     }
     refuse_unknown(&host, &receipt, &args.profiles)?;
@@ -78,6 +69,19 @@ pub(crate) fn uninstall(args: &UninstallArgs) -> Result<Exit> {
         tell_moved(&host, &output)?;
     }
     Ok(Exit::Done)
+}
+
+fn tell_nothing(host: &Host, output: &Output) {
+    output.done(format!(
+        "nothing is installed in the {} scope; nothing was changed",
+        host.scope.name()
+    ));
+    if output.json {
+        output::json(&json::Removed {
+            files_removed: 0,
+            units: &[],
+        });
+    }
 }
 
 /// A profile that is named and not installed is an error that says what is.

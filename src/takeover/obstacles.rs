@@ -65,6 +65,16 @@ pub(super) fn obstacle(
             disable,
         ));
     }
+    out_of_place(load_path, unit, traces, &disable)
+}
+
+/// What of a unit's files is not for this run to move.
+fn out_of_place(
+    load_path: &LoadPath,
+    unit: &Unit,
+    traces: &[PathBuf],
+    disable: &str,
+) -> Option<(String, String)> {
     let strange = |path: &&PathBuf| {
         let real = load_path.real(path.parent().unwrap_or(path));
         let text = path.to_string_lossy();

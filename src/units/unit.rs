@@ -128,32 +128,11 @@ impl Unit {
             directives,
         };
         unit.account = match load_path.is_system {
-            true => {
-                let user = unit.directives.value("Service", "User").unwrap_or("root");
-                find_account(host, &unit.expand(user))
-            }
+            true => find_account(host, &unit.user()),
             false => Some(load_path.account.clone()),
         };
         if !is_masked {
-            let mut all = unit.effects_of_files(host, &load_path.reader);
-            // What runs now may be another text than the files hold.
-            if unit.is_stale() {
-                all.extend(unit.effects_as_loaded(host, &load_path.reader));
-            }
-            for effects in all {
-                for mut call in effects.calls {
-                    // The launcher leaves `--replace` out, and stays with the profile of HERMES_HOME.
-                    call.is_launcher |= is_guarded;
-                    call.replaces &= !is_guarded;
-                    call.follows_active &= !is_guarded;
-                    if !unit.calls.contains(&call) {
-                        unit.calls.push(call);
-                    }
-                }
-                unit.unclear.extend(effects.unclear);
-                unit.in_clusters.extend(effects.in_clusters);
-                unit.verbs.extend(effects.verbs);
-            }
+            unit.read_effects(host, &load_path.reader);
         }
         // A gateway's rights are those of the account that its command line becomes.
         if let [Some(first), rest @ ..] = &unit.becomes()[..] {
@@ -163,6 +142,11 @@ impl Unit {
         }
         unit.origin = unit.find_origin();
         unit
+    }
+
+    /// The account that a unit of the system's manager names.
+    fn user(&self) -> String {
+        self.expand(self.directives.value("Service", "User").unwrap_or("root"))
     }
 
     /// The accounts that its command lines become for each of its gateways.
