@@ -151,9 +151,10 @@ impl Transaction<'_> {
             writer.put(&self.host.receipt(), &file(&receipt))?;
         }
         // Last, as nothing puts directories back.
-        let emptied = match is_settled {
-            true => Ok(()),
-            false => remove_empty(&self.host.files, &receipt.directories),
+        let emptied = if is_settled {
+            Ok(())
+        } else {
+            remove_empty(&self.host.files, &receipt.directories)
         };
         if let Err(e) = emptied {
             self.output.warn(format!("{e:#}"));

@@ -64,9 +64,10 @@ impl Search<'_> {
         let setting = &self.setting;
         let directory = setting.directory.as_deref();
         let top = located(from, directory, &setting.user_home).filter(|_| is_path)?;
-        Some(match below.as_os_str().is_empty() {
-            true => top,
-            false => top.join(below),
+        Some(if below.as_os_str().is_empty() {
+            top
+        } else {
+            top.join(below)
         })
     }
 }

@@ -44,9 +44,10 @@ impl Search<'_> {
         let file = located(path, directory, &setting.user_home).filter(|_| is_path);
         let is_read_here = matches!(base(&argv[0]), "." | "source");
         let is_given = is_read_here || is_shell(base(&argv[0]));
-        let read = match is_given {
-            true => self.context.text,
-            false => self.context.script,
+        let read = if is_given {
+            self.context.text
+        } else {
+            self.context.script
         };
         if file.is_some() && !self.spend(SCRIPT) {
             return;
@@ -61,9 +62,10 @@ impl Search<'_> {
                     search.shell(&text, shell_of(&file), own, depth - 1);
                     search.setting.leave_script(was);
                 };
-                match is_read_here {
-                    true => run(self),
-                    false => self.within(None, run),
+                if is_read_here {
+                    run(self)
+                } else {
+                    self.within(None, run)
                 }
             } else if speaks_of_running(&text) {
                 self.found().unclear.push(path.clone());
@@ -102,8 +104,9 @@ impl Search<'_> {
 
 /// Whose grammar a file has, by its name.
 pub(super) fn shell_of(file: &Path) -> Shell {
-    match file.extension().is_some_and(|end| end == "fish") {
-        true => Shell::Fish,
-        false => Shell::Posix,
+    if file.extension().is_some_and(|end| end == "fish") {
+        Shell::Fish
+    } else {
+        Shell::Posix
     }
 }

@@ -51,9 +51,12 @@ impl Search<'_> {
         };
         // hermes 0.21 and later follow the active profile in a terminal only.
         let is_supervised = setting.environment.contains_key(SUPERVISED);
-        let active = |root: &Path| match is_supervised {
-            true => None,
-            false => (self.context.active)(root),
+        let active = |root: &Path| {
+            if is_supervised {
+                None
+            } else {
+                (self.context.active)(root)
+            }
         };
         let home = command.home(told, user_home, active);
         // In a container or under another account only a named home could be meant, and that may be another there.
@@ -73,9 +76,10 @@ impl Search<'_> {
 
 /// The gateway that a container runs by the words from there on: an image of hermes runs what follows its name.
 pub(super) fn in_container(argv: &[String], at: usize) -> Option<Command> {
-    match is_image(&argv[at]) {
-        true => Command::parse(&[&["hermes".to_owned()], &argv[at + 1..]].concat()),
-        false => Command::parse(&argv[at..]),
+    if is_image(&argv[at]) {
+        Command::parse(&[&["hermes".to_owned()], &argv[at + 1..]].concat())
+    } else {
+        Command::parse(&argv[at..])
     }
 }
 

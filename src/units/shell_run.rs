@@ -109,9 +109,10 @@ impl Search<'_> {
                 break;
             }
             // One that is not known leaves the variable as it is written.
-            match value.contains('$') {
-                true => drop(self.setting.environment.remove(name)),
-                false => self.setting.assign(name, &value),
+            if value.contains('$') {
+                drop(self.setting.environment.remove(name))
+            } else {
+                self.setting.assign(name, &value)
             }
             body(self);
         }

@@ -41,9 +41,10 @@ impl Test {
         if subject.contains('$') || other.contains('$') {
             return None;
         }
-        let is_same = match self.is_pattern {
-            true => fits(&other, &subject)?,
-            false => subject == other,
+        let is_same = if self.is_pattern {
+            fits(&other, &subject)?
+        } else {
+            subject == other
         };
         Some(is_same == self.is_equal)
     }

@@ -137,9 +137,10 @@ impl Reader {
         };
         let name: String = rest[..len].iter().collect();
         self.at += len;
-        match is_quoted && !name.is_empty() {
-            true => word.push_str(&format!("{{{name}}}")),
-            false => word.push_str(&name),
+        if is_quoted && !name.is_empty() {
+            word.push_str(&format!("{{{name}}}"))
+        } else {
+            word.push_str(&name)
         }
     }
 

@@ -127,9 +127,10 @@ impl Unit {
             loaded: state.cloned(),
             directives,
         };
-        unit.account = match load_path.is_system {
-            true => find_account(host, &unit.user()),
-            false => Some(load_path.account.clone()),
+        unit.account = if load_path.is_system {
+            find_account(host, &unit.user())
+        } else {
+            Some(load_path.account.clone())
         };
         if !is_masked {
             unit.read_effects(host, &load_path.reader);
@@ -234,12 +235,13 @@ impl Unit {
 
     /// What it is, as the start of a sentence.
     pub(crate) fn title(&self) -> String {
-        match self.is_user() {
-            false => format!("system unit `{}`", self.name),
-            true => format!(
+        if self.is_user() {
+            format!(
                 "user unit of `{}` `{}`",
                 self.manager_account.name, self.name
-            ),
+            )
+        } else {
+            format!("system unit `{}`", self.name)
         }
     }
 

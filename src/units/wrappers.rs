@@ -143,11 +143,14 @@ impl Wrapper {
             Becomes::Option(names, other, environment) => {
                 let user = options.value(names).or(other)?;
                 let keeps = options.has(&["E", "preserve-env"]) && self.name == "sudo";
-                Some(match keeps {
-                    true => Becoming::of(user, Environment::Home),
-                    false if options.has(&["reset-env"]) => Becoming::of(user, Environment::Reset),
-                    false => Becoming::of(user, environment),
-                })
+                let environment = if keeps {
+                    Environment::Home
+                } else if options.has(&["reset-env"]) {
+                    Environment::Reset
+                } else {
+                    environment
+                };
+                Some(Becoming::of(user, environment))
             }
         }
     }
