@@ -23,7 +23,11 @@ pub(crate) fn uninstall(args: &UninstallArgs) -> Result<Exit> {
     let _lock = Lock::take(&host, args.wait.limit())?;
     let receipt = read_receipt(&host)?;
     if receipt.is_empty() {
-        tell_nothing(&host, &output);
+        let scope = host.scope.name();
+        tell_nothing(
+            &output,
+            &format!("nothing is installed in the {scope} scope"),
+        );
         return Ok(Exit::Done);
     }
     refuse_unknown(&host, &receipt, &args.profiles)?;
@@ -47,9 +51,10 @@ pub(crate) fn uninstall(args: &UninstallArgs) -> Result<Exit> {
     if args.profiles.is_empty() && !args.yes {
         agree(&what)?;
     }
-    let mut contents = match args.profiles.is_empty() {
-        true => Contents::default(),
-        false => receipt.contents(),
+    let mut contents = if args.profiles.is_empty() {
+        Contents::default()
+    } else {
+        receipt.contents()
     };
     contents.instances = staying;
     contents.settings.retain(|profile, _| !is_going(profile));
@@ -71,11 +76,9 @@ pub(crate) fn uninstall(args: &UninstallArgs) -> Result<Exit> {
     Ok(Exit::Done)
 }
 
-fn tell_nothing(host: &Host, output: &Output) {
-    output.done(format!(
-        "nothing is installed in the {} scope; nothing was changed",
-        host.scope.name()
-    ));
+/// There is nothing to remove, and why.
+pub(super) fn tell_nothing(output: &Output, why: &str) {
+    output.done(format!("{why}; nothing was changed"));
     if output.json {
         output::json(&json::Removed {
             files_removed: 0,

@@ -10,8 +10,9 @@ use super::roots::Roots;
 use crate::gateway::command_line::executable;
 use crate::gateway::config::Configuration;
 use crate::gateway::gone::{Gone, gone, is_gone};
-use crate::gateway::owner::{GATEWAY_LOCK, Hold, PID, owner};
+use crate::gateway::owner::{Hold, PID, owner};
 use crate::gateway::platforms::{Remedy, remedy, without_adapter};
+use crate::gateway::running::GATEWAY_LOCK;
 use crate::gateway::served::{Service, service};
 use crate::gateway::state::{STATE, State};
 use crate::gateway::update::is_outdated;
@@ -241,9 +242,10 @@ fn exposed_file(host: &Host, path: PathBuf, uid: u32) -> Option<ExposedFile> {
 /// Another gateway than this one that serves the profile of this home.
 fn other_server(home: &Path, own: &Process) -> Option<String> {
     let root = root_for(Some(home), Path::new("/nonexistent"));
-    let profile = match home == root {
-        true => "default".parse(),
-        false => home.file_name()?.to_str()?.parse(),
+    let profile = if home == root {
+        "default".parse()
+    } else {
+        home.file_name()?.to_str()?.parse()
     };
     match service(&root, &profile.ok()?) {
         Ok(Service::By(server)) if server.process.pid != own.pid => Some(name(&server.process)),
