@@ -106,10 +106,9 @@ fn as_owner(uid: u32, packages: &Path, command: String) -> String {
     let is_program_roots = stranger(&python, &Account::root()).is_ok_and(|found| found.is_none());
     let is_library_roots = std::fs::metadata(packages)
         .is_ok_and(|meta| meta.uid() == 0 && meta.permissions().mode() & 0o022 == 0);
-    if (is_program_roots && is_library_roots) || uid == geteuid().as_raw() {
-        command
-    } else {
-        as_account(&account_name(uid), &command)
+    match (is_program_roots && is_library_roots) || uid == geteuid().as_raw() {
+        true => command,
+        false => as_account(&account_name(uid), &command),
     }
 }
 
@@ -122,13 +121,14 @@ fn prefix(packages: &Path) -> &Path {
 fn pip(packages: &Path, wanted: &[String]) -> String {
     let prefix = prefix(packages);
     let program = prefix.join("bin/pip");
-    let mut words = if program.exists() {
-        vec![program.display().to_string(), "install".to_owned()]
-    } else {
-        let python = format!("--python={}", prefix.join("bin/python3").display());
-        ["uv", "pip", "install", &python]
-            .map(str::to_owned)
-            .to_vec()
+    let mut words = match program.exists() {
+        true => vec![program.display().to_string(), "install".to_owned()],
+        false => {
+            let python = format!("--python={}", prefix.join("bin/python3").display());
+            ["uv", "pip", "install", &python]
+                .map(str::to_owned)
+                .to_vec()
+        }
     };
     words.extend_from_slice(wanted);
     shell_quote(&words)

@@ -11,7 +11,6 @@ use nix::errno::Errno;
 
 use crate::host::directory::Directory;
 use crate::host::memory::Seen;
-use crate::host::paths::below_root;
 use crate::host::read::{self, Step, Unread, is_missing, open_in, whole};
 use crate::host::rootfs::{Actual, RootFs};
 use crate::host::walk::{Links, MOST_LINKS};
@@ -25,7 +24,7 @@ impl RootFs {
         links: Links,
         limit: impl FnOnce(&Directory) -> u64,
     ) -> Result<Found, Unread> {
-        let path = below_root(path);
+        let path = path.strip_prefix("/").unwrap_or(path);
         let known = self.memory.file(path);
         if let Some(known) = known.filter(|file| file.is_trusted || links == Links::All) {
             return Ok(Found::File(known));

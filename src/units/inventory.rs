@@ -169,12 +169,9 @@ impl Inventory {
 fn look(host: &Host, load_path: &LoadPath, gateways: &[Gateway]) -> Inventory {
     let mut found = Inventory::default();
     let listing = load_path.list();
-    let is_here = |unit: &UnitRef| {
-        if load_path.is_system {
-            unit.user.is_none()
-        } else {
-            unit.user == Some(load_path.account.uid)
-        }
+    let is_here = |unit: &UnitRef| match load_path.is_system {
+        true => unit.user.is_none(),
+        false => unit.user == Some(load_path.account.uid),
     };
     // A gateway's unit counts even when its file is gone or says nothing of hermes.
     let running: BTreeSet<String> = gateways
