@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use crate::gateway::command_line::Command;
-use crate::units::directory::located;
 use crate::units::exec_line::{GatewayCall, Search};
+use crate::units::shell::directory::located;
 
 /// Where the image of hermes has its root.
 const IMAGE_HOME: &str = "/opt/data";

@@ -4,8 +4,8 @@ use std::path::Path;
 
 use crate::gateway::command_line::{Aim, Command, SUPERVISED};
 use crate::profile::{ProfileName, root_for};
+use crate::units::exec_line::wrappers::base;
 use crate::units::exec_line::{GatewayCall, Search};
-use crate::units::wrappers::base;
 
 impl Search<'_> {
     /// A unit of hermes-install in any scope, or one that goes through the launcher.
@@ -84,7 +84,7 @@ pub(super) fn in_container(argv: &[String], at: usize) -> Option<Command> {
 }
 
 /// Whether a word names an image of hermes: `REGISTRY/OWNER/hermes-agent:TAG`, or one made from it.
-pub(super) fn is_image(word: &str) -> bool {
+pub(crate) fn is_image(word: &str) -> bool {
     let name = word.rsplit('/').next().unwrap_or(word);
     let name = name.split([':', '@']).next().unwrap_or(name);
     name == "hermes-agent" || name.starts_with("hermes-agent-")

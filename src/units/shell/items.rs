@@ -1,6 +1,6 @@
 //! What a shell's text has: commands, loops, functions, and what commands read.
 
-use crate::units::shell_test::Test;
+use crate::units::shell::test::Test;
 
 /// A text, read.
 #[derive(Debug, Default)]

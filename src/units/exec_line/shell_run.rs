@@ -5,13 +5,13 @@
 use std::ops::Range;
 use std::rc::Rc;
 
-use crate::units::directory::located;
 use crate::units::exec_line::Search;
+use crate::units::exec_line::wrappers::base;
 use crate::units::shell;
-use crate::units::shell_items::{Item, Shell, ShellCommand, Text, When};
-use crate::units::shell_pattern::fits;
-use crate::units::variables::assignment;
-use crate::units::wrappers::base;
+use crate::units::shell::directory::located;
+use crate::units::shell::items::{Item, Shell, ShellCommand, Text, When};
+use crate::units::shell::pattern::fits;
+use crate::units::shell::variables::assignment;
 
 /// What a shell runs by a name.
 #[derive(Debug, Clone)]

@@ -1,8 +1,8 @@
 //! Texts of a shell on the command lines of programs that run one, or that type it into a terminal. Pure.
 
-use crate::units::script_text::is_shell;
-use crate::units::wrapper::{Becomes, Environment, Wrapper};
-use crate::units::wrappers::{Becoming, base};
+use crate::units::exec_line::script_text::is_shell;
+use crate::units::exec_line::wrapper::{Becomes, Environment, Wrapper};
+use crate::units::exec_line::wrappers::{Becoming, base};
 
 /// A text of the shell's on the command line of a program that takes one.
 pub(crate) struct ShellText<'a> {

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use crate::host::account::Account;
-use crate::units::directory::OF_SCRIPT_TOO;
-use crate::units::shell_run::Function;
-use crate::units::variables::{is_name, variables};
-use crate::units::wrapper::Environment;
-use crate::units::wrappers::Becoming;
+use crate::units::exec_line::shell_run::Function;
+use crate::units::exec_line::wrapper::Environment;
+use crate::units::exec_line::wrappers::Becoming;
+use crate::units::shell::directory::OF_SCRIPT_TOO;
+use crate::units::shell::variables::{is_name, variables};
 
 /// What a command runs in.
 #[derive(Debug, Default, Clone)]

@@ -1,7 +1,7 @@
 //! A pattern of `case` or `[[` in a shell's text, and whether it fits. Pure.
 
 /// Whether a pattern fits a text; `None` where that takes more than `*` and `?`.
-pub(super) fn fits(pattern: &str, text: &str) -> Option<bool> {
+pub(crate) fn fits(pattern: &str, text: &str) -> Option<bool> {
     if pattern.contains(['[', '$', '\\']) {
         return None;
     }

@@ -1,6 +1,12 @@
 //! What starts gateways outside of systemd's units: cron tables, start scripts, what shells and desktops run at a login,
 //! process managers, and files of containers that work on a home of this host. Reads only.
 
+mod boot;
+mod container_files;
+mod cron;
+mod logins;
+mod process_managers;
+
 use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

@@ -1,6 +1,6 @@
 //! Scripts: which file a command line names as one, and what its text is.
 
-use crate::units::wrappers::base;
+use crate::units::exec_line::wrappers::base;
 
 /// Whether the kernel hands a script to a shell.
 pub(super) fn is_shell_script(text: &str) -> bool {

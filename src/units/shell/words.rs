@@ -1,8 +1,8 @@
 //! The words of a shell's text: quotes, variables, substitutions, redirections and here-documents read away.
 
+use crate::units::shell::items::{Input, Item};
+use crate::units::shell::variables::is_name;
 use crate::units::shell::{MOST, Reader};
-use crate::units::shell_items::{Input, Item};
-use crate::units::variables::is_name;
 
 impl Reader {
     pub(super) fn redirection(&mut self) {

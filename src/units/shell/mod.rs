@@ -1,16 +1,25 @@
 //! A shell's text as the simple commands that it runs: quotes, comments, here-documents and redirections read away,
 //! substituted commands included. Pure; far from a shell, and near enough to tell what runs from what is only written.
 
-use crate::units::directory::substituted;
-use crate::units::shell_blocks::Open;
-use crate::units::shell_items::{Input, Item, Shell, ShellCommand, Text};
+mod blocks;
+pub(crate) mod directory;
+mod fish;
+pub(crate) mod items;
+pub(crate) mod pattern;
+mod test;
+pub(crate) mod variables;
+mod words;
+
+use crate::units::shell::blocks::Open;
+use crate::units::shell::directory::substituted;
+use crate::units::shell::items::{Input, Item, Shell, ShellCommand, Text};
 
 /// How many commands of a text, and words of a command, are read; people write fewer.
-pub(super) const MOST: usize = 500;
+const MOST: usize = 500;
 /// How deep substitutions may be nested.
 const DEPTH: usize = 4;
 /// How many patterns of one arm are kept.
-pub(super) const PATTERNS: usize = 50;
+const PATTERNS: usize = 50;
 
 /// Read a text of this shell.
 pub(crate) fn read(text: &str, shell: Shell) -> Text {
@@ -23,31 +32,31 @@ pub(crate) fn read(text: &str, shell: Shell) -> Text {
     }
 }
 
-pub(super) struct Reader {
-    pub(super) chars: Vec<char>,
-    pub(super) at: usize,
-    pub(super) line: usize,
-    pub(super) shell: Shell,
-    pub(super) depth: usize,
-    pub(super) found: Vec<Item>,
-    pub(super) current: Vec<String>,
-    pub(super) began: usize,
-    pub(super) inputs: Vec<Input>,
+struct Reader {
+    chars: Vec<char>,
+    at: usize,
+    line: usize,
+    shell: Shell,
+    depth: usize,
+    found: Vec<Item>,
+    current: Vec<String>,
+    began: usize,
+    inputs: Vec<Input>,
     /// Here-documents that begin on the next line: how they end, and their place among the inputs.
-    pub(super) here: Vec<(String, usize)>,
+    here: Vec<(String, usize)>,
     /// The next word is where a redirection leads, or what the command reads.
-    pub(super) is_target: bool,
-    pub(super) is_input: bool,
+    is_target: bool,
+    is_input: bool,
     /// What the command reads, and whether that is the output of the one before.
-    pub(super) input: Option<usize>,
-    pub(super) is_piped: bool,
-    pub(super) open: Vec<Open>,
+    input: Option<usize>,
+    is_piped: bool,
+    open: Vec<Open>,
     /// The next brace is that of a function.
-    pub(super) awaits_body: Option<usize>,
+    awaits_body: Option<usize>,
 }
 
 impl Reader {
-    pub(super) fn new(text: &str) -> Self {
+    fn new(text: &str) -> Self {
         Self {
             chars: text.chars().collect(),
             at: 0,
@@ -68,18 +77,18 @@ impl Reader {
         }
     }
 
-    pub(super) fn peek(&self) -> Option<char> {
+    fn peek(&self) -> Option<char> {
         self.chars.get(self.at).copied()
     }
 
-    pub(super) fn next(&mut self) -> Option<char> {
+    fn next(&mut self) -> Option<char> {
         let c = self.peek()?;
         self.at += 1;
         self.line += usize::from(c == '\n');
         Some(c)
     }
 
-    pub(super) fn read(&mut self) {
+    fn read(&mut self) {
         while let Some(c) = self.peek() {
             if self.found.len() >= MOST {
                 break;
@@ -165,7 +174,7 @@ impl Reader {
     }
 
     /// The commands of a substitution that begins on this line, and what stands for it in the word.
-    pub(super) fn substitute(&mut self, text: &str, line: usize) -> String {
+    fn substitute(&mut self, text: &str, line: usize) -> String {
         if let Some(known) = substituted(text) {
             return known;
         }
@@ -196,7 +205,7 @@ impl Reader {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::units::shell_items::When;
+    use crate::units::shell::items::When;
 
     fn told(item: &Item, inputs: &[Input]) -> String {
         match item {

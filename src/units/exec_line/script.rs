@@ -4,13 +4,15 @@
 use std::path::Path;
 
 use crate::gateway::command_line::Command;
-use crate::units::directory::located;
+use crate::units::exec_line::gateway_call::in_container;
+use crate::units::exec_line::script_text::{
+    is_shell, is_shell_script, script_of, speaks_of_running,
+};
+use crate::units::exec_line::shell_text::{shell_text, typed};
+use crate::units::exec_line::wrappers::{Becoming, base};
 use crate::units::exec_line::{SCRIPT, Search};
-use crate::units::gateway_call::in_container;
-use crate::units::script_text::{is_shell, is_shell_script, script_of, speaks_of_running};
-use crate::units::shell_items::Shell;
-use crate::units::shell_text::{shell_text, typed};
-use crate::units::wrappers::{Becoming, base};
+use crate::units::shell::directory::located;
+use crate::units::shell::items::Shell;
 
 /// Programs that only speak of what stands on their command line, or have another host run it.
 const SPEAKERS: [&str; 8] = [

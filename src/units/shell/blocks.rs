@@ -2,10 +2,10 @@
 
 use std::borrow::Cow;
 
+use crate::units::shell::items::{Item, When};
+use crate::units::shell::test::Test;
+use crate::units::shell::variables::is_name;
 use crate::units::shell::{PATTERNS, Reader};
-use crate::units::shell_items::{Item, When};
-use crate::units::shell_test::Test;
-use crate::units::variables::is_name;
 
 /// What is open at a place, and the place of its item.
 #[derive(Debug, Clone, PartialEq, Eq)]
