@@ -484,7 +484,13 @@ mod tests {
             let argv = ["/bin/sh", "-c", &case, "sh", word, "w"].map(str::to_owned);
             let found = with(&argv, effects).calls.into_iter();
             let homes = found.filter_map(|call| call.home);
-            let profiles = homes.map(|home| home.file_name().unwrap().display().to_string());
+            let profiles = homes.map(|home| {
+                home.iter()
+                    .next_back()
+                    .expect("a name")
+                    .display()
+                    .to_string()
+            });
             let profiles: Vec<String> = profiles.collect();
             assert_eq!(profiles.join(" "), expected, "{word}");
         }

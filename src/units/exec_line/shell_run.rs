@@ -265,11 +265,15 @@ impl Choice {
 
 /// Whether one of these is so, where that is known.
 fn any(all: impl Iterator<Item = Option<bool>>) -> Option<bool> {
-    all.fold(Some(false), |so_far, next| match (so_far, next) {
-        (Some(true), _) | (_, Some(true)) => Some(true),
-        (None, _) | (_, None) => None,
-        _ => Some(false),
-    })
+    let mut is_told = true;
+    for one in all {
+        match one {
+            Some(true) => return one,
+            Some(false) => {}
+            None => is_told = false,
+        }
+    }
+    is_told.then_some(false)
 }
 
 /// `{a,b}` and `{1..3}` as the words that a shell makes of them.
