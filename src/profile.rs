@@ -77,9 +77,10 @@ impl ProfileName {
 
     /// What hermes calls this profile on that root: a tenant is the default profile of its own.
     pub(crate) fn for_hermes(&self, root: &Path) -> Self {
-        match self.is_tenant(root) {
-            true => Self("default".into()),
-            false => self.clone(),
+        if self.is_tenant(root) {
+            Self("default".into())
+        } else {
+            self.clone()
         }
     }
 

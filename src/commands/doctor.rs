@@ -77,9 +77,10 @@ fn chosen(facts: &Facts, args: &DoctorArgs) -> Vec<Finding> {
 
 /// Notes are no reason to act.
 fn code(findings: &[Finding]) -> Exit {
-    match findings.iter().any(|f| f.severity != Severity::Note) {
-        true => Exit::Differs,
-        false => Exit::Done,
+    if findings.iter().any(|f| f.severity != Severity::Note) {
+        Exit::Differs
+    } else {
+        Exit::Done
     }
 }
 

@@ -183,9 +183,10 @@ fn tell_json(checked: &[Checked], outcome: &Outcome, left: &[String]) {
 fn told(host: &Host, c: &Checked) -> String {
     let unit = c.instance.profile.unit();
     let profile = &c.instance.profile;
-    let at_boot = match c.enable {
-        true => "starts at boot",
-        false => "does not start at boot",
+    let at_boot = if c.enable {
+        "starts at boot"
+    } else {
+        "does not start at boot"
     };
     if host.live().is_none() {
         let kind = kind(host, c);

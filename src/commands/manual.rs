@@ -78,9 +78,10 @@ impl Manual {
     fn command(&self, command: &Command) -> String {
         let mut out = format!(".TP\n\\fB{}\\fR", code(command.get_name()));
         for positional in command.get_positionals() {
-            let (open, close) = match positional.is_required_set() {
-                true => ("", ""),
-                false => ("[", "]"),
+            let (open, close) = if positional.is_required_set() {
+                ("", "")
+            } else {
+                ("[", "]")
             };
             let more = match positional.get_action() {
                 ArgAction::Append => "...",

@@ -29,81 +29,22 @@ pub(crate) fn plan(args: &PlanArgs) -> Result<Exit> {
         json: install.output.json,
     };
     let ready = prepare(&host, install, Verb::Plan, &quiet)?;
-    let Prepared {
-        checked,
-        transaction,
-        served,
-        inherited,
-        notes,
-    } = ready;
+    let transaction = &ready.transaction;
     let plan = &transaction.plan;
-    let leaving = transaction.handovers.iter().flat_map(|h| &h.units);
-    let stops: Vec<&str> = leaving.map(|u| u.name.as_str()).collect();
-    let up: Vec<&str> = transaction.up.iter().map(|(unit, _)| &**unit).collect();
-    let activity = Activity::of(&host, &transaction)?;
-    let tenants = checked
-        .iter()
-        .map(|c| &c.instance)
-        .filter(|i| i.is_tenant());
-    let tenants = tenants.map(|i| &i.profile);
+    let conflicts = plan.conflicts();
+    let activity = Activity::of(&host, transaction)?;
     if install.output.json {
-        let conflicts = plan.conflicts();
-        let is_refused = !conflicts.is_empty();
-        output::json(&json::Planned {
-            changes: plan.changes.iter().map(json::PlannedChange::new).collect(),
-            conflicts,
-            stopped: stops,
-            started: up,
-            starts: activity.starts.iter().map(String::as_str).collect(),
-            restarts: activity.restarts(),
-            served: served.iter().map(|s| &s.profile).collect(),
-            tenants: tenants.collect(),
-            carried: inherited.values().flat_map(|i| &i.carried).collect(),
-            notes: &notes,
-            left: inherited.values().flat_map(|i| &i.left).collect(),
-        });
+        output::json(&object(&ready, &activity));
         // What stands in the way is in the object; an error would be a second one.
-        if is_refused {
+        if !conflicts.is_empty() {
             return Ok(Exit::Undecided);
         }
     } else if args.diff {
         output::print(plan.to_diff());
-        tell_inherited(&host, &inherited, &install.output.printer());
+        tell_inherited(&host, &ready.inherited, &install.output.printer());
     } else if !install.output.quiet {
-        output::print(plan.to_text());
-        for (profile, theirs) in &inherited {
-            output::print(inherited_text(&host, profile, theirs));
-        }
-        for c in &checked {
-            if let Some((kind, told)) = told(&host, c) {
-                let profile = &c.instance.profile;
-                output::print(format_args!("{kind:10}{profile}: {told}\n"));
-            }
-        }
-        for note in &notes {
-            output::print(format_args!("note      {note}\n"));
-        }
-        for unit in stops {
-            output::print(format_args!("then stop  {unit}, as planned\n"));
-        }
-        if plan.is_empty() {
-            output::print("no file would change\n");
-        }
-        for creation in &transaction.creations {
-            output::print(format_args!(
-                "then have  profile {} created by hermes\n",
-                creation.profile()
-            ));
-        }
-        output::print(activity.text());
-        for profile in &served {
-            let profile = &profile.profile;
-            output::print(format_args!(
-                "then have  profile {profile} served by the gateway of default\n"
-            ));
-        }
+        output::print(text(&host, &ready, &activity));
     }
-    let conflicts = plan.conflicts();
     if !conflicts.is_empty() {
         refuse!("install would refuse:\n  {}", conflicts.join("\n  "));
     }
@@ -116,6 +57,63 @@ pub(crate) fn plan(args: &PlanArgs) -> Result<Exit> {
     } else {
         Exit::Differs
     })
+}
+
+fn object<'a>(ready: &'a Prepared, activity: &'a Activity) -> json::Planned<'a> {
+    let transaction = &ready.transaction;
+    let instances = ready.checked.iter().map(|c| &c.instance);
+    let tenants = instances.filter(|i| i.is_tenant());
+    json::Planned {
+        changes: (transaction.plan.changes.iter())
+            .map(json::PlannedChange::new)
+            .collect(),
+        conflicts: transaction.plan.conflicts(),
+        stopped: ready.stops().collect(),
+        started: transaction.up.iter().map(|(unit, _)| &**unit).collect(),
+        starts: activity.starts.iter().map(String::as_str).collect(),
+        restarts: activity.restarts(),
+        served: ready.served.iter().map(|s| &s.profile).collect(),
+        tenants: tenants.map(|i| &i.profile).collect(),
+        carried: (ready.inherited.values().flat_map(|i| &i.carried)).collect(),
+        notes: &ready.notes,
+        left: ready.inherited.values().flat_map(|i| &i.left).collect(),
+    }
+}
+
+fn text(host: &Host, ready: &Prepared, activity: &Activity) -> String {
+    let plan = &ready.transaction.plan;
+    let mut out = plan.to_text();
+    for (profile, theirs) in &ready.inherited {
+        out += &inherited_text(host, profile, theirs);
+    }
+    for c in &ready.checked {
+        if let Some((kind, told)) = told(host, c) {
+            let profile = &c.instance.profile;
+            let _ = writeln!(out, "{kind:10}{profile}: {told}");
+        }
+    }
+    for note in &ready.notes {
+        let _ = writeln!(out, "note      {note}");
+    }
+    for unit in ready.stops() {
+        let _ = writeln!(out, "then stop  {unit}, as planned");
+    }
+    if plan.is_empty() {
+        out += "no file would change\n";
+    }
+    for creation in &ready.transaction.creations {
+        let profile = creation.profile();
+        let _ = writeln!(out, "then have  profile {profile} created by hermes");
+    }
+    out += &activity.text();
+    for served in &ready.served {
+        let profile = &served.profile;
+        let _ = writeln!(
+            out,
+            "then have  profile {profile} served by the gateway of default"
+        );
+    }
+    out
 }
 
 /// What would happen to units once the files are there.

@@ -2,7 +2,7 @@
 //! nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
 
@@ -43,6 +43,14 @@ pub(super) struct Prepared<'a> {
     pub(super) transaction: Transaction<'a>,
 }
 
+impl Prepared<'_> {
+    /// The units of old owners that leave.
+    pub(super) fn stops(&self) -> impl Iterator<Item = &str> {
+        let leaving = self.transaction.handovers.iter().flat_map(|h| &h.units);
+        leaving.map(|unit| unit.name.as_str())
+    }
+}
+
 /// Look at everything and decide; nothing is changed.
 pub(super) fn prepare<'a>(
     host: &'a Host,
@@ -68,11 +76,7 @@ pub(super) fn prepare<'a>(
         layers: Layers::new(host, args, config, &receipt)?,
         preflight: Preflight::new(host, output),
         installed: receipt.instances.iter().map(|i| (&i.profile, i)).collect(),
-        allow: Allow {
-            by_hand: verb == Verb::Adopt,
-            units: args.migrate,
-            kill: args.force,
-        },
+        allow: allowed(args, verb),
         settings_of_served: Vec::new(),
         found: Found::default(),
     };
@@ -82,23 +86,12 @@ pub(super) fn prepare<'a>(
     survey.servers()?;
     let mut found = survey.found;
     refuse_siblings(host, &inventory, &receipt, &found.migrations, &typed)?;
-    let homes: Vec<&Path> = found.checked.iter().map(|c| c.home.as_path()).collect();
-    let mut notes = std::mem::take(&mut found.notes);
-    notes.extend(on_network(host, &homes));
-    notes.extend(told_of(host, &homes));
-    notes.extend(found.migrations.iter().flat_map(|m| m.notes.clone()));
+    let notes = notes(host, &mut found);
     let contents = Contents {
         guard: Some(guard),
         ..contents(host, &receipt, &mut found)
     };
-    let enable = found.checked.iter();
-    let policy = Policy {
-        force: args.force,
-        enable: enable
-            .map(|c| (c.instance.profile.clone(), c.enable))
-            .collect(),
-        ..Policy::default()
-    };
+    let policy = policy(args, &found.checked);
     let mut transaction = plan_for(host, output, receipt, contents, &policy)?;
     for path in found.migrations.iter().flat_map(|m| &m.files) {
         if let Actual::Present(entry, _) = host.files.look(path)? {
@@ -109,11 +102,7 @@ pub(super) fn prepare<'a>(
         let others = found.migrations.into_iter().map(|m| m.handover);
         transaction.creations = found.creations;
         transaction.handovers = found.leaving.into_iter().chain(others).collect();
-        let up = found.checked.iter().filter(|c| c.start);
-        transaction.up = up
-            .map(|c| (c.instance.profile.unit(), c.home.clone()))
-            .chain(found.by_default)
-            .collect();
+        transaction.up = started(&found.checked).chain(found.by_default).collect();
     }
     Ok(Prepared {
         checked: found.checked,
@@ -122,6 +111,42 @@ pub(super) fn prepare<'a>(
         notes,
         transaction,
     })
+}
+
+/// What old owners may be asked for.
+fn allowed(args: &InstallArgs, verb: Verb) -> Allow {
+    Allow {
+        by_hand: verb == Verb::Adopt,
+        units: args.migrate,
+        kill: args.force,
+    }
+}
+
+fn policy(args: &InstallArgs, checked: &[Checked]) -> Policy {
+    let enable = checked.iter();
+    Policy {
+        force: args.force,
+        enable: enable
+            .map(|c| (c.instance.profile.clone(), c.enable))
+            .collect(),
+        ..Policy::default()
+    }
+}
+
+/// The units to start, each with its home.
+fn started(checked: &[Checked]) -> impl Iterator<Item = (String, PathBuf)> {
+    let up = checked.iter().filter(|c| c.start);
+    up.map(|c| (c.instance.profile.unit(), c.home.clone()))
+}
+
+/// What a person should know of these profiles, whatever is done.
+fn notes(host: &Host, found: &mut Found) -> Vec<String> {
+    let homes: Vec<&Path> = found.checked.iter().map(|c| c.home.as_path()).collect();
+    let mut notes = std::mem::take(&mut found.notes);
+    notes.extend(on_network(host, &homes));
+    notes.extend(told_of(host, &homes));
+    notes.extend(found.migrations.iter().flat_map(|m| m.notes.clone()));
+    notes
 }
 
 /// Homes that other hosts may have, too.

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 
+use super::uninstall::{reduce, tell_nothing};
 use crate::cli::ShieldArgs;
 use crate::commands::json;
 use crate::deploy::lock::Lock;
@@ -24,9 +25,10 @@ pub(crate) fn shield(args: &ShieldArgs) -> Result<Exit> {
     let host = Host::new(args.scope.scope(), args.scope.root.as_deref())?;
     let _lock = Lock::take(&host, args.wait.limit())?;
     let receipt = read_receipt(&host)?;
-    match args.remove {
-        true => remove(args, &host, receipt, &output),
-        false => put_up(args, &host, receipt, &output),
+    if args.remove {
+        remove(args, &host, receipt, &output)
+    } else {
+        put_up(args, &host, receipt, &output)
     }
 }
 
@@ -64,9 +66,10 @@ fn put_up(args: &ShieldArgs, host: &Host, receipt: Receipt, output: &Output) -> 
             units.join(", ")
         )) == Some(true)
     };
-    let later: Vec<String> = match restart {
-        true => Vec::new(),
-        false => running.iter().map(|(unit, _)| unit.clone()).collect(),
+    let later: Vec<String> = if restart {
+        Vec::new()
+    } else {
+        running.iter().map(|(unit, _)| unit.clone()).collect()
     };
     if restart {
         transaction.up = running;
@@ -124,20 +127,15 @@ fn remove(args: &ShieldArgs, host: &Host, receipt: Receipt, output: &Output) -> 
         .map(|s| s.unit.clone())
         .collect();
     if going.is_empty() {
-        output.done(format!(
-            "no such unit is shielded in the {} scope; nothing was changed",
-            host.scope.name()
-        ));
-        if output.json {
-            output::json(&json::Removed {
-                files_removed: 0,
-                units: &[],
-            });
-        }
+        let scope = host.scope.name();
+        tell_nothing(
+            output,
+            &format!("no such unit is shielded in the {scope} scope"),
+        );
         return Ok(Exit::Done);
     }
     contents.shields.retain(|s| !is_meant(s));
-    let removed = super::uninstall::reduce(host, output, receipt, contents, &[])?;
+    let removed = reduce(host, output, receipt, contents, &[])?;
     if output.json {
         output::json(&json::Removed {
             files_removed: removed,

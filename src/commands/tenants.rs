@@ -33,10 +33,7 @@ pub(super) fn refuse_move(host: &Host, before: Option<&Instance>, checked: &Chec
 
 /// The flag that says so of a profile.
 fn flag(is_tenant: bool) -> &'static str {
-    match is_tenant {
-        true => "--tenant",
-        false => "--shared",
-    }
+    if is_tenant { "--tenant" } else { "--shared" }
 }
 
 /// Whether a named profile of the system's manager is a tenant, as a word, and what that means and how to have it otherwise.
@@ -46,29 +43,31 @@ pub(super) fn told(host: &Host, checked: &Checked) -> Option<(&'static str, Stri
         return None;
     }
     let (user, root) = (&checked.account.name, checked.root.display());
-    Some(match checked.instance.is_tenant() {
-        true => (
+    Some(if checked.instance.is_tenant() {
+        (
             "tenant",
             format!(
                 "account `{user}` and root `{root}` of its own; a new profile shares those of other profiles with `--shared --create`"
             ),
-        ),
-        false => (
+        )
+    } else {
+        (
             "shared",
             format!(
                 "account `{user}` and root `{root}`, as other profiles; `hermes-install split {profile}` gives it its own"
             ),
-        ),
+        )
     })
 }
 
 fn way_out(checked: &Checked) -> String {
     let profile = &checked.instance.profile;
-    match checked.instance.is_tenant() {
-        true => format!("`hermes-install split {profile}` makes it a tenant, with its data"),
-        false => format!(
+    if checked.instance.is_tenant() {
+        format!("`hermes-install split {profile}` makes it a tenant, with its data")
+    } else {
+        format!(
             "`hermes-install uninstall --profile {profile}` makes the name free and leaves the data where they are"
-        ),
+        )
     }
 }
 

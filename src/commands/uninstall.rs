@@ -23,16 +23,11 @@ pub(crate) fn uninstall(args: &UninstallArgs) -> Result<Exit> {
     let _lock = Lock::take(&host, args.wait.limit())?;
     let receipt = read_receipt(&host)?;
     if receipt.is_empty() {
-        output.done(format!(
-            "nothing is installed in the {} scope; nothing was changed",
-            host.scope.name()
-        ));
-        if output.json {
-            output::json(&json::Removed {
-                files_removed: 0,
-                units: &[],
-            });
-        }
+        let scope = host.scope.name();
+        tell_nothing(
+            &output,
+            &format!("nothing is installed in the {scope} scope"),
+        );
         return Ok(Exit::Done);
     }
     refuse_unknown(&host, &receipt, &args.profiles)?;
@@ -56,9 +51,10 @@ pub(crate) fn uninstall(args: &UninstallArgs) -> Result<Exit> {
     if args.profiles.is_empty() && !args.yes {
         agree(&what)?;
     }
-    let mut contents = match args.profiles.is_empty() {
-        true => Contents::default(),
-        false => receipt.contents(),
+    let mut contents = if args.profiles.is_empty() {
+        Contents::default()
+    } else {
+        receipt.contents()
     };
     contents.instances = staying;
     contents.settings.retain(|profile, _| !is_going(profile));
@@ -78,6 +74,17 @@ pub(crate) fn uninstall(args: &UninstallArgs) -> Result<Exit> {
         tell_moved(&host, &output)?;
     }
     Ok(Exit::Done)
+}
+
+/// There is nothing to remove, and why.
+pub(super) fn tell_nothing(output: &Output, why: &str) {
+    output.done(format!("{why}; nothing was changed"));
+    if output.json {
+        output::json(&json::Removed {
+            files_removed: 0,
+            units: &[],
+        });
+    }
 }
 
 /// A profile that is named and not installed is an error that says what is.

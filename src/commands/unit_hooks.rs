@@ -72,9 +72,10 @@ impl WhoseArgs {
 impl GuardedArgs {
     /// The unit, where one is named.
     fn read(&self) -> Result<Option<Guarded>, Refusal> {
-        let scope = match self.user {
-            true => Scope::User,
-            false => Scope::System,
+        let scope = if self.user {
+            Scope::User
+        } else {
+            Scope::System
         };
         let unit = self.guarded.as_deref();
         unit.map(|unit| Guarded::read(unit, scope)).transpose()

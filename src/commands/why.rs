@@ -123,9 +123,10 @@ fn signal(status: &str) -> String {
 }
 
 fn text(end: &json::Why, width: usize) -> String {
-    let now = match end.runs {
-        true => "runs now; before that ",
-        false => "",
+    let now = if end.runs {
+        "runs now; before that "
+    } else {
+        ""
     };
     let ago = end.at.and_then(ago).unwrap_or_default();
     let what = match &end.why {

@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use crate::deploy::writer::Writer;
 use crate::host::Host;
+use crate::host::paths::below_root;
 use crate::host::rootfs::Actual;
 use crate::render::tree::Entry;
 
@@ -120,8 +121,7 @@ pub(crate) fn moved_units(host: &Host) -> Result<Vec<(PathBuf, PathBuf)>> {
 }
 
 fn is_file(host: &Host, path: &Path) -> Result<bool> {
-    let path = path.to_string_lossy();
-    let seen = host.files.look(path.trim_start_matches('/'))?;
+    let seen = host.files.look(&below_root(path).to_string_lossy())?;
     Ok(matches!(seen, Actual::Present(Entry::File { .. }, _)))
 }
 
@@ -133,9 +133,12 @@ pub(super) fn dated(time: SystemTime) -> String {
 
 /// A path whose control characters are spelled, as somebody will list the backup on a terminal.
 fn printable(path: &str) -> String {
-    let spelled = |c: char| match c.is_control() {
-        true => format!("\\u{:04x}", u32::from(c)),
-        false => c.to_string(),
+    let spelled = |c: char| {
+        if c.is_control() {
+            format!("\\u{:04x}", u32::from(c))
+        } else {
+            c.to_string()
+        }
     };
     path.chars().map(spelled).collect()
 }

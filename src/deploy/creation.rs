@@ -72,9 +72,10 @@ impl Creation {
             is_standalone: is_standalone(home),
             ..self.checked.clone()
         };
-        match self.is_standalone && checked.is_served(host) {
-            true => checked.set_standalone(host),
-            false => Ok(()),
+        if self.is_standalone && checked.is_served(host) {
+            checked.set_standalone(host)
+        } else {
+            Ok(())
         }
     }
 }

@@ -115,9 +115,10 @@ pub(crate) fn links(host: &Host, profile: &ProfileName) -> [String; 2] {
 
 /// The template unit's file as the links name it.
 fn unit_file(host: &Host) -> String {
-    let directory = match host.is_packaged() {
-        true => host.packaged_units().to_owned(),
-        false => host.units(),
+    let directory = if host.is_packaged() {
+        host.packaged_units().to_owned()
+    } else {
+        host.units()
     };
     format!("/{directory}/{TEMPLATE}")
 }

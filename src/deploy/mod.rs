@@ -13,6 +13,7 @@ mod place;
 pub(crate) mod plan;
 pub(crate) mod readiness;
 pub(crate) mod receipt;
+mod record;
 pub(crate) mod relocation;
 pub(crate) mod removal;
 pub(crate) mod rights;

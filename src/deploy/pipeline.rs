@@ -36,9 +36,10 @@ pub(crate) fn plan_for<'a>(
     policy: &Policy,
 ) -> Result<Transaction<'a>> {
     // What only goes away needs no particular systemd.
-    let level = match contents.is_empty() {
-        true => SYSTEMD_FLOOR,
-        false => systemd_level(host)?,
+    let level = if contents.is_empty() {
+        SYSTEMD_FLOOR
+    } else {
+        systemd_level(host)?
     };
     let is_there = |path: &String| matches!(host.files.look(path), Ok(Actual::Present(..)));
     let is_enabled = |profile: &ProfileName| match policy.enable.get(profile) {

@@ -66,8 +66,9 @@ fn fill(
 
 /// Remove a file or link, for good; nothing where there is none.
 pub(super) fn unlink(directory: &Directory, name: &OsStr) -> io::Result<()> {
-    match directory.unlink(name)? {
-        true => directory.sync(),
-        false => Ok(()),
+    if directory.unlink(name)? {
+        directory.sync()
+    } else {
+        Ok(())
     }
 }

@@ -33,28 +33,8 @@ pub(crate) fn take_down(change: Transaction, stop: &[String]) -> Result<usize> {
     errors.extend(writer.sweep(change.old.pending.keys()).err());
     errors.extend(writer.sweep([&host.receipt()]).err());
     let mut receipt = change.final_receipt();
-    let mut removed = 0;
-    for file in change.plan.changed() {
-        let result = match &file.after {
-            Some(entry) => writer.put(&file.path, entry),
-            None => writer.remove(&file.path),
-        };
-        match result {
-            Ok(()) => {
-                removed += 1;
-                change
-                    .output
-                    .step(format!("{} /{}", past(&file.action), file.path));
-            }
-            Err(e) => {
-                // Still recorded: the next run tries again.
-                if let Some(entry) = &file.before {
-                    receipt.files.insert(file.path.clone(), entry.stamp());
-                }
-                errors.push(e);
-            }
-        }
-    }
+    let (removed, failed) = remove_files(&change, &mut writer, &mut receipt);
+    errors.extend(failed);
     for left in change
         .plan
         .changes
@@ -86,6 +66,36 @@ pub(crate) fn take_down(change: Transaction, stop: &[String]) -> Result<usize> {
     }
     let list: Vec<String> = errors.iter().map(|e| format!("  {e:#}")).collect();
     failed!("not everything could be removed:\n{}", list.join("\n"); "mend this, then run it again")
+}
+
+/// Remove the files that nobody wants any more: how many, and what kept others from it, which stay recorded.
+fn remove_files(
+    change: &Transaction,
+    writer: &mut Writer,
+    receipt: &mut Receipt,
+) -> (usize, Vec<anyhow::Error>) {
+    let (mut removed, mut errors) = (0, Vec::new());
+    for file in change.plan.changed() {
+        let result = match &file.after {
+            Some(entry) => writer.put(&file.path, entry),
+            None => writer.remove(&file.path),
+        };
+        match result {
+            Ok(()) => {
+                removed += 1;
+                let what = format!("{} /{}", past(&file.action), file.path);
+                change.output.step(what);
+            }
+            Err(e) => {
+                // The next run tries again.
+                if let Some(entry) = &file.before {
+                    receipt.files.insert(file.path.clone(), entry.stamp());
+                }
+                errors.push(e);
+            }
+        }
+    }
+    (removed, errors)
 }
 
 /// Remove the directories, and the receipt last: as long as something is left, it says what.

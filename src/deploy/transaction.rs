@@ -111,12 +111,7 @@ impl Transaction<'_> {
             self.record_pending(writer)?
         };
         if let Some(live) = self.host.live() {
-            for relocation in &self.relocations {
-                activity.begin(
-                    &relocation.profile.unit(),
-                    relocation.stop(live, self.output)?,
-                );
-            }
+            self.stop_relocated(live, activity)?;
         }
         let mut backup = Backup::new(self.host)?;
         writer.apply(&self.plan, &mut backup)?;
@@ -128,17 +123,7 @@ impl Transaction<'_> {
         outcome.backup = backup.directory().map(str::to_owned);
         if let Some(live) = self.host.live() {
             self.make_accounts(live)?;
-            for relocation in &self.relocations {
-                activity.relocations += 1;
-                relocation.copy(self.host, self.output)?;
-            }
-            for creation in &self.creations {
-                creation.go(self.host)?;
-                self.output.done(format!(
-                    "hermes has created profile `{}`",
-                    creation.profile()
-                ));
-            }
+            self.make_homes(activity)?;
             if !is_settled {
                 activity.is_reloaded = true;
                 self.reload(live)?;
@@ -166,14 +151,40 @@ impl Transaction<'_> {
             writer.put(&self.host.receipt(), &file(&receipt))?;
         }
         // Last, as nothing puts directories back.
-        let emptied = match is_settled {
-            true => Ok(()),
-            false => remove_empty(&self.host.files, &receipt.directories),
+        let emptied = if is_settled {
+            Ok(())
+        } else {
+            remove_empty(&self.host.files, &receipt.directories)
         };
         if let Err(e) = emptied {
             self.output.warn(format!("{e:#}"));
         }
         Ok(outcome)
+    }
+
+    /// Stop the gateways of profiles whose data move.
+    fn stop_relocated(&self, live: &Live, activity: &mut Activity) -> Result<()> {
+        for relocation in &self.relocations {
+            let stopped = relocation.stop(live, self.output)?;
+            activity.begin(&relocation.profile.unit(), stopped);
+        }
+        Ok(())
+    }
+
+    /// Have the homes of profiles that move, and of those that are not there yet.
+    fn make_homes(&self, activity: &mut Activity) -> Result<()> {
+        for relocation in &self.relocations {
+            activity.relocations += 1;
+            relocation.copy(self.host, self.output)?;
+        }
+        for creation in &self.creations {
+            creation.go(self.host)?;
+            self.output.done(format!(
+                "hermes has created profile `{}`",
+                creation.profile()
+            ));
+        }
+        Ok(())
     }
 
     /// Have the managers read what was changed for them.
@@ -186,53 +197,6 @@ impl Transaction<'_> {
             live.manager().reload_users()?;
         }
         Ok(())
-    }
-
-    /// Record what is about to be written, so that a run killed half-way leaves nothing that is nobody's.
-    fn record_pending(&self, writer: &mut Writer) -> Result<std::collections::BTreeSet<String>> {
-        let mut receipt = self.old.clone();
-        for change in self.plan.changed() {
-            if let Some(after) = &change.after {
-                receipt.pending.insert(change.path.clone(), after.stamp());
-            }
-        }
-        let mut paths: Vec<String> = self.plan.changed().map(|c| c.path.clone()).collect();
-        paths.push(self.host.receipt());
-        receipt
-            .directories
-            .extend(self.host.files.missing_directories(&paths)?);
-        receipt.linger = self.linger;
-        // What was inherited from an owner that leaves cannot be found out again.
-        receipt.settings.clone_from(&self.contents.settings);
-        let directories = receipt.directories.clone();
-        writer.put(&self.host.receipt(), &file(&receipt))?;
-        Ok(directories)
-    }
-
-    /// The receipt once everything is done.
-    pub(crate) fn final_receipt(&self) -> Receipt {
-        let mut receipt = Receipt::empty(nix::unistd::geteuid().as_raw());
-        let Contents {
-            instances,
-            shields,
-            masks,
-            guard,
-            settings,
-        } = self.contents.clone();
-        receipt.instances = instances;
-        receipt.instances.sort_by(|a, b| a.profile.cmp(&b.profile));
-        receipt.shields = shields;
-        receipt.masks = masks;
-        receipt.guard = guard;
-        receipt.settings = settings;
-        receipt.linger = self.linger;
-        receipt.files = self
-            .plan
-            .changes
-            .iter()
-            .filter_map(|c| Some((c.path.clone(), c.after.as_ref()?.stamp())))
-            .collect();
-        receipt
     }
 
     /// Whether what a unit is made of changes, or may have changed in a run that was cut short.

@@ -14,6 +14,7 @@ use crate::doctor::finding::Fix;
 use crate::doctor::fix_plan::describe;
 use crate::doctor::keep_one::UnitBefore;
 use crate::gateway::owner::owner;
+use crate::host::paths::below_root;
 use crate::host::systemctl::Systemctl;
 use crate::host::{Host, Live};
 use crate::output::Output;
@@ -130,7 +131,7 @@ impl<'a> Fixer<'a> {
 
     /// Keep a copy of a file; a link is kept as a link.
     pub(super) fn copy(&mut self, path: &Path) -> Result<()> {
-        let relative = path.strip_prefix("/").unwrap_or(path).display().to_string();
+        let relative = below_root(path).display().to_string();
         self.backup.keep(&mut self.writer, &relative)
     }
 
@@ -142,8 +143,8 @@ impl<'a> Fixer<'a> {
             if let Some(owner) = owner(home)? {
                 bail!("somebody {} by now", owner.how);
             }
-            let relative = path.strip_prefix("/").unwrap_or(path);
-            self.writer.remove(&relative.display().to_string())?;
+            let relative = below_root(path).display().to_string();
+            self.writer.remove(&relative)?;
         }
         Ok(())
     }

@@ -52,12 +52,13 @@ impl<'a> Fixer<'a> {
         self.save()?;
         // A user can turn a link of theirs to another home meanwhile.
         let place = identity(&home)?;
-        let end = self
-            .stop_all(stop, &home)
-            .and_then(|()| match identity(&home)? == place {
-                true => self.see_up(keep, &home, &stopped),
-                false => bail!("`{}` is another directory by now", home.display()),
-            });
+        let end = self.stop_all(stop, &home).and_then(|()| {
+            if identity(&home)? == place {
+                self.see_up(keep, &home, &stopped)
+            } else {
+                bail!("`{}` is another directory by now", home.display())
+            }
+        });
         if end.is_err() {
             self.output.step("putting the units back as they were");
             for before in &stopped {
@@ -158,9 +159,10 @@ impl<'a> Fixer<'a> {
             home,
             output: self.output,
         };
-        match is_up {
-            true => service.wait_until_ready(),
-            false => service.start_until_ready(),
+        if is_up {
+            service.wait_until_ready()
+        } else {
+            service.start_until_ready()
         }
     }
 

@@ -27,11 +27,11 @@ use crate::host::process::shell_quote;
 use crate::host::service_state::ServiceState;
 use crate::output::{is_hidden, printable, visible};
 use crate::render::escape;
-use crate::units::exec_command::exec_commands;
+use crate::units::exec_line::command::exec_commands;
 use crate::units::exec_line::{BUDGET, Context, effects};
 use crate::units::secret::{without_secrets, words_without_secrets};
 use crate::units::shell;
-use crate::units::shell_items::{Item, Shell};
+use crate::units::shell::items::{Item, Shell};
 use crate::units::span::seconds;
 use crate::units::specifiers::Specifiers;
 use crate::units::unit_file::{Directive, Directives, command, words};
@@ -125,16 +125,14 @@ fn shell(data: &[u8]) {
         assert!(found.len() <= 1_000, "{} items", found.len());
         let lines = text.lines().count().max(1);
         for (at, item) in found.iter().enumerate() {
-            match item {
-                Item::Command(command) => assert!(
-                    (1..=lines + 1).contains(&command.line),
-                    "{command:?}, {lines} lines"
-                ),
-                Item::For { end, .. } | Item::Function { end, .. } | Item::Arm { end, .. } => {
-                    assert!((at + 1..=found.len()).contains(end), "{item:?} at {at}");
-                }
-                Item::Array { .. } | Item::Case { .. } => {}
+            if let Item::Command(command) = item {
+                let is_there = (1..=lines + 1).contains(&command.line);
+                assert!(is_there, "{command:?}, {lines} lines");
             }
+            let ends = item
+                .end()
+                .is_none_or(|end| (at + 1..=found.len()).contains(&end));
+            assert!(ends, "{item:?} at {at}");
         }
     }
 }

@@ -45,9 +45,10 @@ impl Configuration {
             Some(version) => Rules::of(Some(version)).stop_drain(turns),
             None => turns.unwrap_or(Rules::LONGEST_DRAIN),
         };
-        match version.is_some_and(|version| Rules::of(Some(version)).job_drain == 0) {
-            true => drain,
-            false => drain.max(jobs),
+        if version.is_some_and(|version| Rules::of(Some(version)).job_drain == 0) {
+            drain
+        } else {
+            drain.max(jobs)
         }
     }
 

@@ -74,18 +74,19 @@ impl Installation {
 
     fn of_library(library: &Path, real: &dyn Fn(&Path) -> PathBuf) -> Self {
         let at = real(library);
-        let (version, marks) = match is_checkout(&at) {
-            true => (
+        let (version, marks) = if is_checkout(&at) {
+            (
                 checkout_version(&at),
                 vec![at.join(".git/logs/HEAD"), at.join("pyproject.toml")],
-            ),
-            false => match distribution(&at) {
+            )
+        } else {
+            match distribution(&at) {
                 Some((path, version)) => (Some(version), vec![path]),
                 None => (
                     literal_version(&at),
                     vec![at.join("hermes_cli/__init__.py")],
                 ),
-            },
+            }
         };
         let changed = |path: &PathBuf| fs::metadata(path).ok()?.modified().ok();
         Self {

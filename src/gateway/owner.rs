@@ -13,14 +13,12 @@ use serde::Deserialize;
 
 use crate::gateway::command_line::{Aim, Command, Home};
 use crate::gateway::installation::Installation;
-use crate::gateway::running::{Running, Works};
+use crate::gateway::running::{GATEWAY_LOCK, Running, Works};
 use crate::gateway::state::State;
 use crate::gateway::version::{RestartCommand, Rules};
 use crate::host::process::Process;
 use crate::host::read::{self, open_regular, read_small};
 
-/// Held with flock(2) for the life of a gateway; stays behind, unlocked, when it ends.
-pub(crate) const GATEWAY_LOCK: &str = "gateway.lock";
 /// Made by a starting gateway, removed by one that ends well.
 pub(crate) const PID: &str = "gateway.pid";
 /// The record in `gateway.pid` and `gateway.lock`.

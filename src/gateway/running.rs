@@ -5,8 +5,10 @@ use std::fs;
 use std::path::Path;
 
 use crate::gateway::command_line::{Command, Home, home_of};
-use crate::gateway::owner::GATEWAY_LOCK;
 use crate::host::process::{self, Process};
+
+/// Held with flock(2) for the life of a gateway; stays behind, unlocked, when it ends.
+pub(crate) const GATEWAY_LOCK: &str = "gateway.lock";
 
 /// A process that is a gateway.
 #[derive(Debug, Clone)]

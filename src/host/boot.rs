@@ -4,6 +4,7 @@
 use std::path::Path;
 
 use crate::error::{Error, Kind};
+use crate::host::paths::below_root;
 use crate::host::search::{hermes_search, install_command};
 use crate::layout::{ACCOUNT, SYSTEM_ROOT};
 
@@ -43,10 +44,7 @@ pub(crate) fn check(root: &Path, installs: bool) -> Result<(), Error> {
     let mut places = hermes_search(Path::new(SYSTEM_ROOT), Path::new(SYSTEM_ROOT));
     let path = std::env::var_os("PATH").unwrap_or_default();
     places.extend(std::env::split_paths(&path).map(|directory| directory.join("hermes")));
-    let is_there = |place: &Path| {
-        root.join(place.strip_prefix("/").unwrap_or(place))
-            .is_file()
-    };
+    let is_there = |place: &Path| root.join(below_root(place)).is_file();
     if installs && !places.iter().any(|place| is_there(place)) {
         message += ", and hermes is not installed";
         let root = Path::new(SYSTEM_ROOT);

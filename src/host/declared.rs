@@ -18,9 +18,10 @@ const HERMES_OPTION: &str = "set `services.hermes-gateway.hermesPackage` to a pa
 
 /// How a person names the hermes of a profile, for whom the launcher at this path refuses to start one.
 pub(crate) fn naming_hermes(launcher: &Path) -> &'static str {
-    match launcher.starts_with(STORE) {
-        true => HERMES_OPTION,
-        false => "name one with `hermes-install --profile … --hermes PATH`",
+    if launcher.starts_with(STORE) {
+        HERMES_OPTION
+    } else {
+        "name one with `hermes-install --profile … --hermes PATH`"
     }
 }
 
@@ -39,9 +40,10 @@ pub(crate) fn refuse_declared(host: &Host) -> Result<()> {
         if !is_declared {
             continue;
         }
-        let switch = match host.scope == Scope::User && is_own {
-            true => "home-manager switch",
-            false => "nixos-rebuild switch",
+        let switch = if host.scope == Scope::User && is_own {
+            "home-manager switch"
+        } else {
+            "nixos-rebuild switch"
         };
         refuse!(
             "the {} units of this host are declared: `/{units}` leads into `{STORE}`, where only a switch changes them",

@@ -16,7 +16,7 @@ pub(crate) mod keeper;
 pub(crate) mod manager;
 mod memory;
 pub(crate) mod mounts;
-mod paths;
+pub(crate) mod paths;
 pub(crate) mod process;
 pub(crate) mod process_handle;
 pub(crate) mod process_text;
@@ -166,7 +166,7 @@ impl Host {
 
     /// A path of the host, where this program finds it.
     pub(crate) fn at(&self, path: &Path) -> PathBuf {
-        self.root.join(path.strip_prefix("/").unwrap_or(path))
+        self.root.join(paths::below_root(path))
     }
 
     /// The same, its links followed as the root sees them.

@@ -7,6 +7,11 @@ use crate::layout::{
     Layout, PACKAGED_LAUNCHER, SYSTEM_ROOT, Scope, TEMPLATE, host_command, host_launcher,
 };
 
+/// An absolute path as one that is relative to the root.
+pub(crate) fn below_root(path: &Path) -> &Path {
+    path.strip_prefix("/").unwrap_or(path)
+}
+
 impl Host {
     /// What relative paths of the host layout are relative to: the root, or the user's home directory.
     fn base(&self) -> &str {

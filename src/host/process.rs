@@ -13,6 +13,7 @@ use rustix::fs::{CWD, Mode, OFlags, openat};
 
 use crate::host::cgroup::{UnitRef, container_of, user_of};
 use crate::host::credentials::Credentials;
+use crate::host::paths::below_root;
 use crate::output::{is_hidden, visible};
 
 /// One process.
@@ -181,9 +182,7 @@ impl Process {
 
     /// A path as this process sees it, through its own mount namespace; needs the right to trace it.
     pub(crate) fn path_in_namespace(&self, path: &Path) -> PathBuf {
-        dir(self.pid)
-            .join("root")
-            .join(path.strip_prefix("/").unwrap_or(path))
+        dir(self.pid).join("root").join(below_root(path))
     }
 }
 

@@ -22,6 +22,7 @@ use anyhow::{Context as _, Result};
 use crate::host::directory::Directory;
 use crate::host::file::{actual, is_circle, largest_in, split};
 use crate::host::memory::{Listing, Memory};
+use crate::host::paths::below_root;
 use crate::host::read::is_missing;
 use crate::host::walk::{Links, MOST_LINKS};
 use crate::render::tree::{Entry, Stamp};
@@ -171,7 +172,7 @@ impl RootFs {
 
     /// Whether this look knows already that there is nothing at a path: a directory above it was listed without it.
     pub(super) fn lacks(&self, path: &Path) -> bool {
-        self.memory.lacks(path.strip_prefix("/").unwrap_or(path))
+        self.memory.lacks(below_root(path))
     }
 
     fn real_now(&self, path: &Path) -> PathBuf {
@@ -194,7 +195,6 @@ impl RootFs {
 
     /// Where a path is found by name from outside of the root, for programs and for people.
     pub(crate) fn shown(&self, path: impl AsRef<Path>) -> PathBuf {
-        let path = path.as_ref();
-        self.root.join(path.strip_prefix("/").unwrap_or(path))
+        self.root.join(below_root(path.as_ref()))
     }
 }

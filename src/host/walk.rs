@@ -13,6 +13,7 @@ use nix::unistd::geteuid;
 use crate::host::account::account_name;
 use crate::host::directory::{Directory, kind};
 use crate::host::memory::{DEEPEST, Way};
+use crate::host::paths::below_root;
 use crate::host::read::is_missing;
 use crate::host::rootfs::RootFs;
 
@@ -68,7 +69,7 @@ impl RootFs {
     /// A directory for a look, and whether nobody else can turn the way there elsewhere. One that was seen on the way is
     /// not opened again.
     pub(super) fn walk_seen(&self, path: &Path, links: Links) -> io::Result<(Directory, bool)> {
-        let path = path.strip_prefix("/").unwrap_or(path);
+        let path = below_root(path);
         if path.as_os_str().len() >= LONGEST || links == Links::All && self.memory.lacks(path) {
             return Err(Errno::ENOENT.into());
         }

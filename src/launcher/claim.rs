@@ -11,7 +11,8 @@ use nix::unistd::{access, geteuid};
 
 use crate::gateway::config::is_standalone;
 use crate::gateway::gone::gone;
-use crate::gateway::owner::{GATEWAY_LOCK, Hold, Rivals, START, owner_among};
+use crate::gateway::owner::{Hold, Rivals, START, owner_among};
+use crate::gateway::running::GATEWAY_LOCK;
 use crate::gateway::served::{Service, service};
 use crate::host::account::account_name;
 use crate::host::process::shell_quote;

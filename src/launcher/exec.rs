@@ -98,10 +98,14 @@ fn prepare(launch: &Launch, wait: &mut impl FnMut(&str)) -> Result<Ready, Refusa
 
 /// The executable to run: as told, or the first of these places.
 pub(crate) fn find_hermes(told: Option<&Path>, places: &[PathBuf]) -> Result<PathBuf, Refusal> {
-    let look = |path: &Path| match path.exists() {
-        false => Executable::Missing,
-        true if path.is_file() && access(path, AccessFlags::X_OK).is_ok() => Executable::Runs,
-        true => Executable::Denied,
+    let look = |path: &Path| {
+        if !path.exists() {
+            Executable::Missing
+        } else if path.is_file() && access(path, AccessFlags::X_OK).is_ok() {
+            Executable::Runs
+        } else {
+            Executable::Denied
+        }
     };
     let own = std::env::current_exe().unwrap_or_default();
     let naming = naming_hermes(&own);

@@ -24,7 +24,7 @@ use crate::launcher::ready::{ignore_restarts, names_default};
 use crate::launcher::refusal::Refusal;
 use crate::layout::{GUARD, Scope};
 use crate::profile::ProfileName;
-use crate::units::exec_command::{ExecCommand, exec_commands};
+use crate::units::exec_line::command::{ExecCommand, exec_commands};
 use crate::units::exec_line::{BUDGET, Context, effects};
 use crate::units::load_path::{LoadPath, load_path};
 use crate::units::specifiers::Specifiers;

@@ -93,9 +93,12 @@ mod tests {
     #[test]
     fn the_first_place_that_can_be_run_is_taken() {
         let places = ["/a/hermes", "b/hermes", "/c/hermes", "/d/hermes"].map(PathBuf::from);
-        let look = |path: &Path| match path.starts_with("/a") {
-            true => Executable::Denied,
-            false => Executable::Runs,
+        let look = |path: &Path| {
+            if path.starts_with("/a") {
+                Executable::Denied
+            } else {
+                Executable::Runs
+            }
         };
         assert_eq!(find(None, &places, &look), Ok("/c/hermes".into()));
         let nowhere = find(None, &places, &|_| Executable::Missing);

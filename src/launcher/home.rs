@@ -10,7 +10,7 @@ use nix::errno::Errno;
 use nix::libc;
 use nix::unistd::AccessFlags;
 
-use crate::gateway::owner::GATEWAY_LOCK;
+use crate::gateway::running::GATEWAY_LOCK;
 use crate::launcher::lock::RECORD_LOCK;
 use crate::profile::root_for;
 
@@ -145,9 +145,10 @@ mod tests {
         let top = tempfile::tempdir().expect("a directory");
         let home = top.path().join("a/home");
         let empty = top.path().to_owned();
-        let missing = match nix::unistd::geteuid().is_root() {
-            true => HomeProblem::NotMounted(empty),
-            false => HomeProblem::Missing,
+        let missing = if nix::unistd::geteuid().is_root() {
+            HomeProblem::NotMounted(empty)
+        } else {
+            HomeProblem::Missing
         };
         assert_eq!(examine(&home, &yes), Err(missing));
         fs::write(top.path().join("lost+found"), "").expect("written");
@@ -155,9 +156,12 @@ mod tests {
         fs::create_dir_all(&home).expect("made");
         assert_eq!(examine(&home, &yes), Ok(()));
         let closed = top.path().join("a");
-        let no_way = |path: &Path, _| match path.starts_with(&closed) {
-            true => Err(Errno::EACCES),
-            false => Ok(()),
+        let no_way = |path: &Path, _| {
+            if path.starts_with(&closed) {
+                Err(Errno::EACCES)
+            } else {
+                Ok(())
+            }
         };
         assert_eq!(
             examine(&home, &no_way),
@@ -190,9 +194,12 @@ mod tests {
         let home = tempfile::tempdir().expect("a directory");
         let lock = home.path().join(GATEWAY_LOCK);
         fs::write(&lock, "").expect("written");
-        let not_the_lock = |path: &Path, _| match path == lock {
-            true => Err(Errno::EACCES),
-            false => Ok(()),
+        let not_the_lock = |path: &Path, _| {
+            if path == lock {
+                Err(Errno::EACCES)
+            } else {
+                Ok(())
+            }
         };
         let owner = nix::unistd::geteuid().as_raw();
         assert_eq!(

@@ -33,14 +33,13 @@ impl Refusal {
 
 /// One sentence: which gateway serves the profile, and how to have one of its own.
 pub(crate) fn describe_server(profile: &ProfileName, server: &Server, unit: &str) -> String {
-    let way_out = match profile.is_default() {
-        true => format!(
+    let way_out = if profile.is_default() {
+        format!(
             "to have it served by its own unit: `{}`, then start `{unit}`",
             stop_command(&server.process)
-        ),
-        false => {
-            format!("for a gateway of its own: `hermes-install --profile {profile} --standalone`")
-        }
+        )
+    } else {
+        format!("for a gateway of its own: `hermes-install --profile {profile} --standalone`")
     };
     format!(
         "profile `{profile}` is served by the gateway of profile `{}`: {}, so nothing is started; {way_out}",

@@ -230,9 +230,10 @@ pub(super) fn no_hermes(
             let places = places.iter().map(|p| format!("`{}`", p.display()));
             let list: Vec<String> = places.collect();
             let as_account = (scope == Scope::System).then_some((&*account.name, &*account.home));
-            let make = match account.exists {
-                true => String::new(),
-                false => account_command(account) + " && ",
+            let make = if account.exists {
+                String::new()
+            } else {
+                account_command(account) + " && "
             };
             format!(
                 "no hermes executable that `{}` can run: looked for {} and on PATH; `{make}{}` installs one with upstream's \

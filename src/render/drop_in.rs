@@ -125,9 +125,10 @@ impl DropIn {
             cpu_weight: instance.cpu_weight,
             tenant: is_tenant.then(|| text(&instance.profile.tenant_home())),
             tenants: is_tenant.then_some(TENANTS),
-            hidden: match is_tenant {
-                true => hidden(instance),
-                false => Vec::new(),
+            hidden: if is_tenant {
+                hidden(instance)
+            } else {
+                Vec::new()
             },
         }
     }

@@ -170,11 +170,13 @@ impl Carried {
 
     fn add(&mut self, old: &OldUnit, line: &Directive) {
         // The new unit has another instance name; all else means the same there.
-        let instance =
-            |value: &str| match ["%i", "%I", "%p", "%j"].iter().any(|s| value.contains(s)) {
-                true => (old.expand)(value),
-                false => value.to_owned(),
-            };
+        let instance = |value: &str| {
+            if ["%i", "%I", "%p", "%j"].iter().any(|s| value.contains(s)) {
+                (old.expand)(value)
+            } else {
+                value.to_owned()
+            }
+        };
         let addition = format!("{}={}", line.key, instance(&line.value)).parse();
         match addition {
             _ if !old.is_trusted => {

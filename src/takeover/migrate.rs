@@ -189,9 +189,10 @@ fn notes(by_hand: Option<&Process>) -> Result<Vec<String>> {
 /// The command line that would do it: with `adopt` for a gateway that was started by hand, `--migrate` for units.
 fn with_flags(typed: &Typed, owners: &Owners, allow: Allow) -> String {
     let mut words = vec!["hermes-install".to_owned()];
-    match owners.by_hand.is_some() && !allow.by_hand {
-        true => words.push("adopt".to_owned()),
-        false => words.extend(typed.verb.clone()),
+    if owners.by_hand.is_some() && !allow.by_hand {
+        words.push("adopt".to_owned())
+    } else {
+        words.extend(typed.verb.clone())
     }
     words.extend(typed.words.iter().cloned());
     if !owners.units.is_empty() && !allow.units {
@@ -280,9 +281,10 @@ impl Migration {
             traces.iter().partition(|path| is_movable(load_path, path));
         self.files.extend(movable.iter().map(|path| relative(path)));
         if !packaged.is_empty() {
-            let directory = match load_path.is_system {
-                true => PathBuf::from("/etc/systemd/system"),
-                false => load_path.account.home.join(".config/systemd/user"),
+            let directory = if load_path.is_system {
+                PathBuf::from("/etc/systemd/system")
+            } else {
+                load_path.account.home.join(".config/systemd/user")
             };
             self.masks.insert(relative(&directory.join(&unit.name)));
         }

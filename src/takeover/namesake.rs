@@ -54,9 +54,10 @@ pub(crate) fn ask_which(
     let own = root.display().to_string();
     let may_be_tenant =
         host.scope == Scope::System && !profile.is_default() && settings.tenant.is_none();
-    let second: &[&str] = match may_be_tenant {
-        true => &["--tenant"],
-        false => &["--home", &own],
+    let second: &[&str] = if may_be_tenant {
+        &["--tenant"]
+    } else {
+        &["--home", &own]
     };
     refuse!(
         "which `{profile}` is meant? {who} runs it already as `{account}`, on `{}`, and `{}` is empty",
@@ -69,9 +70,10 @@ pub(crate) fn ask_which(
 
 fn with(typed: &Typed, is_install: bool, flags: &[&str]) -> String {
     let mut words = vec!["hermes-install".to_owned()];
-    match is_install {
-        true => words.extend(typed.verb.clone()),
-        false => words.push("adopt".to_owned()),
+    if is_install {
+        words.extend(typed.verb.clone())
+    } else {
+        words.push("adopt".to_owned())
     }
     words.extend(typed.words.iter().cloned());
     if is_install {

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::host::Host;
+use crate::host::paths::below_root;
 use crate::host::systemctl::Manager;
 use crate::takeover::template;
 use crate::units::load_path::LoadPath;
@@ -31,9 +32,10 @@ pub(super) fn obstacle(
         ));
     }
     if unit.origin == Origin::Ours {
-        let user = match load_path.is_system {
-            true => String::new(),
-            false => format!(" --user` as `{}", load_path.account.name),
+        let user = if load_path.is_system {
+            String::new()
+        } else {
+            format!(" --user` as `{}", load_path.account.name)
         };
         return Some((
             "hermes-install itself put it there".to_owned(),
@@ -65,6 +67,16 @@ pub(super) fn obstacle(
             disable,
         ));
     }
+    out_of_place(load_path, unit, traces, &disable)
+}
+
+/// What of a unit's files is not for this run to move.
+fn out_of_place(
+    load_path: &LoadPath,
+    unit: &Unit,
+    traces: &[PathBuf],
+    disable: &str,
+) -> Option<(String, String)> {
     let strange = |path: &&PathBuf| {
         let real = load_path.real(path.parent().unwrap_or(path));
         let text = path.to_string_lossy();
@@ -106,6 +118,5 @@ pub(super) fn is_movable(load_path: &LoadPath, path: &Path) -> bool {
 }
 
 pub(super) fn relative(path: &Path) -> String {
-    let text = path.to_string_lossy();
-    text.trim_start_matches('/').to_owned()
+    below_root(path).to_string_lossy().into_owned()
 }

@@ -5,7 +5,8 @@ use std::path::Path;
 
 use anyhow::Result;
 
-use crate::gateway::owner::{GATEWAY_LOCK, owner};
+use crate::gateway::owner::owner;
+use crate::gateway::running::GATEWAY_LOCK;
 use crate::host::Host;
 use crate::host::cgroup::UnitRef;
 use crate::host::process_text::name;

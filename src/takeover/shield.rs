@@ -73,9 +73,10 @@ pub(crate) fn chosen<'a>(
 
 /// A unit's name with its type.
 pub(crate) fn full(name: &str) -> String {
-    match name.contains('.') {
-        true => name.to_owned(),
-        false => format!("{name}.service"),
+    if name.contains('.') {
+        name.to_owned()
+    } else {
+        format!("{name}.service")
     }
 }
 

@@ -93,9 +93,10 @@ fn user(host: &Host, account: Account) -> LoadPath {
         "/usr/lib/systemd/user",
     ]));
     directories.push(runtime.join("generator.late"));
-    let manager = match account.uid == host.own.uid {
-        true => Manager::User,
-        false => Manager::UserOf(account.name.clone()),
+    let manager = if account.uid == host.own.uid {
+        Manager::User
+    } else {
+        Manager::UserOf(account.name.clone())
     };
     let live = host.live().filter(|_| runtime.exists());
     LoadPath {

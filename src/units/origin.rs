@@ -39,9 +39,10 @@ impl Unit {
             .directives
             .value("Unit", "Description")
             .unwrap_or_default();
-        match is_named || description.starts_with("Hermes Agent Gateway") {
-            true => Origin::Upstream,
-            false => Origin::Other,
+        if is_named || description.starts_with("Hermes Agent Gateway") {
+            Origin::Upstream
+        } else {
+            Origin::Other
         }
     }
 }

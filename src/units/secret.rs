@@ -26,12 +26,11 @@ pub(crate) fn is_secret(name: &str, value: &str) -> bool {
 /// A directive for people: on one line, not too long, secrets left out.
 pub(crate) fn shown(directive: &Directive) -> String {
     const MOST: usize = 160;
-    let mut value = match is_credential(directive) {
-        true => {
-            let name = directive.value.split(':').next().unwrap_or_default();
-            format!("{name}:(hidden)")
-        }
-        false => words_without_secrets(&directive.value),
+    let mut value = if is_credential(directive) {
+        let name = directive.value.split(':').next().unwrap_or_default();
+        format!("{name}:(hidden)")
+    } else {
+        words_without_secrets(&directive.value)
     };
     value = value
         .chars()
@@ -134,10 +133,7 @@ pub(crate) fn without_secrets(text: &str) -> String {
             out.extend(value.chars().next().filter(|c| matches!(c, '"' | '\'')));
             out.push_str("(hidden)");
         }
-        rest = match is_hidden {
-            true => &value[end..],
-            false => value,
-        };
+        rest = if is_hidden { &value[end..] } else { value };
     }
     without_tokens(&without_options(&without_passwords(&(out + rest))))
 }

@@ -41,9 +41,12 @@ impl Specifiers<'_> {
         let stem = self.unit.rsplit_once('.').map_or(self.unit, |(s, _)| s);
         let (prefix, instance) = stem.split_once('@').unwrap_or((stem, ""));
         let (name, uid, home) = self.account;
-        let place = |system: &str, user: &str| match self.is_user {
-            false => system.to_owned(),
-            true => home.join(user).display().to_string(),
+        let place = |system: &str, user: &str| {
+            if self.is_user {
+                home.join(user).display().to_string()
+            } else {
+                system.to_owned()
+            }
         };
         Some(match specifier {
             '%' => "%".to_owned(),

@@ -127,33 +127,13 @@ impl Unit {
             loaded: state.cloned(),
             directives,
         };
-        unit.account = match load_path.is_system {
-            true => {
-                let user = unit.directives.value("Service", "User").unwrap_or("root");
-                find_account(host, &unit.expand(user))
-            }
-            false => Some(load_path.account.clone()),
+        unit.account = if load_path.is_system {
+            find_account(host, &unit.user())
+        } else {
+            Some(load_path.account.clone())
         };
         if !is_masked {
-            let mut all = unit.effects_of_files(host, &load_path.reader);
-            // What runs now may be another text than the files hold.
-            if unit.is_stale() {
-                all.extend(unit.effects_as_loaded(host, &load_path.reader));
-            }
-            for effects in all {
-                for mut call in effects.calls {
-                    // The launcher leaves `--replace` out, and stays with the profile of HERMES_HOME.
-                    call.is_launcher |= is_guarded;
-                    call.replaces &= !is_guarded;
-                    call.follows_active &= !is_guarded;
-                    if !unit.calls.contains(&call) {
-                        unit.calls.push(call);
-                    }
-                }
-                unit.unclear.extend(effects.unclear);
-                unit.in_clusters.extend(effects.in_clusters);
-                unit.verbs.extend(effects.verbs);
-            }
+            unit.read_effects(host, &load_path.reader);
         }
         // A gateway's rights are those of the account that its command line becomes.
         if let [Some(first), rest @ ..] = &unit.becomes()[..] {
@@ -163,6 +143,11 @@ impl Unit {
         }
         unit.origin = unit.find_origin();
         unit
+    }
+
+    /// The account that a unit of the system's manager names.
+    fn user(&self) -> String {
+        self.expand(self.directives.value("Service", "User").unwrap_or("root"))
     }
 
     /// The accounts that its command lines become for each of its gateways.
@@ -250,12 +235,13 @@ impl Unit {
 
     /// What it is, as the start of a sentence.
     pub(crate) fn title(&self) -> String {
-        match self.is_user() {
-            false => format!("system unit `{}`", self.name),
-            true => format!(
+        if self.is_user() {
+            format!(
                 "user unit of `{}` `{}`",
                 self.manager_account.name, self.name
-            ),
+            )
+        } else {
+            format!("system unit `{}`", self.name)
         }
     }
 

@@ -12,7 +12,30 @@ use crate::units::unit::{Unit, find_account};
 use crate::units::unit_file::words;
 
 impl Unit {
-    pub(super) fn effects_of_files(&self, host: &Host, reader: &Reader) -> Vec<Effects> {
+    /// Read what its command lines do.
+    pub(super) fn read_effects(&mut self, host: &Host, reader: &Reader) {
+        let mut all = self.effects_of_files(host, reader);
+        // What runs now may be another text than the files hold.
+        if self.is_stale() {
+            all.extend(self.effects_as_loaded(host, reader));
+        }
+        for effects in all {
+            for mut call in effects.calls {
+                // The launcher leaves `--replace` out, and stays with the profile of HERMES_HOME.
+                call.is_launcher |= self.is_guarded;
+                call.replaces &= !self.is_guarded;
+                call.follows_active &= !self.is_guarded;
+                if !self.calls.contains(&call) {
+                    self.calls.push(call);
+                }
+            }
+            self.unclear.extend(effects.unclear);
+            self.in_clusters.extend(effects.in_clusters);
+            self.verbs.extend(effects.verbs);
+        }
+    }
+
+    fn effects_of_files(&self, host: &Host, reader: &Reader) -> Vec<Effects> {
         let mut environment: BTreeMap<String, String> = self
             .directives
             .environment(|v| self.expand(v))
@@ -40,7 +63,7 @@ impl Unit {
         self.effects(host, reader, lines, &environment)
     }
 
-    pub(super) fn effects_as_loaded(&self, host: &Host, reader: &Reader) -> Vec<Effects> {
+    fn effects_as_loaded(&self, host: &Host, reader: &Reader) -> Vec<Effects> {
         let Some(state) = &self.loaded else {
             return Vec::new();
         };

@@ -1,6 +1,7 @@
 //! `status`: every profile on this host, who has it, and whether what was installed is still so. Changes nothing.
 
 mod details;
+mod elsewhere;
 mod platforms;
 mod prometheus;
 mod rows;
@@ -84,7 +85,7 @@ fn look(host: &Host, args: &StatusArgs) -> Result<Status> {
         .map(|(profile, root)| sight.profile(profile, root))
         .collect();
     let elsewhere = if args.profiles.is_empty() {
-        sight.elsewhere(&rows)
+        elsewhere::elsewhere(host, &inventory, &rows)
     } else {
         Vec::new()
     };

@@ -1,13 +1,13 @@
 //! From what a host has to what is said of each profile. Everything that several profiles share is read or sorted once.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
 use super::platforms::platforms;
 use super::text::hint;
-use crate::commands::json::{Elsewhere, Hermes, Profile, State};
+use crate::commands::json::{Hermes, Profile, State};
 use crate::commands::status::details::{found_owner, hermes, is_enabled, last_end, owner_of};
 use crate::commands::status::state::Seen;
 use crate::deploy::receipt::Receipt;
@@ -17,11 +17,11 @@ use crate::gateway::installations::Installations;
 use crate::gateway::platforms::without_adapter;
 use crate::gateway::served::{Service, is_parked, service as service_of};
 use crate::gateway::state::State as Record;
+use crate::host::Host;
 use crate::host::account::account_name;
 use crate::host::process::Process;
 use crate::host::search::hermes_places;
 use crate::host::service_state::ServiceState;
-use crate::host::{DirectoryId, Host};
 use crate::launcher::backoff::Waiting;
 use crate::layout::{ACCOUNT, Scope};
 use crate::profile::ProfileName;
@@ -176,7 +176,7 @@ impl<'a> Sight<'a> {
         match (process, set) {
             (Some(process), _) => account_name(process.uid),
             (None, Some(account)) => account.user.clone(),
-            (None, None) if self.host.scope == crate::layout::Scope::System => ACCOUNT.to_owned(),
+            (None, None) if self.host.scope == Scope::System => ACCOUNT.to_owned(),
             (None, None) => self.host.own.name.clone(),
         }
     }
@@ -269,33 +269,5 @@ impl<'a> Sight<'a> {
         let started = process.map(|p| std::time::SystemTime::now() - p.age());
         let running = record.and_then(|r| r.code_version.clone());
         hermes(&on_disk, started, running)
-    }
-
-    /// Units that run gateways of homes outside these rows.
-    pub(super) fn elsewhere(&self, rows: &[Profile]) -> Vec<Elsewhere> {
-        let host = self.host;
-        let shown: HashSet<DirectoryId> = rows.iter().map(|r| host.directory(&r.home)).collect();
-        let mut found = Vec::new();
-        for unit in &self.inventory.units {
-            let Some(how) = unit.how() else { continue };
-            for call in &unit.calls {
-                // A home that is not told is a claim on every row.
-                let is_shown = match &call.home {
-                    Some(home) => shown.contains(&host.directory(home)),
-                    None => !rows.is_empty(),
-                };
-                if !is_shown {
-                    found.push(Elsewhere {
-                        unit: unit.name.clone(),
-                        manager: if unit.is_user() { "user" } else { "system" },
-                        account: unit.is_user().then(|| unit.manager_account.name.clone()),
-                        how: how.to_owned(),
-                        guarded: unit.is_guarded,
-                        home: call.home.clone(),
-                    });
-                }
-            }
-        }
-        found
     }
 }

@@ -193,9 +193,10 @@ pub(super) fn elsewhere(other: &Elsewhere) -> String {
         None => "a profile that it does not name".to_owned(),
         Some(home) => format!("`{}`", home.display()),
     };
-    let how = match other.guarded {
-        true => format!("{}, guarded", other.how),
-        false => other.how.clone(),
+    let how = if other.guarded {
+        format!("{}, guarded", other.how)
+    } else {
+        other.how.clone()
     };
     format!("elsewhere: {unit} ({how}) runs the gateway of {home}")
 }

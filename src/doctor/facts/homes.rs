@@ -10,8 +10,9 @@ use super::roots::Roots;
 use crate::gateway::command_line::executable;
 use crate::gateway::config::Configuration;
 use crate::gateway::gone::{Gone, gone, is_gone};
-use crate::gateway::owner::{GATEWAY_LOCK, Hold, PID, owner};
+use crate::gateway::owner::{Hold, PID, owner};
 use crate::gateway::platforms::{Remedy, remedy, without_adapter};
+use crate::gateway::running::GATEWAY_LOCK;
 use crate::gateway::served::{Service, service};
 use crate::gateway::state::{STATE, State};
 use crate::gateway::update::is_outdated;
@@ -152,27 +153,8 @@ pub(super) fn home_facts(host: &Host, roots: &mut Roots, home: &Path, is_named: 
         return facts;
     };
     if host.live().is_some() {
-        let found = owner(&real);
-        facts.is_owned = found.as_ref().ok().map(Option::is_some);
-        let holder = found.ok().flatten().filter(|o| o.hold == Hold::Has);
-        if let Some(process) = holder.and_then(|o| o.process) {
-            facts.also_served_by = other_server(home, &process);
-            facts.outdated = outdated(&process);
-            facts.mute = mute(&real, &process);
-        }
+        facts.read_owner(&real);
     }
-    let age = |meta: &fs::Metadata| {
-        let changed = meta.modified().unwrap_or(SystemTime::UNIX_EPOCH);
-        changed.elapsed().map_or(0, |d| d.as_secs())
-    };
-    let mut names: Vec<&str> = vec![PID];
-    names.extend(MARKERS);
-    let there = |name: &&str| {
-        let path = home.join(name);
-        fs::symlink_metadata(host.real(&path))
-            .ok()
-            .map(|m| Leftover { path, age: age(&m) })
-    };
     facts.uid = meta.uid();
     facts.account = host.account_name(meta.uid());
     let config = Configuration::read(&real);
@@ -185,7 +167,7 @@ pub(super) fn home_facts(host: &Host, roots: &mut Roots, home: &Path, is_named: 
     if !facts.is_vouched {
         return facts;
     }
-    facts.stale = names.iter().filter_map(there).collect();
+    facts.stale = leftovers(host, home);
     facts.foreign = fs::read_dir(&real)
         .into_iter()
         .flatten()
@@ -204,28 +186,66 @@ pub(super) fn home_facts(host: &Host, roots: &mut Roots, home: &Path, is_named: 
         .collect();
     facts.foreign.sort();
     let secrets = [".env", "auth.json"].map(|name| home.join(name));
-    let exposed = secrets
-        .iter()
-        .filter(|path| is_exposed(host, path))
-        .filter_map(|path| {
-            // A link, or a second name, is a file of somewhere else.
-            let of = fs::symlink_metadata(host.real(path)).ok()?;
-            let is_own = of.is_file() && of.nlink() == 1 && of.uid() == meta.uid();
-            is_own.then(|| ExposedFile {
-                path: path.clone(),
-                mode: of.permissions().mode() & 0o7777,
-            })
-        });
-    facts.exposed = exposed.collect();
+    let exposed = secrets.into_iter();
+    facts.exposed = exposed
+        .filter_map(|path| exposed_file(host, path, meta.uid()))
+        .collect();
     facts
+}
+
+impl HomeFacts {
+    /// Ask the kernel for the gateway that has this home, and that gateway for what it is.
+    fn read_owner(&mut self, real: &Path) {
+        let found = owner(real);
+        self.is_owned = found.as_ref().ok().map(Option::is_some);
+        let holder = found.ok().flatten().filter(|o| o.hold == Hold::Has);
+        if let Some(process) = holder.and_then(|o| o.process) {
+            self.also_served_by = other_server(&self.home, &process);
+            self.outdated = outdated(&process);
+            self.mute = mute(real, &process);
+        }
+    }
+}
+
+/// What a gateway leaves in its home when it is killed.
+fn leftovers(host: &Host, home: &Path) -> Vec<Leftover> {
+    let age = |meta: &fs::Metadata| {
+        let changed = meta.modified().unwrap_or(SystemTime::UNIX_EPOCH);
+        changed.elapsed().map_or(0, |d| d.as_secs())
+    };
+    let names = [PID].into_iter().chain(MARKERS);
+    let there = names.filter_map(|name| {
+        let path = home.join(name);
+        let meta = fs::symlink_metadata(host.real(&path)).ok()?;
+        Some(Leftover {
+            path,
+            age: age(&meta),
+        })
+    });
+    there.collect()
+}
+
+/// A file with secrets that everybody may read, and that is this account's to close.
+fn exposed_file(host: &Host, path: PathBuf, uid: u32) -> Option<ExposedFile> {
+    if !is_exposed(host, &path) {
+        return None;
+    }
+    // A link, or a second name, is a file of somewhere else.
+    let of = fs::symlink_metadata(host.real(&path)).ok()?;
+    let is_own = of.is_file() && of.nlink() == 1 && of.uid() == uid;
+    is_own.then(|| ExposedFile {
+        path,
+        mode: of.permissions().mode() & 0o7777,
+    })
 }
 
 /// Another gateway than this one that serves the profile of this home.
 fn other_server(home: &Path, own: &Process) -> Option<String> {
     let root = root_for(Some(home), Path::new("/nonexistent"));
-    let profile = match home == root {
-        true => "default".parse(),
-        false => home.file_name()?.to_str()?.parse(),
+    let profile = if home == root {
+        "default".parse()
+    } else {
+        home.file_name()?.to_str()?.parse()
     };
     match service(&root, &profile.ok()?) {
         Ok(Service::By(server)) if server.process.pid != own.pid => Some(name(&server.process)),

@@ -102,31 +102,43 @@ pub(crate) fn unit_facts(host: &Host, installations: &Installations, unit: &Unit
             });
         }
     }
+    facts.percents = percents(host, unit);
+    facts.exposed = exposed_files(host, unit);
+    facts
+}
+
+fn percents(host: &Host, unit: &Unit) -> Vec<Percent> {
+    let exists = |text: &str| text.starts_with('/') && host.exists(Path::new(text));
+    let mut found = Vec::new();
     for line in unit.directives.iter().filter(|d| d.value.contains('%')) {
         for word in line.words() {
             let path = word.split_once('=').map_or(word.as_str(), |(_, v)| v);
             if path.contains('%') && line.section == "Service" {
-                let expanded = unit.expand(path);
-                let exists = |text: &str| text.starts_with('/') && host.exists(Path::new(text));
-                facts.percents.push(Percent {
+                found.push(Percent {
                     line: line.clone(),
                     word: path.to_owned(),
                     exists_as_written: exists(path),
-                    exists_expanded: exists(&expanded),
+                    exists_expanded: exists(&unit.expand(path)),
                 });
             }
         }
     }
-    for line in unit.directives.list("Service", "EnvironmentFile") {
-        let path = PathBuf::from(unit.expand(line.value.trim_start_matches('-')));
+    found
+}
+
+fn exposed_files(host: &Host, unit: &Unit) -> Vec<PathBuf> {
+    let files = unit.directives.list("Service", "EnvironmentFile");
+    let paths = files
+        .into_iter()
+        .map(|line| PathBuf::from(unit.expand(line.value.trim_start_matches('-'))));
+    let is_own = |path: &PathBuf| {
         // Another account's file is not this unit's to close.
-        let owner = fs::symlink_metadata(host.real(&path)).map(|meta| meta.uid());
-        let is_own = !unit.is_user() || owner.is_ok_and(|uid| uid == unit.manager_account.uid);
-        if is_own && is_exposed(host, &path) {
-            facts.exposed.push(path);
-        }
-    }
-    facts
+        let owner = fs::symlink_metadata(host.real(path)).map(|meta| meta.uid());
+        !unit.is_user() || owner.is_ok_and(|uid| uid == unit.manager_account.uid)
+    };
+    paths
+        .filter(|path| is_own(path) && is_exposed(host, path))
+        .collect()
 }
 
 impl UnitFacts {

@@ -105,9 +105,10 @@ fn stop_timeout(facts: &Facts, findings: &mut Findings) {
             d.section == "Service" && matches!(d.key.as_str(), "TimeoutStopSec" | "TimeoutSec")
         };
         let line = unit.directives.iter().filter(is_timeout).last();
-        let default = match unit.is_user() {
-            false => facts.default_stop.system,
-            true => facts.default_stop.user,
+        let default = if unit.is_user() {
+            facts.default_stop.user
+        } else {
+            facts.default_stop.system
         };
         let timeout = match line.filter(|d| !d.value.is_empty()) {
             Some(line) => seconds(&line.value),

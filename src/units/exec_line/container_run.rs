@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use crate::gateway::command_line::Command;
-use crate::units::directory::located;
 use crate::units::exec_line::{GatewayCall, Search};
+use crate::units::shell::directory::located;
 
 /// Where the image of hermes has its root.
 const IMAGE_HOME: &str = "/opt/data";
@@ -64,9 +64,10 @@ impl Search<'_> {
         let setting = &self.setting;
         let directory = setting.directory.as_deref();
         let top = located(from, directory, &setting.user_home).filter(|_| is_path)?;
-        Some(match below.as_os_str().is_empty() {
-            true => top,
-            false => top.join(below),
+        Some(if below.as_os_str().is_empty() {
+            top
+        } else {
+            top.join(below)
         })
     }
 }

@@ -2,10 +2,10 @@
 
 use std::path::{Component, Path, PathBuf};
 
-use crate::units::variables::is_name;
+use crate::units::shell::variables::is_name;
 
 /// The directory after `cd` or `pushd`, `None` inside where the words do not say; `None` for any other command.
-pub(super) fn after_cd(
+pub(crate) fn after_cd(
     argv: &[String],
     directory: Option<&Path>,
     home: &Path,
@@ -23,7 +23,7 @@ pub(super) fn after_cd(
 }
 
 /// The file that a path means; `None` where a part of it is not known.
-pub(super) fn located(path: &str, directory: Option<&Path>, home: &Path) -> Option<PathBuf> {
+pub(crate) fn located(path: &str, directory: Option<&Path>, home: &Path) -> Option<PathBuf> {
     if path.contains('$') {
         return None;
     }
@@ -47,13 +47,13 @@ pub(super) fn located(path: &str, directory: Option<&Path>, home: &Path) -> Opti
 }
 
 /// The directory of the script that runs, as an expansion that a shell has for it.
-pub(super) const OF_SCRIPT: &str = "0%/*";
+pub(crate) const OF_SCRIPT: &str = "0%/*";
 
 /// The ways to write that expansion.
-pub(super) const OF_SCRIPT_TOO: [&str; 3] = [OF_SCRIPT, "BASH_SOURCE%/*", "BASH_SOURCE[0]%/*"];
+pub(crate) const OF_SCRIPT_TOO: [&str; 3] = [OF_SCRIPT, "BASH_SOURCE%/*", "BASH_SOURCE[0]%/*"];
 
 /// What a command substitution says of directories, as an expansion: `$(dirname "$0")`, `$(cd DIRECTORY && pwd)`.
-pub(super) fn substituted(text: &str) -> Option<String> {
+pub(crate) fn substituted(text: &str) -> Option<String> {
     let text = text.trim();
     let text = text.strip_prefix("CDPATH= ").unwrap_or(text);
     if is_pwd(text) {

@@ -1,6 +1,6 @@
 //! `[ A = B ]` in a shell's text, and whether it holds.
 
-use crate::units::branch::matches;
+use crate::units::shell::pattern::fits;
 
 /// A comparison of two words.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,14 +36,15 @@ impl Test {
     }
 
     /// Whether it holds, where the words are known when these variables are put in.
-    pub(super) fn holds(&self, expand: impl Fn(&str) -> String) -> Option<bool> {
+    pub(crate) fn holds(&self, expand: impl Fn(&str) -> String) -> Option<bool> {
         let (subject, other) = (expand(&self.subject), expand(&self.other));
         if subject.contains('$') || other.contains('$') {
             return None;
         }
-        let is_same = match self.is_pattern {
-            true => matches(&other, &subject)?,
-            false => subject == other,
+        let is_same = if self.is_pattern {
+            fits(&other, &subject)?
+        } else {
+            subject == other
         };
         Some(is_same == self.is_equal)
     }

@@ -4,8 +4,8 @@ use std::path::Path;
 
 use crate::gateway::command_line::{Aim, Command, SUPERVISED};
 use crate::profile::{ProfileName, root_for};
+use crate::units::exec_line::wrappers::base;
 use crate::units::exec_line::{GatewayCall, Search};
-use crate::units::wrappers::base;
 
 impl Search<'_> {
     /// A unit of hermes-install in any scope, or one that goes through the launcher.
@@ -51,9 +51,12 @@ impl Search<'_> {
         };
         // hermes 0.21 and later follow the active profile in a terminal only.
         let is_supervised = setting.environment.contains_key(SUPERVISED);
-        let active = |root: &Path| match is_supervised {
-            true => None,
-            false => (self.context.active)(root),
+        let active = |root: &Path| {
+            if is_supervised {
+                None
+            } else {
+                (self.context.active)(root)
+            }
         };
         let home = command.home(told, user_home, active);
         // In a container or under another account only a named home could be meant, and that may be another there.
@@ -73,14 +76,15 @@ impl Search<'_> {
 
 /// The gateway that a container runs by the words from there on: an image of hermes runs what follows its name.
 pub(super) fn in_container(argv: &[String], at: usize) -> Option<Command> {
-    match is_image(&argv[at]) {
-        true => Command::parse(&[&["hermes".to_owned()], &argv[at + 1..]].concat()),
-        false => Command::parse(&argv[at..]),
+    if is_image(&argv[at]) {
+        Command::parse(&[&["hermes".to_owned()], &argv[at + 1..]].concat())
+    } else {
+        Command::parse(&argv[at..])
     }
 }
 
 /// Whether a word names an image of hermes: `REGISTRY/OWNER/hermes-agent:TAG`, or one made from it.
-pub(super) fn is_image(word: &str) -> bool {
+pub(crate) fn is_image(word: &str) -> bool {
     let name = word.rsplit('/').next().unwrap_or(word);
     let name = name.split([':', '@']).next().unwrap_or(name);
     name == "hermes-agent" || name.starts_with("hermes-agent-")

@@ -38,9 +38,10 @@ fn command(words: &[String], variable: &dyn Fn(&str) -> Option<String>) -> Optio
     let program = first.trim_start_matches(['@', '-', ':', '+', '!', '|']);
     let prefix = &first[..first.len() - program.len()];
     let names_itself = prefix.contains('@');
-    let mut argv = match names_itself {
-        true => rest.to_vec(),
-        false => [&[program.to_owned()], rest].concat(),
+    let mut argv = if names_itself {
+        rest.to_vec()
+    } else {
+        [&[program.to_owned()], rest].concat()
     };
     if !prefix.contains(':') {
         argv = argv

@@ -1,7 +1,6 @@
 //! What a shell's text has: commands, loops, functions, and what commands read.
 
-use crate::units::branch::Branch;
-use crate::units::shell_test::Test;
+use crate::units::shell::test::Test;
 
 /// A text, read.
 #[derive(Debug, Default)]
@@ -35,16 +34,15 @@ pub(crate) enum Item {
         /// The place behind the body.
         end: usize,
     },
-    /// `case WORD in`: what the word is here counts for all branches, whatever they do to its variables.
+    /// `case WORD in`: what the word is here counts for all arms, whatever they do to its variables.
     Case {
-        /// Its number in the text.
-        number: usize,
         /// The word.
-        subject: String,
+        word: String,
     },
-    /// `then` or `else`; what follows up to `end` is run when the test holds.
+    /// `then`, `else`, or the `PATTERN | …)` of a `case`: what follows up to `end` is run when its `if` or `case` comes
+    /// to it.
     Arm {
-        /// Whether it is the first behind its `if`.
+        /// Whether it is the first of its `if` or `case`.
         is_first: bool,
         /// When it is run.
         when: When,
@@ -60,13 +58,27 @@ pub(crate) enum Item {
     },
 }
 
-/// When an arm of an `if` is run.
+impl Item {
+    /// The place behind what it holds, if it holds anything.
+    pub(crate) fn end(&self) -> Option<usize> {
+        match self {
+            Self::For { end, .. } | Self::Arm { end, .. } | Self::Function { end, .. } => {
+                Some(*end)
+            }
+            Self::Command(_) | Self::Array { .. } | Self::Case { .. } => None,
+        }
+    }
+}
+
+/// When an arm is run, if none before it was.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum When {
-    /// In what follows `else`: when no other is.
+    /// Always: what follows `else`.
     Else,
     /// When the test holds.
     Holds(Test),
+    /// When one of these patterns fits the word of the `case`.
+    Fits(Vec<String>),
     /// Its words do not tell.
     Unknown,
 }
@@ -79,8 +91,6 @@ pub(crate) struct ShellCommand {
     /// Its words. A variable stays: `$NAME` where it is a word of its own without quotes, else `${NAME}`; a `$` that is
     /// none of a variable's is `$$`.
     pub(crate) words: Vec<String>,
-    /// The branches of `case` that it stands in, the outermost first.
-    pub(crate) branches: Vec<Branch>,
     /// What it reads, by the place among the text's inputs, where the text says that.
     pub(crate) input: Option<usize>,
     /// Whether it reads what the command before prints.

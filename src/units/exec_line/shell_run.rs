@@ -1,15 +1,17 @@
 //! A shell's text, run as far as that can be told: loops over words, functions with their parameters, and what commands
-//! read. Both arms of an `if` are run where its words do not tell, and every command is thought to end well. Pure but for the readers.
+//! read. All arms of an `if` or a `case` are run where its words do not tell, and every command is thought to end well.
+//! Pure but for the readers.
 
 use std::ops::Range;
 use std::rc::Rc;
 
-use crate::units::directory::located;
 use crate::units::exec_line::Search;
+use crate::units::exec_line::wrappers::base;
 use crate::units::shell;
-use crate::units::shell_items::{Item, Shell, ShellCommand, Text, When};
-use crate::units::variables::assignment;
-use crate::units::wrappers::base;
+use crate::units::shell::directory::located;
+use crate::units::shell::items::{Item, Shell, ShellCommand, Text, When};
+use crate::units::shell::pattern::fits;
+use crate::units::shell::variables::assignment;
 
 /// What a shell runs by a name.
 #[derive(Debug, Clone)]
@@ -48,82 +50,84 @@ impl Search<'_> {
         (self.is_of_file, self.input) = (is_of_file, input);
     }
 
-    pub(super) fn run(&mut self, text: &Rc<Text>, range: Range<usize>, depth: usize) {
+    /// Run a part of a text; what its last command prints, where that is told.
+    pub(super) fn run(
+        &mut self,
+        text: &Rc<Text>,
+        range: Range<usize>,
+        depth: usize,
+    ) -> Option<String> {
         let mut at = range.start;
         let end = range.end.min(text.items.len());
         let mut printed = None;
-        // Whether an arm of the last `if` was run for sure.
-        let mut is_decided = false;
+        let mut choice = Choice::default();
         while at < end && self.context.budget.get() > 0 {
-            let next = match &text.items[at] {
+            let item = &text.items[at];
+            let body = at + 1..item.end().unwrap_or(at + 1);
+            at = body.end.max(body.start);
+            match item {
                 Item::Command(command) => {
                     printed = self.simple(text, command, printed.take(), depth);
-                    at + 1
                 }
                 Item::Array {
                     name,
                     appends,
                     words,
-                } => {
-                    let words = self.setting.words(words);
-                    let array = self.setting.arrays.entry(name.clone()).or_default();
-                    if !appends {
-                        array.clear();
+                } => self.setting.fill_array(name, words, *appends),
+                Item::For { name, words, .. } => {
+                    self.each(name, words.as_deref(), |search| {
+                        search.run(text, body.clone(), depth);
+                    });
+                }
+                Item::Case { word } => choice.word = Some(self.setting.expand(word)),
+                Item::Arm { is_first, when, .. } => {
+                    if choice.comes_to(*is_first, self.holds(when, choice.word.as_deref())) {
+                        printed = self.run(text, body, depth);
                     }
-                    array.extend(words);
-                    at + 1
                 }
-                Item::For { name, words, end } => {
-                    let values = match words {
-                        Some(words) => self.values(words),
-                        None => self.setting.parameters.clone().unwrap_or_default(),
-                    };
-                    for value in values {
-                        if !self.spend(1) {
-                            break;
-                        }
-                        // One that is not known leaves the variable as it is written.
-                        match value.contains('$') {
-                            true => drop(self.setting.environment.remove(name)),
-                            false => self.setting.assign(name, &value),
-                        }
-                        self.run(text, at + 1..*end, depth);
-                    }
-                    *end
-                }
-                Item::Case { number, subject } => {
-                    let subject = self.setting.expand(subject);
-                    self.subjects.insert(case_of(text, *number), subject);
-                    at + 1
-                }
-                Item::Arm {
-                    is_first,
-                    when,
-                    end,
-                } => {
-                    is_decided &= !is_first;
-                    let holds = match when {
-                        When::Else => Some(!is_decided),
-                        When::Holds(test) => test.holds(|word| self.setting.expand(word)),
-                        When::Unknown => None,
-                    };
-                    if !is_decided && holds != Some(false) {
-                        self.run(text, at + 1..*end, depth);
-                    }
-                    is_decided |= holds == Some(true);
-                    *end
-                }
-                Item::Function { name, end } => {
+                Item::Function { name, .. } => {
                     let function = Function {
                         text: Rc::clone(text),
-                        body: at + 1..*end,
+                        body,
                         is_of_file: self.is_of_file,
                     };
                     self.setting.functions.insert(name.clone(), function);
-                    *end
                 }
-            };
-            at = next.max(at + 1);
+            }
+        }
+        printed
+    }
+
+    /// Run this with each of the words in a variable; with the parameters where there is no list of words.
+    fn each(&mut self, name: &str, words: Option<&[String]>, mut body: impl FnMut(&mut Self)) {
+        let values = match words {
+            Some(words) => self.values(words),
+            None => self.setting.parameters.clone().unwrap_or_default(),
+        };
+        for value in values {
+            if !self.spend(1) {
+                break;
+            }
+            // One that is not known leaves the variable as it is written.
+            if value.contains('$') {
+                drop(self.setting.environment.remove(name))
+            } else {
+                self.setting.assign(name, &value)
+            }
+            body(self);
+        }
+    }
+
+    /// Whether an arm is the one to run, if none before it was; `None` where its words do not tell.
+    fn holds(&self, when: &When, word: Option<&str>) -> Option<bool> {
+        match when {
+            When::Else => Some(true),
+            When::Holds(test) => test.holds(|word| self.setting.expand(word)),
+            When::Fits(patterns) => {
+                let word = word.filter(|word| !word.contains('$') && self.spend(patterns.len()))?;
+                any(patterns.iter().map(|pattern| fits(pattern, word)))
+            }
+            When::Unknown => None,
         }
     }
 
@@ -135,13 +139,6 @@ impl Search<'_> {
         piped: Option<String>,
         depth: usize,
     ) -> Option<String> {
-        let is_passed_over = command.branches.iter().any(|branch| {
-            let subject = self.subjects.get(&case_of(text, branch.case));
-            subject.is_some_and(|subject| !branch.can_be_taken(subject))
-        });
-        if is_passed_over {
-            return None;
-        }
         if self.is_of_file {
             self.line = command.line;
         }
@@ -247,9 +244,36 @@ impl Search<'_> {
     }
 }
 
-/// A `case` of a text that is being run.
-fn case_of(text: &Rc<Text>, number: usize) -> (usize, usize) {
-    (Rc::as_ptr(text).addr(), number)
+/// An `if` or a `case` that is being run.
+#[derive(Debug, Default)]
+struct Choice {
+    /// What the word of the last `case` was when it began.
+    word: Option<String>,
+    /// Whether one of its arms was run for sure.
+    is_decided: bool,
+}
+
+impl Choice {
+    /// Whether the next arm is run.
+    fn comes_to(&mut self, is_first: bool, holds: Option<bool>) -> bool {
+        self.is_decided &= !is_first;
+        let is_run = !self.is_decided && holds != Some(false);
+        self.is_decided |= holds == Some(true);
+        is_run
+    }
+}
+
+/// Whether one of these is so, where that is known.
+fn any(all: impl Iterator<Item = Option<bool>>) -> Option<bool> {
+    let mut is_told = true;
+    for one in all {
+        match one {
+            Some(true) => return one,
+            Some(false) => {}
+            None => is_told = false,
+        }
+    }
+    is_told.then_some(false)
 }
 
 /// `{a,b}` and `{1..3}` as the words that a shell makes of them.

@@ -2,31 +2,45 @@
 //! scripts, or ask a manager or hermes to. What only speaks of gateways does nothing. Pure but for the readers it is
 //! given.
 
+pub(crate) mod command;
+mod container_run;
+mod effects;
+pub(crate) mod gateway_call;
+mod nix_command;
+mod script;
+mod script_text;
+mod setting;
+mod shell_run;
+mod shell_text;
+mod wrapper;
+mod wrapper_table;
+mod wrappers;
+
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::rc::Rc;
 
 use crate::gateway::command_line::{Command, gateway_verb, is_hermes_line};
 use crate::gateway::entry::runs_source;
-use crate::units::directory::after_cd;
-pub(crate) use crate::units::effects::{Context, Effects, GatewayCall};
-use crate::units::exec_script::shell_of;
-use crate::units::gateway_call::in_container;
-use crate::units::nix_command::packaged;
-use crate::units::script_text::speaks_of_running;
-use crate::units::setting::Setting;
+pub(crate) use crate::units::exec_line::effects::{Context, Effects, GatewayCall};
+use crate::units::exec_line::gateway_call::in_container;
+use crate::units::exec_line::nix_command::packaged;
+use crate::units::exec_line::script::shell_of;
+use crate::units::exec_line::script_text::speaks_of_running;
+use crate::units::exec_line::setting::Setting;
+use crate::units::exec_line::shell_text::{ShellText, shell_text, typed};
+use crate::units::exec_line::wrapper_table::{CLUSTERS, CONTAINERS};
+use crate::units::exec_line::wrappers::{Becoming, Inner, base, inner};
 use crate::units::shell;
-use crate::units::shell_items::Shell;
-use crate::units::shell_text::{ShellText, shell_text, typed};
-use crate::units::variables::assignment;
-use crate::units::wrapper_table::{CLUSTERS, CONTAINERS};
-use crate::units::wrappers::{Becoming, Inner, base, inner};
+use crate::units::shell::directory::after_cd;
+use crate::units::shell::items::Shell;
+use crate::units::shell::variables::assignment;
 
 /// Words that may be looked at for one unit, scripts included: a thousand times what people write. Scripts can name each
 /// other, and themselves, without end.
 pub(crate) const BUDGET: usize = 50_000;
 /// What reading a script costs, in words.
-pub(super) const SCRIPT: usize = 500;
+const SCRIPT: usize = 500;
 
 /// How deep shells may call shells, and functions each other.
 const DEPTH: usize = 12;
@@ -59,16 +73,14 @@ pub(crate) fn effects_of_lines(
     search.found
 }
 
-pub(super) struct Search<'a> {
-    pub(super) context: &'a Context<'a>,
-    pub(super) setting: Setting,
+struct Search<'a> {
+    context: &'a Context<'a>,
+    setting: Setting,
     /// What the command reads that runs.
-    pub(super) input: Option<String>,
+    input: Option<String>,
     /// The line that runs, and whether those that follow are of the same file.
-    pub(super) line: usize,
-    pub(super) is_of_file: bool,
-    /// The words that the last `case` of each number compares, by the text that has it.
-    pub(super) subjects: BTreeMap<(usize, usize), String>,
+    line: usize,
+    is_of_file: bool,
     /// What was typed into a terminal counts for what is typed later.
     terminals: BTreeMap<String, Setting>,
     found: BTreeMap<usize, Effects>,
@@ -87,7 +99,6 @@ impl<'a> Search<'a> {
             context,
             setting,
             input: None,
-            subjects: BTreeMap::new(),
             line: 0,
             is_of_file: false,
             terminals: BTreeMap::new(),
@@ -95,12 +106,12 @@ impl<'a> Search<'a> {
         }
     }
 
-    pub(super) fn found(&mut self) -> &mut Effects {
+    fn found(&mut self) -> &mut Effects {
         self.found.entry(self.line).or_default()
     }
 
     /// What a program has run as somebody else; afterwards all is as before.
-    pub(super) fn within(&mut self, becoming: Option<Becoming>, run: impl FnOnce(&mut Self)) {
+    fn within(&mut self, becoming: Option<Becoming>, run: impl FnOnce(&mut Self)) {
         if !self.spend(self.setting.len()) {
             return;
         }
@@ -113,12 +124,12 @@ impl<'a> Search<'a> {
     }
 
     /// A command of another program's, which knows no function of a shell's.
-    pub(super) fn command(&mut self, argv: &[String], depth: usize) {
+    fn command(&mut self, argv: &[String], depth: usize) {
         self.command_of(argv, false, depth);
     }
 
     /// A command, perhaps one that a shell runs itself.
-    pub(super) fn command_of(&mut self, argv: &[String], is_shell_s: bool, depth: usize) {
+    fn command_of(&mut self, argv: &[String], is_shell_s: bool, depth: usize) {
         let set = argv.iter().take_while(|word| assignment(word).is_some());
         let (set, argv) = argv.split_at(set.count());
         let assign = |search: &mut Self| {
@@ -243,13 +254,13 @@ impl<'a> Search<'a> {
     }
 
     /// Whether there is budget for that.
-    pub(super) fn spend(&self, words: usize) -> bool {
+    fn spend(&self, words: usize) -> bool {
         let left = self.context.budget.get().checked_sub(words);
         self.context.budget.set(left.unwrap_or_default());
         left.is_some()
     }
 
-    pub(super) fn add(&mut self, call: GatewayCall) {
+    fn add(&mut self, call: GatewayCall) {
         let found = self.found();
         if !found.calls.contains(&call) {
             found.calls.push(call);
@@ -451,6 +462,48 @@ mod tests {
             let call = run(line).unwrap_or_else(|| panic!("{line}"));
             let found = call.home.as_deref().unwrap_or(Path::new("UNKNOWN"));
             assert_eq!(found, Path::new(home), "{line}");
+        }
+    }
+
+    #[test]
+    fn an_arm_of_a_case_runs_when_its_patterns_are_the_first_that_fit() {
+        let run = |profile: &str| format!("hermes -p {profile} gateway run");
+        let [a, b, c, d, e] = ["a", "b", "c", "d", "e"].map(run);
+        let case = format!(
+            "case $1 in\n (x|y*) {a};;\n *z?) case $2 in q) {b};; esac; {c};;\n [0-9]) {d}; set -- w x;;\n \
+             *) {e}\nesac"
+        );
+        for (word, expected) in [
+            ("x", "a"),
+            ("y-one", "a"),
+            ("1zz", "c"),
+            ("5", "d e"),
+            ("", "d e"),
+            ("$A", "a c d e"),
+        ] {
+            let argv = ["/bin/sh", "-c", &case, "sh", word, "w"].map(str::to_owned);
+            let found = with(&argv, effects).calls.into_iter();
+            let homes = found.filter_map(|call| call.home);
+            let profiles = homes.map(|home| {
+                home.iter()
+                    .next_back()
+                    .expect("a name")
+                    .display()
+                    .to_string()
+            });
+            let profiles: Vec<String> = profiles.collect();
+            assert_eq!(profiles.join(" "), expected, "{word}");
+        }
+    }
+
+    #[test]
+    fn what_an_arm_prints_is_read_behind_its_end() {
+        for text in [
+            "case x in x) echo hermes -p coder gateway run;; y) a;; esac | sh",
+            "if [ x = x ]; then echo hermes -p coder gateway run; else a; fi | sh",
+        ] {
+            let found = with(&["/bin/sh", "-c", text].map(str::to_owned), effects);
+            assert_eq!(found.calls.len(), 1, "{text}");
         }
     }
 

@@ -1,8 +1,8 @@
 //! Texts of a shell on the command lines of programs that run one, or that type it into a terminal. Pure.
 
-use crate::units::script_text::is_shell;
-use crate::units::wrapper::{Becomes, Environment, Wrapper};
-use crate::units::wrappers::{Becoming, base};
+use crate::units::exec_line::script_text::is_shell;
+use crate::units::exec_line::wrapper::{Becomes, Environment, Wrapper};
+use crate::units::exec_line::wrappers::{Becoming, base};
 
 /// A text of the shell's on the command line of a program that takes one.
 pub(crate) struct ShellText<'a> {
@@ -18,95 +18,100 @@ pub(crate) struct ShellText<'a> {
 
 /// The shell's text on the command line of a program that takes one.
 pub(crate) fn shell_text(argv: &[String]) -> Option<ShellText<'_>> {
-    let program = base(argv.first()?);
-    let after = |at: usize| argv.get(at + 1..).unwrap_or_default();
-    let is_text_option = |word: &String| {
-        let cluster = word.strip_prefix('-').filter(|o| !o.starts_with('-'));
-        cluster.is_some_and(|o| o.ends_with('c')) || word == "--command"
-    };
-    let plain = |text: String| ShellText {
-        text,
-        parameters: &[],
-        becoming: None,
-        terminal: None,
-    };
-    Some(match program {
+    let (program, words) = argv.split_first()?;
+    let program = base(program);
+    match program {
         "sh" | "bash" | "dash" | "zsh" | "ksh" | "ash" | "fish" | "busybox" | "su" | "runuser"
         | "script" | "flock" | "sg" => {
             let at = argv.iter().position(is_text_option)?;
-            ShellText {
+            Some(ShellText {
                 // `$0` stands between a shell's text and its parameters.
                 parameters: argv.get(at + 3..).unwrap_or_default(),
-                becoming: matches!(program, "su" | "runuser").then(|| login(&argv[1..])),
-                ..plain(argv.get(at + 1)?.clone())
+                becoming: matches!(program, "su" | "runuser").then(|| login(words)),
+                ..ShellText::plain(argv.get(at + 1)?.clone())
+            })
+        }
+        "sops" => plain(behind(words, &["exec-env"])?.get(1)?),
+        "nix-shell" => plain(behind(words, &["--run", "--command"])?.first()?),
+        "start-stop-daemon" => started_daemon(words),
+        "eval" | "watch" => plain(words.join(" ")),
+        "tmux" | "byobu" => match behind(words, &["send-keys", "send"]) {
+            Some(words) => Some(typed_by_tmux(words)),
+            None => {
+                let verbs = ["new-session", "new", "new-window", "neww"];
+                let window = terminal("tmux", "cefFnstxy");
+                plain(window.options(behind(words, &verbs)?).rest.join(" "))
             }
-        }
-        "sops" => {
-            let at = argv.iter().position(|word| word == "exec-env")?;
-            plain(after(at).get(1)?.clone())
-        }
-        "nix-shell" => {
-            let at = argv.iter().position(|w| w == "--run" || w == "--command")?;
-            plain(after(at).first()?.clone())
-        }
-        "start-stop-daemon" => {
-            let program = |w: &String| matches!(w.as_str(), "-x" | "--exec" | "-a" | "--startas");
-            let starts = argv.iter().any(|w| w == "-S" || w == "--start");
-            let at = argv.iter().position(program).filter(|_| starts)?;
-            let end = argv.iter().position(|w| w == "--").unwrap_or(argv.len());
-            let words = [&[after(at).first()?.clone()], after(end)].concat();
-            ShellText {
-                becoming: Some(Becoming::UNKNOWN),
-                ..plain(words.join(" "))
-            }
-        }
-        "eval" | "watch" => plain(argv[1..].join(" ")),
-        // What is typed into a terminal.
-        "tmux" | "byobu" if argv.iter().any(|w| w == "send-keys" || w == "send") => {
-            let at = argv.iter().position(|w| w == "send-keys" || w == "send")?;
-            let options = terminal("tmux", "tN").options(after(at));
-            let keys = options.rest.iter();
-            let is_key = |word: &&String| matches!(word.as_str(), "Enter" | "C-m" | "KPEnter");
-            let typed: Vec<&str> = keys
-                .take_while(|w| !is_key(w))
-                .map(String::as_str)
-                .collect();
-            let target = options.value(&["t"]).unwrap_or_default();
-            ShellText {
-                terminal: Some(target.to_owned()),
-                ..plain(typed.join(" "))
-            }
-        }
-        "screen" if argv.iter().any(|w| w == "stuff") => {
-            let at = argv.iter().position(|w| w == "stuff")?;
-            let typed = after(at).first()?;
-            plain(
-                typed
-                    .replace("\\n", "\n")
-                    .replace("\\r", "\n")
-                    .replace("^M", "\n"),
-            )
-        }
+        },
+        "screen" => plain(
+            behind(words, &["stuff"])?
+                .first()?
+                .replace("\\n", "\n")
+                .replace("\\r", "\n")
+                .replace("^M", "\n"),
+        ),
         // The program or text behind `start`, and what stands behind `--`.
         "pm2" | "pm2-runtime" => {
-            let at = argv.iter().position(|w| w == "start")?;
-            let end = argv.iter().position(|w| w == "--").unwrap_or(argv.len());
-            let started = terminal("pm2", "nifl").options(after(at)).rest.first()?;
-            plain(
-                [std::slice::from_ref(started), after(end)]
-                    .concat()
-                    .join(" "),
-            )
+            let start = behind(words, &["start"])?;
+            let started = terminal("pm2", "nifl").options(start).rest.first()?;
+            plain(joined(started, words))
         }
-        "tmux" | "byobu" => {
-            let at = argv.iter().position(|w| {
-                matches!(w.as_str(), "new-session" | "new" | "new-window" | "neww")
-            })?;
-            let window = terminal("tmux", "cefFnstxy");
-            plain(window.options(after(at)).rest.join(" "))
+        _ => None,
+    }
+}
+
+impl ShellText<'_> {
+    fn plain(text: String) -> Self {
+        ShellText {
+            text,
+            parameters: &[],
+            becoming: None,
+            terminal: None,
         }
-        _ => return None,
+    }
+}
+
+fn plain<'a>(text: impl Into<String>) -> Option<ShellText<'a>> {
+    Some(ShellText::plain(text.into()))
+}
+
+fn is_text_option(word: &String) -> bool {
+    let cluster = word.strip_prefix('-').filter(|o| !o.starts_with('-'));
+    cluster.is_some_and(|o| o.ends_with('c')) || word == "--command"
+}
+
+/// The words behind the first that is one of these.
+fn behind<'w>(words: &'w [String], which: &[&str]) -> Option<&'w [String]> {
+    let at = words.iter().position(|word| which.contains(&&**word))?;
+    Some(&words[at + 1..])
+}
+
+/// A program with the words for it, which stand behind `--`.
+fn joined(program: &String, words: &[String]) -> String {
+    let own = behind(words, &["--"]).unwrap_or_default();
+    [std::slice::from_ref(program), own].concat().join(" ")
+}
+
+fn started_daemon(words: &[String]) -> Option<ShellText<'_>> {
+    behind(words, &["-S", "--start"])?;
+    let program = behind(words, &["-x", "--exec", "-a", "--startas"])?.first()?;
+    Some(ShellText {
+        becoming: Some(Becoming::UNKNOWN),
+        ..ShellText::plain(joined(program, words))
     })
+}
+
+/// What is typed into a terminal, up to the key that ends the line.
+fn typed_by_tmux(words: &[String]) -> ShellText<'_> {
+    let options = terminal("tmux", "tN").options(words);
+    let is_key = |word: &&String| matches!(word.as_str(), "Enter" | "C-m" | "KPEnter");
+    let keys = options.rest.iter().take_while(|word| !is_key(word));
+    let typed: Vec<&str> = keys.map(String::as_str).collect();
+    let target = options.value(&["t"]).unwrap_or_default();
+    ShellText {
+        terminal: Some(target.to_owned()),
+        ..ShellText::plain(typed.join(" "))
+    }
 }
 
 /// A program whose short options take these words.

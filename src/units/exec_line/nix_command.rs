@@ -1,6 +1,6 @@
 //! The command that stands on a command line of nix(1). Pure.
 
-use crate::units::wrappers::{Inner, base};
+use crate::units::exec_line::wrappers::{Inner, base};
 
 /// `nix develop … -c COMMAND`, `nix shell … --command COMMAND`.
 pub(super) fn in_nix_shell(argv: &[String]) -> Option<Inner<'_>> {

@@ -1,6 +1,6 @@
 //! The programs that run the command which stands on their own command line, as data.
 
-use crate::units::wrapper::{Environment, Wrapper, elsewhere, operand, option, same};
+use crate::units::exec_line::wrapper::{Environment, Wrapper, elsewhere, operand, option, same};
 
 /// By the synopses of their manual pages.
 pub(super) const WRAPPERS: &[Wrapper] = &[

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use crate::host::account::Account;
-use crate::units::directory::OF_SCRIPT_TOO;
-use crate::units::shell_run::Function;
-use crate::units::variables::{is_name, variables};
-use crate::units::wrapper::Environment;
-use crate::units::wrappers::Becoming;
+use crate::units::exec_line::shell_run::Function;
+use crate::units::exec_line::wrapper::Environment;
+use crate::units::exec_line::wrappers::Becoming;
+use crate::units::shell::directory::OF_SCRIPT_TOO;
+use crate::units::shell::variables::{is_name, variables};
 
 /// What a command runs in.
 #[derive(Debug, Default, Clone)]
@@ -54,6 +54,16 @@ impl Setting {
             Some(array) => self.arrays.get(array).map(|words| words.join(" ")),
             None => self.environment.get(name).cloned(),
         }
+    }
+
+    /// `NAME=(WORD …)`, or `NAME+=(WORD …)`, which appends.
+    pub(super) fn fill_array(&mut self, name: &str, words: &[String], appends: bool) {
+        let words = self.words(words);
+        let array = self.arrays.entry(name.to_owned()).or_default();
+        if !appends {
+            array.clear();
+        }
+        array.extend(words);
     }
 
     /// A word with its variables, as one word.

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use crate::units::shell::Reader;
-use crate::units::shell_blocks::Open;
+use crate::units::shell::blocks::Open;
 
 impl Reader {
     /// The words behind those that are none of a command's; what these open and close is known then.

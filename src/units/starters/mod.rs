@@ -1,6 +1,12 @@
 //! What starts gateways outside of systemd's units: cron tables, start scripts, what shells and desktops run at a login,
 //! process managers, and files of containers that work on a home of this host. Reads only.
 
+mod boot;
+mod container_files;
+mod cron;
+mod logins;
+mod process_managers;
+
 use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -112,9 +118,10 @@ pub(super) struct Line<'a> {
 impl Starter {
     /// Where it stands and what it does, as a sentence with its way out.
     fn told(&self) -> String {
-        let what = match self.is_container {
-            true => "has a container work on this profile",
-            false => "starts this profile's gateway again",
+        let what = if self.is_container {
+            "has a container work on this profile"
+        } else {
+            "starts this profile's gateway again"
         };
         let (file, line) = (self.file.display(), self.line);
         visible(&format!(
@@ -138,17 +145,19 @@ impl Look {
     /// A person is to change a file. Root edits none of another account's: what an editor does is up to that account.
     pub(super) fn edit(&self, file: &Path, account: &Account) -> String {
         let file = file.display().to_string();
-        match account.uid == 0 || account.uid == self.own {
-            true => shell_quote(&["sudoedit", &file]),
-            false => format!("have `{}` edit {}", account.name, shell_quote(&[file])),
+        if account.uid == 0 || account.uid == self.own {
+            shell_quote(&["sudoedit", &file])
+        } else {
+            format!("have `{}` edit {}", account.name, shell_quote(&[file]))
         }
     }
 
     /// A command that works on what is an account's, as that account.
     pub(super) fn as_account(&self, account: &Account, argv: &[&str]) -> String {
-        match account.uid == self.own {
-            true => shell_quote(argv),
-            false => as_account(&account.name, &shell_quote(argv)),
+        if account.uid == self.own {
+            shell_quote(argv)
+        } else {
+            as_account(&account.name, &shell_quote(argv))
         }
     }
 

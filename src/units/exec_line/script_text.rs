@@ -1,6 +1,6 @@
 //! Scripts: which file a command line names as one, and what its text is.
 
-use crate::units::wrappers::base;
+use crate::units::exec_line::wrappers::base;
 
 /// Whether the kernel hands a script to a shell.
 pub(super) fn is_shell_script(text: &str) -> bool {
@@ -34,9 +34,10 @@ pub(super) fn script_of(argv: &[String]) -> Option<(&String, &[String])> {
             program,
             "node" | "nodejs" | "bun" | "ruby" | "perl" | "php" | "python" | "python3"
         );
-    let at = match is_given_one {
-        true => argv.iter().skip(1).position(|w| !w.starts_with('-'))? + 1,
-        false => 0,
+    let at = if is_given_one {
+        argv.iter().skip(1).position(|w| !w.starts_with('-'))? + 1
+    } else {
+        0
     };
     Some((&argv[at], &argv[at + 1..]))
 }

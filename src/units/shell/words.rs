@@ -1,8 +1,8 @@
 //! The words of a shell's text: quotes, variables, substitutions, redirections and here-documents read away.
 
+use crate::units::shell::items::{Input, Item};
+use crate::units::shell::variables::is_name;
 use crate::units::shell::{MOST, Reader};
-use crate::units::shell_items::{Input, Item};
-use crate::units::variables::is_name;
 
 impl Reader {
     pub(super) fn redirection(&mut self) {
@@ -137,9 +137,10 @@ impl Reader {
         };
         let name: String = rest[..len].iter().collect();
         self.at += len;
-        match is_quoted && !name.is_empty() {
-            true => word.push_str(&format!("{{{name}}}")),
-            false => word.push_str(&name),
+        if is_quoted && !name.is_empty() {
+            word.push_str(&format!("{{{name}}}"))
+        } else {
+            word.push_str(&name)
         }
     }
 

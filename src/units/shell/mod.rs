@@ -1,18 +1,25 @@
 //! A shell's text as the simple commands that it runs: quotes, comments, here-documents and redirections read away,
 //! substituted commands included. Pure; far from a shell, and near enough to tell what runs from what is only written.
 
-use crate::units::branch::Branch;
-use crate::units::directory::substituted;
-use crate::units::shell_blocks::Open;
-use crate::units::shell_items::{Input, Item, Shell, ShellCommand, Text};
+mod blocks;
+pub(crate) mod directory;
+mod fish;
+pub(crate) mod items;
+pub(crate) mod pattern;
+mod test;
+pub(crate) mod variables;
+mod words;
+
+use crate::units::shell::blocks::Open;
+use crate::units::shell::directory::substituted;
+use crate::units::shell::items::{Input, Item, Shell, ShellCommand, Text};
 
 /// How many commands of a text, and words of a command, are read; people write fewer.
-pub(super) const MOST: usize = 500;
-/// How many patterns of one `case`, and how many of these inside each other, are kept with each command.
-const PATTERNS: usize = 50;
-const BRANCHES: usize = 4;
+const MOST: usize = 500;
 /// How deep substitutions may be nested.
 const DEPTH: usize = 4;
+/// How many patterns of one arm are kept.
+const PATTERNS: usize = 50;
 
 /// Read a text of this shell.
 pub(crate) fn read(text: &str, shell: Shell) -> Text {
@@ -25,36 +32,31 @@ pub(crate) fn read(text: &str, shell: Shell) -> Text {
     }
 }
 
-pub(super) struct Reader {
-    pub(super) chars: Vec<char>,
-    pub(super) at: usize,
-    pub(super) line: usize,
-    pub(super) shell: Shell,
-    pub(super) depth: usize,
-    pub(super) found: Vec<Item>,
-    pub(super) current: Vec<String>,
-    pub(super) began: usize,
-    pub(super) inputs: Vec<Input>,
+struct Reader {
+    chars: Vec<char>,
+    at: usize,
+    line: usize,
+    shell: Shell,
+    depth: usize,
+    found: Vec<Item>,
+    current: Vec<String>,
+    began: usize,
+    inputs: Vec<Input>,
     /// Here-documents that begin on the next line: how they end, and their place among the inputs.
-    pub(super) here: Vec<(String, usize)>,
+    here: Vec<(String, usize)>,
     /// The next word is where a redirection leads, or what the command reads.
-    pub(super) is_target: bool,
-    pub(super) is_input: bool,
+    is_target: bool,
+    is_input: bool,
     /// What the command reads, and whether that is the output of the one before.
-    pub(super) input: Option<usize>,
-    pub(super) is_piped: bool,
-    /// The branches of `case` that the place stands in, and whether it is among the patterns of the last one.
-    pub(super) branches: Vec<Branch>,
-    pub(super) is_pattern: bool,
-    /// How many there were.
-    cases: usize,
-    pub(super) open: Vec<Open>,
+    input: Option<usize>,
+    is_piped: bool,
+    open: Vec<Open>,
     /// The next brace is that of a function.
-    pub(super) awaits_body: Option<usize>,
+    awaits_body: Option<usize>,
 }
 
 impl Reader {
-    pub(super) fn new(text: &str) -> Self {
+    fn new(text: &str) -> Self {
         Self {
             chars: text.chars().collect(),
             at: 0,
@@ -70,26 +72,23 @@ impl Reader {
             is_input: false,
             input: None,
             is_piped: false,
-            branches: Vec::new(),
-            is_pattern: false,
-            cases: 0,
             open: Vec::new(),
             awaits_body: None,
         }
     }
 
-    pub(super) fn peek(&self) -> Option<char> {
+    fn peek(&self) -> Option<char> {
         self.chars.get(self.at).copied()
     }
 
-    pub(super) fn next(&mut self) -> Option<char> {
+    fn next(&mut self) -> Option<char> {
         let c = self.peek()?;
         self.at += 1;
         self.line += usize::from(c == '\n');
         Some(c)
     }
 
-    pub(super) fn read(&mut self) {
+    fn read(&mut self) {
         while let Some(c) = self.peek() {
             if self.found.len() >= MOST {
                 break;
@@ -103,7 +102,7 @@ impl Reader {
                 '&' if self.chars.get(self.at + 1) == Some(&'>') => {
                     self.next();
                 }
-                '(' if self.is_pattern && self.current.is_empty() => {
+                '(' if self.current.is_empty() && self.patterns().is_some() => {
                     self.next();
                 }
                 '(' if self.begins_function() => {}
@@ -136,8 +135,8 @@ impl Reader {
         self.next();
         self.end();
         match (c, self.peek()) {
-            (')', _) => self.is_pattern = false,
-            (';', Some(';' | '&')) => self.next_branch(),
+            (')', _) if self.patterns().is_some() => self.begin_arm(false),
+            (';', Some(';' | '&')) => self.next_patterns(),
             ('|', Some('|')) => {
                 self.next();
             }
@@ -154,52 +153,28 @@ impl Reader {
             return;
         }
         let is_piped = std::mem::take(&mut self.is_piped);
+        if words[0] != "esac" {
+            if let Some(patterns) = self.patterns() {
+                let room = PATTERNS.saturating_sub(patterns.len());
+                return patterns.extend(words.into_iter().take(room));
+            }
+        }
         let rest = match self.shell {
             Shell::Posix => self.after_reserved(&words),
             Shell::Fish => self.after_words_of_fish(&words),
         };
-        match &rest[..] {
-            [] => {}
-            [esac, ..] if esac == "esac" && !self.branches.is_empty() => {
-                self.branches.pop();
-                self.is_pattern = false;
-            }
-            [first, subject, r#in, patterns @ ..]
-                if first == "case" && r#in == "in" && self.branches.len() < BRANCHES =>
-            {
-                self.cases += 1;
-                self.found.push(Item::Case {
-                    number: self.cases,
-                    subject: subject.clone(),
-                });
-                self.branches.push(Branch {
-                    case: self.cases,
-                    subject: subject.clone(),
-                    earlier: Vec::new(),
-                    patterns: patterns.iter().take(PATTERNS).cloned().collect(),
-                });
-                self.is_pattern = true;
-            }
-            patterns if self.is_pattern => {
-                if let Some(branch) = self.branches.last_mut() {
-                    let room =
-                        PATTERNS.saturating_sub(branch.patterns.len() + branch.earlier.len());
-                    branch.patterns.extend(patterns.iter().take(room).cloned());
-                }
-            }
-            [word] if word == "esac" => {}
-            words => self.found.push(Item::Command(ShellCommand {
+        if !rest.is_empty() {
+            self.found.push(Item::Command(ShellCommand {
                 line: self.began,
-                words: words.to_vec(),
-                branches: self.branches.clone(),
+                words: rest.into_owned(),
                 input,
                 is_piped,
-            })),
+            }));
         }
     }
 
     /// The commands of a substitution that begins on this line, and what stands for it in the word.
-    pub(super) fn substitute(&mut self, text: &str, line: usize) -> String {
+    fn substitute(&mut self, text: &str, line: usize) -> String {
         if let Some(known) = substituted(text) {
             return known;
         }
@@ -210,10 +185,7 @@ impl Reader {
         let mut inner = Reader::new(text);
         (inner.line, inner.began) = (line, line);
         inner.depth = self.depth - 1;
-        inner.branches.clone_from(&self.branches);
-        inner.cases = self.cases;
         inner.read();
-        self.cases = inner.cases;
         let (items, inputs) = (self.found.len(), self.inputs.len());
         for item in &mut inner.found {
             match item {
@@ -233,7 +205,7 @@ impl Reader {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::units::shell_items::When;
+    use crate::units::shell::items::When;
 
     fn told(item: &Item, inputs: &[Input]) -> String {
         match item {
@@ -249,9 +221,10 @@ mod tests {
                 format!("for {name} in {words} to {end}")
             }
             Item::Function { name, end } => format!("{name}() to {end}"),
-            Item::Case { subject, .. } => format!("case {subject}"),
+            Item::Case { word } => format!("case {word}"),
             Item::Arm { when, end, .. } => match when {
                 When::Else => format!("else to {end}"),
+                When::Fits(patterns) => format!("{}) to {end}", patterns.join("|")),
                 When::Holds(_) => format!("then to {end}, when it holds"),
                 When::Unknown => format!("then to {end}"),
             },
@@ -324,7 +297,23 @@ mod tests {
             ),
             (
                 "case $1 in start) a '$x' \\$y;; esac",
-                vec!["case $1", "1: a|$$x|$$y"],
+                vec!["case $1", "start) to 3", "1: a|$$x|$$y"],
+            ),
+            (
+                "case $A in\n (x|y*) a;;\n done) case $B in q) b;; esac; c ;;\n *) e\nesac\nf",
+                vec![
+                    "case $A",
+                    "x|y*) to 3",
+                    "2: a",
+                    "done) to 8",
+                    "case $B",
+                    "q) to 7",
+                    "3: b",
+                    "3: c",
+                    "*) to 10",
+                    "4: e",
+                    "6: f",
+                ],
             ),
             (
                 "while ! a `b`; do sleep 5; done",
@@ -380,58 +369,25 @@ mod tests {
         );
     }
 
-    fn commands(text: &str) -> Vec<ShellCommand> {
-        let found = read(text, Shell::Posix).items.into_iter();
-        let commands = found.filter_map(|item| match item {
-            Item::Command(command) => Some(command),
-            _ => None,
-        });
-        commands.collect()
-    }
-
-    #[test]
-    fn a_branch_runs_where_its_patterns_are_the_first_that_fit() {
-        let text = "case $A in\n (x|y*) a;;\n *z?) case $B in q) b;; esac; c ;;\n [0-9]) d;;\n *) e\nesac\nf";
-        for (subject, expected) in [
-            ("x", "a f"),
-            ("y-one", "a f"),
-            ("1zz", "c f"),
-            ("5", "d e f"),
-            ("", "d e f"),
-            ("$A", "a c d e f"),
-        ] {
-            let commands = commands(text);
-            let ran: Vec<String> = commands
-                .iter()
-                .filter(|command| {
-                    command.branches.iter().all(|branch| {
-                        let subject = if branch.subject == "$A" { subject } else { "r" };
-                        branch.can_be_taken(subject)
-                    })
-                })
-                .map(|command| command.words.join("|"))
-                .collect();
-            assert_eq!(ran.join(" "), expected, "{subject}");
-        }
-    }
-
     #[test]
     fn nesting_without_end_ends() {
         assert!(lines(&"$(".repeat(1 << 16)).len() < 10);
         assert!(lines(&"`'\"\\".repeat(1 << 16)).len() < 10);
         assert!(lines(&"a;".repeat(1 << 16)).len() <= MOST);
         assert!(lines(&"${1:".repeat(1 << 18)).len() < 10);
-        let patterns = format!("case a in {}) b;; esac", "a|".repeat(1 << 18));
+        let case = format!("case a in {}) b;; esac", "a|".repeat(1 << 18));
         assert!(
-            commands(&patterns)
+            read(&case, Shell::Posix)
+                .items
                 .iter()
-                .all(|c| c.branches[0].patterns.len() <= PATTERNS)
+                .all(|item| match item {
+                    Item::Arm {
+                        when: When::Fits(patterns),
+                        ..
+                    } => patterns.len() <= PATTERNS,
+                    _ => true,
+                })
         );
-        let nested = format!("{}b", "case a in a) ".repeat(1 << 16));
-        assert!(
-            commands(&nested)
-                .iter()
-                .all(|c| c.branches.len() <= BRANCHES)
-        );
+        assert!(lines(&"case a in a) ".repeat(1 << 16)).len() <= MOST + 1);
     }
 }

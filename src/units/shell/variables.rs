@@ -6,20 +6,20 @@ const LONGEST: usize = 64 << 10;
 const DEPTH: usize = 4;
 
 /// `NAME=VALUE`, as `env` and shells take it.
-pub(super) fn assignment(word: &str) -> Option<(&str, &str)> {
+pub(crate) fn assignment(word: &str) -> Option<(&str, &str)> {
     let (name, value) = word.split_once('=')?;
     is_name(name).then_some((name, value))
 }
 
 /// Whether a variable can be called so.
-pub(super) fn is_name(name: &str) -> bool {
+pub(crate) fn is_name(name: &str) -> bool {
     let plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
     !name.is_empty() && name.chars().all(plain)
 }
 
 /// `${NAME}` anywhere and `$NAME` up to the next other character; an unknown one stays as it is, unless it says what stands
 /// for it (`${NAME:-OTHER}`).
-pub(super) fn variables(word: &str, value: &dyn Fn(&str) -> Option<String>) -> String {
+pub(crate) fn variables(word: &str, value: &dyn Fn(&str) -> Option<String>) -> String {
     expand(word, value, DEPTH)
 }
 

@@ -1,8 +1,8 @@
 //! Programs that run the command which stands on their own command line: where it begins, and as whom it runs. Pure.
 
-use crate::units::nix_command::in_nix_shell;
-use crate::units::wrapper::{Becomes, Environment, Wrapper};
-use crate::units::wrapper_table::WRAPPERS;
+use crate::units::exec_line::nix_command::in_nix_shell;
+use crate::units::exec_line::wrapper::{Becomes, Environment, Wrapper};
+use crate::units::exec_line::wrapper_table::WRAPPERS;
 
 /// The command inside a command line.
 pub(crate) struct Inner<'a> {
@@ -143,11 +143,14 @@ impl Wrapper {
             Becomes::Option(names, other, environment) => {
                 let user = options.value(names).or(other)?;
                 let keeps = options.has(&["E", "preserve-env"]) && self.name == "sudo";
-                Some(match keeps {
-                    true => Becoming::of(user, Environment::Home),
-                    false if options.has(&["reset-env"]) => Becoming::of(user, Environment::Reset),
-                    false => Becoming::of(user, environment),
-                })
+                let environment = if keeps {
+                    Environment::Home
+                } else if options.has(&["reset-env"]) {
+                    Environment::Reset
+                } else {
+                    environment
+                };
+                Some(Becoming::of(user, environment))
             }
         }
     }

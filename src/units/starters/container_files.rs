@@ -9,10 +9,10 @@ use crate::host::Host;
 use crate::host::account::Account;
 use crate::host::process::shell_quote;
 use crate::output::printable;
-use crate::units::gateway_call::is_image;
+use crate::units::exec_line::gateway_call::is_image;
 use crate::units::secret::words_without_secrets;
+use crate::units::shell::variables::variables;
 use crate::units::starters::{Look, MOST_FOUND, Starter, variable};
-use crate::units::variables::variables;
 
 /// The names of compose files, the first that is there counts (docker-compose(1)).
 const COMPOSE: [&str; 4] = [

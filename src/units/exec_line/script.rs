@@ -4,13 +4,15 @@
 use std::path::Path;
 
 use crate::gateway::command_line::Command;
-use crate::units::directory::located;
+use crate::units::exec_line::gateway_call::in_container;
+use crate::units::exec_line::script_text::{
+    is_shell, is_shell_script, script_of, speaks_of_running,
+};
+use crate::units::exec_line::shell_text::{shell_text, typed};
+use crate::units::exec_line::wrappers::{Becoming, base};
 use crate::units::exec_line::{SCRIPT, Search};
-use crate::units::gateway_call::in_container;
-use crate::units::script_text::{is_shell, is_shell_script, script_of, speaks_of_running};
-use crate::units::shell_items::Shell;
-use crate::units::shell_text::{shell_text, typed};
-use crate::units::wrappers::{Becoming, base};
+use crate::units::shell::directory::located;
+use crate::units::shell::items::Shell;
 
 /// Programs that only speak of what stands on their command line, or have another host run it.
 const SPEAKERS: [&str; 8] = [
@@ -44,9 +46,10 @@ impl Search<'_> {
         let file = located(path, directory, &setting.user_home).filter(|_| is_path);
         let is_read_here = matches!(base(&argv[0]), "." | "source");
         let is_given = is_read_here || is_shell(base(&argv[0]));
-        let read = match is_given {
-            true => self.context.text,
-            false => self.context.script,
+        let read = if is_given {
+            self.context.text
+        } else {
+            self.context.script
         };
         if file.is_some() && !self.spend(SCRIPT) {
             return;
@@ -61,9 +64,10 @@ impl Search<'_> {
                     search.shell(&text, shell_of(&file), own, depth - 1);
                     search.setting.leave_script(was);
                 };
-                match is_read_here {
-                    true => run(self),
-                    false => self.within(None, run),
+                if is_read_here {
+                    run(self)
+                } else {
+                    self.within(None, run)
                 }
             } else if speaks_of_running(&text) {
                 self.found().unclear.push(path.clone());
@@ -102,8 +106,9 @@ impl Search<'_> {
 
 /// Whose grammar a file has, by its name.
 pub(super) fn shell_of(file: &Path) -> Shell {
-    match file.extension().is_some_and(|end| end == "fish") {
-        true => Shell::Fish,
-        false => Shell::Posix,
+    if file.extension().is_some_and(|end| end == "fish") {
+        Shell::Fish
+    } else {
+        Shell::Posix
     }
 }

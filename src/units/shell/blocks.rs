@@ -1,14 +1,14 @@
-//! Blocks in a shell's text: loops, functions, braces, branches of `case`. Pure.
+//! Blocks in a shell's text: loops, functions, braces, arms of `if` and `case`. Pure.
 
 use std::borrow::Cow;
 
-use crate::units::shell::Reader;
-use crate::units::shell_items::{Item, When};
-use crate::units::shell_test::Test;
-use crate::units::variables::is_name;
+use crate::units::shell::items::{Item, When};
+use crate::units::shell::test::Test;
+use crate::units::shell::variables::is_name;
+use crate::units::shell::{PATTERNS, Reader};
 
 /// What is open at a place, and the place of its item.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Open {
     /// Braces, or what has no item.
     Other,
@@ -16,13 +16,43 @@ pub(super) enum Open {
     Loop,
     For(usize),
     Function(usize),
-    /// An `if`: the place of the test that was read last, whether that is turned around, and the arm that is open.
-    If {
-        test: usize,
-        is_negated: bool,
+    /// An `if` or a `case`: what decides about its next arm, the arm that is open, and whether the next is the first.
+    Choice {
+        by: By,
         arm: Option<usize>,
         is_first: bool,
     },
+}
+
+/// What decides about an arm.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum By {
+    /// The commands from that place on, and whether what they say is turned around.
+    Test { at: usize, is_negated: bool },
+    /// Patterns of a `case`.
+    Patterns(Vec<String>),
+}
+
+impl Open {
+    fn is_if(&self) -> bool {
+        matches!(
+            self,
+            Self::Choice {
+                by: By::Test { .. },
+                ..
+            }
+        )
+    }
+
+    fn is_case(&self) -> bool {
+        matches!(
+            self,
+            Self::Choice {
+                by: By::Patterns(_),
+                ..
+            }
+        )
+    }
 }
 
 impl Reader {
@@ -39,18 +69,25 @@ impl Reader {
                 "done" => self.close_last(|open| matches!(open, Open::Loop | Open::For(_))),
                 "while" | "until" => self.open.push(Open::Loop),
                 "do" => {}
-                "if" => self.open.push(self.test_follows(true)),
-                "elif" => {
-                    self.end_arm();
-                    self.next_test();
-                }
+                "if" => self.begin_choice(self.test_follows()),
+                "then" | "elif" | "else" if !self.open.last().is_some_and(Open::is_if) => {}
+                "then" => self.begin_arm(false),
+                "elif" => self.next_arm(self.test_follows()),
                 "else" => {
                     self.end_arm();
                     self.begin_arm(true);
                 }
-                "then" => self.begin_arm(false),
-                "fi" => self.end_if(),
+                "fi" => self.end_choice(Open::is_if),
                 "!" => self.negate(),
+                "case" if more.get(1).is_some_and(|word| word == "in") => {
+                    self.found.push(Item::Case {
+                        word: more[0].clone(),
+                    });
+                    let patterns = more[2..].iter().take(PATTERNS).cloned();
+                    self.begin_choice(By::Patterns(patterns.collect()));
+                    return (&[][..]).into();
+                }
+                "esac" => self.end_choice(Open::is_case),
                 "for" | "select" => {
                     self.begin_loop(more);
                     return (&[][..]).into();
@@ -100,72 +137,88 @@ impl Reader {
     /// Close the innermost of what is open and is so, with all inside it.
     pub(super) fn close_last(&mut self, is_meant: impl Fn(&Open) -> bool) {
         if let Some(at) = self.open.iter().rposition(is_meant) {
-            let end = self.found.len();
-            for open in self.open.split_off(at) {
-                self.close(open, end);
-            }
+            self.close_from(at);
+        }
+    }
+
+    /// Close that one of what is open, with all inside it.
+    fn close_from(&mut self, at: usize) {
+        let end = self.found.len();
+        for open in self.open.split_off(at) {
+            self.close(open, end);
         }
     }
 
     pub(super) fn close(&mut self, open: Open, behind: usize) {
-        let (Open::For(at) | Open::Function(at) | Open::If { arm: Some(at), .. }) = open else {
+        let (Open::For(at) | Open::Function(at) | Open::Choice { arm: Some(at), .. }) = open else {
             return;
         };
         match self.found.get_mut(at) {
             Some(Item::For { end, .. } | Item::Function { end, .. }) => *end = behind,
-            // Without its `fi` it is not known where it ends.
+            // Without its `fi` or `esac` it is not known where it ends.
             Some(Item::Arm { end, when, .. }) => (*end, *when) = (behind, When::Unknown),
             _ => {}
         }
     }
 
-    /// An `if` whose next test begins here.
-    fn test_follows(&self, is_first: bool) -> Open {
-        Open::If {
-            test: self.found.len(),
+    /// A test begins here.
+    fn test_follows(&self) -> By {
+        By::Test {
+            at: self.found.len(),
             is_negated: false,
-            arm: None,
-            is_first,
         }
     }
 
-    /// `elif`: the innermost `if` has another test.
-    fn next_test(&mut self) {
-        let next = self.test_follows(false);
-        if let Some(open @ Open::If { .. }) = self.open.last_mut() {
-            *open = next;
-        }
+    fn begin_choice(&mut self, by: By) {
+        self.open.push(Open::Choice {
+            by,
+            arm: None,
+            is_first: true,
+        });
     }
 
     /// `!` before the test of an `if`.
     fn negate(&mut self) {
-        if let Some(Open::If { is_negated, .. }) = self.open.last_mut() {
+        if let Some(Open::Choice {
+            by: By::Test { is_negated, .. },
+            ..
+        }) = self.open.last_mut()
+        {
             *is_negated = true;
         }
     }
 
-    /// `then` or `else`.
-    fn begin_arm(&mut self, is_else: bool) {
+    /// The patterns of a `case` that the place is among.
+    pub(super) fn patterns(&mut self) -> Option<&mut Vec<String>> {
+        match self.open.last_mut()? {
+            Open::Choice {
+                by: By::Patterns(patterns),
+                arm: None,
+                ..
+            } => Some(patterns),
+            _ => None,
+        }
+    }
+
+    /// Behind `then`, `else`, or the patterns of a `case`: an arm of the innermost `if` or `case`.
+    pub(super) fn begin_arm(&mut self, is_else: bool) {
         let here = self.found.len();
         // A second `then` without a test of its own: no shell takes that.
-        if let Some(open @ Open::If { arm: Some(_), .. }) = self.open.last().copied() {
+        if let Some(open @ Open::Choice { arm: Some(_), .. }) = self.open.last().cloned() {
             self.close(open, here);
         }
-        let Some(Open::If {
-            test,
-            is_negated,
-            arm,
-            is_first,
-        }) = self.open.last_mut()
-        else {
+        let Some(Open::Choice { by, arm, is_first }) = self.open.last_mut() else {
             return;
         };
-        let when = match self.found.get(*test..) {
+        let when = match by {
             _ if is_else => When::Else,
-            Some([Item::Command(command)]) if !*is_negated => {
-                Test::of(&command.words).map_or(When::Unknown, When::Holds)
-            }
-            _ => When::Unknown,
+            By::Patterns(patterns) => When::Fits(std::mem::take(patterns)),
+            By::Test { at, is_negated } => match self.found.get(*at..) {
+                Some([Item::Command(command)]) if !*is_negated => {
+                    Test::of(&command.words).map_or(When::Unknown, When::Holds)
+                }
+                _ => When::Unknown,
+            },
         };
         *arm = Some(here);
         let is_first = std::mem::take(is_first);
@@ -176,10 +229,10 @@ impl Reader {
         });
     }
 
-    /// `elif`, `else` or `fi`: what was open since `then` ends here.
+    /// What was open since the arm of the innermost `if` or `case` began ends here.
     fn end_arm(&mut self) {
         let here = self.found.len();
-        let Some(Open::If { arm, .. }) = self.open.last_mut() else {
+        let Some(Open::Choice { arm, .. }) = self.open.last_mut() else {
             return;
         };
         if let Some(Item::Arm { end, .. }) = arm.take().and_then(|at| self.found.get_mut(at)) {
@@ -187,19 +240,29 @@ impl Reader {
         }
     }
 
-    fn end_if(&mut self) {
+    /// The innermost `if` or `case` has another arm, about which this decides.
+    fn next_arm(&mut self, next: By) {
         self.end_arm();
-        self.close_last(|open| matches!(open, Open::If { .. }));
+        if let Some(Open::Choice { by, .. }) = self.open.last_mut() {
+            *by = next;
+        }
     }
 
-    /// Behind `;;`, `;&` or `;;&`: the patterns of the next branch.
-    pub(super) fn next_branch(&mut self) {
+    fn end_choice(&mut self, is_meant: impl Fn(&Open) -> bool) {
+        if self.open.last().is_some_and(&is_meant) {
+            self.end_arm();
+        }
+        self.close_last(is_meant);
+    }
+
+    /// Behind `;;`, `;&` or `;;&`: the patterns of the next arm.
+    pub(super) fn next_patterns(&mut self) {
         while matches!(self.peek(), Some(';' | '&')) {
             self.next();
         }
-        if let Some(branch) = self.branches.last_mut() {
-            branch.earlier.append(&mut branch.patterns);
-            self.is_pattern = true;
+        if let Some(at) = self.open.iter().rposition(Open::is_case) {
+            self.close_from(at + 1);
+            self.next_arm(By::Patterns(Vec::new()));
         }
     }
 

@@ -1,0 +1,34 @@
+//! Units that run gateways of homes which `status` has no row for.
+
+use std::collections::HashSet;
+
+use crate::commands::json::{Elsewhere, Profile};
+use crate::host::{DirectoryId, Host};
+use crate::units::inventory::Inventory;
+
+/// The units that run gateways of homes outside these rows.
+pub(super) fn elsewhere(host: &Host, inventory: &Inventory, rows: &[Profile]) -> Vec<Elsewhere> {
+    let shown: HashSet<DirectoryId> = rows.iter().map(|r| host.directory(&r.home)).collect();
+    let mut found = Vec::new();
+    for unit in &inventory.units {
+        let Some(how) = unit.how() else { continue };
+        for call in &unit.calls {
+            // A home that is not told is a claim on every row.
+            let is_shown = match &call.home {
+                Some(home) => shown.contains(&host.directory(home)),
+                None => !rows.is_empty(),
+            };
+            if !is_shown {
+                found.push(Elsewhere {
+                    unit: unit.name.clone(),
+                    manager: if unit.is_user() { "user" } else { "system" },
+                    account: unit.is_user().then(|| unit.manager_account.name.clone()),
+                    how: how.to_owned(),
+                    guarded: unit.is_guarded,
+                    home: call.home.clone(),
+                });
+            }
+        }
+    }
+    found
+}
