@@ -43,11 +43,14 @@ def read_by_root(her: Account, program: Path, home: Path) -> None:
     secret.write_text("[Service]\nEnvironment=OF_ROOT=kept\n")
     link = her.home / DIRECTORY / "evil.service.d/link.conf"
     her.run(f"ln -s {secret} {link}")
+    her.systemctl("daemon-reload")
+    contains("what her manager names", her.systemctl("show", "--property=DropInPaths", "evil.service"), "link.conf")
     words = ("--profile", "default", "--system", "--run-as", her.name, "--home", str(home), "--hermes", str(program), "--migrate")
     done = hermes_install("plan", *words, "--diff")
     check("there is a plan", done.code in (0, 1), done.text)
     check("it takes nothing from root's file", "OF_ROOT" not in done.text, done.text)
     her.run(f"rm {link}")
+    her.systemctl("daemon-reload")
 
 
 def attack(her: Account, program: Path, home: Path) -> None:
