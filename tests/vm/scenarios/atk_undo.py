@@ -41,6 +41,7 @@ def read_by_root(her: Account, program: Path, home: Path) -> None:
     """A drop-in that leads to a file of root's: she cannot read it, and the new unit is for everybody to read."""
     secret = Path("/root/bot.conf")
     secret.write_text("[Service]\nEnvironment=OF_ROOT=kept\n")
+    secret.chmod(0o600)
     link = her.home / DIRECTORY / "evil.service.d/link.conf"
     her.run(f"ln -s {secret} {link}")
     her.systemctl("daemon-reload")
