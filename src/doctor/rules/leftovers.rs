@@ -231,9 +231,9 @@ mod tests {
             let found = check(&facts(home(is_anothers)));
             found.into_iter().map(|f| f.hint).collect()
         };
-        let own = ["rm /srv/h/gateway.pid", "chown -h alice /srv/h/state.db"];
+        let own = ["chown -h alice /srv/h/state.db", "rm /srv/h/gateway.pid"];
         assert_eq!(hints(false), own);
         let as_alice = "runuser -u alice -- rm /srv/h/gateway.pid";
-        assert_eq!(hints(true), [as_alice, "hermes-install doctor --fix"]);
+        assert_eq!(hints(true), ["hermes-install doctor --fix", as_alice]);
     }
 }
