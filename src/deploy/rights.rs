@@ -82,34 +82,35 @@ mod tests {
 
     #[test]
     fn what_only_its_owner_may_read_is_not_given_away() {
-        let top = tempfile::tempdir().unwrap();
-        let files = RootFs::new(top.path()).unwrap();
+        let top = tempfile::tempdir().expect("done");
+        let files = RootFs::new(top.path()).expect("done");
         let home = top.path().join("home");
-        std::fs::create_dir(&home).unwrap();
-        let uid = std::fs::metadata(&home).unwrap().uid();
+        std::fs::create_dir(&home).expect("done");
+        let uid = std::fs::metadata(&home).expect("done").uid();
         let file = home.join("state.db");
-        std::fs::write(&file, "").unwrap();
+        std::fs::write(&file, "").expect("done");
         let give_it = || {
             let names = [OsStr::new("state.db")].into_iter();
             give(&files, Path::new("/home"), names, uid)
         };
-        let mode = |mode| std::fs::set_permissions(&file, Permissions::from_mode(mode)).unwrap();
+        let mode =
+            |mode| std::fs::set_permissions(&file, Permissions::from_mode(mode)).expect("done");
         mode(0o644);
-        give_it().unwrap();
+        give_it().expect("done");
         // As when the file was put in the place of the one that was looked at.
         mode(0o600);
-        let error = format!("{:#}", give_it().unwrap_err());
+        let error = format!("{:#}", give_it().expect_err("refused"));
         assert!(error.contains("another file by now"), "{error}");
     }
 
     #[test]
     fn a_group_s_file_is_no_secret_to_that_group_alone() {
-        let top = tempfile::tempdir().unwrap();
+        let top = tempfile::tempdir().expect("done");
         let file = top.path().join("state.db");
-        std::fs::write(&file, "").unwrap();
+        std::fs::write(&file, "").expect("done");
         let with = |mode| {
-            std::fs::set_permissions(&file, Permissions::from_mode(mode)).unwrap();
-            std::fs::metadata(&file).unwrap()
+            std::fs::set_permissions(&file, Permissions::from_mode(mode)).expect("done");
+            std::fs::metadata(&file).expect("done")
         };
         let group = with(0o640).gid();
         assert!(is_no_secret(&with(0o640), group) && is_no_secret(&with(0o604), group + 1));

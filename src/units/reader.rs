@@ -165,11 +165,11 @@ mod tests {
 
     #[test]
     fn of_one_account_no_more_is_read_than_it_is_worth() {
-        let top = tempfile::tempdir().unwrap();
-        let files = RootFs::new(top.path()).unwrap();
+        let top = tempfile::tempdir().expect("done");
+        let files = RootFs::new(top.path()).expect("done");
         let large = "x".repeat(1 << 20);
         for n in 0..100 {
-            std::fs::write(top.path().join(n.to_string()), &large).unwrap();
+            std::fs::write(top.path().join(n.to_string()), &large).expect("done");
         }
         let read = |reader: &Reader| {
             let paths = (0..100).map(|n| Path::new("/").join(n.to_string()));
