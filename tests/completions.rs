@@ -189,3 +189,40 @@ fn a_shell_is_answered_without_a_word_on_standard_error() {
         "what units call: {offered:?}"
     );
 }
+
+/// bash puts what is offered on the line as it is, and whoever presses enter then runs it.
+#[test]
+fn no_name_of_a_file_is_offered_that_a_shell_takes_for_more_than_a_word() {
+    let place = tempfile::tempdir().unwrap();
+    for name in [
+        "own.toml",
+        "schön.toml",
+        "own;id>pwned;#",
+        "own $(id)",
+        "own`id`",
+        "own*",
+        "own\nid",
+        "own'",
+        "own\u{1b}[31m",
+    ] {
+        std::fs::write(place.path().join(name), "").unwrap();
+    }
+    std::fs::create_dir(place.path().join("own-directory")).unwrap();
+    std::fs::create_dir(place.path().join("own&")).unwrap();
+    for (option, wanted) in [
+        ("--config", ["own-directory/", "own.toml"].as_slice()),
+        ("--root", &["own-directory/", "own.toml"]),
+        ("--hermes", &["own-directory/", "own.toml"]),
+    ] {
+        let mut program = crate::tool::program();
+        program
+            .env("HERMES_INSTALL_COMPLETE", "bash")
+            .env("_CLAP_COMPLETE_INDEX", "2")
+            .current_dir(place.path());
+        let done = program.args(["--", "hermes-install", option, "own"]);
+        let done = done.output().unwrap();
+        let offered = String::from_utf8_lossy(&done.stdout).into_owned();
+        let offered: Vec<&str> = offered.split('\n').collect();
+        assert_eq!(offered, wanted, "{option}");
+    }
+}

@@ -2,14 +2,17 @@
 //! settings and units.
 //!
 //! It runs as whoever types, at every press of a key: it reads names in a few directories, asks no manager, and says
-//! nothing of what it cannot read. The scripts of `generate completions` call this program with [`VARIABLE`].
+//! nothing of what it cannot read. What it offers is one word to every shell: bash puts it on the line as it is, and in a
+//! directory of everybody's anybody makes files. The scripts of `generate completions` call this program with [`VARIABLE`].
 
 use std::collections::BTreeSet;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
-use clap::{Arg, Command, CommandFactory as _};
-use clap_complete::engine::{ArgValueCandidates, CompletionCandidate};
+use clap::{Arg, Command, CommandFactory as _, ValueHint};
+use clap_complete::engine::{
+    ArgValueCandidates, ArgValueCompleter, CompletionCandidate, PathCompleter, ValueCompleter as _,
+};
 use clap_complete::env::{EnvCompleter, Shells};
 
 use crate::cli::{Cli, Shell};
@@ -92,6 +95,9 @@ fn answer(shell: &dyn EnvCompleter, words: Vec<OsString>) -> Option<Vec<u8>> {
 fn with_names(command: Command) -> Command {
     let command = command.mut_args(|argument| match candidates(&argument) {
         Some(candidates) => argument.add(ArgValueCandidates::new(candidates)),
+        None if argument.get_value_hint() == ValueHint::AnyPath => {
+            argument.add(ArgValueCompleter::new(paths))
+        }
         None => argument,
     });
     command.mut_subcommands(with_names)
@@ -106,6 +112,13 @@ fn candidates(argument: &Arg) -> Option<fn() -> Vec<CompletionCandidate>> {
         "UNIT" => units,
         _ => return None,
     })
+}
+
+/// Files and directories whose path every shell takes as one word.
+fn paths(typed: &OsStr) -> Vec<CompletionCandidate> {
+    let mut found = PathCompleter::any().complete(typed);
+    found.retain(|path| path.get_value().to_str().is_some_and(is_plain));
+    found
 }
 
 fn rules() -> Vec<CompletionCandidate> {
@@ -173,8 +186,14 @@ fn instance(name: &str) -> Option<ProfileName> {
 
 /// Whether this is a service whose name every shell takes as one word.
 fn is_unit(name: &str) -> bool {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_.@".contains(c);
-    name.ends_with(".service") && name.chars().all(is_plain)
+    name.ends_with(".service") && is_plain(name)
+}
+
+/// Whether every shell takes this as one word, and as it is. `~` at its beginning was typed.
+fn is_plain(word: &str) -> bool {
+    let word = word.strip_prefix("~/").unwrap_or(word);
+    let is_plain = |c: char| c.is_alphanumeric() || "/-_.@+".contains(c);
+    word.chars().all(is_plain)
 }
 
 fn own_home() -> Option<PathBuf> {

@@ -1,7 +1,7 @@
 //! Owners and permission bits of files that stay where they are, changed on descriptors.
 
 use std::ffi::OsStr;
-use std::fs::{File, Permissions};
+use std::fs::{File, Metadata, Permissions};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, fchown};
 use std::path::Path;
 
@@ -26,16 +26,22 @@ pub(crate) fn set_mode(files: &RootFs, path: &Path, mode: u32) -> Result<()> {
         .with_context(failed)
 }
 
-/// Give files in a directory to the account that the directory belongs to.
+/// Whether a file in a directory of this group holds nothing that the owner of the directory could not read: it may have been
+/// moved there from anywhere.
+pub(crate) fn is_no_secret(file: &Metadata, group: u32) -> bool {
+    let mode = file.permissions().mode();
+    mode & 0o004 != 0 || (mode & 0o040 != 0 && file.gid() == group)
+}
+
+/// Give files in a directory to the account and group that the directory belongs to.
 ///
 /// That account may write the directory: whatever it puts there meanwhile, only what is a file or directory of one
-/// name, in a directory of its own, is given to it.
+/// name, in a directory of its own, and no secret of somebody else's, is given to it.
 pub(crate) fn give<'a>(
     files: &RootFs,
     directory: &Path,
     names: impl Iterator<Item = &'a OsStr>,
     uid: u32,
-    gid: u32,
 ) -> Result<()> {
     let top = files
         .find(directory)
@@ -45,11 +51,18 @@ pub(crate) fn give<'a>(
     }
     for name in names {
         let shown = directory.join(name);
-        let file = open_plain(&top, name)
-            .with_context(|| format!("`{}` cannot be given away", shown.display()))?;
-        fchown(&file, Some(uid), Some(gid))
+        give_one(&top, name)
             .with_context(|| format!("`{}` cannot be given away", shown.display()))?;
     }
+    Ok(())
+}
+
+fn give_one(directory: &Directory, name: &OsStr) -> Result<()> {
+    let file = open_plain(directory, name)?;
+    if !is_no_secret(&file.metadata()?, directory.gid()) {
+        bail!("it is another file by now, which only its owner may read; look at it yourself");
+    }
+    fchown(&file, Some(directory.uid()), Some(directory.gid()))?;
     Ok(())
 }
 
@@ -61,4 +74,46 @@ fn open_plain(directory: &Directory, name: &OsStr) -> Result<File> {
         bail!("it is no plain file of one name; look at it yourself");
     }
     Ok(file)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_only_its_owner_may_read_is_not_given_away() {
+        let top = tempfile::tempdir().expect("done");
+        let files = RootFs::new(top.path()).expect("done");
+        let home = top.path().join("home");
+        std::fs::create_dir(&home).expect("done");
+        let uid = std::fs::metadata(&home).expect("done").uid();
+        let file = home.join("state.db");
+        std::fs::write(&file, "").expect("done");
+        let give_it = || {
+            let names = [OsStr::new("state.db")].into_iter();
+            give(&files, Path::new("/home"), names, uid)
+        };
+        let mode =
+            |mode| std::fs::set_permissions(&file, Permissions::from_mode(mode)).expect("done");
+        mode(0o644);
+        give_it().expect("done");
+        // As when the file was put in the place of the one that was looked at.
+        mode(0o600);
+        let error = format!("{:#}", give_it().expect_err("refused"));
+        assert!(error.contains("another file by now"), "{error}");
+    }
+
+    #[test]
+    fn a_group_s_file_is_no_secret_to_that_group_alone() {
+        let top = tempfile::tempdir().expect("done");
+        let file = top.path().join("state.db");
+        std::fs::write(&file, "").expect("done");
+        let with = |mode| {
+            std::fs::set_permissions(&file, Permissions::from_mode(mode)).expect("done");
+            std::fs::metadata(&file).expect("done")
+        };
+        let group = with(0o640).gid();
+        assert!(is_no_secret(&with(0o640), group) && is_no_secret(&with(0o604), group + 1));
+        assert!(!is_no_secret(&with(0o640), group + 1) && !is_no_secret(&with(0o600), group));
+    }
 }

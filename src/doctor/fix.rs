@@ -101,9 +101,8 @@ impl<'a> Fixer<'a> {
                     self.note(path)?;
                 }
                 self.save()?;
-                let gid = std::os::unix::fs::MetadataExt::gid(&std::fs::metadata(home)?);
                 let names = paths.iter().filter_map(|p| p.file_name());
-                rights::give(&self.host.files, home, names, *uid, gid)
+                rights::give(&self.host.files, home, names, *uid)
             }
             Fix::Remove { home, paths } => self.remove(home, paths),
         }

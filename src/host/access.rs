@@ -132,6 +132,14 @@ impl<'a> Access<'a> {
     }
 }
 
+/// Whether a file is no secret to an account: its own, or everybody's to read, wherever the path leads.
+pub(crate) fn may_read(host: &Host, account: &Account, path: &Path) -> bool {
+    let place = host.real(path);
+    let real = Path::new("/").join(place.strip_prefix(&host.root).unwrap_or(&place));
+    let is_own = host.metadata(&real).is_ok_and(|m| m.uid() == account.uid);
+    is_own || is_exposed(host, &real)
+}
+
 /// The groups of an account of this host.
 fn more_groups(host: &Host, account: &Account) -> Vec<u32> {
     let look_up = || {

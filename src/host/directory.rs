@@ -25,6 +25,7 @@ struct Held {
     fd: OwnedFd,
     path: PathBuf,
     uid: u32,
+    gid: u32,
     device: u64,
     owner: Option<u32>,
     above: Option<Directory>,
@@ -38,6 +39,7 @@ impl Directory {
         let stat = fstat(&fd)?;
         Ok(Self(Arc::new(Held {
             uid: stat.st_uid,
+            gid: stat.st_gid,
             device: stat.st_dev,
             fd,
             path: PathBuf::from("/"),
@@ -58,6 +60,7 @@ impl Directory {
             fd,
             path: self.0.path.join(name),
             uid: stat.st_uid,
+            gid: stat.st_gid,
             device: stat.st_dev,
             owner,
             above: Some(self.clone()),
@@ -83,6 +86,11 @@ impl Directory {
     /// The user ID that it belongs to.
     pub(crate) fn uid(&self) -> u32 {
         self.0.uid
+    }
+
+    /// The group ID that it belongs to.
+    pub(crate) fn gid(&self) -> u32 {
+        self.0.gid
     }
 
     /// Who can change what lies here, where that is not root or the account that runs this program alone: the owner of

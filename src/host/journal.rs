@@ -11,6 +11,9 @@ use crate::host::account::Account;
 use crate::host::systemctl::{Manager, Systemctl, output, plain};
 use crate::output::printable;
 
+/// Most lines that are read for one answer.
+const MOST: usize = 2000;
+
 /// Something that a manager recorded of a unit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Event {
@@ -164,12 +167,19 @@ pub(crate) fn journal_of_process(
     ])
 }
 
-/// The lines that journalctl prints; none where it fails.
+/// The last lines that journalctl prints, the oldest first; none where it fails. Anybody writes to the journal, as much as
+/// journald takes.
 fn journalctl(arguments: &[String]) -> Vec<String> {
     let mut command = plain("journalctl");
-    command.args(["--quiet", "--no-pager"]).args(arguments);
-    let said = output(&mut command).unwrap_or_default();
-    said.lines().map(str::to_owned).collect()
+    // `--grep` with `--lines` has the newest first in any case.
+    command.args([
+        "--quiet",
+        "--no-pager",
+        "--reverse",
+        &format!("--lines={MOST}"),
+    ]);
+    let said = output(command.args(arguments)).unwrap_or_default();
+    said.lines().rev().map(str::to_owned).collect()
 }
 
 impl Systemctl {

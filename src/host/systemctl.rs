@@ -111,6 +111,11 @@ const ANSWER: Limits = Limits {
     time: Duration::from_secs(5),
     bytes: 16 << 20,
 };
+/// For a reload, which takes a manager a moment for each of its units.
+const RELOAD: Limits = Limits {
+    time: Duration::from_secs(60),
+    bytes: 1 << 20,
+};
 /// For a stop or a start, whose timeouts are the units' own.
 const DEED: Limits = Limits {
     time: Duration::from_secs(900),
@@ -186,7 +191,7 @@ impl Systemctl {
 
     /// Read unit files again.
     pub(crate) fn daemon_reload(&self) -> Result<()> {
-        self.run(&["daemon-reload"]).map(drop)
+        self.run_within(RELOAD, &["daemon-reload"]).map(drop)
     }
 
     /// Have every user's manager reload its configuration (systemd(1), SIGHUP); asked of the system's.

@@ -71,11 +71,12 @@ pub(super) fn decide(
     }
     problems.extend(probe.unreadable.iter().map(|file| {
         format!(
-            "{} `{}` cannot be used: {}; {}; create it, or take it out where it was set: {}",
+            "{} `{}` cannot be used: {}; {}; {}, or take it out where it was set: {}",
             file.what,
             file.path.display(),
             file.why,
             file.effect,
+            file.way_out,
             file.set_by
         )
     }));
@@ -345,6 +346,7 @@ mod tests {
                 effect: "the gateway would not start without it",
                 path: "/etc/bot.env".into(),
                 why: "No such file".to_owned(),
+                way_out: "create it",
             });
         let told = decided(&Settings::default(), &probe).expect_err("refused");
         for part in [

@@ -104,7 +104,7 @@ impl Probe {
             hermes,
             places,
             version: None,
-            unreadable: unreadable(host, settings, place),
+            unreadable: unreadable(host, settings, &account, place),
             gateway_drain: 0,
             is_standalone: false,
             is_multiplexed: false,

@@ -13,6 +13,7 @@ use crate::error::refuse;
 use crate::gateway::command_line::SUPERVISED;
 use crate::gateway::config::terminal_directory;
 use crate::host::Host;
+use crate::host::access::may_read;
 use crate::host::read;
 use crate::launcher::exec::HERMES_VARIABLE;
 use crate::layout::{ACCOUNT, Scope};
@@ -210,12 +211,15 @@ impl Inherited {
         let is_own = |path: &Path| {
             fs::metadata(host.real(path)).is_ok_and(|m| m.is_dir() && m.uid() == account.uid)
         };
+        let is_trusted = unit.manager == host.manager();
+        // Root reads through a link of another account's what that account cannot; the new unit everybody reads.
+        let is_known = |file: &Path| is_trusted || may_read(host, &unit.manager_account, file);
         let carried = carry(&OldUnit {
-            directives: &unit.directives,
+            directives: &unit.directives.of_files(is_known),
             expand: &|text| unit.expand(text),
             is_upstream: unit.origin == Origin::Upstream,
             is_system: host.scope == Scope::System,
-            is_trusted: unit.manager == host.manager(),
+            is_trusted,
             account,
             home,
             root,

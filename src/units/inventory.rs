@@ -165,10 +165,14 @@ impl Inventory {
     }
 }
 
+/// What it costs to look at a unit of another account, and to read one that may run a gateway, in words of command lines.
+const LOOK: usize = 20;
+const READ: usize = 500;
+
 /// What one manager has.
 fn look(host: &Host, load_path: &LoadPath, gateways: &[Gateway]) -> Inventory {
     let mut found = Inventory::default();
-    let listing = load_path.list();
+    let (reader, listing) = (&load_path.reader, load_path.list());
     let is_here = |unit: &UnitRef| match load_path.is_system {
         true => unit.user.is_none(),
         false => unit.user == Some(load_path.account.uid),
@@ -182,7 +186,10 @@ fn look(host: &Host, load_path: &LoadPath, gateways: &[Gateway]) -> Inventory {
         .collect();
     let mut names: Vec<String> = running.iter().cloned().collect();
     for unit in listing.units() {
-        if !running.contains(unit) && may_concern(host, load_path, &listing, unit) {
+        let concerns = || {
+            reader.spend(LOOK) && may_concern(host, load_path, &listing, unit) && reader.spend(READ)
+        };
+        if !running.contains(unit) && concerns() {
             names.push(unit.clone());
         }
     }
@@ -213,7 +220,7 @@ fn look(host: &Host, load_path: &LoadPath, gateways: &[Gateway]) -> Inventory {
             found.units.push(unit);
         }
     }
-    let unread = load_path.reader.unread().into_iter();
+    let unread = reader.unread().into_iter();
     found.unread.extend(unread.map(|why| UnreadFile {
         account: load_path.account.clone(),
         why,

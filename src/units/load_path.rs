@@ -102,10 +102,13 @@ fn user(host: &Host, account: Account) -> LoadPath {
     LoadPath {
         directories,
         systemctl: live.map(|live| live.systemctl(&manager)),
+        reader: match manager {
+            Manager::UserOf(_) => Reader::of_another(&host.files),
+            Manager::System | Manager::User => Reader::new(&host.files),
+        },
         manager,
         account,
         is_system: false,
-        reader: Reader::new(&host.files),
     }
 }
 

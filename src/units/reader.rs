@@ -1,20 +1,28 @@
 //! Files of a root read for information. What is no regular file is nothing, as for systemd; what cannot be read is
 //! remembered.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::path::Path;
 
 use crate::host::read::{self, Unread};
 use crate::host::rootfs::RootFs;
+use crate::units::exec_line::MOST_FOR_ONE;
 
 /// Reads files of a root for information, and remembers what it could not read: that may have said anything.
 #[derive(Debug)]
 pub(crate) struct Reader {
     files: RootFs,
     unread: RefCell<BTreeSet<String>>,
+    /// What is left to be spent, in words of command lines; `None` where nothing is counted.
+    left: Cell<Option<usize>>,
 }
+
+/// Bytes that cost as much as a word.
+const BYTES: usize = 64;
+/// Names in a directory that cost as much as a word.
+const NAMES: usize = 16;
 
 impl Reader {
     /// One that has read nothing.
@@ -22,7 +30,36 @@ impl Reader {
         Self {
             files: files.clone(),
             unread: RefCell::default(),
+            left: Cell::new(None),
         }
+    }
+
+    /// One of files that are another account's to write: it reads no more of them than is worth the while.
+    pub(crate) fn of_another(files: &RootFs) -> Self {
+        Self {
+            left: Cell::new(Some(MOST_FOR_ONE)),
+            ..Self::new(files)
+        }
+    }
+
+    /// Whether there is so much left to be spent; where there is not, nothing more is read, and that is remembered.
+    pub(crate) fn spend(&self, words: usize) -> bool {
+        let Some(left) = self.left.get() else {
+            return true;
+        };
+        let rest = left.checked_sub(words);
+        self.left.set(Some(rest.unwrap_or_default()));
+        if rest.is_none() {
+            let sentence =
+                "not all of its units were read: there are too many, or they say too much";
+            self.unread.borrow_mut().insert(sentence.to_owned());
+        }
+        rest.is_some()
+    }
+
+    /// As much of that as is left to be spent.
+    pub(crate) fn at_most(&self, words: usize) -> usize {
+        self.left.get().map_or(words, |left| left.min(words))
     }
 
     /// What it reads from.
@@ -37,16 +74,28 @@ impl Reader {
 
     /// The names in a directory.
     pub(crate) fn names(&self, directory: &Path) -> Vec<String> {
+        if self.at_most(1) == 0 {
+            return Vec::new();
+        }
         let names = self.files.names(directory).unwrap_or_else(|e| {
             self.note(directory, &e);
             Vec::new()
         });
+        self.spend(names.len() / NAMES);
         let names = names.into_iter();
         names.filter_map(|name| name.into_string().ok()).collect()
     }
 
     /// The text of a regular file.
     pub(crate) fn text(&self, path: &Path) -> Option<String> {
+        if self.at_most(1) == 0 {
+            return None;
+        }
+        let text = self.text_of(path)?;
+        self.spend(text.len() / BYTES).then_some(text)
+    }
+
+    fn text_of(&self, path: &Path) -> Option<String> {
         match self.files.read_text(path, read::UNIT) {
             Ok(text) => text,
             // systemd does not read it either.
@@ -88,6 +137,14 @@ impl Reader {
     }
 
     fn read_script(&self, path: &Path) -> Result<Option<String>, Unread> {
+        if self.at_most(1) == 0 {
+            return Ok(None);
+        }
+        let text = self.script_of(path)?;
+        Ok(text.filter(|text| self.spend(text.len() / BYTES)))
+    }
+
+    fn script_of(&self, path: &Path) -> Result<Option<String>, Unread> {
         match path.extension().and_then(OsStr::to_str) {
             Some("sh" | "bash" | "js" | "mjs" | "cjs" | "ts" | "py" | "rb" | "pl" | "php") => {
                 self.files.read_text(path, read::UNIT)
@@ -99,5 +156,36 @@ impl Reader {
     fn note(&self, path: &Path, why: &dyn std::fmt::Display) {
         let sentence = format!("`{}` cannot be read: {why}", path.display());
         self.unread.borrow_mut().insert(sentence);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_one_account_no_more_is_read_than_it_is_worth() {
+        let top = tempfile::tempdir().expect("done");
+        let files = RootFs::new(top.path()).expect("done");
+        let large = "x".repeat(1 << 20);
+        for n in 0..100 {
+            std::fs::write(top.path().join(n.to_string()), &large).expect("done");
+        }
+        let read = |reader: &Reader| {
+            let paths = (0..100).map(|n| Path::new("/").join(n.to_string()));
+            paths.filter(|path| reader.text(path).is_some()).count()
+        };
+        let reader = Reader::of_another(&files);
+        let most = MOST_FOR_ONE * BYTES / large.len();
+        assert_eq!(read(&reader), most, "of 100 MiB");
+        assert_eq!(reader.unread().len(), 1, "{:?}", reader.unread());
+        assert!(reader.names(Path::new("/")).is_empty() && !reader.spend(1));
+        assert_eq!(reader.unread().len(), 1, "it is said once");
+        let reader = Reader::new(&files);
+        assert_eq!(
+            (read(&reader), reader.unread().len()),
+            (100, 0),
+            "of root's"
+        );
     }
 }

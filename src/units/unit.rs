@@ -8,6 +8,7 @@ use serde::Serialize;
 use crate::host::Host;
 use crate::host::account::Account;
 use crate::host::cgroup::UnitRef;
+use crate::host::process::shell_quote;
 use crate::host::service_state::ServiceState;
 use crate::host::systemctl::Manager;
 use crate::layout::TEMPLATE;
@@ -196,8 +197,8 @@ impl Unit {
     pub(crate) fn disable_command(&self) -> String {
         let prefix = self.manager.command_prefix();
         match self.activators.as_slice() {
-            [] => format!("{prefix} disable --now {}", self.name),
-            list => format!("{prefix} disable --now {}", list.join(" ")),
+            [] => format!("{prefix} disable --now {}", shell_quote(&[&self.name])),
+            list => format!("{prefix} disable --now {}", shell_quote(list)),
         }
     }
 

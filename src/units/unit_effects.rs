@@ -119,8 +119,11 @@ impl Unit {
                 let text = reader.text(&root.join(ACTIVE_PROFILE))?;
                 active_name(&text)
             },
-            budget: Cell::new(BUDGET),
+            budget: Cell::new(reader.at_most(BUDGET)),
         };
-        lines.map(|argv| effects(&argv, &context)).collect()
+        let most = context.budget.get();
+        let found = lines.map(|argv| effects(&argv, &context)).collect();
+        reader.spend(most - context.budget.get());
+        found
     }
 }

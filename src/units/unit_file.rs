@@ -101,6 +101,12 @@ impl Directives {
         self.0.extend_from_slice(&further.0);
     }
 
+    /// Those that stand in such files.
+    pub(crate) fn of_files(&self, is_wanted: impl Fn(&Path) -> bool) -> Self {
+        let wanted = self.0.iter().filter(|d| is_wanted(&d.file));
+        Self(wanted.cloned().collect())
+    }
+
     /// All of them as written.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Directive> {
         self.0.iter().map(AsRef::as_ref)

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use super::roots::Roots;
+use crate::deploy::rights::is_no_secret;
 use crate::gateway::command_line::executable;
 use crate::gateway::config::Configuration;
 use crate::gateway::gone::{Gone, gone, is_gone};
@@ -37,6 +38,8 @@ pub(crate) struct HomeFacts {
     pub(crate) is_owned: Option<bool>,
     /// The name of that account.
     pub(crate) account: String,
+    /// Whether it is another account's than the one that looks, which can turn each path in it elsewhere.
+    pub(crate) is_anothers: bool,
     /// Whether its owner or root named it and it looks like a home: only then its files are looked at. Anybody can name any
     /// directory.
     pub(crate) is_vouched: bool,
@@ -134,6 +137,16 @@ pub(crate) const MARKER_LIFE: u64 = 60;
 /// Markers of a takeover and of a planned stop.
 pub(crate) const MARKERS: [&str; 2] = [".gateway-takeover.json", ".gateway-planned-stop.json"];
 
+impl HomeFacts {
+    /// What a person types to have something done to files of this home: as its account, where that is another.
+    pub(crate) fn typed(&self, argv: &[String]) -> String {
+        match self.is_anothers {
+            true => as_account(&self.account, &shell_quote(argv)),
+            false => shell_quote(argv),
+        }
+    }
+}
+
 fn gone_profile(host: &Host, home: &Path) -> Option<Gone> {
     let (profile, root) = ProfileName::from_home(home)?;
     // An image need not hold data.
@@ -157,6 +170,7 @@ pub(super) fn home_facts(host: &Host, roots: &mut Roots, home: &Path, is_named: 
     }
     facts.uid = meta.uid();
     facts.account = host.account_name(meta.uid());
+    facts.is_anothers = host.live().is_some() && meta.uid() != host.own.uid;
     let config = Configuration::read(&real);
     facts.drain = config.drain();
     let looks_like_one = |name: &&str| real.join(name).symlink_metadata().is_ok();
@@ -179,7 +193,7 @@ pub(super) fn home_facts(host: &Host, roots: &mut Roots, home: &Path, is_named: 
                 path: home.join(entry.file_name()),
                 account: host.account_name(of.uid()),
                 is_writable: mode & 0o006 == 0o006,
-                is_gateways: mode & 0o044 != 0
+                is_gateways: is_no_secret(&of, meta.gid())
                     && entry.file_name().to_str().is_some_and(is_own_name),
             })
         })

@@ -51,7 +51,7 @@ fn stale(facts: &Facts, findings: &mut Findings) {
         let what = format!("{} of a gateway that is gone", list.join(" and "));
         let has_marker = paths.iter().any(|p| !p.ends_with(PID));
         let command = [vec!["rm".to_owned()], shown(&paths)].concat();
-        let finding = findings.add(what, shell_quote(&command));
+        let finding = findings.add(what, known.typed(&command));
         finding.home(&known.home).fix(Fix::Remove {
             home: known.home.clone(),
             paths,
@@ -91,10 +91,15 @@ fn foreign(facts: &Facts, findings: &mut Findings) {
             .map(|file| file.path.clone())
             .collect();
         let hint = match given.is_empty() {
-            true => vec!["ls".into(), "-la".into(), known.home.display().to_string()],
-            false => [vec!["chown".into(), "-h".into(), to.clone()], shown(&given)].concat(),
+            true => shell_quote(&["ls", "-la", &*known.home.display().to_string()]),
+            // chown(1) follows the directories on the way, and the account turns them where it likes.
+            false if known.is_anothers => "hermes-install doctor --fix".to_owned(),
+            false => {
+                let words = [vec!["chown".into(), "-h".into(), to.clone()], shown(&given)];
+                shell_quote(&words.concat())
+            }
         };
-        let finding = findings.add(what, shell_quote(&hint));
+        let finding = findings.add(what, hint);
         finding.home(&known.home);
         if !is_in_the_way(known) {
             finding.at_most(Warning);
@@ -202,5 +207,34 @@ mod tests {
         let found = with("/srv/h/.bashrc", false);
         assert!(found[0].fix.is_none(), "nobody gives that away");
         assert_eq!(found[0].hint, "ls -la /srv/h");
+    }
+
+    /// Whose directories they are turns them elsewhere between the look and the paste.
+    #[test]
+    fn root_is_told_to_follow_no_path_of_another_account() {
+        let home = |is_anothers| HomeFacts {
+            account: "alice".into(),
+            is_anothers,
+            is_owned: Some(false),
+            stale: vec![Leftover {
+                path: "/srv/h/gateway.pid".into(),
+                age: 5,
+            }],
+            foreign: vec![ForeignFile {
+                path: "/srv/h/state.db".into(),
+                account: "root".into(),
+                is_writable: false,
+                is_gateways: true,
+            }],
+            ..HomeFacts::default()
+        };
+        let hints = |is_anothers| -> Vec<String> {
+            let found = check(&facts(home(is_anothers)));
+            found.into_iter().map(|f| f.hint).collect()
+        };
+        let own = ["chown -h alice /srv/h/state.db", "rm /srv/h/gateway.pid"];
+        assert_eq!(hints(false), own);
+        let as_alice = "runuser -u alice -- rm /srv/h/gateway.pid";
+        assert_eq!(hints(true), ["hermes-install doctor --fix", as_alice]);
     }
 }

@@ -102,7 +102,8 @@ fn gateways(facts: &Facts) -> impl Iterator<Item = (&Unit, &UnitFacts)> {
 
 /// How a person changes a unit: its own drop-in.
 fn edit(unit: &Unit) -> String {
-    format!("{} edit {}", unit.manager.command_prefix(), unit.name)
+    let name = shell_quote(&[&unit.name]);
+    format!("{} edit {name}", unit.manager.command_prefix())
 }
 
 /// The command that puts a safe unit in place of somebody else's, where it would work.

@@ -4,6 +4,7 @@ use super::{Rule, edit, gateways, install};
 use crate::doctor::facts::Facts;
 use crate::doctor::finding::Severity::{Error, Note, Warning};
 use crate::doctor::finding::{Findings, Fix};
+use crate::host::process::shell_quote;
 use crate::units::span::seconds;
 use crate::units::unit::Unit;
 use crate::units::unit_file::Directive;
@@ -246,7 +247,7 @@ fn start_limit(facts: &Facts, findings: &mut Findings) {
             let hint = format!(
                 "{} reset-failed {}",
                 unit.manager.command_prefix(),
-                unit.name
+                shell_quote(&[&unit.name])
             );
             let unit_name = unit.id();
             findings

@@ -4,6 +4,7 @@ use super::{Rule, edit, gateways};
 use crate::doctor::facts::Facts;
 use crate::doctor::finding::Severity::{Error, Note, Warning};
 use crate::doctor::finding::{Finding, Findings};
+use crate::host::process::shell_quote;
 use crate::units::load_problem::load_problems;
 use crate::units::unit::Unit;
 use crate::units::unit_file::{Directive, words};
@@ -108,7 +109,10 @@ fn cannot_load(facts: &Facts, findings: &mut Findings) {
         if unit.cannot_load && problems.is_empty() {
             let what = format!("{} cannot be loaded: its manager refuses it", unit.title());
             let user = if unit.is_user() { "--user " } else { "" };
-            let hint = format!("systemd-analyze {user}verify {}", unit.name);
+            let hint = format!(
+                "systemd-analyze {user}verify {}",
+                shell_quote(&[&unit.name])
+            );
             findings.add(what, hint).unit(unit).at_unit(unit);
         }
         for line in unit.directives.list("Service", "EnvironmentFile") {
@@ -263,7 +267,7 @@ fn in_clusters(facts: &Facts, findings: &mut Findings) {
             let prefix = unit.manager.command_prefix();
             let finding = findings.add(
                 format!("{} has a cluster run a gateway: `{program}`", unit.title()),
-                format!("{prefix} cat {}", unit.name),
+                format!("{prefix} cat {}", shell_quote(&[&unit.name])),
             );
             finding.unit(unit);
             if let Some(line) = line {

@@ -7,6 +7,7 @@ use crate::doctor::facts::Facts;
 use crate::doctor::finding::{Findings, Fix};
 use crate::gateway::gone::Gone;
 use crate::gateway::version::Rules;
+use crate::host::process::shell_quote;
 use crate::profile::ProfileName;
 use crate::units::origin::Origin;
 use crate::units::unit::Unit;
@@ -219,7 +220,8 @@ fn drifted(facts: &Facts, findings: &mut Findings) {
 
 fn masked(facts: &Facts, findings: &mut Findings) {
     for unit in facts.inventory.units.iter().filter(|u| u.is_masked) {
-        let hint = format!("{} unmask {}", unit.manager.command_prefix(), unit.name);
+        let name = shell_quote(&[&unit.name]);
+        let hint = format!("{} unmask {name}", unit.manager.command_prefix());
         findings
             .add(format!("{} is masked", unit.title()), hint)
             .unit(unit);

@@ -9,6 +9,8 @@ use crate::doctor::facts::homes::ExposedFile;
 use crate::doctor::finding::Severity::{Error, Note, Warning};
 use crate::doctor::finding::{Findings, Fix};
 use crate::host::process::shell_quote;
+use crate::host::process_text::as_account;
+use crate::host::systemctl::Manager;
 use crate::units::secret::{is_credential, is_secret, secrets};
 
 pub(super) const RULES: &[Rule] = &[
@@ -91,8 +93,8 @@ fn secret_on_lines(unit: &crate::units::unit::Unit, findings: &mut Findings) {
 }
 
 /// The command that keeps everybody out.
-fn close(path: &Path) -> String {
-    shell_quote(&["chmod", "o-rwx", &*path.to_string_lossy()])
+fn close(path: &Path) -> [String; 3] {
+    ["chmod".into(), "o-rwx".into(), path.display().to_string()]
 }
 
 fn readable(facts: &Facts, findings: &mut Findings) {
@@ -102,7 +104,7 @@ fn readable(facts: &Facts, findings: &mut Findings) {
                 "`{}` (mode {mode:04o}) can be read by everybody",
                 path.display()
             );
-            let finding = findings.add(what, close(path));
+            let finding = findings.add(what, known.typed(&close(path)));
             finding.home(&known.home).fix(Fix::Mode {
                 path: path.clone(),
                 mode: mode & !0o007,
@@ -117,7 +119,12 @@ fn readable(facts: &Facts, findings: &mut Findings) {
                 unit.title()
             );
             // It may hold nothing secret, such as a proxy.
-            findings.add(what, close(path)).unit(unit).at_most(Note);
+            let close = shell_quote(&close(path));
+            let hint = match &unit.manager {
+                Manager::UserOf(name) => as_account(name, &close),
+                Manager::System | Manager::User => close,
+            };
+            findings.add(what, hint).unit(unit).at_most(Note);
         }
     }
 }

@@ -39,6 +39,8 @@ use crate::units::shell::variables::assignment;
 /// Words that may be looked at for one unit, scripts included: a thousand times what people write. Scripts can name each
 /// other, and themselves, without end.
 pub(crate) const BUDGET: usize = 50_000;
+/// How much the files of one account are worth, in such words.
+pub(crate) const MOST_FOR_ONE: usize = 20 * BUDGET;
 /// What reading a script costs, in words.
 const SCRIPT: usize = 500;
 

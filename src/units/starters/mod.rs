@@ -17,7 +17,7 @@ use crate::host::process::shell_quote;
 use crate::host::process_text::as_account;
 use crate::host::{DirectoryId, Host};
 use crate::output::{printable, visible};
-use crate::units::exec_line::{BUDGET, Context, Effects, effects, effects_of_lines};
+use crate::units::exec_line::{BUDGET, Context, Effects, MOST_FOR_ONE, effects, effects_of_lines};
 use crate::units::reader::Reader;
 use crate::units::secret::words_without_secrets;
 
@@ -47,8 +47,6 @@ pub(super) const MOST: usize = 1000;
 
 /// Bytes of a script of the host's that is read whatever it says.
 const SHORT: usize = 2048;
-/// How much work the files of one account are worth, in the unit of [`BUDGET`], which is that of one file.
-const MOST_FOR_ONE: usize = 20 * BUDGET;
 /// How many lines that start a gateway are told of one file.
 pub(super) const MOST_FOUND: usize = 50;
 

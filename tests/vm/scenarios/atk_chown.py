@@ -64,10 +64,16 @@ def run() -> None:
     for name, mode in (("state.db", 0o644), ("id_rsa", 0o600), (".bashrc", 0o644), ("auth.json", 0o600)):
         (hers / name).write_text("of root\n")
         (hers / name).chmod(mode)
+    # What a group reads may have been moved here from that group's directory.
+    (hers / "sessions.db").write_text("of a group\n")
+    (hers / "sessions.db").chmod(0o640)
+    done = hermes_install("doctor")
+    check("root is told to change nothing by a path that she can turn", "chown" not in done.out and "fix     rm" not in done.out, done.out)
     hermes_install("doctor", "--fix", "--yes")
     owners = {path.name: pwd.getpwuid(path.stat().st_uid).pw_name for path in hers.iterdir()}
     equal("a database goes back", owners["state.db"], her.name)
-    equal("what stays root's", [n for n in ("id_rsa", ".bashrc", "auth.json") if owners[n] == "root"], ["id_rsa", ".bashrc", "auth.json"])
+    private = ["id_rsa", ".bashrc", "auth.json", "sessions.db"]
+    equal("what stays root's", [n for n in private if owners[n] == "root"], private)
     real.kill()
 
 

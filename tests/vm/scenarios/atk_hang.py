@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 import wait
-from check import check, equal
+from check import check, contains, equal
 from gateway import Profile
 from installer import install, program
 from mallory import Account, mallory
@@ -17,6 +17,7 @@ SECONDS = 170
 # Seconds of a command, on a machine that plays a dozen scenarios at once.
 LIMIT = 90
 MEMORY = 512 << 20
+UNITS = 4000
 BOMB = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
     f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]\n" for n in range(1, 12)
 )
@@ -90,6 +91,19 @@ def run() -> None:
     script = her.write("loop.sh", "#!/bin/sh\n# hermes\n" + f"{her.home}/loop.sh\n" * 500)
     her.write(".config/systemd/user/many.service", f"[Service]\nExecStart={script}\n", 0o644)
     ends("doctor with her script that names itself", ("doctor",))
+    many(her)
+
+
+def many(her: Account) -> None:
+    """More units than are read for one account: it is said, and of somebody else's profile there is a plan."""
+    directory = her.home / ".config/systemd/user"
+    unit = "[Service]\nExecStart=/x/hermes gateway run\nEnvironment=HERMES_HOME=/x/%N\n[Install]\nWantedBy=default.target\n"
+    for number in range(UNITS):
+        (directory / f"bot{number}.service").write_text(unit)
+    done = ends(f"doctor with {UNITS} units of hers", ("doctor",))
+    contains("doctor", done.stdout, f"what runs as `{her.name}` is not known: not all of its units were read")
+    done = ends(f"plan with {UNITS} units of hers", ("plan", "--profile", "default"))
+    check("another's profile is planned", done.returncode in (0, 1), done.stderr)
 
 
 def sizes(her: Account) -> None:
@@ -127,7 +141,7 @@ def is_gateway(pid: int) -> bool:
     return pid > 0 and b"gateway" in Path(f"/proc/{pid}/cmdline").read_bytes() and b"exec" not in Path(f"/proc/{pid}/cmdline").read_bytes()
 
 
-def ends(what: str, command: tuple[str, ...], room: int = MEMORY) -> None:
+def ends(what: str, command: tuple[str, ...], room: int = MEMORY) -> subprocess.CompletedProcess:
     """It ends, and has not grown; beyond its room it would end as well, and some of it goes on without memory."""
     limited = ["prlimit", f"--as={room}", "timeout", str(LIMIT), program(), *command]
     begin = time.monotonic()
@@ -137,6 +151,7 @@ def ends(what: str, command: tuple[str, ...], room: int = MEMORY) -> None:
     if room > MEMORY:
         most = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss << 10
         check(f"{what}: it does not grow", most < MEMORY, f"{most >> 20} MiB")
+    return done
 
 
 PLANTS = {

@@ -33,7 +33,25 @@ def run() -> None:
         her.write(f"{DIRECTORY}/evil.service.d/{name}", "[Service]\n# mallory's\n", 0o644)
     her.systemctl("daemon-reload")
     her.systemctl("enable", "evil.service")
+    read_by_root(her, program, home)
     attack(her, program, home)
+
+
+def read_by_root(her: Account, program: Path, home: Path) -> None:
+    """A drop-in that leads to a file of root's: she cannot read it, and the new unit is for everybody to read."""
+    secret = Path("/root/bot.conf")
+    secret.write_text("[Service]\nEnvironment=OF_ROOT=kept\n")
+    secret.chmod(0o600)
+    link = her.home / DIRECTORY / "evil.service.d/link.conf"
+    her.run(f"ln -s {secret} {link}")
+    her.systemctl("daemon-reload")
+    contains("what her manager names", her.systemctl("show", "--property=DropInPaths", "evil.service"), "link.conf")
+    words = ("--profile", "default", "--system", "--run-as", her.name, "--home", str(home), "--hermes", str(program), "--migrate")
+    done = hermes_install("plan", *words, "--diff")
+    check("there is a plan", done.code in (0, 1), done.text)
+    check("it takes nothing from root's file", "OF_ROOT" not in done.text, done.text)
+    her.run(f"rm {link}")
+    her.systemctl("daemon-reload")
 
 
 def attack(her: Account, program: Path, home: Path) -> None:

@@ -44,12 +44,15 @@ with open(os.environ["OUT"] + "/new", "w") as file:
 os.rename(os.environ["OUT"] + "/new", os.environ["OUT"] + "/seen")
 """
 
+BUBBLEWRAP = ["RestrictNamespaces=user pid net mnt ipc uts", "SystemCallFilter=chroot mount pivot_root sethostname umount2"]
 # What a drop-in changes.
 CHANGES = {
     "as it is": [],
     "without capset": ["SystemCallFilter=~capset"],
     "what a browser asks for": ["RestrictNamespaces=user pid net", "SystemCallFilter=chroot"],
-    "what bubblewrap asks for": ["RestrictNamespaces=user pid net mnt ipc uts", "SystemCallFilter=chroot mount pivot_root sethostname umount2"],
+    "what bubblewrap asks for": BUBBLEWRAP,
+    # It opens with openat2(2).
+    "what bubblewrap 0.12 asks for": [*BUBBLEWRAP, "RestrictSUIDSGID=no"],
 }
 
 
