@@ -17,7 +17,7 @@ use crate::gateway::running::{Running, Works};
 use crate::gateway::state::State;
 use crate::gateway::version::{RestartCommand, Rules};
 use crate::host::process::Process;
-use crate::host::read::{self, open_regular, read_small};
+use crate::host::read::{self, open_regular, read_own};
 
 /// Held with flock(2) for the life of a gateway; stays behind, unlocked, when it ends.
 pub(crate) const GATEWAY_LOCK: &str = "gateway.lock";
@@ -135,7 +135,7 @@ fn is_locked(path: &Path) -> std::io::Result<bool> {
 /// the databases open.
 fn recorded(home: &Path, held: bool) -> Option<(Process, bool)> {
     let record = |name: &str| -> Option<Record> {
-        serde_json::from_slice(&read_small(&home.join(name), read::JSON).ok()??).ok()
+        serde_json::from_slice(&read_own(&home.join(name), read::JSON).ok()??).ok()
     };
     let state = State::read(home).filter(|s| held || !s.has_ended());
     let state = state.map(|s| Record {

@@ -113,6 +113,8 @@ def hostile() -> None:
         path.write_text(f"{SECRET}\n/var/lib/hermes\n")
         path.chmod(0o600)
     before = files_of(home)
+    # That look was the test's own.
+    unread(secret, lock)
     for name in ("config.yaml", "pipe", ".hermes-install.lock"):
         (evil.home / name).unlink(missing_ok=True)
         os.mkfifo(evil.home / name, 0o666)
@@ -123,6 +125,7 @@ def hostile() -> None:
         path.symlink_to(target)
     shell("chown", "-Rh", "hermes:hermes", str(evil.home))
     done = hermes_install("split", "evil", "--yes")
+    equal("what links of the account lead to and somebody has read", [path for path in (secret, lock) if not is_unread(path)], [])
     equal("split of evil ends with", done.code, 0)
     root = Path("/var/lib/hermes-tenants/evil/.hermes")
     kinds = {name: "link" if (root / name).is_symlink() else "pipe" if (root / name).is_fifo() else "other" for name in os.listdir(root)}
@@ -140,7 +143,7 @@ def while_it_changes() -> None:
     equal("install of victim ends with", install(Profile("victim"), "--no-start").code, 0)
     (victim / ".env").write_text(f"TOKEN={SECRET}\n")
     shell("chown", "hermes-victim:", str(victim / ".env"))
-    # A lock and a record of a gateway are read to see who holds them, wherever they lead; what the others say is nobody's to read.
+    # A lock is opened to see who holds it, wherever it leads; what is there is nobody's to read.
     secrets = [Path("/root/secret"), Path("/root/.env"), Path("/root/config.yaml")]
     for path in [*secrets, Path("/root/lock")]:
         path.write_text(f"{SECRET}\n/var/lib/hermes\n")
