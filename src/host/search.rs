@@ -2,7 +2,6 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::host::Host;
 use crate::host::process::shell_quote;
 use crate::host::process_text::as_account;
 
@@ -31,15 +30,6 @@ pub(crate) fn hermes_search(root: &Path, user_home: &Path) -> Vec<PathBuf> {
     let mut seen = std::collections::BTreeSet::new();
     places.retain(|place| seen.insert(place.clone()));
     places
-}
-
-/// The same for a look at a host: both directories are listed, which tells of each place in them that it is not there.
-pub(crate) fn hermes_places(host: &Host, root: &Path, user_home: &Path) -> Vec<PathBuf> {
-    for directory in [root, user_home] {
-        // Where it cannot be listed, each place is looked at.
-        let _ = host.files.names(directory);
-    }
-    hermes_search(root, user_home)
 }
 
 /// The command that installs hermes for an account and a hermes root, with upstream's installer. `account` is `None` for

@@ -19,7 +19,7 @@ use crate::gateway::served::{Service, is_parked, service as service_of};
 use crate::gateway::state::State as Record;
 use crate::host::account::account_name;
 use crate::host::process::Process;
-use crate::host::search::hermes_places;
+use crate::host::search::hermes_search;
 use crate::host::service_state::ServiceState;
 use crate::host::{DirectoryId, Host};
 use crate::launcher::backoff::Waiting;
@@ -260,7 +260,7 @@ impl<'a> Sight<'a> {
                             true => profile.tenant_home(),
                             false => self.host.own.home.clone(),
                         };
-                        hermes_places(self.host, root, &own)
+                        hermes_search(root, &own)
                     }
                 };
                 programs.iter().find_map(|p| self.installations.find(p))?
