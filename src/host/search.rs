@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::host::Host;
 use crate::host::process::shell_quote;
 use crate::host::process_text::as_account;
 
@@ -30,6 +31,16 @@ pub(crate) fn hermes_search(root: &Path, user_home: &Path) -> Vec<PathBuf> {
     let mut seen = std::collections::BTreeSet::new();
     places.retain(|place| seen.insert(place.clone()));
     places
+}
+
+/// The same for a look that asks both directories for more: they are listed, which tells of each place in them that it is
+/// not there.
+pub(crate) fn hermes_places(host: &Host, root: &Path, user_home: &Path) -> Vec<PathBuf> {
+    for directory in [root, user_home] {
+        // Where it cannot be listed, each place is looked at.
+        let _ = host.files.names(directory);
+    }
+    hermes_search(root, user_home)
 }
 
 /// The command that installs hermes for an account and a hermes root, with upstream's installer. `account` is `None` for

@@ -10,7 +10,7 @@ use anyhow::Result;
 
 use crate::host::Host;
 use crate::host::account::Account;
-use crate::host::search::hermes_search;
+use crate::host::search::hermes_places;
 use crate::launcher::hermes::{Executable, HermesProblem, find};
 use crate::layout::Scope;
 use crate::preflight::probe::test;
@@ -116,7 +116,7 @@ pub(super) fn find_hermes(
     account: &Account,
     root: &Path,
 ) -> Result<(Result<PathBuf, HermesProblem>, Vec<PathBuf>)> {
-    let places = hermes_search(root, &account.home);
+    let places = hermes_places(host, root, &account.home);
     let mut candidates = places.clone();
     if host.live().is_some() {
         // What the person who installs calls hermes; it is recorded, as the unit has another PATH.

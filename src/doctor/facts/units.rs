@@ -10,7 +10,7 @@ use crate::gateway::installations::Installations;
 use crate::gateway::version::Version;
 use crate::host::Host;
 use crate::host::access::{Access, Reach, is_exposed};
-use crate::host::search::hermes_search;
+use crate::host::search::hermes_places;
 use crate::profile::root_for;
 use crate::units::unit::Unit;
 use crate::units::unit_file::Directive;
@@ -84,7 +84,7 @@ pub(crate) fn unit_facts(host: &Host, installations: &Installations, unit: &Unit
                 // What the launcher finds by itself; when there is nothing, the launcher says so best.
                 let told = environment.get("HERMES_HOME").map(|(v, _)| Path::new(v));
                 let root = root_for(told, &account.account.home);
-                let places = hermes_search(&root, &account.account.home);
+                let places = hermes_places(host, &root, &account.account.home);
                 let found = places.iter().find(|p| host.is_file(p));
                 let line = unit.directives.last("Service", "ExecStart");
                 if let (Some(found), Some(line)) = (found, line) {
