@@ -38,8 +38,10 @@ while True:
         done += exchange(path) and exchange(path)
         if os.path.islink(odd) or not os.path.isdir(odd):
             os.unlink(odd)
-    with open(counter, "w") as f:
+    with open(counter + ".new", "w") as f:
         f.write(str(done))
+    # Whoever reads it sees a whole number.
+    os.replace(counter + ".new", counter)
 """
 EVIL = "/var/lib/hermes/profiles/evil"
 # PLACE=TARGET of a link, or a pipe.
