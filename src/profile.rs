@@ -187,12 +187,18 @@ pub(crate) fn root_for(hermes_home: Option<&Path>, user_home: &Path) -> PathBuf 
     }
 }
 
-/// The tenants that have a directory below this one, [`TENANTS`] as the caller sees it, in order.
-pub(crate) fn discover_tenants(tenants: &Path) -> Vec<ProfileName> {
+/// The tenants that have a root below this directory, [`TENANTS`] as the caller sees it, in order; but those that the
+/// caller knows already.
+pub(crate) fn discover_tenants(
+    tenants: &Path,
+    is_known: impl Fn(&ProfileName) -> bool,
+) -> Vec<ProfileName> {
     let entries = std::fs::read_dir(tenants).into_iter().flatten().flatten();
     let mut found: Vec<ProfileName> = entries
-        .filter(|entry| entry.path().join(OWN_ROOT).is_dir())
         .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+        .filter(|profile: &ProfileName| {
+            !is_known(profile) && tenants.join(&profile.0).join(OWN_ROOT).is_dir()
+        })
         .collect();
     found.sort();
     found
@@ -208,7 +214,7 @@ pub(crate) fn discover(root: &Path) -> Vec<ProfileName> {
         .into_iter()
         .flatten()
         .flatten()
-        .filter(|entry| entry.path().is_dir())
+        .filter(is_directory)
         .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
         .collect();
     named.sort();
@@ -216,9 +222,45 @@ pub(crate) fn discover(root: &Path) -> Vec<ProfileName> {
     found
 }
 
+/// Whether it is a directory, or a link to one; of most the listing says that already.
+fn is_directory(entry: &std::fs::DirEntry) -> bool {
+    let kind = entry.file_type();
+    kind.is_ok_and(|kind| kind.is_dir() || (kind.is_symlink() && entry.path().is_dir()))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_directory_or_a_link_to_one_is_a_profile() {
+        let root = tempfile::tempdir().expect("a directory");
+        let at = |name: &str| root.path().join("profiles").join(name);
+        std::fs::create_dir_all(at("coder")).expect("made");
+        std::fs::write(at("file"), "").expect("written");
+        for (name, target) in [("poet", "coder"), ("to-file", "file"), ("to-none", "none")] {
+            std::os::unix::fs::symlink(target, at(name)).expect("made");
+        }
+        let names: Vec<String> = discover(root.path())
+            .iter()
+            .map(ToString::to_string)
+            .collect();
+        assert_eq!(names, ["default", "coder", "poet"]);
+    }
+
+    #[test]
+    fn a_tenant_has_a_root_and_is_not_looked_at_where_it_is_known() {
+        let tenants = tempfile::tempdir().expect("a directory");
+        for name in ["coder/.hermes", "poet/.hermes", "empty"] {
+            std::fs::create_dir_all(tenants.path().join(name)).expect("made");
+        }
+        let others = |known: &str| -> Vec<String> {
+            let found = discover_tenants(tenants.path(), |profile| profile.as_str() == known);
+            found.iter().map(ToString::to_string).collect()
+        };
+        assert_eq!(others("none"), ["coder", "poet"]);
+        assert_eq!(others("coder"), ["poet"]);
+    }
 
     #[test]
     fn names_follow_the_pattern_of_hermes() {

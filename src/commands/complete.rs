@@ -160,7 +160,11 @@ fn profiles() -> Vec<CompletionCandidate> {
     for root in own_root.into_iter().chain([SYSTEM_ROOT.into()]) {
         found.extend(discover(&root).into_iter().take(MOST));
     }
-    found.extend(discover_tenants(Path::new(TENANTS)).into_iter().take(MOST));
+    found.extend(
+        discover_tenants(Path::new(TENANTS), |_| false)
+            .into_iter()
+            .take(MOST),
+    );
     let candidates = found.into_iter().take(MOST);
     candidates
         .map(|name| CompletionCandidate::new(name.as_str()))

@@ -17,7 +17,7 @@ use crate::gateway::running::{GATEWAY_LOCK, Running, Works};
 use crate::gateway::state::State;
 use crate::gateway::version::{RestartCommand, Rules};
 use crate::host::process::Process;
-use crate::host::read::{self, open_regular, read_small};
+use crate::host::read::{self, open_regular, read_own};
 
 /// Made by a starting gateway, removed by one that ends well.
 pub(crate) const PID: &str = "gateway.pid";
@@ -133,7 +133,7 @@ fn is_locked(path: &Path) -> std::io::Result<bool> {
 /// the databases open.
 fn recorded(home: &Path, held: bool) -> Option<(Process, bool)> {
     let record = |name: &str| -> Option<Record> {
-        serde_json::from_slice(&read_small(&home.join(name), read::JSON).ok()??).ok()
+        serde_json::from_slice(&read_own(&home.join(name), read::JSON).ok()??).ok()
     };
     let state = State::read(home).filter(|s| held || !s.has_ended());
     let state = state.map(|s| Record {

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use crate::host::read::{self, read_small};
+use crate::host::read::{self, read_own};
 use crate::profile::ProfileName;
 
 /// The gateway's account of itself.
@@ -58,7 +58,7 @@ pub(crate) struct PlatformRecord {
 impl State {
     /// The state file of a profile home; `None` when there is none that can be read.
     pub(crate) fn read(home: &Path) -> Option<Self> {
-        serde_json::from_slice(&read_small(&home.join(STATE), read::JSON).ok()??).ok()
+        serde_json::from_slice(&read_own(&home.join(STATE), read::JSON).ok()??).ok()
     }
 
     /// Whether the gateway says that it is up. `degraded` (since 0.14) is up with a platform that it keeps retrying.

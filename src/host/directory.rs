@@ -14,7 +14,7 @@ use nix::errno::Errno;
 use nix::fcntl::{AtFlags, OFlag, openat, readlinkat, renameat};
 use nix::sys::stat::{FchmodatFlags, FileStat, Mode, SFlag, fchmodat, fstat, fstatat, mkdirat};
 use nix::unistd::{Gid, Uid, UnlinkatFlags, fchownat, symlinkat, unlinkat};
-use rustix::fs::RawDir;
+use rustix::fs::{FileType, RawDir};
 
 /// A directory below a root, with those above it. Clones share the descriptor.
 #[derive(Debug, Clone)]
@@ -120,16 +120,20 @@ impl Directory {
         Ok(readlinkat(&self.0.fd, name)?)
     }
 
-    /// All names, in no order.
-    pub(crate) fn names(&self) -> io::Result<Vec<OsString>> {
+    /// All names, in no order, and whether each may be a link.
+    pub(crate) fn names(&self) -> io::Result<Vec<(OsString, bool)>> {
         let fd = self.open(OsStr::new("."), OFlag::O_RDONLY | OFlag::O_DIRECTORY)?;
         let mut names = Vec::new();
         let mut buffer = [MaybeUninit::uninit(); 8192];
         let mut entries = RawDir::new(fd, &mut buffer);
         while let Some(entry) = entries.next() {
-            let name = OsStr::from_bytes(entry?.file_name().to_bytes()).to_owned();
+            let entry = entry?;
+            let name = OsStr::from_bytes(entry.file_name().to_bytes()).to_owned();
             if name != "." && name != ".." {
-                names.push(name);
+                // Some file systems do not say (readdir(3), d_type).
+                let may_be_link =
+                    matches!(entry.file_type(), FileType::Symlink | FileType::Unknown);
+                names.push((name, may_be_link));
             }
         }
         Ok(names)

@@ -10,7 +10,7 @@ use anyhow::Result;
 use nix::errno::Errno;
 
 use crate::host::directory::Directory;
-use crate::host::memory::Seen;
+use crate::host::memory::{Seen, What};
 use crate::host::read::{self, Step, Unread, is_missing, open_in, whole};
 use crate::host::rootfs::{Actual, RootFs};
 use crate::host::walk::{Links, MOST_LINKS};
@@ -23,30 +23,28 @@ impl RootFs {
         path: &Path,
         links: Links,
         limit: impl FnOnce(&Directory) -> u64,
-    ) -> Result<Found, Unread> {
+    ) -> Result<Arc<Seen>, Unread> {
         let path = path.strip_prefix("/").unwrap_or(path);
         let known = self.memory.file(path);
         if let Some(known) = known.filter(|file| file.is_trusted || links == Links::All) {
-            return Ok(Found::File(known));
+            return Ok(known);
         }
         if links == Links::All && self.memory.lacks(path) {
             return Err(Errno::ENOENT.into());
         }
         let (above, name) = split(path)?;
         let (directory, is_trusted) = self.walk_seen(above, links)?;
-        let found = found_in(&directory, name, limit(&directory), is_trusted)?;
-        if let Found::File(seen) = &found {
-            self.memory.remember_file(path, seen);
-        }
-        Ok(found)
+        let seen = Arc::new(seen_in(&directory, name, limit(&directory), is_trusted)?);
+        self.memory.remember_file(path, &seen);
+        Ok(seen)
     }
 
     /// A file for information, at most `limit` bytes, all links followed; `None` when there is none.
     pub(crate) fn read(&self, path: &Path, limit: u64) -> Result<Option<Vec<u8>>, Unread> {
-        let see = |path: &Path| match self.see(path, Links::All, |_| limit)? {
-            Found::File(seen) if seen.bytes.len() as u64 > limit => Err(Unread::TooLarge(limit)),
-            Found::File(seen) => Ok(Hop::End(seen.bytes.to_vec())),
-            Found::Link { leads, .. } => Ok(Hop::Link(leads)),
+        let see = |path: &Path| match &self.see(path, Links::All, |_| limit)?.what {
+            What::File { bytes, .. } if bytes.len() as u64 > limit => Err(Unread::TooLarge(limit)),
+            What::File { bytes, .. } => Ok(Hop::End(bytes.to_vec())),
+            What::Link { leads, .. } => Ok(Hop::Link(leads.clone())),
         };
         follow(path, see)
     }
@@ -98,34 +96,29 @@ impl RootFs {
     }
 }
 
-/// A file or link, and where the link leads below the root.
-pub(super) enum Found {
-    File(Arc<Seen>),
-    Link {
-        target: PathBuf,
-        leads: PathBuf,
-        uid: u32,
-    },
-}
-
-fn found_in(
+fn seen_in(
     directory: &Directory,
     name: &OsStr,
     limit: u64,
     is_trusted: bool,
-) -> Result<Found, Unread> {
-    Ok(match open_in(directory, name)? {
-        Step::File(file, stat) => Found::File(Arc::new(Seen {
-            bytes: whole(file, &stat, limit)?.into(),
-            mode: stat.st_mode & 0o7777,
-            uid: stat.st_uid,
-            is_trusted,
-        })),
-        Step::Link(target, stat) => Found::Link {
-            leads: directory.path().join(&target),
-            target,
-            uid: stat.st_uid,
-        },
+) -> Result<Seen, Unread> {
+    let (what, uid) = match open_in(directory, name)? {
+        Step::File(file, stat) => {
+            let what = What::File {
+                bytes: whole(file, &stat, limit)?.into(),
+                mode: stat.st_mode & 0o7777,
+            };
+            (what, stat.st_uid)
+        }
+        Step::Link(target, stat) => {
+            let leads = directory.path().join(&target);
+            (What::Link { leads, target }, stat.st_uid)
+        }
+    };
+    Ok(Seen {
+        what,
+        uid,
+        is_trusted,
     })
 }
 
@@ -139,20 +132,22 @@ pub(super) fn largest_in(directory: &Directory) -> u64 {
 
 /// Look at a name in a directory.
 pub(crate) fn look_in(directory: &Directory, name: &OsStr) -> Result<Actual> {
-    actual(found_in(directory, name, largest_in(directory), true))
+    actual(seen_in(directory, name, largest_in(directory), true).map(Arc::new))
 }
 
-pub(super) fn actual(found: Result<Found, Unread>) -> Result<Actual> {
-    match found {
-        Ok(Found::File(seen)) => {
-            let Seen {
-                bytes, mode, uid, ..
-            } = Arc::unwrap_or_clone(seen);
-            Ok(Actual::Present(Entry::File { bytes, mode }, uid))
-        }
-        Ok(Found::Link { target, uid, .. }) => {
-            let target = target.to_string_lossy().into_owned();
-            Ok(Actual::Present(Entry::Link { target }, uid))
+pub(super) fn actual(seen: Result<Arc<Seen>, Unread>) -> Result<Actual> {
+    match seen {
+        Ok(seen) => {
+            let entry = match &seen.what {
+                What::File { bytes, mode } => Entry::File {
+                    bytes: Arc::clone(bytes),
+                    mode: *mode,
+                },
+                What::Link { target, .. } => Entry::Link {
+                    target: target.to_string_lossy().into_owned(),
+                },
+            };
+            Ok(Actual::Present(entry, seen.uid))
         }
         Err(Unread::NotRegular(what)) => Ok(Actual::Other(what)),
         Err(Unread::Failed(e)) if is_missing(&e) => Ok(Actual::Missing),

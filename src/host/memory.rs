@@ -27,22 +27,41 @@ pub(super) struct Way {
     pub(super) is_trusted: bool,
 }
 
-/// A regular file.
+/// A file or a link.
 #[derive(Debug, Clone)]
 pub(super) struct Seen {
-    pub(super) bytes: Arc<Vec<u8>>,
-    /// Its permission bits.
-    pub(super) mode: u32,
+    pub(super) what: What,
     /// The user ID that owns it.
     pub(super) uid: u32,
     /// Whether nobody else can turn the way there elsewhere.
     pub(super) is_trusted: bool,
 }
 
-/// The names in a directory, in order.
+/// What a file holds, or where a link leads.
 #[derive(Debug, Clone)]
+pub(super) enum What {
+    /// A regular file and its permission bits.
+    File { bytes: Arc<Vec<u8>>, mode: u32 },
+    /// The target as it is written, and where that is below the root.
+    Link { target: PathBuf, leads: PathBuf },
+}
+
+impl Seen {
+    /// How many bytes it takes to remember it.
+    fn length(&self) -> usize {
+        match &self.what {
+            What::File { bytes, .. } => bytes.len(),
+            What::Link { target, leads } => target.as_os_str().len() + leads.as_os_str().len(),
+        }
+    }
+}
+
+/// The names in a directory, in order.
+#[derive(Debug, Clone, Default)]
 pub(super) struct Listing {
     pub(super) names: Arc<[OsString]>,
+    /// Those that may be links.
+    pub(super) links: Arc<[OsString]>,
     /// Whether it has no other: what automounts (autofs(5)) has names that it does not list.
     pub(super) is_whole: bool,
 }
@@ -172,15 +191,18 @@ impl Memory {
         });
     }
 
-    /// Whether a directory above a path was listed, and the name that leads on to the path was not there.
+    /// Whether the way to a path is known to end before it: a directory above it is not there, or was listed without the
+    /// name that leads on.
     pub(super) fn lacks(&self, path: &Path) -> bool {
-        // `None` where the directory above was not listed; one that was is there, and so are all above it.
+        // `None` where that is not known; a directory that was listed is there, and so are all above it.
         let is_gap = |look: &Look, path: &Path| {
             let above = path.parent()?.as_os_str();
-            let listing = look.listings.get(above).filter(|l| l.is_whole)?;
-            let name = path.file_name()?;
-            let find = |known: &OsString| known.as_os_str().cmp(name);
-            Some(listing.names.binary_search_by(find).is_err())
+            if let Some(listing) = look.listings.get(above).filter(|l| l.is_whole) {
+                let name = path.file_name()?;
+                let find = |known: &OsString| known.as_os_str().cmp(name);
+                return Some(listing.names.binary_search_by(find).is_err());
+            }
+            look.ways.get(above)?.end.is_err().then_some(true)
         };
         self.with(|look| {
             let look = look.as_ref()?;
@@ -194,7 +216,7 @@ impl Memory {
     }
 
     pub(super) fn remember_file(&self, path: &Path, seen: &Arc<Seen>) {
-        let length = seen.bytes.len();
+        let length = seen.length();
         self.with(|look| {
             let look = look
                 .as_mut()

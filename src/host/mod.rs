@@ -33,7 +33,7 @@ pub(crate) mod unreaped;
 mod walk;
 
 use std::fs::Metadata;
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -179,13 +179,28 @@ impl Host {
 
     /// What is where a path of the host leads; as long as the host is only looked at, it is looked at once.
     pub(crate) fn metadata(&self, path: &Path) -> Result<Metadata, ErrorKind> {
-        if self.files.lacks(path) {
-            return Err(ErrorKind::NotFound);
-        }
-        let see = || std::fs::metadata(self.real(path)).map_err(|e| e.kind());
+        let see = || self.metadata_now(path).map_err(|e| e.kind());
         self.files
             .memory
             .once(|look| &mut look.metadata, path.as_os_str(), see)
+    }
+
+    fn metadata_now(&self, path: &Path) -> io::Result<Metadata> {
+        // The way there comes first: it may end before.
+        let above = path.parent().map(|above| self.real(above));
+        if self.files.lacks(path) {
+            return Err(ErrorKind::NotFound.into());
+        }
+        if let (None, Some(above), Some(name)) = (&self.live, above, path.file_name()) {
+            let real = above.join(name);
+            let found = std::fs::symlink_metadata(&real)?;
+            if !found.is_symlink() {
+                let inside = real.strip_prefix(&self.root).unwrap_or(&real);
+                self.files.remember_real(path, inside);
+                return Ok(found);
+            }
+        }
+        std::fs::metadata(self.real(path))
     }
 
     /// Whether a path of the host leads to something.
@@ -249,5 +264,42 @@ impl Host {
             Ok(meta) => DirectoryId::Inode(meta.dev(), meta.ino()),
             Err(_) => DirectoryId::Name(path.to_owned()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    #[test]
+    fn a_path_of_an_image_leads_inside_it_and_is_looked_at_once() {
+        let top = tempfile::tempdir().expect("a directory");
+        let at = |path: &str| top.path().join(path);
+        fs::create_dir_all(at("srv/data")).expect("made");
+        fs::write(at("srv/data/file"), "text").expect("written");
+        symlink("/srv/data", at("link")).expect("made");
+        symlink("/etc/passwd", at("srv/data/out")).expect("made");
+        let host = Host::observer(Scope::System, Some(top.path())).expect("a host");
+        let is_there = |path: &str| host.exists(Path::new(path));
+        assert!(host.is_file(Path::new("/link/file")));
+        assert_eq!(
+            host.files.real(Path::new("/link/file")),
+            Path::new("/srv/data/file")
+        );
+        assert_eq!(
+            host.directory(Path::new("/link")),
+            host.directory(Path::new("/srv/data"))
+        );
+        // This host has one, and the image has none.
+        assert!(!is_there("/srv/data/out") && !is_there("/link/none"));
+        assert!(!is_there("/none/file") && !is_there("/none/a/b"));
+        fs::create_dir(at("none")).expect("made");
+        fs::write(at("none/file"), "text").expect("written");
+        assert!(!is_there("/none/file"), "the look goes on");
+        host.files.begin();
+        assert!(is_there("/none/file"));
     }
 }

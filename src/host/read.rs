@@ -61,21 +61,44 @@ pub(crate) fn is_missing(error: &io::Error) -> bool {
 pub(crate) fn read_small(path: &Path, limit: u64) -> Result<Option<Vec<u8>>, Unread> {
     let found = open_seen(path)?;
     found
-        .map(|(file, stat)| whole(file, &stat, limit))
+        .map(|Opened { file, stat, .. }| whole(file, &stat, limit))
         .transpose()
+}
+
+/// The same of a file that a program keeps of itself. An account's link counts where it leads to a file of that account: by
+/// any other, root would read what the account may not.
+pub(crate) fn read_own(path: &Path, limit: u64) -> Result<Option<Vec<u8>>, Unread> {
+    let Some(Opened { file, stat, links }) = open_seen(path)? else {
+        return Ok(None);
+    };
+    if links.iter().any(|by| ![0, stat.st_uid].contains(by)) {
+        return Err(Unread::NotRegular("a link to another account's file"));
+    }
+    whole(file, &stat, limit).map(Some)
 }
 
 /// The same, open for reading.
 pub(crate) fn open_regular(path: &Path) -> Result<Option<File>, Unread> {
-    Ok(open_seen(path)?.map(|(file, _)| file))
+    Ok(open_seen(path)?.map(|opened| opened.file))
 }
 
-fn open_seen(path: &Path) -> Result<Option<(File, FileStat)>, Unread> {
+/// A regular file, what the kernel says of it, and the user IDs that own the links which led there.
+struct Opened {
+    file: File,
+    stat: FileStat,
+    links: Vec<u32>,
+}
+
+fn open_seen(path: &Path) -> Result<Option<Opened>, Unread> {
     let mut path = path.to_owned();
+    let mut links = Vec::new();
     for _ in 0..MOST_LINKS {
         match open_step(&path) {
-            Ok(Step::File(file, stat)) => return Ok(Some((file, stat))),
-            Ok(Step::Link(target, _)) => path = path.with_file_name("").join(target),
+            Ok(Step::File(file, stat)) => return Ok(Some(Opened { file, stat, links })),
+            Ok(Step::Link(target, stat)) => {
+                links.push(stat.st_uid);
+                path = path.with_file_name("").join(target);
+            }
             Err(Unread::Failed(e)) if is_missing(&e) => return Ok(None),
             Err(e) => return Err(e),
         }
@@ -196,5 +219,31 @@ mod tests {
         assert!(matches!(read("circle", 5), Err(Unread::Failed(_))));
         let unsized_file = read_small(Path::new("/proc/self/status"), TEXT).expect("read");
         assert!(unsized_file.is_some_and(|bytes| bytes.starts_with(b"Name:")));
+    }
+    #[test]
+    fn an_accounts_link_counts_where_it_leads_to_a_file_of_that_account() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let at = |name: &str| dir.path().join(name);
+        let link = |target: &Path, name: &str, by: u32| {
+            std::os::unix::fs::symlink(target, at(name)).expect("made");
+            if nix::unistd::geteuid().is_root() {
+                std::os::unix::fs::lchown(at(name), Some(by), None).expect("given");
+            }
+        };
+        let read = |name: &str| read_own(&at(name), TEXT);
+        std::fs::write(at("file"), "12345").expect("written");
+        let own = nix::unistd::geteuid().as_raw();
+        link(Path::new("file"), "own", own);
+        link(Path::new("none"), "to-none", own);
+        assert_eq!(read("file").expect("read"), Some(b"12345".to_vec()));
+        assert_eq!(read("own").expect("read"), Some(b"12345".to_vec()));
+        assert_eq!(read("to-none").expect("read"), None);
+        link(Path::new("/etc/passwd"), "theirs", 65534);
+        // A link of root's on the way makes it no better.
+        link(&at("theirs"), "to-theirs", 0);
+        for name in ["theirs", "to-theirs"] {
+            let error = read(name).expect_err(name);
+            assert!(error.to_string().contains("another account"), "{error}");
+        }
     }
 }

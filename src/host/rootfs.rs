@@ -135,13 +135,24 @@ impl RootFs {
 
     /// The names in a directory for information, all links followed; none when there is no such directory.
     pub(crate) fn names(&self, path: &Path) -> io::Result<Vec<OsString>> {
+        Ok(self.listing(path)?.names.to_vec())
+    }
+
+    /// Those that may be links; the others are none.
+    pub(crate) fn links(&self, path: &Path) -> io::Result<Vec<OsString>> {
+        Ok(self.listing(path)?.links.to_vec())
+    }
+
+    fn listing(&self, path: &Path) -> io::Result<Listing> {
         let path = path.strip_prefix("/").unwrap_or(path);
         let read = || {
             let (directory, _) = self.walk_seen(path, Links::All)?;
             let mut names = directory.names()?;
             names.sort_unstable();
+            let links = names.iter().filter(|(_, may_be_link)| *may_be_link);
             Ok(Listing {
-                names: names.into(),
+                links: links.map(|(name, _)| name.clone()).collect(),
+                names: names.into_iter().map(|(name, _)| name).collect(),
                 is_whole: !directory.is_mounted(),
             })
         };
@@ -149,8 +160,8 @@ impl RootFs {
             self.memory
                 .try_once(|look| &mut look.listings, path.as_os_str(), read);
         match listing {
-            Err(e) if is_missing(&e) || is_circle(&e) => Ok(Vec::new()),
-            listing => Ok(listing?.names.to_vec()),
+            Err(e) if is_missing(&e) || is_circle(&e) => Ok(Listing::default()),
+            listing => listing,
         }
     }
 
@@ -168,6 +179,13 @@ impl RootFs {
             path.as_os_str(),
             || self.real_now(path),
         )
+    }
+
+    /// Remember where a path leads that was seen to be no link.
+    pub(super) fn remember_real(&self, path: &Path, real: &Path) {
+        let real = || Path::new("/").join(real);
+        self.memory
+            .once(|look| &mut look.real, path.as_os_str(), real);
     }
 
     /// Whether this look knows already that there is nothing at a path: a directory above it was listed without it.

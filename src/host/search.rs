@@ -33,7 +33,8 @@ pub(crate) fn hermes_search(root: &Path, user_home: &Path) -> Vec<PathBuf> {
     places
 }
 
-/// The same for a look at a host: both directories are listed, which tells of each place in them that it is not there.
+/// The same for a look that asks both directories for more: they are listed, which tells of each place in them that it is
+/// not there.
 pub(crate) fn hermes_places(host: &Host, root: &Path, user_home: &Path) -> Vec<PathBuf> {
     for directory in [root, user_home] {
         // Where it cannot be listed, each place is looked at.

@@ -4,6 +4,7 @@
 mod decide;
 mod probe;
 mod sandbox;
+mod site;
 mod standalone;
 pub(crate) mod tenant;
 mod unreadable;
@@ -31,6 +32,7 @@ use crate::profile::ProfileName;
 use crate::settings::Settings;
 
 pub(crate) use decide::Checked;
+use site::Sites;
 
 /// The checks of one run.
 #[derive(Debug)]
@@ -38,6 +40,7 @@ pub(crate) struct Preflight<'a> {
     host: &'a Host,
     output: &'a Output,
     installations: Installations<'a>,
+    sites: Sites<'a>,
     /// Hermes roots, and whether the gateway of each serves all: most profiles share one.
     roots: RefCell<HashMap<PathBuf, bool>>,
     /// Versions by account and executable: to ask takes up to a second.
@@ -51,6 +54,7 @@ impl<'a> Preflight<'a> {
             host,
             output,
             installations: Installations::new(host),
+            sites: Sites::new(host),
             roots: RefCell::default(),
             versions: RefCell::default(),
         }
@@ -85,7 +89,7 @@ impl<'a> Preflight<'a> {
         creates: bool,
     ) -> Result<Checked> {
         let host = self.host;
-        let mut probe = probe::Probe::read(host, profile, settings, place)?;
+        let mut probe = probe::Probe::read(host, &self.sites, profile, settings, place)?;
         if creates && host.live().is_some() {
             probe.create(profile);
         }
@@ -116,7 +120,7 @@ pub(crate) fn hermes(
     account: &Account,
     root: &Path,
 ) -> Result<PathBuf> {
-    let (found, places) = probe::find_hermes(host, named, account, root)?;
+    let (found, places) = site::find_hermes(host, named, account, root)?;
     found.map_err(|problem| {
         let scope = host.scope;
         failure!(

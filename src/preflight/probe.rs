@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::ffi::OsStr;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
@@ -14,11 +15,11 @@ use crate::gateway::version::Version;
 use crate::host::Host;
 use crate::host::account::{Account, account_name};
 use crate::host::run_as::{LOOK, run_as};
-use crate::host::search::hermes_places;
-use crate::launcher::hermes::{Executable, HermesProblem, find};
+use crate::launcher::hermes::HermesProblem;
 use crate::launcher::home::{HomeProblem, examine};
 use crate::layout::{ACCOUNT, SYSTEM_ROOT, Scope};
-use crate::preflight::sandbox::{interpreter, is_private, linked, mounts, writable};
+use crate::preflight::sandbox::{is_private, mounts};
+use crate::preflight::site::Sites;
 use crate::preflight::unreadable::{Unreadable, unreadable};
 use crate::profile::{ProfileName, discover};
 use crate::settings::Settings;
@@ -72,6 +73,7 @@ impl Probe {
     /// Look at everything but the version and what depends on it.
     pub(super) fn read(
         host: &Host,
+        sites: &Sites,
         profile: &ProfileName,
         settings: &Settings,
         place: &dyn Fn(&str) -> String,
@@ -89,7 +91,12 @@ impl Probe {
             true => Ok(()),
             false => examine_home(host, &account, &home)?,
         };
-        let (hermes, places) = find_hermes(host, settings.hermes.as_deref(), &account, &root)?;
+        // All of a tenant's home directory can be written.
+        let own = match is_tenant {
+            true => profile.tenant_home(),
+            false => root.clone(),
+        };
+        let site = sites.find(&account, &root, &own, settings.hermes.as_deref())?;
         let mut probe = Self {
             scope: host.scope,
             default_root: host.default_root(),
@@ -100,9 +107,9 @@ impl Probe {
             },
             home_problem,
             creates: false,
-            found_by_launcher: places.iter().find(|p| host.exists(p)).cloned(),
-            hermes,
-            places,
+            found_by_launcher: site.found_by_launcher.clone(),
+            hermes: site.hermes.clone(),
+            places: site.places.clone(),
             version: None,
             unreadable: unreadable(host, settings, &account, place),
             gateway_drain: 0,
@@ -116,23 +123,14 @@ impl Probe {
             home,
         };
         if let (Scope::System, Ok(hermes)) = (host.scope, &probe.hermes) {
-            // All of a tenant's home directory can be written.
-            let own = match is_tenant {
-                true => profile.tenant_home(),
-                false => probe.root.clone(),
-            };
-            probe.writable = writable(host, &probe.account, &own, hermes);
-            let linked = linked(host, &probe.account, &probe.root, &probe.home);
+            let linked = site.linked(host, &probe.account, &probe.root, &probe.home);
             let mut needed = vec![probe.root.as_path(), hermes.as_path()];
             needed.extend(linked.iter().map(PathBuf::as_path));
             probe.mounts = mounts(host, &needed);
+            probe.writable.clone_from(&site.writable);
             probe.writable.extend(linked);
-            let interpreter = interpreter(host, hermes);
-            let paths = [&probe.root, hermes, &interpreter, &probe.account.home];
-            probe.needs_home_access = paths
-                .into_iter()
-                .chain(&probe.writable)
-                .any(|p| is_private(host, p));
+            probe.needs_home_access =
+                site.is_private || probe.writable.iter().any(|path| is_private(host, path));
         }
         Ok(probe)
     }
@@ -194,15 +192,13 @@ fn root(host: &Host, settings: &Settings, account: &Account) -> PathBuf {
 
 /// What keeps the account from using the home; nobody can be asked in an image.
 fn examine_home(host: &Host, account: &Account, home: &Path) -> Result<Result<(), HomeProblem>> {
-    let real = host.at(home);
     if host.live().is_none() {
-        // Nothing is mounted in an image.
-        return Ok(
-            examine(&real, &|_, _| Ok(())).map_err(|problem| match problem {
-                HomeProblem::NotMounted(_) => HomeProblem::Missing,
-                problem => problem,
-            }),
-        );
+        return Ok(match host.metadata(home) {
+            Ok(meta) if meta.is_dir() => Ok(()),
+            Ok(_) => Err(HomeProblem::NoDirectory),
+            Err(ErrorKind::NotFound) => Err(HomeProblem::Missing),
+            Err(e) => Err(HomeProblem::Unseen(e.to_string())),
+        });
     }
     let failed = RefCell::new(None);
     let may = |path: &Path, flags: AccessFlags| {
@@ -223,12 +219,12 @@ fn examine_home(host: &Host, account: &Account, home: &Path) -> Result<Result<()
         }
         Ok(())
     };
-    let problem = examine(&real, &may);
+    let problem = examine(&host.at(home), &may);
     failed.into_inner().map_or(Ok(problem), Err)
 }
 
 /// test(1) as the account: the kernel's own answer, access lists included.
-fn test(account: &Account, flag: &str, path: &Path) -> Result<bool> {
+pub(super) fn test(account: &Account, flag: &str, path: &Path) -> Result<bool> {
     let argv = [OsStr::new("test"), OsStr::new(flag), path.as_os_str()];
     let out = run_as(account, &[], &argv, LOOK).with_context(|| {
         format!(
@@ -238,37 +234,4 @@ fn test(account: &Account, flag: &str, path: &Path) -> Result<bool> {
         )
     })?;
     Ok(out.status.success())
-}
-
-/// The hermes executable, and where it was looked for.
-pub(super) fn find_hermes(
-    host: &Host,
-    named: Option<&Path>,
-    account: &Account,
-    root: &Path,
-) -> Result<(Result<PathBuf, HermesProblem>, Vec<PathBuf>)> {
-    let places = hermes_places(host, root, &account.home);
-    let mut candidates = places.clone();
-    if host.live().is_some() {
-        // What the person who installs calls hermes; it is recorded, as the unit has another PATH.
-        let path = std::env::var_os("PATH").unwrap_or_default();
-        candidates.extend(std::env::split_paths(&path).map(|dir| dir.join("hermes")));
-    }
-    let failed = RefCell::new(None);
-    let look = |path: &Path| {
-        if !host.exists(path) {
-            return Executable::Missing;
-        }
-        match host.live().map(|_| test(account, "-x", path)) {
-            _ if !host.is_file(path) => Executable::Denied,
-            None | Some(Ok(true)) => Executable::Runs,
-            Some(Ok(false)) => Executable::Denied,
-            Some(Err(e)) => {
-                failed.replace(Some(e));
-                Executable::Denied
-            }
-        }
-    };
-    let found = find(named, &candidates, &look);
-    failed.into_inner().map_or(Ok((found, places)), Err)
 }

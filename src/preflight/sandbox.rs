@@ -30,27 +30,44 @@ pub(super) fn writable(host: &Host, account: &Account, root: &Path, hermes: &Pat
     paths
 }
 
-/// Where links of a profile lead out of its root: the root itself, the home, and what lies in them. systemd drops a
-/// `ReadWritePaths=` that another one contains before it follows links, so that targets have to be named.
-pub(super) fn linked(host: &Host, account: &Account, root: &Path, home: &Path) -> Vec<PathBuf> {
-    let inside = |directory: &Path| -> Vec<PathBuf> {
-        let names = host.files.names(directory).unwrap_or_default();
-        names.into_iter().map(|name| directory.join(name)).collect()
-    };
-    let mut paths = vec![root.to_owned(), home.to_owned()];
-    paths.extend(inside(root));
-    if home != root {
-        paths.extend(inside(home));
-    }
+/// Where links lead out of a hermes root.
+#[derive(Debug)]
+pub(super) struct Leads {
+    /// The directory that was looked at, where the way to it is one.
+    itself: Option<PathBuf>,
+    /// What lies in it.
+    inside: Vec<PathBuf>,
+}
+
+/// Where a directory of a hermes root, or that root, leads out of it, and what lies in the directory.
+pub(super) fn leads(host: &Host, account: &Account, root: &Path, directory: &Path) -> Leads {
     let own = host.files.real(root);
-    let mut found: Vec<PathBuf> = Vec::new();
-    for path in paths {
-        let real = host.files.real(&path);
-        let is_own = |m: Metadata| m.is_dir() && m.uid() == account.uid;
+    let is_own = |m: Metadata| m.is_dir() && m.uid() == account.uid;
+    let out = |path: &Path| {
+        let real = host.files.real(path);
         let leads_out = real != path && (path == root || !real.starts_with(&own));
-        let is_new = leads_out && !found.iter().any(|p| real.starts_with(p));
-        if account.exists && is_new && host.metadata(&real).is_ok_and(is_own) {
-            found.push(real);
+        (account.exists && leads_out && host.metadata(&real).is_ok_and(is_own)).then_some(real)
+    };
+    let links = host.files.links(directory).unwrap_or_default().into_iter();
+    Leads {
+        itself: out(directory),
+        inside: links
+            .filter_map(|name| out(&directory.join(name)))
+            .collect(),
+    }
+}
+
+/// All of a root and of a profile home in it. systemd drops a `ReadWritePaths=` that another one contains before it follows
+/// links, so that targets have to be named.
+pub(super) fn linked(root: &Leads, home: Option<&Leads>) -> Vec<PathBuf> {
+    let both = || [Some(root), home].into_iter().flatten();
+    let mut found: Vec<PathBuf> = Vec::new();
+    for real in both()
+        .flat_map(|l| &l.itself)
+        .chain(both().flat_map(|l| &l.inside))
+    {
+        if !found.iter().any(|outer| real.starts_with(outer)) {
+            found.push(real.clone());
         }
     }
     found
@@ -84,4 +101,28 @@ pub(super) fn interpreter(host: &Host, hermes: &Path) -> PathBuf {
 /// Whether `ProtectHome=yes` would hide this path.
 pub(super) fn is_private(host: &Host, path: &Path) -> bool {
     hidden_by_protect_home(path) || hidden_by_protect_home(&host.files.real(path))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_ways_to_root_and_home_come_first_and_nothing_is_named_that_another_place_contains() {
+        let leads = |itself: Option<&str>, inside: &[&str]| Leads {
+            itself: itself.map(PathBuf::from),
+            inside: inside.iter().map(PathBuf::from).collect(),
+        };
+        let root = leads(Some("/data/root"), &["/data/root/x", "/srv/skills"]);
+        let home = leads(Some("/disk/coder"), &["/srv/skills/own", "/srv/notes"]);
+        let found = |home: Option<&Leads>| -> Vec<String> {
+            let found = linked(&root, home).into_iter();
+            found.map(|path| path.display().to_string()).collect()
+        };
+        assert_eq!(found(None), ["/data/root", "/srv/skills"]);
+        assert_eq!(
+            found(Some(&home)),
+            ["/data/root", "/disk/coder", "/srv/skills", "/srv/notes"]
+        );
+    }
 }

@@ -11,6 +11,7 @@ mod table;
 mod text;
 mod watch;
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
@@ -109,7 +110,9 @@ fn chosen(
     let found = discover(&host.at(&usual)).into_iter();
     let mut found: Vec<_> = found.map(|profile| (profile, usual.clone())).collect();
     if host.scope == Scope::System {
-        let tenants = discover_tenants(&host.at(Path::new(TENANTS))).into_iter();
+        let known: BTreeSet<_> = receipt.instances.iter().map(|i| &i.profile).collect();
+        let is_known = |profile: &ProfileName| known.contains(profile);
+        let tenants = discover_tenants(&host.at(Path::new(TENANTS)), is_known).into_iter();
         found.extend(tenants.map(|profile| (profile.clone(), profile.tenant_root())));
     }
     // The installed one comes first, and is kept where a profile of the same name lies below the usual root.

@@ -20,7 +20,7 @@ use crate::gateway::state::State as Record;
 use crate::host::Host;
 use crate::host::account::account_name;
 use crate::host::process::Process;
-use crate::host::search::hermes_places;
+use crate::host::search::hermes_search;
 use crate::host::service_state::ServiceState;
 use crate::launcher::backoff::Waiting;
 use crate::layout::{ACCOUNT, Scope};
@@ -260,7 +260,7 @@ impl<'a> Sight<'a> {
                             true => profile.tenant_home(),
                             false => self.host.own.home.clone(),
                         };
-                        hermes_places(self.host, root, &own)
+                        hermes_search(root, &own)
                     }
                 };
                 programs.iter().find_map(|p| self.installations.find(p))?
