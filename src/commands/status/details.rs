@@ -176,7 +176,8 @@ mod tests {
             needed_files: vec![PathBuf::from("/"), PathBuf::from("/nowhere/a.env")],
             ..ServiceState::default()
         };
-        let why = |service: &ServiceState| last_end(service).unwrap().why;
+        let why =
+            |service: &ServiceState| last_end(service).map_or_else(String::new, |end| end.why);
         assert!(why(&unprepared).ends_with("its environment file `/nowhere/a.env` is not there"));
         unprepared.needed_files.pop();
         assert!(why(&unprepared).contains("a credential"));
