@@ -22,6 +22,7 @@ let
         }
         // case.settings;
       }
+      (case.module or { })
       (lib.optionalAttrs (case ? agent) {
         # What the module reads of upstream's.
         options.services.hermes-agent = lib.genAttrs [ "enable" "stateDir" ] (_: lib.mkOption { });
@@ -86,7 +87,34 @@ let
       else
         throw "case ${name} of nix/cases.nix: ${reason}"
     )
-  ) (import ./cases.nix);
+  ) (import ./cases.nix // examples);
+
+  # Each with what it reads of sops-nix and agenix.
+  examples = lib.mapAttrs' (
+    file: _:
+    lib.nameValuePair "example-${lib.removeSuffix ".nix" file}" {
+      settings = { };
+      module = {
+        imports = [ (./examples + "/${file}") ];
+        options.sops.secrets = secrets "/run/secrets";
+        options.age.secrets = secrets "/run/agenix";
+      };
+    }
+  ) (builtins.readDir ./examples);
+  secrets =
+    directory:
+    lib.mkOption {
+      default = { };
+      type = lib.types.attrsOf (
+        lib.types.submodule (
+          { name, ... }:
+          {
+            freeformType = lib.types.attrsOf lib.types.anything;
+            options.path = lib.mkOption { default = "${directory}/${name}"; };
+          }
+        )
+      );
+    };
 
   units = lib.mapAttrs' (
     name: _:

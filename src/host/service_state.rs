@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 /// The properties that [`ServiceState`] is made of.
 pub(crate) const PROPERTIES: &str = "Id,Names,LoadState,ActiveState,SubState,Result,MainPID,ExecMainPID,NRestarts,\
-     ExecMainCode,ExecMainStatus,ExecMainExitTimestamp,UnitFileState,InvocationID,NeedDaemonReload,FragmentPath,DropInPaths,Environment,ExecStart";
+     ExecMainCode,ExecMainStatus,ExecMainExitTimestamp,UnitFileState,InvocationID,NeedDaemonReload,FragmentPath,DropInPaths,Environment,EnvironmentFiles,ExecStart";
 
 /// See the module. Words are systemd's own (org.freedesktop.systemd1(5)).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -44,6 +44,8 @@ pub(crate) struct ServiceState {
     pub(crate) drop_ins: String,
     /// `Environment=` as loaded, quoted as in a unit file.
     pub(crate) environment: String,
+    /// `EnvironmentFile=` as loaded, those without `-`: no process is started where one of them is not there.
+    pub(crate) needed_files: Vec<PathBuf>,
     /// `ExecStart=` as loaded: `{ path=… ; argv[]=… ; … }`.
     pub(crate) exec_start: String,
 }
@@ -98,6 +100,12 @@ impl ServiceState {
                 .map(PathBuf::from),
             drop_ins: get("DropInPaths").to_owned(),
             environment: get("Environment").to_owned(),
+            // A line for each.
+            needed_files: (block.lines())
+                .filter_map(|line| line.strip_prefix("EnvironmentFiles="))
+                .filter_map(|file| file.strip_suffix(" (ignore_errors=no)"))
+                .map(PathBuf::from)
+                .collect(),
             exec_start: get("ExecStart").to_owned(),
         }
     }
@@ -141,7 +149,7 @@ impl ServiceState {
             // systemd.exec(5), EnvironmentFile= and LoadCredential=: nothing was executed, so there is no exit status.
             None if self.result == "resources" => {
                 "result `resources`, systemd could not prepare its start: most often a file of variables or a credential \
-                 is not there, and the journal names it"
+                 is not there"
                     .to_owned()
             }
             Some(Exit::Status(69)) => "exit status 69, another gateway owns the profile".to_owned(),

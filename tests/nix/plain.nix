@@ -113,6 +113,9 @@ in
     in
     rules.toml cfg.hermesExecutable (rules.enabled cfg);
 
+  # What the module has to say to a configuration.
+  complaints = settings: failed { inherit settings; };
+
   # The directories of each profile.
   directories = settings: builtins.mapAttrs rules.directories (rules.enabled (config settings));
 }

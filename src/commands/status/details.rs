@@ -14,7 +14,7 @@ use crate::host::rootfs::Actual;
 use crate::host::service_state::{Exit, ServiceState};
 use crate::output::printable;
 use crate::profile::ProfileName;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 pub(super) fn found_owner(
     host: &Host,
@@ -52,8 +52,15 @@ pub(super) fn hermes(
     })
 }
 
-/// How the main process ended; `None` while it runs, and before its first start.
+/// How the main process ended, or why none was started; `None` while it runs, and before its first start.
 pub(super) fn last_end(service: &ServiceState) -> Option<LastEnd> {
+    if service.result == "resources" && service.main_pid.is_none() {
+        return Some(LastEnd {
+            at: service.exit_time,
+            why: unprepared(service),
+            exit_status: None,
+        });
+    }
     let exit = service.exit.filter(|_| service.main_pid.is_none())?;
     let ending = service.ending();
     Some(LastEnd {
@@ -70,6 +77,19 @@ pub(super) fn last_end(service: &ServiceState) -> Option<LastEnd> {
             Exit::Signal(_) => None,
         },
     })
+}
+
+/// Why systemd could not prepare a start. Its own words, `Failed to load environment files: No such file or directory`,
+/// name no file (257).
+fn unprepared(service: &ServiceState) -> String {
+    let is_gone = |file: &&PathBuf| matches!(file.try_exists(), Ok(false));
+    match service.needed_files.iter().find(is_gone) {
+        Some(file) => format!(
+            "result `resources`, its environment file `{}` is not there",
+            file.display()
+        ),
+        None => service.ending(),
+    }
 }
 
 pub(super) fn owner_of(process: &Process) -> Owner {
@@ -151,6 +171,16 @@ mod tests {
             ..killed
         };
         assert_eq!(last_end(&up_again), None);
+        let mut unprepared = ServiceState {
+            result: "resources".to_owned(),
+            needed_files: vec![PathBuf::from("/"), PathBuf::from("/nowhere/a.env")],
+            ..ServiceState::default()
+        };
+        let why =
+            |service: &ServiceState| last_end(service).map_or_else(String::new, |end| end.why);
+        assert!(why(&unprepared).ends_with("its environment file `/nowhere/a.env` is not there"));
+        unprepared.needed_files.pop();
+        assert!(why(&unprepared).contains("a credential"));
         assert_eq!(last_end(&ServiceState::default()), None);
     }
 }

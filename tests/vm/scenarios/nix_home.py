@@ -1,36 +1,39 @@
-"""Home Manager's links in a user's manager: a fresh home gets its directory, a takeover leaves no failed unit, install declines."""
+"""Home Manager's links in a user's manager: a fresh home gets its directory, a setting is changed, a takeover leaves no failed unit."""
 
-import os
 import pwd
-import shutil
 import subprocess
-from pathlib import Path
 
 import wait
 from check import check, contains, equal
-from gateway import HERMES, Profile
-from installer import hermes_install, program, shell, status
+from gateway import Profile
+from installer import hermes_install, shell, status
+from nixos import Generation
 from systemd import Unit, systemctl
 
 SECONDS = 60
-STORE = Path("/nix/store")
-PREFIX = STORE / "00000000000000000000000000000000-hermes-install"
-RENDERED = STORE / "11111111111111111111111111111111-hermes-gateway-user-units"
-# What nix/home-module.nix adds; tests/nix/run compares it with nix/settings.nix.
-MAKE_HOME = '/usr/bin/mkdir --parents "%h/.hermes"'
 UNIT = "hermes-gateway@default.service"
 
 
 def run() -> None:
     alice = Profile("default", user="alice", root="/home/alice/.hermes")
     check("her home is fresh", not alice.root.exists())
-    units = link()
-    systemctl("daemon-reload", user="alice")
+    units = Generation(1, {"default": ""}).link("alice")
+    # Her manager comes, as at boot, and starts what its target wants.
+    shell("loginctl", "enable-linger", "alice")
     unit = Unit(UNIT, user="alice")
-    unit.systemctl("start")
     alice.until_up()
     equal("gateways", alice.gateways(), [unit.pid])
     equal("who may look into the directory that was made", oct(alice.root.stat().st_mode & 0o777), "0o700")
+
+    # A setting, and what docs/nixos.md names where a switch does not see it.
+    old = unit.pid
+    Generation(2, {"default": "drain-timeout = 300\n"}).link("alice")
+    systemctl("daemon-reload", user="alice")
+    equal("gateways before a restart", alice.gateways(), [old])
+    systemctl("restart", "hermes-gateway.target", user="alice")
+    equal("the gateway after it", alice.until_up(after=old), unit.pid)
+    equal("its time to drain, and what systemd leaves it", unit.show()["TimeoutStopUSec"], "5min 30s")
+    equal("gateways with the setting", alice.gateways(), [unit.pid])
 
     # A kill, which systemd cannot tell from a crash: it tries once, and the launcher declines.
     old = unit.pid
@@ -60,8 +63,7 @@ def run() -> None:
     equal("gateways after the way out", alice.gateways(), [unit.pid])
 
     # A hermes that is not there any more.
-    drop_in = RENDERED / f"lib/systemd/user/{UNIT}.d/50-hermes-install.conf"
-    drop_in.write_text(drop_in.read_text().replace(HERMES, "/nix/store/gone/bin/hermes"))
+    Generation(3, {"default": ""}, hermes="/nix/store/gone/bin/hermes").link("alice")
     systemctl("daemon-reload", user="alice")
     unit.systemctl("restart", check=False)
     unit.until_active_state("failed")
@@ -70,31 +72,3 @@ def run() -> None:
     option = "does not exist; set `services.hermes-gateway.hermesPackage`"
     wait.until("the journal to name the option", lambda: option in subprocess.run(said, capture_output=True, text=True).stdout, 30)
 
-
-def link() -> Path:
-    """Place what Home Manager places: links to the rendered units, and its own drop-in."""
-    (PREFIX / "bin").mkdir(parents=True)
-    shutil.copy(program(), PREFIX / "bin")
-    settings = Path("/tmp/hermes-gateway.toml")
-    settings.write_text(f'[profiles.default]\nhermes = "{HERMES}"\n')
-    words = ("--layout", "nix", "--scope", "user", "--prefix", str(PREFIX), "--config", str(settings))
-    shell(program(), "render", *words, "--output", str(RENDERED))
-    top = Path("/home/alice/.config/systemd/user")
-    for file in [path for path in (RENDERED / "lib/systemd/user").rglob("*") if path.is_file()]:
-        place(top / file.relative_to(RENDERED / "lib/systemd/user"), file)
-    own = STORE / "22222222222222222222222222222222-home-manager-files/60-home-manager.conf"
-    own.parent.mkdir()
-    own.write_text(f"[Service]\nExecStartPre={MAKE_HOME}\n")
-    place(top / f"{UNIT}.d/60-home-manager.conf", own)
-    for target in ("default", "hermes-gateway"):
-        place(top / f"{target}.target.wants/{UNIT}", RENDERED / "lib/systemd/user/hermes-gateway@.service")
-    alice = pwd.getpwnam("alice")
-    for path in [Path("/home/alice/.config"), *Path("/home/alice/.config").rglob("*")]:
-        os.chown(path, alice.pw_uid, alice.pw_gid, follow_symlinks=False)
-    return top
-
-
-def place(name: Path, target: Path) -> None:
-    """A link, and the directories above it."""
-    name.parent.mkdir(parents=True, exist_ok=True)
-    name.symlink_to(target)
