@@ -4,6 +4,7 @@ import json
 import re
 import socketserver
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 
@@ -28,9 +29,9 @@ class Endpoint:
 
 
 class Echo:
-    """A model that answers each `ping-X` of what a user said last with `pong-X`."""
+    """A model that answers each `ping-X` of what a user said last with `pong-X`, after so many seconds."""
 
-    def __init__(self) -> None:
+    def __init__(self, port: int = 0, takes: float = 0) -> None:
         # What it has answered.
         self.answered: list[str] = []
         # What a user said last in each request, and those of them in which hermes says that it interrupted the turn before.
@@ -50,6 +51,7 @@ class Echo:
                 asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
                 said = outer.note(asked.get("messages", []))
                 outer.may_answer.wait()
+                time.sleep(takes)
                 answer = outer.answer(said)
                 outer.answered.append(answer)
                 usage = {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2}
@@ -80,7 +82,7 @@ class Echo:
             def log_message(self, *_: object) -> None:
                 pass
 
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
         self.server.daemon_threads = True
         self.port = self.server.server_address[1]
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
