@@ -23,9 +23,6 @@ EVENTS = {
     "update": 2, "second_manager": 3, "second_hand": 1, "reboot": 2, **({"install_restart": 2, "upgrade": 1} if OURS else {}),
 }  # fmt: skip
 
-# Starts that an event asks for, of the unit and of the other manager's, where that is not one of the unit.
-ASKED = {"takeover": (2, 0), "second_manager": (0, 1), "second_hand": (0, 0)}
-
 WAYS = ["login", "login, force", "detached", *(["hermes-install run"] if OURS else [])]
 BACK = ["ctrl-c", "kill", "beside", *(["adopt"] if OURS else [])]
 
@@ -40,6 +37,8 @@ class Fire:
         self.rng = random.Random()
         # Takeovers that hermes declined.
         self.refused = 0
+        # Starts of the unit, and of the other manager's, that an event has asked for.
+        self.asked = [0, 0]
 
     def takeover(self) -> None:
         """A person takes it over, and gives it back a while later."""
@@ -56,13 +55,16 @@ class Fire:
         outside.HAPPENS.write_text("give back")
         if back == "adopt":
             done = hermes_install("adopt", "--profile", "default", "--yes")
+            self.asked = [1, 0]
             if done.code != 0:
                 raise RuntimeError(f"adopt ended with {done.code}: {done.err}")
             return
         if back == "beside":
+            self.asked = [1, 0]
             self.unit.systemctl("start", check=False)
             time.sleep(waited / 4)
         end(pid, signal.SIGKILL if back == "kill" else signal.SIGINT)
+        self.asked[0] += 1
         self.unit.systemctl("reset-failed", check=False)
         if OURS and typed_start:
             hermes_install("start", "default")
@@ -131,6 +133,7 @@ class Fire:
 
     def second_manager(self) -> None:
         """alice's own manager starts it, too, and she notices a while later."""
+        self.asked = [0, 1]
         self.other.systemctl("start", check=False)
         time.sleep(self.rng.uniform(15, 30))
         self.other.systemctl("stop", check=False)
@@ -141,6 +144,7 @@ class Fire:
 
     def renewed(self, change: Callable[[int], object]) -> None:
         """Do what ends the gateway of the unit, and see that end."""
+        self.asked = [1, 0]
         old = self.unit.pid
         change(old)
         wait.until("the old one to be gone", lambda: is_gone(old), 60)

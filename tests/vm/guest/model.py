@@ -1,5 +1,6 @@
 """Stand-ins for the endpoint of a language model, on loopback."""
 
+import contextlib
 import json
 import re
 import socketserver
@@ -73,11 +74,13 @@ class Echo:
                 self.send(json.dumps(value).encode(), "application/json")
 
             def send(self, body: bytes, kind: str) -> None:
-                self.send_response(200)
-                self.send_header("Content-Type", kind)
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
+                # Who asked may have been killed.
+                with contextlib.suppress(ConnectionError):
+                    self.send_response(200)
+                    self.send_header("Content-Type", kind)
+                    self.send_header("Content-Length", str(len(body)))
+                    self.end_headers()
+                    self.wfile.write(body)
 
             def log_message(self, *_: object) -> None:
                 pass

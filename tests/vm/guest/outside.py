@@ -34,8 +34,8 @@ class Service:
 
 BOT, MODEL = Service(18081), Service(18082)
 
-# Seconds between two messages, and those that a turn takes.
-PACE = 10
+# Seconds between two messages, and those that the model takes for a turn.
+PACE = int(os.environ.get("VMCHECK_FIRE_PACE", "10"))
 TURN = 2
 SAMPLE = 0.1
 
@@ -46,7 +46,7 @@ DefaultDependencies=no
 Before=basic.target
 [Service]
 ExecStart=/usr/bin/python3 -B {program}
-Environment=VMCHECK_HERMES={hermes}
+Environment=VMCHECK_HERMES={hermes} VMCHECK_FIRE_PACE={pace}
 StandardOutput=append:/vmcheck-out/outside.log
 StandardError=inherit
 OOMScoreAdjust=0
@@ -122,7 +122,7 @@ def place() -> None:
     layers, archive = "/run/vmcheck-library", PLACE / "library.tar"
     subprocess.run(["tar", "--create", f"--file={archive}", f"--directory={layers}/upper", "."], check=True)
     texts = {
-        "outside.service": UNIT.format(program=__file__, hermes=version),
+        "outside.service": UNIT.format(program=__file__, hermes=version, pace=PACE),
         "library.service": LIBRARY_UNIT.format(layers=layers, archive=archive, place=f"/opt/hermes/{version}"),
     }
     for name, text in texts.items():

@@ -2,7 +2,7 @@
 happen at random: every message answered once, at most one poller, no loop. Played by hand, with `--hermes VERSION`.
 
 VMCHECK_FIRE_SECONDS is how long (3600), VMCHECK_FIRE_SEED repeats a run's events, and VMCHECK_FIRE_UNIT=upstream plays them with
-hermes' own unit, the negative control.
+hermes' own unit, the negative control. VMCHECK_FIRE_PACE is how many seconds pass between two messages (10).
 """
 
 import json
@@ -17,7 +17,7 @@ import outside
 import verdict
 import wait
 from check import OUT, check, equal, measured
-from fire import ASKED, EVENTS, OURS, Fire
+from fire import EVENTS, OURS, Fire
 from gateway import at_least
 from telegram import configure, install_library
 
@@ -44,6 +44,7 @@ def run() -> None:
         # Of its own number, so that a reboot changes nothing.
         fire.rng = random.Random(f"{state['seed']}/{state['number']}")
         time.sleep(fire.rng.uniform(5, 20))
+        answers_again(state)
         state["event"] = fire.rng.choices(list(EVENTS), list(EVENTS.values()))[0]
         start(fire, state)
         if state["event"] == "reboot":
@@ -68,7 +69,22 @@ def begin(fire: Fire) -> dict:
     wait.until("the unit's gateway to poll", fire.is_settled, 60)
     outside.HAPPENS.write_text("calm")
     seed = os.environ.get("VMCHECK_FIRE_SEED") or str(random.SystemRandom().randrange(1000000))
-    return {"seed": seed, "begin": time.time(), "number": 0, "event": "", "played": [], "loops": [], "mended": [], "refused": 0}
+    seen: dict = {"played": [], "loops": [], "mended": [], "mute": [], "refused": 0}
+    return {"seed": seed, "begin": time.time(), "calm": time.time(), "number": 0, "event": "", **seen}
+
+
+def answers_again(state: dict) -> None:
+    """Give the bot the time for a turn after an event, however slow the machine is."""
+    since = state["calm"]
+
+    def answered() -> bool:
+        record = outside.read()
+        return any(account.answers and record.said[account.number] > since for account in outside.accounts(record))
+
+    try:
+        wait.until("an answer after the last event", answered, 100, every=1)
+    except wait.TimedOut:
+        state["mute"].append(state["played"][-1][0] if state["played"] else "start")
 
 
 def start(fire: Fire, state: dict) -> None:
@@ -97,21 +113,22 @@ def settle(fire: Fire, state: dict) -> None:
     """Wait for the unit's gateway, or have somebody mend it; then count what was started."""
     name = state["event"]
     try:
-        wait.until("the unit's gateway, alone", fire.is_settled, 40, every=0.5)
+        wait.until("the unit's gateway, alone", fire.is_settled, 100, every=0.5)
     except wait.TimedOut:
         state["mended"].append(f"{name}: gateways {fire.profile.gateways()}, the unit {fire.unit.states}, pid {fire.unit.pid}")
         print(f"       mended: {state['mended'][-1]}", flush=True)
         fire.mend()
         wait.until("it to be mended", fire.is_settled, 60)
     started = [unit.starts() - before for unit, before in zip((fire.unit, fire.other), state["starts"], strict=True)]
-    asked = ASKED.get(name, (1, 0))
+    # Which a reboot asks for.
+    asked = [1, 0] if name == "reboot" else fire.asked
     if any(n > most + verdict.EXTRA_STARTS for n, most in zip(started, asked, strict=True)):
-        state["loops"].append(f"{name}: started {started} times, asked for {list(asked)}")
+        state["loops"].append(f"{name}: started {started} times, asked for {asked}")
         print(f"       loops: {state['loops'][-1]}", flush=True)
     state["refused"] += fire.refused
-    fire.refused = 0
+    fire.refused, fire.asked = 0, [0, 0]
     state["played"].append([name, round(time.time() - state["since"], 1)])
-    state["event"] = ""
+    state |= {"event": "", "calm": time.time()}
     outside.HAPPENS.write_text("calm")
     save(state)
 
@@ -165,6 +182,7 @@ def report(state: dict, record: outside.Record) -> None:
     measured("seconds", round(time.time() - state["begin"]))
     measured("events", dict(Counter(name for name, _ in state["played"])))
     measured("boots", record.boots)
+    measured("no answer for minutes after", state["mute"])
     measured("takeovers that hermes refused", state["refused"])
     ended = [silence for silence in record.silences if silence.end and silence.begin >= state["begin"]]
     for cause in sorted({silence.cause for silence in ended}):
