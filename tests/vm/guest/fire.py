@@ -11,6 +11,7 @@ from pathlib import Path
 import outside
 import wait
 from cell import USER, Cell
+from check import OUT
 from gateway import HERMES, Profile, own
 from installer import hermes_install, make_older, program
 from systemd import as_user, systemctl
@@ -44,12 +45,12 @@ class Fire:
         """A person takes it over, and gives it back a while later."""
         old = self.profile.state().get("pid")
         way, back, waited, typed_start = self.rng.choice(WAYS), self.rng.choice(BACK), self.rng.uniform(15, 40), self.rng.random() < 0.5
-        say(f"by {way}, back by {back}")
+        say(f"        by {way}, back by {back}")
         is_over = self.take(way)
         pid = wait.until("the hand to run or to end", lambda: self.up_after(old) or (-1 if is_over() else 0), 60)
         if pid == -1:
             self.refused += 1
-            say("hermes refuses")
+            say("        hermes refuses")
             return
         time.sleep(waited)
         outside.HAPPENS.write_text("give back")
@@ -135,7 +136,7 @@ class Fire:
         """alice's own manager starts it, too, and she notices a while later."""
         self.asked = [0, 1]
         self.other.systemctl("start", check=False)
-        time.sleep(self.rng.uniform(15, 30))
+        time.sleep(self.rng.uniform(45, 90))
         self.other.systemctl("stop", check=False)
         self.other.systemctl("reset-failed", check=False)
 
@@ -167,13 +168,16 @@ class Fire:
 
 
 def say(text: str) -> None:
-    print(f"       {text}", flush=True)
+    """For who looks on, also in a file of all boots: the log of a boot is written over that of the one before."""
+    print(text, flush=True)
+    with (OUT / "events").open("a") as out:
+        out.write(text + "\n")
 
 
 def typed(*words: str, user: str = USER, env: dict[str, str] | None = None) -> None:
     """A command of hermes', to its end."""
     done = as_user(user, "timeout", "90", "env", "--unset=INVOCATION_ID", HERMES, *words, env=env)
-    say(f"`hermes {' '.join(words)}` ended with {done.returncode}: {(done.stdout + done.stderr).strip()[-300:]}")
+    say(f"        `hermes {' '.join(words)}` ended with {done.returncode}: {(done.stdout + done.stderr).strip()[-300:]}")
 
 
 def end(pid: int, number: int) -> None:

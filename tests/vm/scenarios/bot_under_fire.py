@@ -17,7 +17,7 @@ import outside
 import verdict
 import wait
 from check import OUT, check, equal, measured
-from fire import EVENTS, OURS, Fire
+from fire import EVENTS, OURS, Fire, say
 from gateway import at_least
 from telegram import configure, install_library
 
@@ -36,7 +36,7 @@ WAITS = ("reload", "usr1", "install_restart", "cli_restart", "chat_restart") if 
 def run() -> None:
     fire = Fire()
     state = json.loads(STATE.read_text()) if STATE.exists() else begin(fire)
-    print(f"seed {state['seed']}, boot {outside.read().boots}", flush=True)
+    say(f"seed {state['seed']}, boot {outside.read().boots}")
     if state["event"]:
         settle(fire, state)
     while time.time() < state["begin"] + LASTS:
@@ -91,7 +91,7 @@ def start(fire: Fire, state: dict) -> None:
     """Note what is about to happen, and how often the units had been started before, in this boot or the next."""
     name = state["event"]
     state |= {"since": time.time(), "starts": [fire.unit.starts(), fire.other.starts()]}
-    print(f"{time.time() - state['begin']:7.1f} {name}", flush=True)
+    say(f"{time.time() - state['begin']:7.1f} {name}")
     outside.HAPPENS.write_text(name)
     if name == "reboot":
         state["starts"] = [0, 0]
@@ -105,7 +105,7 @@ def play(fire: Fire, state: dict) -> None:
         getattr(fire, name)()
     except (RuntimeError, OSError, wait.TimedOut, subprocess.CalledProcessError) as e:
         state["mended"].append(f"{name}: {e}")
-        print(f"       {e}", flush=True)
+        say(f"        {e}")
     settle(fire, state)
 
 
@@ -116,7 +116,7 @@ def settle(fire: Fire, state: dict) -> None:
         wait.until("the unit's gateway, alone", fire.is_settled, 100, every=0.5)
     except wait.TimedOut:
         state["mended"].append(f"{name}: gateways {fire.profile.gateways()}, the unit {fire.unit.states}, pid {fire.unit.pid}")
-        print(f"       mended: {state['mended'][-1]}", flush=True)
+        say(f"        mended: {state['mended'][-1]}")
         fire.mend()
         wait.until("it to be mended", fire.is_settled, 60)
     started = [unit.starts() - before for unit, before in zip((fire.unit, fire.other), state["starts"], strict=True)]
@@ -124,7 +124,7 @@ def settle(fire: Fire, state: dict) -> None:
     asked = [1, 0] if name == "reboot" else fire.asked
     if any(n > most + verdict.EXTRA_STARTS for n, most in zip(started, asked, strict=True)):
         state["loops"].append(f"{name}: started {started} times, asked for {asked}")
-        print(f"       loops: {state['loops'][-1]}", flush=True)
+        say(f"        loops: {state['loops'][-1]}")
     state["refused"] += fire.refused
     fire.refused, fire.asked = 0, [0, 0]
     state["played"].append([name, round(time.time() - state["since"], 1)])
@@ -146,7 +146,7 @@ def finish(state: dict) -> None:
     try:
         wait.until("the last answers", answered, 30)
     except wait.TimedOut as e:
-        print(e, flush=True)
+        say(str(e))
     record = outside.read()
     (OUT / "record.json").write_text(outside.RECORD.read_text())
     (OUT / "over").touch()
