@@ -24,6 +24,7 @@ def main() -> int:
     os.environ["VMCHECK_BOOT"] = str(boot)
     os.environ["VMCHECK_BACKEND"] = case["backend"]
     os.environ["VMCHECK_PATIENCE"] = str(case["patience"])
+    os.environ.update(case["asked"])
     spec = importlib.util.spec_from_file_location("scenario", HERE.parent / case["file"])
     try:
         wait.until("the boot to end", lambda: systemctl("is-system-running", check=False) in ("running", "degraded"))

@@ -1,9 +1,11 @@
 """Stand-ins for the endpoint of a language model, on loopback."""
 
+import contextlib
 import json
 import re
 import socketserver
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 
@@ -28,9 +30,9 @@ class Endpoint:
 
 
 class Echo:
-    """A model that answers each `ping-X` of what a user said last with `pong-X`."""
+    """A model that answers each `ping-X` of what a user said last with `pong-X`, after so many seconds."""
 
-    def __init__(self) -> None:
+    def __init__(self, port: int = 0, takes: float = 0) -> None:
         # What it has answered.
         self.answered: list[str] = []
         # What a user said last in each request, and those of them in which hermes says that it interrupted the turn before.
@@ -50,6 +52,7 @@ class Echo:
                 asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
                 said = outer.note(asked.get("messages", []))
                 outer.may_answer.wait()
+                time.sleep(takes)
                 answer = outer.answer(said)
                 outer.answered.append(answer)
                 usage = {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2}
@@ -71,16 +74,18 @@ class Echo:
                 self.send(json.dumps(value).encode(), "application/json")
 
             def send(self, body: bytes, kind: str) -> None:
-                self.send_response(200)
-                self.send_header("Content-Type", kind)
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
+                # Who asked may have been killed.
+                with contextlib.suppress(ConnectionError):
+                    self.send_response(200)
+                    self.send_header("Content-Type", kind)
+                    self.send_header("Content-Length", str(len(body)))
+                    self.end_headers()
+                    self.wfile.write(body)
 
             def log_message(self, *_: object) -> None:
                 pass
 
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
         self.server.daemon_threads = True
         self.port = self.server.server_address[1]
         threading.Thread(target=self.server.serve_forever, daemon=True).start()

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Protocol
 
 import wait
 from check import check, equal, measured
@@ -57,6 +58,8 @@ class Chat:
     said: int = 0
     # Messages of the bot by their number, as last edited.
     answers: dict[int, str] = field(default_factory=dict)
+    # Which message of the person's one of the bot's is a reply to.
+    replies: dict[int, int] = field(default_factory=dict)
     dropped: list[str] = field(default_factory=list)
     calls: list[str] = field(default_factory=list)
     polls: list[Poll] = field(default_factory=list)
@@ -64,6 +67,9 @@ class Chat:
     most_pollers: int = 0
     # Processes that polled, in order, one that came back once more.
     pollers: list[int] = field(default_factory=list)
+    # Who got which update and when, and each time that a process polled beside another.
+    handed: list[tuple[float, int, int]] = field(default_factory=list)
+    conflicts: list[tuple[float, int, int]] = field(default_factory=list)
 
 
 class Server(ThreadingHTTPServer):
@@ -79,9 +85,9 @@ class Server(ThreadingHTTPServer):
 class BotAPI:
     """The stand-in, and the person who talks to the bot."""
 
-    def __init__(self) -> None:
+    def __init__(self, port: int = 0) -> None:
         self.chat = Chat()
-        self.server = Server(("127.0.0.1", 0), _handler(self.chat))
+        self.server = Server(("127.0.0.1", port), _handler(self.chat))
         self.port = self.server.server_address[1]
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
@@ -117,7 +123,13 @@ class BotAPI:
             return sorted({poll.pid for poll in self.chat.polls if not poll.gone()})
 
 
-def configure(profile: Profile, bot: BotAPI, model: Echo, installs: bool = False) -> Profile:
+class Serves(Protocol):
+    """Something that listens on loopback."""
+
+    port: int
+
+
+def configure(profile: Profile, bot: Serves, model: Serves, installs: bool = False) -> Profile:
     """Make a profile whose gateway speaks with this stand-in and asks this model, and installs what it lacks, or not."""
     config = CONFIG.replace("allow_lazy_installs: false", f"allow_lazy_installs: {str(installs).lower()}")
     config += (
@@ -232,6 +244,8 @@ def _handler(chat: Chat) -> type[BaseHTTPRequestHandler]:
             poll = Poll(_client(self.client_address[1]), self.connection)
             with chat.changed:
                 for other in chat.polls:
+                    if other.pid and poll.pid not in (0, other.pid) and not other.gone():
+                        chat.conflicts.append((time.time(), other.pid, poll.pid))
                     other.ended_by_another = True
                 chat.polls.append(poll)
                 chat.most_pollers = max(chat.most_pollers, len({p.pid for p in chat.polls if p.pid and not p.gone()}))
@@ -241,6 +255,8 @@ def _handler(chat: Chat) -> type[BaseHTTPRequestHandler]:
                 chat.changed.notify_all()
                 found = self.wait(poll, int(told.get("offset", 0)), float(told.get("timeout", 0)))
                 chat.polls.remove(poll)
+                if not poll.ended_by_another and not poll.gone():
+                    chat.handed += [(time.time(), poll.pid, update["update_id"]) for update in found]
             if poll.ended_by_another:
                 text = "Conflict: terminated by other getUpdates request; make sure that only one bot instance is running"
                 self.reply(409, {"ok": False, "error_code": 409, "description": text})
@@ -285,6 +301,8 @@ def _call(chat: Chat, method: str, told: dict) -> object:
             number = int(told.get("message_id") or 100000 + len(chat.answers))
             # As a person sees it: without the escapes of its markup.
             chat.answers[number] = str(told.get("text", "")).replace("\\", "")
+            if reply := _reply_to(told):
+                chat.replies[number] = reply
             chat.changed.notify_all()
             where = {"id": int(told["chat_id"]), "type": "private", "first_name": "Alice"}
             return {"message_id": number, "date": int(time.time()), "chat": where, "from": _bot(), "text": chat.answers[number]}
@@ -311,6 +329,14 @@ def _parameters(body: bytes, kind: str) -> dict:
     if kind.startswith("application/json"):
         return json.loads(body)
     return dict(urllib.parse.parse_qsl(body.decode()))
+
+
+def _reply_to(told: dict) -> int:
+    """The message that one of the bot's is a reply to; 0 for none."""
+    parameters = told.get("reply_parameters") or {}
+    if isinstance(parameters, str):
+        parameters = json.loads(parameters)
+    return int(parameters.get("message_id") or told.get("reply_to_message_id") or 0)
 
 
 def _client(port: int) -> int:

@@ -1,6 +1,7 @@
 """One scenario, on one suite, with one gateway, on one backend."""
 
 import json
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,6 +35,11 @@ class Case:
         """The directory of what it finds."""
         return self.results / self.name
 
+    @property
+    def over(self) -> bool:
+        """Whether it needs no boot more, of those that it may have."""
+        return (self.out / "over").exists()
+
     def write(self, patience: int) -> None:
         """Tell the guest; it may wait `patience` times as long as usual."""
         self.out.mkdir(parents=True, exist_ok=True)
@@ -44,6 +50,8 @@ class Case:
             "boots": self.scenario.boots,
             "patience": patience,
             "backend": self.backend,
+            # What a scenario that is played by hand asks for.
+            "asked": {name: value for name, value in os.environ.items() if name.startswith("VMCHECK_FIRE_")},
         }
         (self.out / "case.json").write_text(json.dumps(told))
 
