@@ -54,7 +54,7 @@ pub(crate) fn why(args: &WhyArgs) -> Result<Exit> {
             at: end.as_ref().map(|end| end.at),
             why: end.map(|end| end.why),
             asked_by: asked,
-            hint: stopped_by_update(&host.manager(), &state, &target.home),
+            hint: stopped_by_update(&host.manager(), &state, &target.home).map(|p| p.what),
             said,
         });
     }

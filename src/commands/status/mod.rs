@@ -64,13 +64,15 @@ fn page(host: &Host, args: &StatusArgs, status: &Status) -> String {
     }
 }
 
-/// Nothing differs from what was installed, and what was installed runs well or was stopped.
+/// Nothing differs from what was installed, and what was installed runs well or was stopped, by somebody who meant it.
 fn is_as_wanted(host: &Host, profile: &Profile) -> bool {
     let is_well = matches!(
         profile.state,
         State::Running | State::Draining | State::Served | State::Parked | State::Stopped
     );
-    profile.drift.is_empty() && (is_well || !profile.installed || host.live().is_none())
+    !profile.left_stopped
+        && profile.drift.is_empty()
+        && (is_well || !profile.installed || host.live().is_none())
 }
 
 fn look(host: &Host, args: &StatusArgs) -> Result<Status> {

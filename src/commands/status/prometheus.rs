@@ -254,6 +254,7 @@ mod tests {
             shield: None,
             next_start: None,
             guarded: None,
+            left_stopped: false,
             drift: Vec::new(),
         }
     }

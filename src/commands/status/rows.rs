@@ -29,7 +29,7 @@ use crate::render::instance::Instance;
 use crate::render::tree::Stamp;
 use crate::takeover::other_owner::owning_units;
 use crate::units::inventory::Inventory;
-use crate::units::paused::stopped_by_update;
+use crate::units::paused::{Paused, stopped_by_update};
 
 /// A host, sorted by what a profile is asked for.
 pub(super) struct Sight<'a> {
@@ -159,14 +159,17 @@ impl<'a> Sight<'a> {
             profile: profile.clone(),
             next_start: service.and_then(|s| self.next_start(s)),
             guarded: self.guarded(&home),
+            left_stopped: false,
             shield,
             main_pid,
             unit,
             home,
         };
         let is_loaded = service.is_some_and(|s| s.load_state == "loaded");
+        let paused = self.stopped_by_update(&row);
+        row.left_stopped = paused.as_ref().is_some_and(|paused| paused.is_left);
         let usual = || hint(host, &row, process, &mute, is_loaded);
-        row.hint = self.stopped_by_update(&row).or_else(usual);
+        row.hint = paused.map(|paused| paused.what).or_else(usual);
         row
     }
 
@@ -206,7 +209,7 @@ impl<'a> Sight<'a> {
     }
 
     /// That `hermes update` stopped the unit of hermes' own that runs this home.
-    fn stopped_by_update(&self, row: &Profile) -> Option<String> {
+    fn stopped_by_update(&self, row: &Profile) -> Option<Paused> {
         if row.state != State::Stopped {
             return None;
         }
