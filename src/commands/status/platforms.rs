@@ -53,6 +53,7 @@ pub(super) fn way_out(
         Remedy::Install(command) => {
             format!("{logs}; a library: `{command}`, then `{restart}`")
         }
+        Remedy::Build(what) => format!("{logs}; a library: {what}, then `{restart}`"),
         Remedy::Extra(extra) => format!(
             "{logs}; a library: `hermes-install run{scope} {profile} pm install --extra {extra}`, then `{restart}`"
         ),
