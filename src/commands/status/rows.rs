@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
-use super::platforms::platforms;
+use super::platforms::{last_words, platforms};
 use super::text::hint;
 use crate::commands::json::{Elsewhere, Hermes, Profile, State};
 use crate::commands::status::details::{found_owner, hermes, is_enabled, last_end, owner_of};
@@ -54,15 +54,9 @@ impl<'a> Sight<'a> {
         profiles: &[(ProfileName, PathBuf)],
     ) -> Result<Self> {
         let names: Vec<String> = profiles.iter().map(|(p, _)| p.unit()).collect();
-        let shown = if let Some(live) = host.live() {
-            live.manager().show(&names)?
-        } else {
-            Vec::new()
-        };
-        let states = shown
-            .into_iter()
-            .map(|state| (state.id.clone(), state))
-            .collect();
+        let shown = host.live().map(|live| live.manager().show(&names));
+        let shown = shown.transpose()?.unwrap_or_default().into_iter();
+        let states = shown.map(|state| (state.id.clone(), state)).collect();
         let mut sight = Self {
             host,
             receipt,
@@ -137,8 +131,8 @@ impl<'a> Sight<'a> {
             result: get(|s| &s.result),
             restarts: service.map_or(0, |s| s.restarts),
             hermes: self.hermes(profile, root, process, record.as_ref()),
-            platforms: record
-                .as_ref()
+            platforms: (record.as_ref())
+                .or(last_words(&home, state, service).as_ref())
                 .map(|r| platforms(r, &mute))
                 .unwrap_or_default(),
             last_end: service.and_then(last_end),
