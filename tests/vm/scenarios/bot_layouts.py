@@ -32,12 +32,12 @@ def run() -> None:
     fresh_account()
     bot, model, index = BotAPI(), Echo(), Index()
     layouts: dict[str, Callable[[], Path]] = {
-        "of the account": lambda: environment(ROOT / "venv", "hermes"),
-        "of the account without pip": lambda: without_pip(environment(ROOT / "uv", "hermes")),
-        "of root": lambda: environment(Path("/opt/own"), "root"),
         "of root without pip": lambda: without_pip(environment(Path("/opt/uv"), "root")),
         "of Nix": lambda: sealed("mute"),
         "of Nix with the library": lambda: sealed("speaks", "python-telegram-bot[webhooks]"),
+        "of the account without pip": lambda: without_pip(environment(ROOT / "uv", "hermes")),
+        "of the account": lambda: environment(ROOT / "venv", "hermes"),
+        "of root": lambda: environment(Path("/opt/own"), "root"),
     }
     if VERSION.endswith("-store"):
         layouts = {"of the installer": lambda: Store("hermes", str(ROOT)).place().hermes}
@@ -51,15 +51,14 @@ def play(name: str, hermes: Path, bot: BotAPI, model: Echo, index: Index) -> Non
     configure(default, bot, model, installs=True)
     shutil.rmtree(ROOT / "lazy-packages", ignore_errors=True)
     fetched = len(index.fetched)
-    equal(
-        f"{name}: install ends with",
-        hermes_install("--profile", "default", "--hermes", str(hermes), "--yes").code,
-        0,
-    )
-    default.until_up(seconds=300)
-    if "Nix" in name:
-        as_on_nixos(default)
-    state = wait.until(f"{name}: an end of its start", lambda: settled(default), 300)
+    done = hermes_install("--profile", "default", "--hermes", str(hermes), "--no-start", "--yes")
+    equal(f"{name}: install ends with", done.code, 0)
+    path = as_on_nixos(default) if "Nix" in name else None
+    Unit(default.unit).systemctl("start")
+    pid = default.until_up(seconds=600)
+    if path:
+        contains(f"{name}: PATH of the gateway", Path(f"/proc/{pid}/environ").read_text(), path)
+    state = wait.until(f"{name}: an end of its start", lambda: settled(default), 600)
     measured(f"{name}: at first", (state, len(index.fetched) - fetched))
     is_built = "Nix" in name
     if LAZY and name not in ("of root without pip", "of Nix"):
@@ -90,6 +89,7 @@ def play(name: str, hermes: Path, bot: BotAPI, model: Echo, index: Index) -> Non
         equal(f"{name}: status after it ends with", hermes_install("status").code, 0)
         equal(f"{name}: doctor has about its platform", no_platform(), [])
     equal(f"{name}: uninstall ends with", hermes_install("uninstall", "--yes").code, 0)
+    shutil.rmtree(f"/run/systemd/system/{default.unit}.d", ignore_errors=True)
 
 
 def settled(default: Profile) -> str | None:
@@ -187,22 +187,17 @@ def sealed(name: str, *libraries: str) -> Path:
     return wrapper
 
 
-def as_on_nixos(default: Profile) -> None:
-    """With the variables that NixOS's drop-in gives the unit (nix/module.nix): a PATH without pip or uv."""
+def as_on_nixos(default: Profile) -> str:
+    """Give the unit what NixOS's drop-in gives it (nix/module.nix): a PATH without pip or uv; that."""
     path = "/nix/store/2222-git/bin:/run/current-system/sw/bin"
     Path("/run/current-system").mkdir(exist_ok=True)
     Path("/run/current-system/sw").unlink(missing_ok=True)
     Path("/run/current-system/sw").symlink_to("/usr")
-    drop_in = Path(f"/etc/systemd/system/{default.unit}.d/60-nixos.conf")
-    drop_in.parent.mkdir(exist_ok=True)
+    drop_in = Path(f"/run/systemd/system/{default.unit}.d/60-nixos.conf")
+    drop_in.parent.mkdir(parents=True, exist_ok=True)
     drop_in.write_text(f"[Service]\nEnvironment=PATH={path}\n")
-    unit = Unit(default.unit)
     systemctl("daemon-reload")
-    old = unit.pid
-    unit.systemctl("restart")
-    pid = default.until_up(after=old, seconds=300)
-    drop_in.unlink()
-    contains("PATH of the gateway", Path(f"/proc/{pid}/environ").read_text(), path)
+    return path
 
 
 def select_another(name: str) -> None:
