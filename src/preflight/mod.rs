@@ -12,6 +12,7 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::ffi::OsStr;
 use std::fs;
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -40,8 +41,8 @@ pub(crate) struct Preflight<'a> {
     installations: Installations<'a>,
     /// Hermes roots, and whether the gateway of each serves all: most profiles share one.
     roots: RefCell<HashMap<PathBuf, bool>>,
-    /// Versions by account and executable: to ask takes up to a second.
-    versions: RefCell<HashMap<(String, PathBuf), Option<Version>>>,
+    /// Versions by account, executable and root: to ask takes up to a second.
+    versions: RefCell<HashMap<(String, PathBuf, PathBuf), Option<Version>>>,
 }
 
 impl<'a> Preflight<'a> {
@@ -65,12 +66,12 @@ impl<'a> Preflight<'a> {
         found
     }
 
-    fn version(&self, account: &Account, hermes: &Path) -> Result<Option<Version>> {
-        let key = (account.name.clone(), hermes.to_owned());
+    fn version(&self, account: &Account, hermes: &Path, root: &Path) -> Result<Option<Version>> {
+        let key = (account.name.clone(), hermes.to_owned(), root.to_owned());
         if let Some(known) = self.versions.borrow().get(&key) {
             return Ok(*known);
         }
-        let found = version(account, hermes)?;
+        let found = version(account, hermes, root)?;
         self.versions.borrow_mut().insert(key, found);
         Ok(found)
     }
@@ -90,7 +91,7 @@ impl<'a> Preflight<'a> {
             probe.create(profile);
         }
         if let (Ok(hermes), Ok(()), Some(_)) = (&probe.hermes, &probe.home_problem, host.live()) {
-            probe.version = self.version(&probe.account, hermes)?;
+            probe.version = self.version(&probe.account, hermes, &probe.root)?;
             self.output.step(format!(
                 "profile `{profile}`: hermes {} at `{}`",
                 told(probe.version),
@@ -150,13 +151,23 @@ fn check_writers(account: &Account, hermes: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Run `hermes --version` as the account, with a scratch HERMES_HOME: it writes logs and an update check there. `None`
-/// when hermes works and cannot tell its version, as in a checkout without tags.
-pub(crate) fn version(account: &Account, hermes: &Path) -> Result<Option<Version>> {
+/// What a hermes root holds of installations of install.sh since 0.22: without the first, such a hermes does not even tell its
+/// version (`activate_dependencies`, pm/environments.py).
+const OF_INSTALLATIONS: [&str; 2] = ["installs", "tools"];
+
+/// Run `hermes --version` as the account, with a scratch HERMES_HOME: it writes logs and an update check there. It leads to
+/// what `root` holds of installations. `None` when hermes works and cannot tell its version, as in a checkout without tags.
+pub(crate) fn version(account: &Account, hermes: &Path, root: &Path) -> Result<Option<Version>> {
     check_writers(account, hermes)?;
     let scratch = nix::unistd::mkdtemp(&std::env::temp_dir().join("hermes-install-XXXXXX"))
         .context("no scratch directory can be made")?;
     let result = (|| {
+        let held = OF_INSTALLATIONS
+            .iter()
+            .filter(|name| root.join(name).is_dir());
+        for name in held {
+            symlink(root.join(name), scratch.join(name))?;
+        }
         nix::unistd::chown(&scratch, Some(account.uid.into()), Some(account.gid.into()))?;
         let scratch = scratch.to_string_lossy();
         let env = [("HERMES_HOME", &*scratch), ("HOME", &*scratch)];
@@ -224,4 +235,33 @@ pub(crate) fn check_version(
         ));
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    #[test]
+    fn an_installation_whose_dependencies_are_recorded_in_the_root_tells_its_version() {
+        let disk = tempfile::tempdir().expect("a directory");
+        let hermes = disk.path().join("hermes");
+        let text = "#!/bin/sh\n[ -e \"$HERMES_HOME/installs/0/facts.json\" ] || exit 1\necho 'Hermes Agent v0.22.2'\n: >\"$HERMES_HOME/log\"\n";
+        fs::write(&hermes, text).expect("written");
+        fs::set_permissions(&hermes, fs::Permissions::from_mode(0o755)).expect("set");
+        let root = disk.path().join("root");
+        let account = Account::own().expect("an account");
+        version(&account, &hermes, &root).expect_err("there is no record");
+
+        fs::create_dir_all(root.join("installs/0")).expect("made");
+        fs::write(root.join("installs/0/facts.json"), "{}").expect("written");
+        let told = version(&account, &hermes, &root).expect("a version");
+        assert_eq!(told, Some(Version(0, 22, 2)));
+        assert!(
+            root.join("installs/0/facts.json").exists(),
+            "links alone are removed"
+        );
+        assert!(!root.join("log").exists(), "and nothing else is left there");
+    }
 }
