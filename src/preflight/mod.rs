@@ -162,12 +162,7 @@ pub(crate) fn version(account: &Account, hermes: &Path, root: &Path) -> Result<O
     let scratch = nix::unistd::mkdtemp(&std::env::temp_dir().join("hermes-install-XXXXXX"))
         .context("no scratch directory can be made")?;
     let result = (|| {
-        let held = OF_INSTALLATIONS
-            .iter()
-            .filter(|name| root.join(name).is_dir());
-        for name in held {
-            symlink(root.join(name), scratch.join(name))?;
-        }
+        lead_to(root, &scratch)?;
         nix::unistd::chown(&scratch, Some(account.uid.into()), Some(account.gid.into()))?;
         let scratch = scratch.to_string_lossy();
         let env = [("HERMES_HOME", &*scratch), ("HOME", &*scratch)];
@@ -198,6 +193,14 @@ pub(crate) fn version(account: &Account, hermes: &Path, root: &Path) -> Result<O
             out.status
         ),
     }
+}
+
+/// Links in a scratch directory to what this root holds of installations.
+fn lead_to(root: &Path, scratch: &Path) -> std::io::Result<()> {
+    let mut held = OF_INSTALLATIONS
+        .iter()
+        .filter(|name| root.join(name).is_dir());
+    held.try_for_each(|name| symlink(root.join(name), scratch.join(name)))
 }
 
 /// A version for people.
@@ -239,29 +242,19 @@ pub(crate) fn check_version(
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::PermissionsExt as _;
-
     use super::*;
 
     #[test]
-    fn an_installation_whose_dependencies_are_recorded_in_the_root_tells_its_version() {
+    fn a_scratch_home_leads_to_what_the_root_holds_of_installations_and_to_nothing_else() {
         let disk = tempfile::tempdir().expect("a directory");
-        let hermes = disk.path().join("hermes");
-        let text = "#!/bin/sh\n[ -e \"$HERMES_HOME/installs/0/facts.json\" ] || exit 1\necho 'Hermes Agent v0.22.2'\n: >\"$HERMES_HOME/log\"\n";
-        fs::write(&hermes, text).expect("written");
-        fs::set_permissions(&hermes, fs::Permissions::from_mode(0o755)).expect("set");
-        let root = disk.path().join("root");
-        let account = Account::own().expect("an account");
-        version(&account, &hermes, &root).expect_err("there is no record");
-
+        let (root, scratch) = (disk.path().join("root"), disk.path().join("scratch"));
         fs::create_dir_all(root.join("installs/0")).expect("made");
-        fs::write(root.join("installs/0/facts.json"), "{}").expect("written");
-        let told = version(&account, &hermes, &root).expect("a version");
-        assert_eq!(told, Some(Version(0, 22, 2)));
-        assert!(
-            root.join("installs/0/facts.json").exists(),
-            "links alone are removed"
-        );
-        assert!(!root.join("log").exists(), "and nothing else is left there");
+        fs::create_dir_all(root.join("logs")).expect("made");
+        fs::create_dir(&scratch).expect("made");
+        lead_to(&root, &scratch).expect("links");
+        assert!(scratch.join("installs/0").is_dir());
+        let names = fs::read_dir(&scratch).expect("listed").flatten();
+        let names: Vec<_> = names.map(|entry| entry.file_name()).collect();
+        assert_eq!(names, ["installs"]);
     }
 }
