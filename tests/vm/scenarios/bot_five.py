@@ -1,5 +1,5 @@
 """A day of a new user's with five bots on the installation of install.sh: tokens, a restart of all, an update, hermes' own rename and
-delete, a file of variables that is gone. Played by hand, with `--hermes X.Y.Z-store`; what it prints is what that person reads."""
+delete. Played by hand, with `--hermes X.Y.Z-store`; what it prints is what that person reads."""
 
 import os
 import pty
@@ -46,8 +46,6 @@ def run() -> None:
     updates(default, store)
     renames()
     deletes()
-    lacks(default)
-    goes_down(default)
 
 
 def typed(line: str, columns: int = 80) -> Run:
@@ -191,37 +189,3 @@ def deletes() -> None:
     typed("hermes-install run default profile delete beta --yes")
     typed("hermes-install status")
     typed("hermes-install doctor")
-
-
-def lacks(default: Profile) -> None:
-    env = Path("/etc/hermes-install/default.env")
-    env.parent.mkdir(exist_ok=True)
-    env.write_text("A=1\n")
-    env.chmod(0o600)
-    done = typed(f"hermes-install --profile default --environment-file {env} --yes")
-    equal("a file of variables is set with", done.code, 0)
-    env.unlink()
-    done = typed("hermes-install restart default --now")
-    print(f"     restart without it ends with {done.code}")
-    for command in (
-        "status",
-        "why default",
-        "doctor",
-        "status --long --profile default",
-    ):
-        typed(f"hermes-install {command}")
-    env.write_text("A=1\n")
-    done = typed("hermes-install start default")
-    equal("start with it ends with", done.code, 0)
-
-
-def goes_down(default: Profile) -> None:
-    unit = Unit(default.unit)
-    old = unit.pid
-    os.kill(old, signal.SIGKILL)
-    default.until_up(after=old)
-    contains("why", typed("hermes-install why default").out, "SIGKILL")
-    typed("hermes-install why --all -n 2", 120)
-    typed("hermes-install stop --all")
-    typed("hermes-install status", 120)
-    equal("uninstall ends with", typed("hermes-install uninstall --yes").code, 0)
