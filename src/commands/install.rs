@@ -75,6 +75,10 @@ fn run(args: &InstallArgs, verb: Verb) -> Result<Exit> {
     }
     let outcome = transaction.commit()?;
     let servers = have_served(&host, &served, &output)?;
+    // A profile that was made, or is served from now on, was told.
+    if outcome.files == 0 && outcome.started.is_empty() && served.is_empty() && !output.json {
+        output.done("everything is as it should be already; nothing was changed");
+    }
     summary(&host, &checked, &outcome, &left, &output);
     if !args.output.quiet && !args.output.json {
         match host.live() {
@@ -114,7 +118,7 @@ fn tell_served(served: &[Served], servers: &[Server]) {
         output::print(format_args!(
             "profile `{profile}` is served by the gateway of `{}`, {}\n  \
              own one  hermes-install --profile {profile} --standalone\n  \
-             leave    hermes -p {profile} gateway stop\n",
+             leave    hermes-install run {profile} gateway stop\n",
             server.profile,
             name(&server.process),
             profile = served.profile,
@@ -146,9 +150,6 @@ pub(super) fn summary(
     }
     if let Some(backup) = &outcome.backup {
         output.done(format!("what was there before is in `/{backup}`"));
-    }
-    if outcome.files == 0 && outcome.started.is_empty() {
-        output.done("everything is as it should be already; nothing was changed");
     }
     // At once: there may be a thousand.
     let all: String = checked.iter().map(|c| told(host, c)).collect();

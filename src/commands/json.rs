@@ -430,6 +430,8 @@ pub(crate) struct Profile {
     /// The unit of hermes' own that runs or would run this profile under the guard.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) guarded: Option<String>,
+    /// Whether an update of hermes stopped that unit and did not start it again.
+    pub(crate) left_stopped: bool,
     /// What differs from what was installed, each as a sentence.
     pub(crate) drift: Vec<String>,
 }

@@ -95,8 +95,8 @@ fn refuse_unknown(host: &Host, receipt: &Receipt, named: &[ProfileName]) -> Resu
     };
     if let Ok(Service::By(server)) = service(&host.default_root(), unknown) {
         refuse!(
-            "profile `{unknown}` has no unit of its own: the gateway of `{}` serves it; `hermes -p {unknown} gateway \
-             stop` has it left out",
+            "profile `{unknown}` has no unit of its own: the gateway of `{}` serves it; \
+             `hermes-install run {unknown} gateway stop` has it left out",
             server.profile
         );
     }

@@ -54,7 +54,7 @@ pub(crate) fn why(args: &WhyArgs) -> Result<Exit> {
             at: end.as_ref().map(|end| end.at),
             why: end.map(|end| end.why),
             asked_by: asked,
-            hint: stopped_by_update(&host.manager(), &state, &target.home),
+            hint: stopped_by_update(&host.manager(), &state, &target.home).map(|p| p.what),
             said,
         });
     }
@@ -102,6 +102,10 @@ fn story(events: &[Event], current: Option<&str>) -> Option<End> {
             status => format!("exit status {status}"),
         },
         Some(Kind::Exited { status, .. }) => signal(status),
+        // Without a process: a file of variables or the program itself is missing, or a limit was reached.
+        _ if find(|kind| matches!(kind, Kind::Failed)).is_some() => {
+            "systemd could not run it".to_owned()
+        }
         _ => "it ended well".to_owned(),
     };
     if stopping.is_some() {
@@ -214,6 +218,9 @@ mod tests {
         let end = story(&stopped, None).expect("an end");
         assert_eq!(end.stopping, Some(3));
         assert_eq!(end.why, "it ended well, after systemd was asked to stop it");
+        let unready = [event("a", 2, Kind::Failed)];
+        let why = story(&unready, None).expect("an end").why;
+        assert_eq!(why, "systemd could not run it");
         let killed = [
             event("a", 2, Kind::OomKill),
             event("a", 2, exited("killed", "KILL")),

@@ -36,8 +36,8 @@ impl Served {
         let profile = &checked.instance.profile;
         if is_parked(&host.at(&checked.home)) {
             refuse!(
-                "profile `{profile}` is parked, so no gateway serves it: `hermes -p {profile} gateway start`, then run this \
-                 again"
+                "profile `{profile}` is parked, so no gateway serves it: \
+                 `hermes-install run {profile} gateway start`, then run this again"
             );
         }
         let rules = Rules::of(checked.version);

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use nix::unistd::geteuid;
+use rustix::fs::StatVfsMountFlags;
 
 use crate::gateway::command_line::executable;
 use crate::gateway::installation::{Installation, distribution, site_packages};
@@ -34,6 +35,8 @@ pub(crate) enum Remedy {
     Install(String),
     /// Have hermes' package manager install this extra, and start it again.
     Extra(String),
+    /// Have whoever builds it add this, as a sentence, and start it again.
+    Build(String),
 }
 
 /// The platforms that this gateway has no adapter for. `state` is what it records of itself.
@@ -83,21 +86,60 @@ pub(crate) fn remedy(process: &Process, platform: &str) -> Remedy {
     let seen = |path: &Path| process.path_in_namespace(path);
     let hermes = executable(&process.argv, |path| seen(path).exists());
     let version = Installation::of_process(process).and_then(|found| found.version);
-    let packages = hermes.and_then(|hermes| site_packages(&hermes, &seen));
+    let packages = hermes
+        .as_deref()
+        .and_then(|hermes| site_packages(hermes, &seen));
     let may_write = |packages: &Path| {
         let meta = std::fs::metadata(seen(packages));
         meta.is_ok_and(|meta| process.credentials.may_work_in(&meta))
     };
-    match (packages, Rules::of(version).libraries) {
-        (None, Libraries::Manager) => Remedy::Extra(platform.to_owned()),
-        (Some(own), Libraries::Never) if may_write(&own) => Remedy::TryAgain,
-        (Some(own), Libraries::Never | Libraries::Manager) => {
+    let built = hermes.filter(|hermes| is_sealed(hermes));
+    match (packages, Rules::of(version).libraries, built) {
+        (Some(own), Libraries::Never | Libraries::Root, _) if may_write(&own) => Remedy::TryAgain,
+        (Some(own), Libraries::Root, _) if has_installer(&seen(&own)) => Remedy::TryAgain,
+        (own, _, Some(hermes)) => {
+            let extra = own.map_or_else(|| platform.to_owned(), |own| extra(&seen(&own), platform));
+            Remedy::Build(build(&hermes, &extra))
+        }
+        (None, Libraries::Manager, None) => Remedy::Extra(platform.to_owned()),
+        (Some(own), _, None) => {
             // The command is for the host: what the process sees there may be its account's own (user_namespaces(7)).
             let wanted = requirements(&own, platform);
             Remedy::Install(as_owner(process.uid, &own, pip(&own, &wanted)))
         }
-        _ => Remedy::TryAgain,
+        (None, _, None) => Remedy::TryAgain,
     }
+}
+
+/// Whether nobody can change an installation in place: one of Nix, or on a read-only file system.
+fn is_sealed(hermes: &Path) -> bool {
+    let place = std::fs::canonicalize(hermes).unwrap_or_else(|_| hermes.to_owned());
+    let is_read_only = || {
+        rustix::fs::statvfs(&place).is_ok_and(|on| on.f_flag.contains(StatVfsMountFlags::RDONLY))
+    };
+    place.starts_with("/nix/store") || is_read_only()
+}
+
+/// What such an installation needs; on NixOS upstream's package takes the names of extras (nix/hermes-agent.nix).
+fn build(hermes: &Path, extra: &str) -> String {
+    let place = hermes.display();
+    match hermes.starts_with("/nix/store") {
+        true => format!(
+            "`{place}` is a package of Nix; to build it with the library: \
+             `hermesPackage = hermes.override {{ extraDependencyGroups = [ \"{extra}\" ]; }};`"
+        ),
+        false => format!(
+            "`{place}` is on a read-only file system; whoever builds that adds `hermes-agent[{extra}]`"
+        ),
+    }
+}
+
+/// Whether hermes has what it installs libraries with, where it cannot write its own environment: pip in there, or uv
+/// (`_venv_pip_install` of tools/lazy_deps.py).
+fn has_installer(packages: &Path) -> bool {
+    let own = prefix(packages).join("bin");
+    let path = [&own, Path::new("/usr/local/bin"), Path::new("/usr/bin")];
+    packages.join("pip").is_dir() || path.iter().any(|directory| directory.join("uv").exists())
 }
 
 /// A command for an environment, as root types it: what others could have written is run as the gateway's account.
@@ -117,50 +159,79 @@ fn prefix(packages: &Path) -> &Path {
     packages.ancestors().nth(3).unwrap_or(packages)
 }
 
-/// The command that installs these into the environment that has this directory of packages.
+/// The command that installs these into the environment that has this directory of packages. Environments that uv made
+/// have no pip.
 fn pip(packages: &Path, wanted: &[String]) -> String {
-    let prefix = prefix(packages);
-    let program = prefix.join("bin/pip");
-    let mut words = match program.exists() {
-        true => vec![program.display().to_string(), "install".to_owned()],
-        false => {
-            let python = format!("--python={}", prefix.join("bin/python3").display());
-            ["uv", "pip", "install", &python]
-                .map(str::to_owned)
-                .to_vec()
-        }
+    let place = prefix(packages);
+    let quoted = |words: &[&str]| {
+        let words = words.iter().map(|word| (*word).to_owned());
+        let all: Vec<String> = words.chain(wanted.iter().cloned()).collect();
+        shell_quote(&all)
     };
-    words.extend_from_slice(wanted);
-    shell_quote(&words)
+    let program = place.join("bin/pip").display().to_string();
+    if Path::new(&program).exists() {
+        return quoted(&[&program, "install"]);
+    }
+    let python = place.join("bin/python3").display().to_string();
+    let own = shell_quote(&[&python, "-m", "ensurepip"]);
+    let both = format!("{own} && {}", quoted(&[&python, "-m", "pip", "install"]));
+    shell_quote(&["sh", "-c", &both])
 }
 
 /// What hermes requires for a platform, by the metadata of its distribution: libraries that have the platform's name in
 /// theirs, else the extra of that name.
 fn requirements(packages: &Path, platform: &str) -> Vec<String> {
-    let extra = vec![format!("hermes-agent[{platform}]")];
+    let mut found: Vec<String> = optional(packages, platform)
+        .into_iter()
+        .map(|(wanted, _)| wanted)
+        .collect();
+    found.sort();
+    found.dedup();
+    match found.is_empty() {
+        true => vec![format!("hermes-agent[{platform}]")],
+        false => found,
+    }
+}
+
+/// The extra that brings the library of a platform: its own, or the first that has the library.
+fn extra(packages: &Path, platform: &str) -> String {
+    let extras = optional(packages, platform).into_iter();
+    let mut names: Vec<String> = extras.map(|(_, extra)| extra).collect();
+    names.sort_by_key(|name| name != platform);
+    names
+        .into_iter()
+        .next()
+        .unwrap_or_else(|| platform.to_owned())
+}
+
+/// The requirements of extras that are libraries with the platform's name in theirs, each with its extra.
+fn optional(packages: &Path, platform: &str) -> Vec<(String, String)> {
     let Some((info, _)) = distribution(packages) else {
-        return extra;
+        return Vec::new();
     };
     let metadata = read_small_text(&info.join("METADATA"), read::TEXT)
         .ok()
         .flatten();
-    let mut found: Vec<String> = metadata
-        .unwrap_or_default()
+    let metadata = metadata.unwrap_or_default();
+    let lines = metadata
         .lines()
-        .filter_map(|line| line.strip_prefix("Requires-Dist: ")?.split_once(';'))
-        .filter(|(_, marker)| marker.contains("extra"))
-        .map(|(wanted, _)| wanted.trim().to_owned())
-        .filter(|wanted| {
-            let name = wanted.split(|c: char| !is_of_name(c)).next();
-            wanted
-                .chars()
-                .all(|c| is_of_name(c) || "[],=<>!~ ".contains(c))
-                && name.is_some_and(|name| name.contains(platform))
-        })
-        .collect();
-    found.sort();
-    found.dedup();
-    if found.is_empty() { extra } else { found }
+        .filter_map(|line| line.strip_prefix("Requires-Dist: ")?.split_once(';'));
+    let parts = lines.filter_map(|(wanted, marker)| {
+        let extra = marker
+            .split_once("extra == ")?
+            .1
+            .split(['"', '\''])
+            .nth(1)?;
+        is_name(extra).then(|| (wanted.trim().to_owned(), extra.to_owned()))
+    });
+    let is_of_platform = |wanted: &str| {
+        let name = wanted.split(|c: char| !is_of_name(c)).next();
+        wanted
+            .chars()
+            .all(|c| is_of_name(c) || "[],=<>!~ ".contains(c))
+            && name.is_some_and(|name| name.contains(platform))
+    };
+    parts.filter(|(wanted, _)| is_of_platform(wanted)).collect()
 }
 
 #[cfg(test)]
@@ -210,6 +281,35 @@ mod tests {
     }
 
     #[test]
+    fn what_is_built_elsewhere_is_built_anew() {
+        let store = Path::new("/nix/store/abc-hermes-agent-env/bin/hermes");
+        assert!(is_sealed(store));
+        let told = build(store, "messaging");
+        assert!(
+            told.contains(
+                "`hermesPackage = hermes.override { extraDependencyGroups = [ \"messaging\" ]; };`"
+            ),
+            "{told}"
+        );
+        let told = build(Path::new("/usr/bin/hermes"), "telegram");
+        assert!(
+            told.contains("read-only") && told.contains("`hermes-agent[telegram]`"),
+            "{told}"
+        );
+
+        let disk = tempfile::tempdir().expect("a directory");
+        assert!(!is_sealed(&disk.path().join("bin/hermes")));
+        let packages = disk.path().join("lib/python3.11/site-packages");
+        std::fs::create_dir_all(&packages).expect("made");
+        let is_on_host = ["/usr/local/bin/uv", "/usr/bin/uv"]
+            .iter()
+            .any(|uv| Path::new(uv).exists());
+        assert_eq!(has_installer(&packages), is_on_host);
+        std::fs::create_dir(packages.join("pip")).expect("made");
+        assert!(has_installer(&packages));
+    }
+
+    #[test]
     fn the_library_of_a_platform_is_the_one_that_this_hermes_wants() {
         let disk = tempfile::tempdir().expect("a directory");
         let packages = disk.path().join("lib/python3.11/site-packages");
@@ -223,11 +323,16 @@ mod tests {
             ["python-telegram-bot[webhooks]==22.6"]
         );
         assert_eq!(requirements(&packages, "irc"), ["hermes-agent[irc]"]);
+        assert_eq!(extra(&packages, "telegram"), "messaging");
+        assert_eq!(extra(&packages, "slack"), "slack");
+        assert_eq!(extra(&packages, "irc"), "irc");
         let wanted = requirements(&packages, "slack");
         let top = disk.path().display();
         assert_eq!(
             pip(&packages, &wanted),
-            format!("uv pip install --python={top}/bin/python3 slack-sdk==3")
+            format!(
+                "sh -c '{top}/bin/python3 -m ensurepip && {top}/bin/python3 -m pip install slack-sdk==3'"
+            )
         );
     }
 }

@@ -13,6 +13,7 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::ffi::OsStr;
 use std::fs;
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -43,8 +44,8 @@ pub(crate) struct Preflight<'a> {
     sites: Sites<'a>,
     /// Hermes roots, and whether the gateway of each serves all: most profiles share one.
     roots: RefCell<HashMap<PathBuf, bool>>,
-    /// Versions by account and executable: to ask takes up to a second.
-    versions: RefCell<HashMap<(String, PathBuf), Option<Version>>>,
+    /// Versions by account, executable and root: to ask takes up to a second.
+    versions: RefCell<HashMap<(String, PathBuf, PathBuf), Option<Version>>>,
 }
 
 impl<'a> Preflight<'a> {
@@ -69,12 +70,12 @@ impl<'a> Preflight<'a> {
         found
     }
 
-    fn version(&self, account: &Account, hermes: &Path) -> Result<Option<Version>> {
-        let key = (account.name.clone(), hermes.to_owned());
+    fn version(&self, account: &Account, hermes: &Path, root: &Path) -> Result<Option<Version>> {
+        let key = (account.name.clone(), hermes.to_owned(), root.to_owned());
         if let Some(known) = self.versions.borrow().get(&key) {
             return Ok(*known);
         }
-        let found = version(account, hermes)?;
+        let found = version(account, hermes, root)?;
         self.versions.borrow_mut().insert(key, found);
         Ok(found)
     }
@@ -94,7 +95,7 @@ impl<'a> Preflight<'a> {
             probe.create(profile);
         }
         if let (Ok(hermes), Ok(()), Some(_)) = (&probe.hermes, &probe.home_problem, host.live()) {
-            probe.version = self.version(&probe.account, hermes)?;
+            probe.version = self.version(&probe.account, hermes, &probe.root)?;
             self.output.step(format!(
                 "profile `{profile}`: hermes {} at `{}`",
                 told(probe.version),
@@ -154,13 +155,18 @@ fn check_writers(account: &Account, hermes: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Run `hermes --version` as the account, with a scratch HERMES_HOME: it writes logs and an update check there. `None`
-/// when hermes works and cannot tell its version, as in a checkout without tags.
-pub(crate) fn version(account: &Account, hermes: &Path) -> Result<Option<Version>> {
+/// What a hermes root holds of installations of install.sh since 0.22: without the first, such a hermes does not even tell its
+/// version (`activate_dependencies`, pm/environments.py).
+const OF_INSTALLATIONS: [&str; 2] = ["installs", "tools"];
+
+/// Run `hermes --version` as the account, with a scratch HERMES_HOME: it writes logs and an update check there. It leads to
+/// what `root` holds of installations. `None` when hermes works and cannot tell its version, as in a checkout without tags.
+pub(crate) fn version(account: &Account, hermes: &Path, root: &Path) -> Result<Option<Version>> {
     check_writers(account, hermes)?;
     let scratch = nix::unistd::mkdtemp(&std::env::temp_dir().join("hermes-install-XXXXXX"))
         .context("no scratch directory can be made")?;
     let result = (|| {
+        lead_to(root, &scratch)?;
         nix::unistd::chown(&scratch, Some(account.uid.into()), Some(account.gid.into()))?;
         let scratch = scratch.to_string_lossy();
         let env = [("HERMES_HOME", &*scratch), ("HOME", &*scratch)];
@@ -191,6 +197,14 @@ pub(crate) fn version(account: &Account, hermes: &Path) -> Result<Option<Version
             out.status
         ),
     }
+}
+
+/// Links in a scratch directory to what this root holds of installations.
+fn lead_to(root: &Path, scratch: &Path) -> std::io::Result<()> {
+    let mut held = OF_INSTALLATIONS
+        .iter()
+        .filter(|name| root.join(name).is_dir());
+    held.try_for_each(|name| symlink(root.join(name), scratch.join(name)))
 }
 
 /// A version for people.
@@ -228,4 +242,23 @@ pub(crate) fn check_version(
         ));
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_scratch_home_leads_to_what_the_root_holds_of_installations_and_to_nothing_else() {
+        let disk = tempfile::tempdir().expect("a directory");
+        let (root, scratch) = (disk.path().join("root"), disk.path().join("scratch"));
+        fs::create_dir_all(root.join("installs/0")).expect("made");
+        fs::create_dir_all(root.join("logs")).expect("made");
+        fs::create_dir(&scratch).expect("made");
+        lead_to(&root, &scratch).expect("links");
+        assert!(scratch.join("installs/0").is_dir());
+        let names = fs::read_dir(&scratch).expect("listed").flatten();
+        let names: Vec<_> = names.map(|entry| entry.file_name()).collect();
+        assert_eq!(names, ["installs"]);
+    }
 }

@@ -111,7 +111,7 @@ pub(crate) fn shield_for(host: &Host, unit: &Unit, output: &Output) -> Result<Sh
     let hermes = preflight::hermes(host, named.as_deref(), account, root)?;
     let version = match host.live() {
         Some(_) => {
-            let version = preflight::version(account, &hermes)?;
+            let version = preflight::version(account, &hermes, root)?;
             output.step(format!(
                 "{title} runs profile `{profile}` with hermes {} at `{}`",
                 preflight::told(version),

@@ -42,19 +42,29 @@ struct Entry {
     pid: i32,
 }
 
+/// A unit that `hermes update` stopped.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Paused {
+    /// That it did, and what starts the unit.
+    pub(crate) what: String,
+    /// No update works any more that would start it.
+    pub(crate) is_left: bool,
+}
+
 /// That `hermes update` stopped this unit, which runs the gateway of this home, and what starts it; `None` where it did not,
 /// or the unit was started since.
 pub(crate) fn stopped_by_update(
     manager: &Manager,
     state: &ServiceState,
     home: &Path,
-) -> Option<String> {
+) -> Option<Paused> {
     let unit = &state.id;
     let root = root_for(Some(home), Path::new("/nonexistent"));
     if !state.is_at_rest() || !is_recorded(&root, manager, state) {
         return None;
     }
-    Some(match updater(home) {
+    let updater = updater(home);
+    let what = match updater {
         Some(pid) => {
             format!("an update of hermes (pid {pid}) stopped `{unit}`, and starts it at its end")
         }
@@ -62,6 +72,10 @@ pub(crate) fn stopped_by_update(
             "an update of hermes stopped `{unit}` and did not start it again; to start it: `{} start {unit}`",
             manager.command_prefix()
         ),
+    };
+    Some(Paused {
+        what,
+        is_left: updater.is_none(),
     })
 }
 
@@ -124,8 +138,11 @@ mod tests {
             fs::write(&file, RECORD).expect("written");
             let told = tell(&unit).expect("told");
             assert!(
-                told.contains("`systemctl --user start hermes-gateway.service`"),
-                "{told}"
+                told.is_left
+                    && told
+                        .what
+                        .contains("`systemctl --user start hermes-gateway.service`"),
+                "{told:?}"
             );
             // The next process of the unit, which ended before hermes wrote its last line.
             assert!(tell(&ended("hermes-gateway.service", 44, 1)).is_some());
@@ -159,8 +176,9 @@ mod tests {
         let unit = ended("hermes-gateway.service", 40, 1);
         let told = stopped_by_update(&Manager::User, &unit, root.path()).expect("told");
         assert!(
-            told.contains(&format!("(pid {me})")) && told.ends_with("at its end"),
-            "{told}"
+            told.what.contains(&format!("(pid {me})")) && told.what.ends_with("at its end"),
+            "{told:?}"
         );
+        assert!(!told.is_left);
     }
 }

@@ -37,8 +37,9 @@ pub(crate) fn status(args: &StatusArgs) -> Result<Exit> {
         return watch::watch(&host, args, seconds);
     }
     let status = look(&host, args)?;
+    let is_live = host.live().is_some();
     if args.prometheus {
-        output::print(prometheus::text(&status, |p| is_as_wanted(&host, p)));
+        output::print(prometheus::text(&status, |p| is_as_wanted(is_live, p)));
         // The metrics say what is wrong, and a script keeps them only where the command did not fail.
         return Ok(Exit::Done);
     }
@@ -47,8 +48,8 @@ pub(crate) fn status(args: &StatusArgs) -> Result<Exit> {
     } else if !args.output.quiet {
         output::styled(page(&host, args, &status));
     }
-    let is_as_wanted = status.profiles.iter().all(|p| is_as_wanted(&host, p));
-    Ok(if is_as_wanted {
+    let mut profiles = status.profiles.iter();
+    Ok(if profiles.all(|p| is_as_wanted(is_live, p)) {
         Exit::Done
     } else {
         Exit::Differs
@@ -66,13 +67,13 @@ fn page(host: &Host, args: &StatusArgs, status: &Status) -> String {
     }
 }
 
-/// Nothing differs from what was installed, and what was installed runs well or was stopped.
-fn is_as_wanted(host: &Host, profile: &Profile) -> bool {
+/// Nothing differs from what was installed, and what was installed runs well or was stopped, by somebody who meant it.
+fn is_as_wanted(is_live: bool, profile: &Profile) -> bool {
     let is_well = matches!(
         profile.state,
         State::Running | State::Draining | State::Served | State::Parked | State::Stopped
     );
-    profile.drift.is_empty() && (is_well || !profile.installed || host.live().is_none())
+    !profile.left_stopped && profile.drift.is_empty() && (is_well || !profile.installed || !is_live)
 }
 
 fn look(host: &Host, args: &StatusArgs) -> Result<Status> {
@@ -130,4 +131,26 @@ fn chosen(
     }
     profiles.retain(|(profile, _)| wanted.is_empty() || wanted.contains(profile));
     Ok(profiles)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::prometheus::sample;
+    use super::*;
+
+    #[test]
+    fn a_gateway_that_an_update_left_down_is_not_green_and_one_that_somebody_stopped_is() {
+        let mut profile = sample("default", State::Stopped);
+        assert!(is_as_wanted(true, &profile));
+        profile.installed = false;
+        profile.left_stopped = true;
+        assert!(!is_as_wanted(true, &profile));
+
+        profile.left_stopped = false;
+        profile.state = State::Failed;
+        assert!(is_as_wanted(true, &profile), "it is somebody else's");
+        profile.installed = true;
+        assert!(!is_as_wanted(true, &profile));
+        assert!(is_as_wanted(false, &profile), "nothing runs in an image");
+    }
 }

@@ -1,9 +1,12 @@
 //! What is said of the messaging platforms of a gateway: its own record, and those that it could not load.
 
-use crate::commands::json::{Platform, Profile};
+use std::path::Path;
+
+use crate::commands::json::{Platform, Profile, State};
 use crate::gateway::platforms::{Remedy, remedy};
 use crate::gateway::state::State as Record;
 use crate::host::process::Process;
+use crate::host::service_state::ServiceState;
 use crate::output::printable;
 
 /// The word for a platform that hermes has no adapter for.
@@ -35,6 +38,17 @@ pub(super) fn platforms(record: &Record, mute: &[String]) -> Vec<Platform> {
     all
 }
 
+/// The record of the gateway that its unit ended with, where it gave up: of which platform, and why.
+pub(super) fn last_words(
+    home: &Path,
+    state: State,
+    service: Option<&ServiceState>,
+) -> Option<Record> {
+    let gave_up = matches!(state, State::Failed | State::Restarting);
+    let last = service.filter(|_| gave_up)?.last_pid?;
+    Record::read(home).filter(|record| record.pid == last && record.has_ended())
+}
+
 /// What helps against platforms without an adapter, as a sentence; `scope` is the flag that the commands need.
 pub(super) fn way_out(
     row: &Profile,
@@ -53,8 +67,44 @@ pub(super) fn way_out(
         Remedy::Install(command) => {
             format!("{logs}; a library: `{command}`, then `{restart}`")
         }
+        Remedy::Build(what) => format!("{logs}; a library: {what}, then `{restart}`"),
         Remedy::Extra(extra) => format!(
             "{logs}; a library: `hermes-install run{scope} {profile} pm install --extra {extra}`, then `{restart}`"
         ),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_gateway_that_gave_up_has_said_of_which_platform() {
+        let home = tempfile::tempdir().expect("a directory");
+        let text = r#"{"pid": 7, "gateway_state": "startup_failed", "platforms": {
+            "telegram": {"state": "fatal", "error_message": "token rejected", "writer_pid": 7}}}"#;
+        std::fs::write(home.path().join("gateway_state.json"), text).expect("written");
+        let said = |state, last_pid| {
+            let service = ServiceState {
+                last_pid,
+                ..ServiceState::default()
+            };
+            let record = last_words(home.path(), state, Some(&service))?;
+            platforms(&record, &[]).into_iter().next()?.error
+        };
+        assert_eq!(
+            said(State::Failed, Some(7)).as_deref(),
+            Some("token rejected")
+        );
+        assert_eq!(
+            said(State::Restarting, Some(7)).as_deref(),
+            Some("token rejected")
+        );
+        assert_eq!(
+            said(State::Failed, Some(8)),
+            None,
+            "a launcher, or a later gateway"
+        );
+        assert_eq!(said(State::Stopped, Some(7)), None);
+    }
 }

@@ -219,6 +219,39 @@ fn platforms(seen: &Seen<'_>) -> Vec<Series> {
     series.collect()
 }
 
+/// A profile for tests.
+#[cfg(test)]
+pub(super) fn sample(name: &str, state: State) -> Profile {
+    Profile {
+        profile: name.parse().expect("a name"),
+        served_by: None,
+        scope: crate::layout::Scope::System,
+        unit: format!("hermes-gateway@{name}.service"),
+        home: "/var/lib/hermes".into(),
+        account: "hermes".into(),
+        installed: true,
+        enabled: true,
+        state,
+        active_state: "active".into(),
+        sub_state: "running".into(),
+        result: "success".into(),
+        main_pid: 7,
+        restarts: 3,
+        hermes: None,
+        platforms: Vec::new(),
+        last_end: None,
+        owner: None,
+        unknown: None,
+        hint: None,
+        other_owners: Vec::new(),
+        shield: None,
+        next_start: None,
+        guarded: None,
+        left_stopped: false,
+        drift: Vec::new(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::io::Write as _;
@@ -226,37 +259,6 @@ mod tests {
 
     use super::*;
     use crate::commands::json::{Hermes, LastEnd, Platform};
-    use crate::layout::Scope;
-
-    fn profile(name: &str, state: State) -> Profile {
-        Profile {
-            profile: name.parse().expect("a name"),
-            served_by: None,
-            scope: Scope::System,
-            unit: format!("hermes-gateway@{name}.service"),
-            home: "/var/lib/hermes".into(),
-            account: "hermes".into(),
-            installed: true,
-            enabled: true,
-            state,
-            active_state: "active".into(),
-            sub_state: "running".into(),
-            result: "success".into(),
-            main_pid: 7,
-            restarts: 3,
-            hermes: None,
-            platforms: Vec::new(),
-            last_end: None,
-            owner: None,
-            unknown: None,
-            hint: None,
-            other_owners: Vec::new(),
-            shield: None,
-            next_start: None,
-            guarded: None,
-            drift: Vec::new(),
-        }
-    }
 
     fn platform(name: &str, state: &str) -> Platform {
         Platform {
@@ -271,7 +273,7 @@ mod tests {
     const HOSTILE: &str = "a\\b\"} 1\nhermes_gateway_up{c=\u{1b}[2J\u{202e}ü";
 
     fn hostile() -> String {
-        let mut degraded = profile("coder", State::Degraded);
+        let mut degraded = sample("coder", State::Degraded);
         degraded.hermes = Some(Hermes {
             version: HOSTILE.into(),
             on_disk: None,
@@ -285,7 +287,7 @@ mod tests {
         ];
         let many = (0..1000).map(|n| platform(&n.to_string(), "connected"));
         degraded.platforms.extend(many);
-        let mut failed = profile("default", State::Failed);
+        let mut failed = sample("default", State::Failed);
         failed.last_end = Some(LastEnd {
             at: Some(1_795_653_000),
             why: "exit status 78".into(),
@@ -336,7 +338,7 @@ mod tests {
             elsewhere: Vec::new(),
         };
         assert_eq!(text(&none, |_| true), "");
-        let mut other = profile("coder", State::Unknown);
+        let mut other = sample("coder", State::Unknown);
         other.installed = false;
         let one = Status {
             profiles: vec![other],

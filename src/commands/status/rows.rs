@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
-use super::platforms::platforms;
+use super::platforms::{last_words, platforms};
 use super::text::hint;
 use crate::commands::json::{Hermes, Profile, State};
 use crate::commands::status::details::{found_owner, hermes, is_enabled, last_end, owner_of};
@@ -29,7 +29,7 @@ use crate::render::instance::Instance;
 use crate::render::tree::Stamp;
 use crate::takeover::other_owner::owning_units;
 use crate::units::inventory::Inventory;
-use crate::units::paused::stopped_by_update;
+use crate::units::paused::{Paused, stopped_by_update};
 
 /// A host, sorted by what a profile is asked for.
 pub(super) struct Sight<'a> {
@@ -54,15 +54,9 @@ impl<'a> Sight<'a> {
         profiles: &[(ProfileName, PathBuf)],
     ) -> Result<Self> {
         let names: Vec<String> = profiles.iter().map(|(p, _)| p.unit()).collect();
-        let shown = if let Some(live) = host.live() {
-            live.manager().show(&names)?
-        } else {
-            Vec::new()
-        };
-        let states = shown
-            .into_iter()
-            .map(|state| (state.id.clone(), state))
-            .collect();
+        let shown = host.live().map(|live| live.manager().show(&names));
+        let shown = shown.transpose()?.unwrap_or_default().into_iter();
+        let states = shown.map(|state| (state.id.clone(), state)).collect();
         let mut sight = Self {
             host,
             receipt,
@@ -137,8 +131,8 @@ impl<'a> Sight<'a> {
             result: get(|s| &s.result),
             restarts: service.map_or(0, |s| s.restarts),
             hermes: self.hermes(profile, root, process, record.as_ref()),
-            platforms: record
-                .as_ref()
+            platforms: (record.as_ref())
+                .or(last_words(&home, state, service).as_ref())
                 .map(|r| platforms(r, &mute))
                 .unwrap_or_default(),
             last_end: service.and_then(last_end),
@@ -159,14 +153,17 @@ impl<'a> Sight<'a> {
             profile: profile.clone(),
             next_start: service.and_then(|s| self.next_start(s)),
             guarded: self.guarded(&home),
+            left_stopped: false,
             shield,
             main_pid,
             unit,
             home,
         };
         let is_loaded = service.is_some_and(|s| s.load_state == "loaded");
+        let paused = self.stopped_by_update(&row);
+        row.left_stopped = paused.as_ref().is_some_and(|paused| paused.is_left);
         let usual = || hint(host, &row, process, &mute, is_loaded);
-        row.hint = self.stopped_by_update(&row).or_else(usual);
+        row.hint = paused.map(|paused| paused.what).or_else(usual);
         row
     }
 
@@ -206,7 +203,7 @@ impl<'a> Sight<'a> {
     }
 
     /// That `hermes update` stopped the unit of hermes' own that runs this home.
-    fn stopped_by_update(&self, row: &Profile) -> Option<String> {
+    fn stopped_by_update(&self, row: &Profile) -> Option<Paused> {
         if row.state != State::Stopped {
             return None;
         }

@@ -273,7 +273,7 @@ fn mute(home: &Path, process: &Process) -> Option<Mute> {
     let platforms = without_adapter(process, &state);
     let way_out = match remedy(process, platforms.first()?) {
         Remedy::TryAgain => restart_command(process),
-        Remedy::Install(command) => command,
+        Remedy::Install(command) | Remedy::Build(command) => command,
         Remedy::Extra(extra) => {
             let hermes = executable(&process.argv, |path| path.exists())?;
             let (hermes, account) = (hermes.display().to_string(), account_name(process.uid));

@@ -25,8 +25,9 @@ pub(super) const RULES: &[Rule] = &[Rule {
 fn shared_account(facts: &Facts, findings: &mut Findings) {
     let mut by_account: BTreeMap<&str, Vec<&Unit>> = BTreeMap::new();
     let is_ours = |unit: &Unit| unit.calls.iter().any(|call| call.is_launcher) && !unit.is_masked;
+    let is_there = |unit: &Unit| facts.home_of(unit).is_none_or(|home| home.gone.is_none());
     let units = gateways(facts).map(|(unit, _)| unit);
-    for unit in units.filter(|unit| !unit.is_user() && is_ours(unit)) {
+    for unit in units.filter(|unit| !unit.is_user() && is_ours(unit) && is_there(unit)) {
         if let Some(account) = &unit.account {
             by_account.entry(&account.name).or_default().push(unit);
         }

@@ -30,6 +30,16 @@ print(ensure_install_launchers(Path(sys.argv[1]), Path(sys.argv[2])))
 """
 
 
+# What it does with a checkout of git's.
+STAMP = """
+import sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[1])
+from hermes_cli.source_stamp import write_source_stamp
+print(write_source_stamp(Path(sys.argv[1])))
+"""
+
+
 # The console script of an installation that was made before 0.22, and what 0.22 makes of a start of it: it executes itself
 # anew with the store's Python, by upstream's own code.
 SCRIPT = """#!{python}
@@ -143,6 +153,11 @@ class Store:
         self.git("init", "--bare", "--initial-branch=main", directory=UPSTREAM)
         self.git("remote", "add", "origin", f"file://{UPSTREAM}")
         self.git("push", "origin", "main", "--tags")
+
+    def stamp(self) -> None:
+        """Write down which commit this is, by upstream's own code."""
+        done = as_user(self.user, str(self.environment / "bin/python3"), "-c", STAMP, str(self.checkout), env={"HERMES_HOME": str(self.root)})
+        print(done.stdout, done.stderr, flush=True)
 
     def publish(self) -> str:
         """Let upstream have one commit more; its name."""

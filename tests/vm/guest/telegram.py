@@ -160,6 +160,15 @@ def install_library() -> None:
     subprocess.run([*pip, "python-telegram-bot[webhooks]"], check=True)
 
 
+def install_into(environment: Path) -> None:
+    """The same into an environment that has no pip, such as that of install.sh's."""
+    origin = f"/opt/hermes/{VERSION}"
+    packages = next(environment.glob("lib/python*/site-packages"))
+    # Into a directory pip installs dependencies anew, and these are there.
+    pip = (f"{origin}/bin/pip", "install", "--quiet", "--no-index", "--no-deps", "--upgrade", f"--target={packages}")
+    subprocess.run([*pip, *Path(f"{origin}/wheels").glob("*.whl")], check=True)
+
+
 def answered(bot: BotAPI, word: str, seconds: float = 60) -> None:
     """A message is answered while a gateway runs, which may take so long to poll."""
     wait.until("somebody to poll", lambda: bot.polling, seconds)

@@ -61,6 +61,7 @@ def rename(coder: Profile) -> None:
     Unit(coder.unit).until_active_state("failed")
     rules = {finding["rule"] for finding in json.loads(hermes_install("doctor", "--json").out)["findings"]}
     check("it is told once", "profile-gone" in rules and "unit-failed" not in rules, rules)
+    check("and nobody is told to split it", "shared-account" not in rules, rules)
 
     equal("uninstall of the old name ends with", hermes_install("uninstall", "--profile", "coder").code, 0)
     equal("install of the new name ends with", hermes_install("--profile", "writer", "--hermes", HERMES_OF_GUEST).code, 0)

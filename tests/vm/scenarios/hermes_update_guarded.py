@@ -58,6 +58,7 @@ def run() -> None:
         equal("the unit", unit.states, ("inactive", "success"))
         start = f"systemctl --user start {UPSTREAM}"
         shown = hermes_install("status", "--user", user=USER)
+        equal("status ends with", shown.code, 1)
         contains("status", shown.out, "stopped", f"an update of hermes stopped `{UPSTREAM}` and did not start it again", start)
         told = hermes_install("why", "--user", "default", user=USER)
         equal("why ends with", told.code, 0)
@@ -67,7 +68,8 @@ def run() -> None:
         unit.systemctl("start")
         default.until_up(after=old)
         unit.systemctl("stop")
-        check("a later stop is not the update's", "an update" not in hermes_install("status", "--user", user=USER).out)
+        shown = hermes_install("status", "--user", user=USER)
+        check("a later stop is not the update's", shown.code == 0 and "an update" not in shown.out, shown.text)
 
         resumed = as_user(USER, str(store.environment / "bin/python3"), "-c", RESUME, str(store.checkout))
         contains("what the end of one says", resumed.stdout + resumed.stderr, "Restarted paused gateway(s): hermes-gateway")

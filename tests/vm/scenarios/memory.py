@@ -5,9 +5,9 @@ import subprocess
 from pathlib import Path
 
 import wait
-from check import check, equal
+from check import check, contains, equal
 from gateway import Profile
-from installer import install
+from installer import hermes_install, install
 from systemd import Unit
 
 BACKENDS = ["qemu"]
@@ -47,6 +47,7 @@ def run() -> None:
     equal("it comes back as another process, up", default.until_up(after=pid), unit.pid)
     equal("automatic restarts", unit.restarts, 1)
     equal("gateways", default.gateways(), [unit.pid])
+    contains("why it was gone", hermes_install("why", "default").out, "default: runs now; before that ended", "OOM killer")
 
 
 def eat(group: Path, score: int) -> subprocess.Popen:
