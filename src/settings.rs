@@ -11,7 +11,7 @@ use crate::cli::SettingArgs;
 use crate::render::addition::Addition;
 use crate::render::instance::Instance;
 use crate::render::model::{Hardening, RestartPolicy};
-use crate::units::span::Span;
+use crate::host::span::Span;
 
 /// What is known of a setting beside its value; the struct, the keys, the layers, the man page and the tests follow
 /// from the one list below.

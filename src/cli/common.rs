@@ -8,7 +8,7 @@ use clap::Args;
 use crate::layout::Scope;
 use crate::output::Output;
 use crate::profile::ProfileName;
-use crate::units::span::Span;
+use crate::host::span::Span;
 
 /// Which manager is meant.
 #[derive(Debug, Clone, Default, Args)]

@@ -15,7 +15,7 @@ use crate::profile::ProfileName;
 use crate::render::instance::Instance;
 use crate::settings::SETTINGS;
 use crate::settings::Settings;
-use crate::units::span::Span;
+use crate::host::span::Span;
 
 /// Show settings.
 pub(crate) fn show(args: &ShowArgs) -> Result<Exit> {

@@ -32,7 +32,7 @@ use crate::units::exec_line::{BUDGET, Context, effects};
 use crate::units::secret::{without_secrets, words_without_secrets};
 use crate::units::shell;
 use crate::units::shell_items::{Item, Shell};
-use crate::units::span::seconds;
+use crate::host::span::seconds;
 use crate::units::specifiers::Specifiers;
 use crate::units::unit_file::{Directive, Directives, command, words};
 

@@ -32,7 +32,6 @@ mod shell_run;
 mod shell_test;
 mod shell_text;
 mod shell_words;
-pub(crate) mod span;
 pub(crate) mod specifiers;
 pub(crate) mod starters;
 mod token;

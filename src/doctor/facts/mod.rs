@@ -29,7 +29,7 @@ use crate::host::read::UNIT;
 use crate::host::{DirectoryId, Host};
 use crate::layout::Scope;
 use crate::units::inventory::{Gateway, Inventory};
-use crate::units::span::seconds;
+use crate::host::span::seconds;
 use crate::units::starters::{Starter, starters};
 use crate::units::unit::Unit;
 use crate::units::unit_file::Directives;

@@ -4,7 +4,7 @@ use super::{Rule, edit, gateways, install};
 use crate::doctor::facts::Facts;
 use crate::doctor::finding::Severity::{Error, Note, Warning};
 use crate::doctor::finding::{Findings, Fix};
-use crate::units::span::seconds;
+use crate::host::span::seconds;
 use crate::units::unit::Unit;
 use crate::units::unit_file::Directive;
 
