@@ -68,7 +68,10 @@ pub(crate) fn watch(
         }
         if begin.elapsed() > PATIENCE {
             return Ok(Started::Failed {
-                why: format!("did not say that it runs within {}", span::written(PATIENCE.as_secs())),
+                why: format!(
+                    "did not say that it runs within {}",
+                    span::written(PATIENCE.as_secs())
+                ),
                 invocation,
             });
         }

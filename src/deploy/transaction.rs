@@ -18,9 +18,9 @@ use crate::deploy::relocation::Relocation;
 use crate::deploy::removal::remove_empty;
 use crate::deploy::rollback::Activity;
 use crate::deploy::service::{Ready, Service, start_all};
-use crate::host::span;
 use crate::deploy::writer::Writer;
 use crate::error::refuse;
+use crate::host::span;
 use crate::host::{Host, Live};
 use crate::layout::{ROOTS_USER_UNITS, Scope, TEMPLATE};
 use crate::output::Output;
@@ -159,7 +159,10 @@ impl Transaction<'_> {
                         span::took(without)
                     ));
                     let rounded = |seconds: f64| (seconds * 1000.0).round() / 1000.0;
-                    let seconds = (rounded(gone.took.as_secs_f64()), rounded(without.as_secs_f64()));
+                    let seconds = (
+                        rounded(gone.took.as_secs_f64()),
+                        rounded(without.as_secs_f64()),
+                    );
                     outcome.handed_over.insert(unit.clone(), seconds);
                 }
             }

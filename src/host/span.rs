@@ -108,7 +108,10 @@ pub(crate) fn took(time: Duration) -> String {
 
 /// The largest unit of a time span, and the next one unless there is nothing of it.
 fn parts(seconds: u64) -> (String, Option<String>) {
-    let at = UNITS.iter().rposition(|(_, size)| seconds >= *size).unwrap_or(0);
+    let at = UNITS
+        .iter()
+        .rposition(|(_, size)| seconds >= *size)
+        .unwrap_or(0);
     let (name, size) = UNITS[at];
     let (small, small_size) = UNITS[at.saturating_sub(1)];
     let rest = seconds % size / small_size;

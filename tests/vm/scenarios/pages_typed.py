@@ -29,7 +29,9 @@ WHERE = Path("/vmcheck/pages")
 ELSEWHERE = {
     "make try": "boots systems of its own; tests/vm/try is played by hand before a release",
     "cargo test && cargo build": "the gate itself, .ci/run, types it",
-    "python3 -m venv /opt/hermes": "needs the network and a compiler; what it ends with is typed instead",
+    "apt install python3-venv gcc": "needs the network",
+    "python3 -m venv /opt/hermes": "needs the network; hermes is there",
+    "cargo build --release && target": "needs a compiler; what it ends with is typed instead",
     "/usr/lib/apt/apt-helper": "needs a published repository; release_apt has one",
     "apt update && apt install hermes-gateway": "needs a published repository; release_apt has one",
     "curl -fsSLo /etc/": "needs a published repository; release_dnf has one",
