@@ -171,8 +171,8 @@ fn no_home(problem: &HomeProblem, profile: &ProfileName, probe: &Probe) -> Strin
                 names => format!(" (there is: {})", names.join(", ")),
             };
             format!(
-                "profile `{profile}` does not exist: there is no `{home}`{others}; `--create` has hermes create it \
-                 (`{hermes} profile create {profile}`), or name another root with `--home`"
+                "profile `{profile}` does not exist: there is no `{home}`{others}\n  `--home` names another root; `--create` has \
+                 hermes create it, with\n    {hermes} profile create {profile}"
             )
         }
         HomeProblem::NoDirectory => format!(
@@ -230,9 +230,10 @@ pub(super) fn no_hermes(
             let places = places.iter().map(|p| format!("\n    {}", p.display()));
             let list: String = places.collect();
             let as_account = (scope == Scope::System).then_some((&*account.name, &*account.home));
-            let make = match account.exists {
-                true => String::new(),
-                false => account_command(account) + " && ",
+            let make = if account.exists {
+                String::new()
+            } else {
+                account_command(account) + " && "
             };
             format!(
                 "no hermes executable that `{}` can run, on PATH or in one of these places:{list}\n  `--hermes PATH` names \
