@@ -173,7 +173,7 @@ pub(crate) fn known<'a>(mut keys: impl Iterator<Item = &'a String>, section: &st
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::units::span::Span;
+    use crate::host::span::Span;
 
     /// A configuration of one profile with all examples but these.
     fn examples(without: &[&str]) -> String {

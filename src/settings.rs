@@ -8,10 +8,10 @@ use anyhow::{Context as _, Result};
 use serde::{Deserialize, Serialize};
 
 use crate::cli::SettingArgs;
+use crate::host::span::Span;
 use crate::render::addition::Addition;
 use crate::render::instance::Instance;
 use crate::render::model::{Hardening, RestartPolicy};
-use crate::units::span::Span;
 
 /// What is known of a setting beside its value; the struct, the keys, the layers, the man page and the tests follow
 /// from the one list below.

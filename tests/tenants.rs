@@ -120,7 +120,7 @@ fn without_a_hermes_that_its_account_can_run_both_ways_on_are_named() {
     let refused = told(&image.run(&["--profile", "coder"]));
     for part in [
         "no hermes executable that `hermes-coder` can run",
-        "`useradd --system --create-home --key HOME_MODE=0700 --home-dir /var/lib/hermes-tenants/coder",
+        "\n    useradd --system --create-home --key HOME_MODE=0700 --home-dir /var/lib/hermes-tenants/coder",
         "hermes-coder && curl -fsSL https://",
         "runuser -u hermes-coder -- env HOME=/var/lib/hermes-tenants/coder",
         "`hermes-install --profile coder --shared --create`",

@@ -102,7 +102,7 @@ fn a_watch_draws_again_until_it_is_interrupted() {
     let mut session = Session::start(80, 24, &arguments, root.path());
     session.until(|text| text.contains("coder"));
     assert!(session.text.starts_with("\x1b[H"), "{:?}", session.text);
-    assert!(session.text.contains("every 1 s"), "{}", session.text);
+    assert!(session.text.contains("every 1s"), "{}", session.text);
     add(root.path(), "writer");
     session.until(|text| text.contains("writer"));
     assert!(session.text.matches("\x1b[H").count() >= 2);

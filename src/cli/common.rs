@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use clap::Args;
 
+use crate::host::span::Span;
 use crate::layout::Scope;
 use crate::output::Output;
 use crate::profile::ProfileName;
-use crate::units::span::Span;
 
 /// Which manager is meant.
 #[derive(Debug, Clone, Default, Args)]

@@ -17,6 +17,7 @@ use crate::gateway::version::Rules;
 use crate::host::Host;
 use crate::host::process::Process;
 use crate::host::process_text::{name, stop_command};
+use crate::host::span;
 use crate::host::systemctl::Systemctl;
 use crate::output::{self, Output};
 
@@ -167,9 +168,10 @@ impl Run {
         let mut told = 0;
         while self.manager.show_one(&target.unit)?.invocation == before {
             let seconds = begin.elapsed().as_secs();
+            let time = span::written(seconds);
             if begin.elapsed() > patience {
                 failed!(
-                    "`{}` was asked to restart and did not within {seconds} s", target.unit;
+                    "`{}` was asked to restart and did not within {time}", target.unit;
                     "`hermes-install restart --now {}` does not wait for its turns", target.profile
                 );
             }
@@ -177,7 +179,7 @@ impl Run {
                 told = seconds;
                 let unit = &target.unit;
                 self.output
-                    .step(format!("waiting for the turns of `{unit}` ({seconds} s)"));
+                    .step(format!("waiting for the turns of `{unit}` ({time})"));
             }
             std::thread::sleep(Duration::from_millis(200));
         }

@@ -2,7 +2,6 @@
 
 use std::fmt::Write as _;
 use std::path::PathBuf;
-use std::time::Duration;
 
 use anyhow::Result;
 
@@ -15,7 +14,7 @@ use crate::commands::json;
 use crate::deploy::transaction::{Transaction, running};
 use crate::error::{Exit, refuse};
 use crate::host::Host;
-use crate::host::process::humanize;
+use crate::host::span;
 use crate::output::{self, Output};
 use crate::profile::ProfileName;
 use crate::takeover::detect::Inherited;
@@ -168,7 +167,7 @@ impl Activity {
                 0 => "at once".to_owned(),
                 seconds => format!(
                     "after its running turns, {} at most",
-                    humanize(Duration::from_secs(u64::from(*seconds)))
+                    span::written(u64::from(*seconds))
                 ),
             };
             let _ = writeln!(out, "then restart {unit}, {drain}");

@@ -10,12 +10,12 @@ use crate::deploy::chosen::{Chosen, by_name};
 use crate::deploy::receipt::{Receipt, read_receipt};
 use crate::error::Exit;
 use crate::host::Host;
+use crate::host::span::Span;
 use crate::output;
 use crate::profile::ProfileName;
 use crate::render::instance::Instance;
 use crate::settings::SETTINGS;
 use crate::settings::Settings;
-use crate::units::span::Span;
 
 /// Show settings.
 pub(crate) fn show(args: &ShowArgs) -> Result<Exit> {

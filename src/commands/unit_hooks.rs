@@ -1,7 +1,6 @@
 //! What is run by units (`exec`, `planned-stop`, `planned-restart`, `post-stop`) and by this program itself (`run-as`).
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 
@@ -13,8 +12,9 @@ use crate::gateway::owner::Rivals;
 use crate::gateway::state::State;
 use crate::gateway::stop::{self, Force, Stopped};
 use crate::gateway::version::{Rules, Version};
-use crate::host::process::{Process, humanize};
+use crate::host::process::Process;
 use crate::host::run_as::become_account;
+use crate::host::span;
 use crate::launcher::backoff::Starts;
 use crate::launcher::exec::{Launch, environment_root, launch};
 use crate::launcher::guard::Guarded;
@@ -151,7 +151,7 @@ pub(crate) fn planned_restart(args: &GuardedArgs) -> Result<Exit> {
             format!(
                 "asked the gateway, pid {}, to restart; it finishes its running turns first, within {}",
                 process.pid,
-                humanize(Duration::from_secs(u64::from(wait)))
+                span::written(u64::from(wait))
             ),
         );
     }

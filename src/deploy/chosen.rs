@@ -7,10 +7,10 @@ use anyhow::{Context as _, Result};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::host::span::Span;
 use crate::render::instance::Instance;
 use crate::render::model::Account;
 use crate::settings::Settings;
-use crate::units::span::Span;
 
 /// See the module. By the names that settings have in the configuration.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -9,6 +9,7 @@ use crate::gateway::command_line::{Command, shown};
 use crate::gateway::state::State;
 use crate::host::process::Process;
 use crate::host::service_state::{Exit, ServiceState};
+use crate::host::span;
 use crate::host::systemctl::Systemctl;
 
 /// How long it has to stay up. A gateway that loses its lock or its port dies within a second of `running`.
@@ -67,7 +68,10 @@ pub(crate) fn watch(
         }
         if begin.elapsed() > PATIENCE {
             return Ok(Started::Failed {
-                why: format!("did not say that it runs within {} s", PATIENCE.as_secs()),
+                why: format!(
+                    "did not say that it runs within {}",
+                    span::written(PATIENCE.as_secs())
+                ),
                 invocation,
             });
         }

@@ -11,6 +11,7 @@ use crate::error::refuse;
 use crate::gateway::stop::{Force, Stopped, planned_stop};
 use crate::host::process::Process;
 use crate::host::process_text::name;
+use crate::host::span;
 use crate::host::systemctl::Systemctl;
 use crate::output::Output;
 
@@ -56,18 +57,18 @@ impl Service<'_> {
     /// Wait until its gateway is ready. `refused` is what systemctl said of its start.
     fn ready(&self, refused: Option<&str>) -> Result<Ready> {
         let begin = Instant::now();
-        let tick = every_ten_seconds(|seconds| {
+        let tick = every_ten_seconds(|time| {
             self.output.step(format!(
-                "`{}`: waiting for the gateway to say that it runs ({seconds} s)",
+                "`{}`: waiting for the gateway to say that it runs ({time})",
                 self.unit
             ));
         });
         match watch(self.manager, self.unit, self.home, tick)? {
             Started::Up { pid, after } => {
                 self.output.done(format!(
-                    "`{}` runs: pid {pid}, up after {:.1} s",
+                    "`{}` runs: pid {pid}, up after {}",
                     self.unit,
-                    after.as_secs_f64()
+                    span::took(after)
                 ));
                 let at = begin + after;
                 Ok(Ready { pid, at })
@@ -92,11 +93,11 @@ pub(crate) fn job(
     units: &[String],
 ) -> Result<()> {
     let begin = Instant::now();
-    let mut tick = every_ten_seconds(|seconds| {
+    let mut tick = every_ten_seconds(|time| {
         let others = manager.awaited_by(units);
         if !others.is_empty() {
             let (units, others) = (units.join("`, `"), others.join("`, `"));
-            output.step(format!("`{units}`: waits for `{others}` ({seconds} s)"));
+            output.step(format!("`{units}`: waits for `{others}` ({time})"));
         }
     });
     std::thread::scope(|scope| {
@@ -167,9 +168,9 @@ pub(crate) fn stop_as_planned(
         "stopping {} as planned, after its running turns",
         name(process)
     ));
-    let tick = every_ten_seconds(|seconds| {
+    let tick = every_ten_seconds(|time| {
         output.step(format!(
-            "waiting for pid {pid} to finish its turns ({seconds} s)"
+            "waiting for pid {pid} to finish its turns ({time})"
         ));
     });
     match planned_stop(process, home, drain, force, tick) {
@@ -184,13 +185,13 @@ pub(crate) fn stop_as_planned(
     Ok(())
 }
 
-/// From the time that has passed to a word every ten seconds.
-fn every_ten_seconds(say: impl Fn(u64)) -> impl FnMut(Duration) {
+/// From the time that has passed to a word every ten seconds, which is given that time as a person reads it.
+fn every_ten_seconds(say: impl Fn(&str)) -> impl FnMut(Duration) {
     let mut said = 0;
     move |elapsed| {
         if elapsed.as_secs() >= said + 10 {
             said = elapsed.as_secs();
-            say(said);
+            say(&span::written(said));
         }
     }
 }
@@ -202,11 +203,11 @@ mod tests {
     #[test]
     fn progress_is_told_every_ten_seconds() {
         let said = std::cell::RefCell::new(Vec::new());
-        let mut tick = every_ten_seconds(|seconds| said.borrow_mut().push(seconds));
+        let mut tick = every_ten_seconds(|time| said.borrow_mut().push(time.to_owned()));
         for tenths in 0..355 {
             tick(Duration::from_millis(tenths * 100));
         }
         drop(tick);
-        assert_eq!(said.into_inner(), [10, 20, 30]);
+        assert_eq!(said.into_inner(), ["10s", "20s", "30s"]);
     }
 }

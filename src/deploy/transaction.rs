@@ -20,6 +20,7 @@ use crate::deploy::rollback::Activity;
 use crate::deploy::service::{Ready, Service, start_all};
 use crate::deploy::writer::Writer;
 use crate::error::refuse;
+use crate::host::span;
 use crate::host::{Host, Live};
 use crate::layout::{ROOTS_USER_UNITS, Scope, TEMPLATE};
 use crate::output::Output;
@@ -136,13 +137,17 @@ impl Transaction<'_> {
             for (unit, home, ready) in self.bring_up(live, activity)? {
                 outcome.started.insert(unit.clone(), ready.pid);
                 if let Some((_, gone)) = gone.iter().find(|(other, _)| *other == home) {
-                    let without = ready.at.duration_since(gone.at).as_secs_f64();
+                    let without = ready.at.duration_since(gone.at);
                     self.output.done(format!(
-                        "`{unit}` has taken the profile over: {:.1} s to stop the old gateway, {without:.1} s without one",
-                        gone.took.as_secs_f64()
+                        "`{unit}` has taken the profile over: {} to stop the old gateway, {} without one",
+                        span::took(gone.took),
+                        span::took(without)
                     ));
                     let rounded = |seconds: f64| (seconds * 1000.0).round() / 1000.0;
-                    let seconds = (rounded(gone.took.as_secs_f64()), rounded(without));
+                    let seconds = (
+                        rounded(gone.took.as_secs_f64()),
+                        rounded(without.as_secs_f64()),
+                    );
                     outcome.handed_over.insert(unit.clone(), seconds);
                 }
             }

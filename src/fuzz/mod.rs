@@ -25,6 +25,7 @@ use crate::host::credentials::Credentials;
 use crate::host::jobs::awaited;
 use crate::host::process::shell_quote;
 use crate::host::service_state::ServiceState;
+use crate::host::span::seconds;
 use crate::output::{is_hidden, printable, visible};
 use crate::render::escape;
 use crate::units::exec_line::command::exec_commands;
@@ -32,7 +33,6 @@ use crate::units::exec_line::{BUDGET, Context, effects};
 use crate::units::secret::{without_secrets, words_without_secrets};
 use crate::units::shell;
 use crate::units::shell::items::{Item, Shell};
-use crate::units::span::seconds;
 use crate::units::specifiers::Specifiers;
 use crate::units::unit_file::{Directive, Directives, command, words};
 

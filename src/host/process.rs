@@ -275,21 +275,6 @@ pub(crate) fn pids() -> impl Iterator<Item = i32> {
         .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
 }
 
-/// A duration for people, as systemd writes it: its two largest units.
-pub(crate) fn humanize(age: Duration) -> String {
-    let s = age.as_secs();
-    let (large, small) = match s {
-        0..60 => return format!("{s}s"),
-        60..3600 => ((s / 60, "min"), (s % 60, "s")),
-        3600..86400 => ((s / 3600, "h"), (s / 60 % 60, "min")),
-        _ => ((s / 86400, "d"), (s / 3600 % 24, "h")),
-    };
-    match small {
-        (0, _) => format!("{}{}", large.0, large.1),
-        _ => format!("{}{} {}{}", large.0, large.1, small.0, small.1),
-    }
-}
-
 /// A child as it is once it has its arguments: spawn(2) comes back a moment before (vfork(2)).
 #[cfg(test)]
 pub(crate) fn started(child: &std::process::Child) -> Process {
@@ -307,20 +292,6 @@ pub(crate) fn started(child: &std::process::Child) -> Process {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_duration_is_written_as_systemd_writes_it() {
-        let spans = [
-            (9, "9s"),
-            (120, "2min"),
-            (125, "2min 5s"),
-            (7260, "2h 1min"),
-            (86400 * 3, "3d"),
-        ];
-        for (seconds, text) in spans {
-            assert_eq!(humanize(Duration::from_secs(seconds)), text);
-        }
-    }
 
     #[test]
     fn a_command_line_is_given_back_as_a_shell_takes_it() {

@@ -7,7 +7,8 @@ use nix::unistd::geteuid;
 use crate::host::account::account_name;
 use crate::host::cgroup::UnitRef;
 use crate::host::keeper::{Keeper, keeper};
-use crate::host::process::{Process, humanize, shell_quote};
+use crate::host::process::{Process, shell_quote};
+use crate::host::span;
 use crate::host::systemctl::Manager;
 use crate::output::printable;
 
@@ -33,7 +34,7 @@ pub(crate) fn name(process: &Process) -> String {
             (None, None) => out += " (no terminal",
         },
     }
-    out + &format!(", for {})", humanize(process.age()))
+    out + &format!(", for {})", span::written(process.age().as_secs()))
 }
 
 /// The command that ends a gateway for good: its unit's or container's stop, or a planned stop by signal.
@@ -122,7 +123,7 @@ pub(crate) fn restart_command(process: &Process) -> String {
 pub(crate) fn ago(at: u64) -> Option<String> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).ok()?;
     let age = now.checked_sub(Duration::from_secs(at))?;
-    Some(format!(", {} ago", humanize(age)))
+    Some(format!(", {} ago", span::written(age.as_secs())))
 }
 
 /// Whether this process is a system service: what it says is read by an admin in the system journal.

@@ -7,6 +7,7 @@ use std::os::fd::{AsFd as _, OwnedFd};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
+use crate::host::span;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
 
@@ -95,8 +96,8 @@ fn collect(child: &mut Child, limits: Limits) -> io::Result<[Vec<u8>; 2]> {
             return Ok(streams.map(|s| s.bytes));
         }
         if left.is_zero() && !has_ended {
-            let seconds = limits.time.as_secs();
-            let text = format!("it did not end within {seconds} s");
+            let time = span::written(limits.time.as_secs());
+            let text = format!("it did not end within {time}");
             return Err(io::Error::new(io::ErrorKind::TimedOut, text));
         }
         has_ended |= ended;

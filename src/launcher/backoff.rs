@@ -19,6 +19,8 @@ use nix::sys::signalfd::SignalFd;
 use nix::time::{ClockId, clock_gettime};
 use serde::Serialize;
 
+use crate::host::span;
+
 use crate::gateway::state::State;
 use crate::host::read::{self, read_small_text};
 
@@ -206,11 +208,12 @@ impl Waiting {
 
 impl std::fmt::Display for Waiting {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let minutes = MEMORY.as_secs() / 60;
+        let memory = span::written(MEMORY.as_secs());
         write!(
             f,
-            "next start in {} s: {} starts in {minutes} minutes",
-            self.seconds, self.starts
+            "next start in {}: {} starts in {memory}",
+            span::written(self.seconds),
+            self.starts
         )
     }
 }
@@ -263,7 +266,7 @@ mod tests {
         let text = shown("140 6\n");
         assert_eq!(
             text.as_deref(),
-            Some("next start in 40 s: 6 starts in 10 minutes")
+            Some("next start in 40s: 6 starts in 10min")
         );
         for text in [
             "100 6",

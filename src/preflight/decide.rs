@@ -172,8 +172,8 @@ fn no_home(problem: &HomeProblem, profile: &ProfileName, probe: &Probe) -> Strin
                 names => format!(" (there is: {})", names.join(", ")),
             };
             format!(
-                "profile `{profile}` does not exist: there is no `{home}`{others}; `--create` has hermes create it \
-                 (`{hermes} profile create {profile}`), or name another root with `--home`"
+                "profile `{profile}` does not exist: there is no `{home}`{others}\n  `--home` names another root; `--create` has \
+                 hermes create it, with\n    {hermes} profile create {profile}"
             )
         }
         HomeProblem::NoDirectory => format!(
@@ -228,8 +228,8 @@ pub(super) fn no_hermes(
             account.name
         ),
         HermesProblem::Nowhere => {
-            let places = places.iter().map(|p| format!("`{}`", p.display()));
-            let list: Vec<String> = places.collect();
+            let places = places.iter().map(|p| format!("\n    {}", p.display()));
+            let list: String = places.collect();
             let as_account = (scope == Scope::System).then_some((&*account.name, &*account.home));
             let make = if account.exists {
                 String::new()
@@ -237,10 +237,9 @@ pub(super) fn no_hermes(
                 account_command(account) + " && "
             };
             format!(
-                "no hermes executable that `{}` can run: looked for {} and on PATH; `{make}{}` installs one with upstream's \
-                 installer, or name one with `--hermes PATH`",
+                "no hermes executable that `{}` can run, on PATH or in one of these places:{list}\n  `--hermes PATH` names \
+                 another one; upstream's installer installs one with\n    {make}{}",
                 account.name,
-                list.join(", "),
                 install_command(as_account, root)
             )
         }
@@ -351,13 +350,17 @@ mod tests {
         let told = decided(&Settings::default(), &probe).expect_err("refused");
         for part in [
             "profile `coder` does not exist: there is no `/var/lib/hermes/profiles/coder` (there is: default)",
-            "no hermes executable that `hermes` can run: looked for `/opt/hermes/bin/hermes` and on PATH",
+            "no hermes executable that `hermes` can run, on PATH or in one of these places:\n    /opt/hermes/bin/hermes\n",
             "environment file `/etc/bot.env` cannot be used: No such file; the gateway would not start without it; create it, or take it out \
              where it was set: `--environment-file`",
         ] {
             assert!(told.contains(part), "{part}: {told}");
         }
-        assert_eq!(told.lines().count(), 3, "{told}");
+        assert_eq!(
+            told.lines().filter(|line| !line.starts_with(' ')).count(),
+            3,
+            "{told}"
+        );
     }
 
     #[test]

@@ -10,7 +10,6 @@ pub(crate) mod paused;
 pub(crate) mod reader;
 pub(crate) mod secret;
 pub(crate) mod shell;
-pub(crate) mod span;
 pub(crate) mod specifiers;
 pub(crate) mod starters;
 mod token;

@@ -5,6 +5,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use tz::{DateTime, TimeZone};
 
 use crate::commands::json::Profile;
+use crate::host::span;
 
 const MONTHS: [&str; 12] = [
     "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
@@ -51,7 +52,7 @@ impl Clock {
 
     /// `09:12 (3min)`, or with its day where that is not today.
     fn at(&self, at: u64) -> Option<String> {
-        let age = age(self.now.checked_sub(at)?);
+        let age = span::largest(self.now.checked_sub(at)?);
         let (then, now) = (self.local(at)?, self.local(self.now)?);
         let time = format!("{:02}:{:02}", then.hour(), then.minute());
         if (then.year(), then.year_day()) == (now.year(), now.year_day()) {
@@ -63,16 +64,6 @@ impl Clock {
 
     fn local(&self, at: u64) -> Option<DateTime> {
         DateTime::from_timespec(at.try_into().ok()?, 0, self.zone.as_ref()).ok()
-    }
-}
-
-/// How long something lasts, in its largest unit.
-fn age(seconds: u64) -> String {
-    match seconds {
-        0..60 => format!("{seconds}s"),
-        60..3600 => format!("{}min", seconds / 60),
-        3600..86400 => format!("{}h", seconds / 3600),
-        _ => format!("{}d", seconds / 86400),
     }
 }
 

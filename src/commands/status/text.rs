@@ -2,7 +2,6 @@
 
 use std::fmt::Write as _;
 use std::path::Path;
-use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
 
@@ -14,8 +13,9 @@ use crate::gateway::gone::gone;
 use crate::gateway::version::{Rules, Version};
 use crate::host::Host;
 use crate::host::mounts::{Mount, mounts, network_of};
-use crate::host::process::{Process, humanize};
+use crate::host::process::Process;
 use crate::host::process_text::{ago, stop_command};
+use crate::host::span;
 use crate::layout::Scope;
 use crate::output::visible;
 use crate::profile::root_for;
@@ -154,7 +154,7 @@ pub(super) fn owned(owner: &Owner) -> String {
         (None, Some(terminal)) => format!("on {terminal}"),
         (None, None) => "no terminal".to_owned(),
     };
-    let age = humanize(Duration::from_secs(owner.age_seconds));
+    let age = span::written(owner.age_seconds);
     format!(
         "pid {} of {}, {place}, for {age}: {}",
         owner.pid, owner.user, owner.command

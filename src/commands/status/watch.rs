@@ -11,6 +11,7 @@ use crate::cli::StatusArgs;
 use crate::commands::page::height;
 use crate::error::{Exit, trouble};
 use crate::host::Host;
+use crate::host::span;
 use crate::output;
 
 /// Look every so many seconds. Comes back only with an error.
@@ -24,7 +25,7 @@ pub(super) fn watch(host: &Host, args: &StatusArgs, seconds: u64) -> Result<Exit
     loop {
         let status = look(host, args)?;
         let time = Clock::of_host().time();
-        let head = format!("{time}, every {seconds} s, ^C ends it\n\n");
+        let head = format!("{time}, every {}, ^C ends it\n\n", span::written(seconds));
         output::screen(&fitting(&(head + &page(host, args, &status)), height()));
         std::thread::sleep(Duration::from_secs(seconds));
     }

@@ -5,7 +5,7 @@ use crate::doctor::facts::Facts;
 use crate::doctor::finding::Severity::{Error, Note, Warning};
 use crate::doctor::finding::{Findings, Fix};
 use crate::host::process::shell_quote;
-use crate::units::span::seconds;
+use crate::host::span::seconds;
 use crate::units::unit::Unit;
 use crate::units::unit_file::Directive;
 

@@ -1,11 +1,13 @@
 //! Rules about stopping: what kills, and what does not wait.
 
+use std::time::Duration;
+
 use super::{Rule, edit, gateways};
 use crate::doctor::facts::Facts;
 use crate::doctor::finding::Findings;
 use crate::doctor::finding::Severity::{Error, Note, Warning};
 use crate::gateway::version::Rules;
-use crate::units::span::seconds;
+use crate::host::span::{self, seconds};
 use crate::units::unit_file::Directive;
 
 pub(super) const RULES: &[Rule] = &[
@@ -22,9 +24,9 @@ pub(super) const RULES: &[Rule] = &[
     Rule {
         id: "stop-timeout",
         severity: Warning,
-        about: "TimeoutStopSec= is shorter than the gateway's drain and the 30 s that it takes to close down: systemd \
+        about: "TimeoutStopSec= is shorter than the gateway's drain and the 30s that it takes to close down: systemd \
                 kills it in the middle of a turn.",
-        fix: "TimeoutStopSec= of the drain and 30 s",
+        fix: "TimeoutStopSec= of the drain and 30s",
         source: "shutdown_forensics.py of hermes-agent 0.13.0 to 0.19.0; systemd.service(5)",
         check: stop_timeout,
     },
@@ -131,7 +133,7 @@ fn stop_timeout(facts: &Facts, findings: &mut Findings) {
         }
         let drain = match needed.saturating_sub(CLEANUP) {
             0 => String::new(),
-            drain => format!("may drain for {drain} s and "),
+            drain => format!("may drain for {} and ", span::written(u64::from(drain))),
         };
         let more = if drain.is_empty() {
             "to close down"
@@ -139,8 +141,10 @@ fn stop_timeout(facts: &Facts, findings: &mut Findings) {
             "more"
         };
         let what = format!(
-            "{} is killed {timeout} s after its stop, and its gateway {drain}needs {CLEANUP} s {more}",
-            unit.title()
+            "{} is killed {} after its stop, and its gateway {drain}needs {} {more}",
+            unit.title(),
+            span::took(Duration::from_secs_f64(timeout)),
+            span::written(u64::from(CLEANUP))
         );
         let finding = findings.add(what, format!("{}, TimeoutStopSec={needed}", edit(unit)));
         finding.unit(unit).at_unit(unit);

@@ -232,7 +232,7 @@ fn bad_value(facts: &Facts, findings: &mut Findings) {
         }
         for key in TIMES {
             for line in unit.directives.list("Service", key) {
-                if crate::units::span::seconds(&line.value).is_none() {
+                if crate::host::span::seconds(&line.value).is_none() {
                     let what = format!(
                         "`{}` of {} is no time span: it is ignored",
                         line.key,

@@ -98,7 +98,7 @@ def two_bots() -> None:
     refused = hermes_install("--profile", "second", env={"COLUMNS": "4000"})
     equal("two bots: install of the second ends with", refused.code, 3)
     contains("two bots: the other way out", refused.err, "`hermes-install --profile second --shared --create`")
-    commands = re.findall("`(useradd [^`]+)`", refused.err)
+    commands = re.findall("^ +(useradd .+)$", refused.err, re.MULTILINE)
     equal("two bots: commands that it names", len(commands), 1)
     curl = Path("/usr/local/bin/curl")
     curl.write_text(CURL)

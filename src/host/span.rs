@@ -1,6 +1,7 @@
-//! A time span as a setting: seconds, or as systemd writes it. Pure.
+//! Time spans as systemd reads and writes them (systemd.time(7)). Pure.
 
 use std::str::FromStr;
+use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -82,6 +83,42 @@ pub(crate) fn seconds(text: &str) -> Option<f64> {
     Some(total)
 }
 
+/// Its units, the smallest first, in seconds.
+const UNITS: [(&str, u64); 4] = [("s", 1), ("min", 60), ("h", 3600), ("d", 86400)];
+
+/// A time span for people: its two largest units, `1min 30s`.
+pub(crate) fn written(seconds: u64) -> String {
+    let (large, small) = parts(seconds);
+    small.map_or(large.clone(), |small| format!("{large} {small}"))
+}
+
+/// How long ago something was, for a table: the largest unit alone, `9h`.
+pub(crate) fn largest(seconds: u64) -> String {
+    parts(seconds).0
+}
+
+/// How long something took, where less than a second counts: `1.2s`.
+pub(crate) fn took(time: Duration) -> String {
+    match time.as_secs() {
+        seconds if time.subsec_nanos() == 0 => written(seconds),
+        0..60 => format!("{:.1}s", time.as_secs_f64()),
+        seconds => written(seconds),
+    }
+}
+
+/// The largest unit of a time span, and the next one unless there is nothing of it.
+fn parts(seconds: u64) -> (String, Option<String>) {
+    let at = UNITS
+        .iter()
+        .rposition(|(_, size)| seconds >= *size)
+        .unwrap_or(0);
+    let (name, size) = UNITS[at];
+    let (small, small_size) = UNITS[at.saturating_sub(1)];
+    let rest = seconds % size / small_size;
+    let small = (rest > 0).then(|| format!("{rest}{small}"));
+    (format!("{}{name}", seconds / size), small)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -95,5 +132,27 @@ mod tests {
         for bad in ["", "soon", "5 parsecs", ".", "-1"] {
             assert_eq!(seconds(bad), None, "{bad}");
         }
+    }
+
+    #[test]
+    fn time_spans_are_written_as_systemd_writes_them() {
+        let spans = [
+            (0, "0s", "0s"),
+            (9, "9s", "9s"),
+            (120, "2min", "2min"),
+            (125, "2min 5s", "2min"),
+            (7260, "2h 1min", "2h"),
+            (7230, "2h", "2h"),
+            (86400 * 3, "3d", "3d"),
+            (86400 * 3 + 3600, "3d 1h", "3d"),
+        ];
+        for (seconds, two, one) in spans {
+            assert_eq!(written(seconds), two);
+            assert_eq!(largest(seconds), one);
+            let read = super::seconds(two).map(|read| read as u64 / 60);
+            assert_eq!(read, Some(seconds / 60), "{two}");
+        }
+        assert_eq!(took(Duration::from_millis(1234)), "1.2s");
+        assert_eq!(took(Duration::from_millis(90_400)), "1min 30s");
     }
 }
