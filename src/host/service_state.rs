@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 /// The properties that [`ServiceState`] is made of.
 pub(crate) const PROPERTIES: &str = "Id,Names,LoadState,ActiveState,SubState,Result,MainPID,ExecMainPID,NRestarts,\
-     ExecMainCode,ExecMainStatus,ExecMainExitTimestamp,UnitFileState,InvocationID,NeedDaemonReload,FragmentPath,DropInPaths,Environment,EnvironmentFiles,ExecStart";
+     ExecMainCode,ExecMainStatus,ExecMainExitTimestamp,UnitFileState,InvocationID,NeedDaemonReload,AssertResult,AssertTimestamp,FragmentPath,DropInPaths,Environment,EnvironmentFiles,ExecStart";
 
 /// See the module. Words are systemd's own (org.freedesktop.systemd1(5)).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -34,6 +34,8 @@ pub(crate) struct ServiceState {
     pub(crate) exit_time: Option<u64>,
     /// `enabled`, `disabled`, `linked`, …
     pub(crate) unit_file_state: String,
+    /// Whether systemd refused its last start, as an `Assert…=` of it does not hold; it does not try again.
+    pub(crate) is_refused: bool,
     /// The ID of its last start; empty when it was never started.
     pub(crate) invocation: String,
     /// Whether its files have changed since they were loaded.
@@ -94,6 +96,8 @@ impl ServiceState {
                 .filter(|seconds| *seconds > 0),
             unit_file_state: get("UnitFileState").to_owned(),
             invocation: get("InvocationID").to_owned(),
+            // Without a time nothing was asserted yet.
+            is_refused: get("AssertResult") == "no" && get("AssertTimestamp").starts_with('@'),
             needs_reload: get("NeedDaemonReload") == "yes",
             fragment: Some(get("FragmentPath"))
                 .filter(|p| !p.is_empty())
@@ -143,9 +147,17 @@ impl ServiceState {
         !self.is_started() && !self.is_stopping()
     }
 
-    /// How its main process ended, in words.
+    /// Whether it is down because something went wrong.
+    pub(crate) fn has_failed(&self) -> bool {
+        self.active_state == "failed" || (self.is_at_rest() && self.is_refused)
+    }
+
+    /// How its main process ended, in words, or why none was started.
     pub(crate) fn ending(&self) -> String {
         match self.exit {
+            _ if self.is_at_rest() && self.is_refused => {
+                "systemd refused its start: a file that it needs is not there".to_owned()
+            }
             // systemd.exec(5), EnvironmentFile= and LoadCredential=: nothing was executed, so there is no exit status.
             None if self.result == "resources" => {
                 "result `resources`, systemd could not prepare its start: most often a file of variables or a credential \
@@ -187,6 +199,17 @@ mod tests {
         assert_eq!(running.exit_time, None);
         assert_eq!(waiting.fragment, None);
         assert!(running.runs() && !running.waits_to_restart() && running.needs_reload);
+        let at_rest = |asserted: &str| {
+            ServiceState::parse(&format!("ActiveState=inactive\nResult=success\n{asserted}"))
+        };
+        let refused = at_rest("AssertResult=no\nAssertTimestamp=@1764067500");
+        assert!(refused.has_failed() && refused.ending().contains("refused its start"));
+        for fine in [
+            "AssertResult=no\nAssertTimestamp=",
+            "AssertResult=yes\nAssertTimestamp=@1764067500",
+        ] {
+            assert!(!at_rest(fine).has_failed(), "{fine}");
+        }
         assert_eq!((running.main_pid, running.exit), (Some(41), None));
         assert!(running.ending().ends_with("starts it again"));
         let unprepared =

@@ -126,6 +126,10 @@ impl Probe {
             let linked = site.linked(host, &probe.account, &probe.root, &probe.home);
             let mut needed = vec![probe.root.as_path(), hermes.as_path()];
             needed.extend(linked.iter().map(PathBuf::as_path));
+            // What systemd reads itself has to be there before it starts anything.
+            let files = settings.environment_files.iter().flatten();
+            let credentials = settings.credentials.iter().flat_map(|c| c.values());
+            needed.extend(files.chain(credentials).map(PathBuf::as_path));
             probe.mounts = mounts(host, &needed);
             probe.writable.clone_from(&site.writable);
             probe.writable.extend(linked);

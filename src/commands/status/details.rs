@@ -54,7 +54,8 @@ pub(super) fn hermes(
 
 /// How the main process ended, or why none was started; `None` while it runs, and before its first start.
 pub(super) fn last_end(service: &ServiceState) -> Option<LastEnd> {
-    if service.result == "resources" && service.main_pid.is_none() {
+    let is_unprepared = service.result == "resources" || service.is_refused;
+    if is_unprepared && service.main_pid.is_none() {
         return Some(LastEnd {
             at: service.exit_time,
             why: unprepared(service),
@@ -84,10 +85,7 @@ pub(super) fn last_end(service: &ServiceState) -> Option<LastEnd> {
 fn unprepared(service: &ServiceState) -> String {
     let is_gone = |file: &&PathBuf| matches!(file.try_exists(), Ok(false));
     match service.needed_files.iter().find(is_gone) {
-        Some(file) => format!(
-            "result `resources`, its environment file `{}` is not there",
-            file.display()
-        ),
+        Some(file) => format!("its environment file `{}` is not there", file.display()),
         None => service.ending(),
     }
 }
@@ -181,6 +179,16 @@ mod tests {
         assert!(why(&unprepared).ends_with("its environment file `/nowhere/a.env` is not there"));
         unprepared.needed_files.pop();
         assert!(why(&unprepared).contains("a credential"));
+        let refused = ServiceState {
+            active_state: "inactive".to_owned(),
+            result: "success".to_owned(),
+            is_refused: true,
+            ..unprepared
+        };
+        assert_eq!(
+            why(&refused),
+            "systemd refused its start: a file that it needs is not there"
+        );
         assert_eq!(last_end(&ServiceState::default()), None);
     }
 }

@@ -116,6 +116,7 @@ impl<'a> Sight<'a> {
             is_unknown: unknown.is_some(),
             is_gone: self.installed.contains_key(profile) && is_gone(host, &home),
             is_mute: !mute.is_empty(),
+            has_failed: service.is_some_and(ServiceState::has_failed),
             record: record.as_ref().filter(|r| r.pid == main_pid),
         };
         let state = seen.state(&get(|s| &s.active_state));

@@ -18,6 +18,8 @@ pub(super) struct Seen<'a> {
     pub(super) is_gone: bool,
     /// hermes has no adapter for some platform.
     pub(super) is_mute: bool,
+    /// The unit is down because something went wrong.
+    pub(super) has_failed: bool,
     /// What the unit's main process says of itself.
     pub(super) record: Option<&'a Record>,
 }
@@ -38,7 +40,7 @@ impl Seen<'_> {
             (false, _) if self.is_unknown => State::Unknown,
             (false, _) if self.is_served => State::Served,
             (false, "inactive" | "") if self.is_parked => State::Parked,
-            (false, "failed") => State::Failed,
+            (false, _) if self.has_failed => State::Failed,
             (false, "activating") => State::Restarting,
             (false, "active" | "reloading") => State::Starting,
             (false, _) if self.is_live => State::Stopped,
@@ -74,6 +76,7 @@ mod tests {
             is_unknown: false,
             is_gone: false,
             is_mute: false,
+            has_failed: false,
             record: Some(&record),
         };
         assert_eq!(seen.state("active"), State::Degraded);
@@ -112,6 +115,7 @@ mod tests {
             is_unknown: false,
             is_gone: false,
             is_mute,
+            has_failed: false,
             record: Some(&record),
         };
         assert_eq!(seen(true, false).state("active"), State::Running);

@@ -180,7 +180,7 @@ fn profile_gone(facts: &Facts, findings: &mut Findings) {
 fn unit_failed(facts: &Facts, findings: &mut Findings) {
     for (unit, _) in gateways(facts) {
         let loaded = unit.loaded.as_ref();
-        let Some(failed) = loaded.filter(|state| state.active_state == "failed") else {
+        let Some(failed) = loaded.filter(|state| state.has_failed()) else {
             continue;
         };
         let home = facts.home_of(unit);

@@ -87,8 +87,8 @@ def missing(third: System, default: Profile, ours: Unit) -> None:
     contains("status", said.text, f"its environment file `{secret}` is not there")
     secret.parent.mkdir()
     secret.write_text("")
-    equal("gateways", [default.until_up()], [ours.pid])
     equal("a switch with the secret ends with", switch(fifth, fifth), 0)
+    equal("gateways", [default.until_up()], [ours.pid])
     before = ours.pid
     equal("a switch back ends with", switch(fifth, third), 0)
     equal("gateways", [default.until_up(after=before)], [ours.pid])

@@ -5,9 +5,9 @@ import signal
 import time
 from pathlib import Path
 
-from check import check, equal
+from check import check, contains, equal
 from gateway import Profile, fresh_account
-from installer import install
+from installer import hermes_install, install, status
 from systemd import Unit
 
 SECONDS = 120
@@ -54,6 +54,22 @@ def comes_back(profile: Profile, unit: Unit, how: str) -> None:
     check(f"{unit.name} comes back after {how}", unit.pid not in (0, pid), unit.pid)
 
 
+def is_refused(profile: Profile, unit: Unit, token: Path) -> None:
+    """Without a file that systemd itself reads nothing of the unit can run; it is not tried again and again."""
+    away, before = token.rename("/etc/token.away"), unit.restarts
+    unit.systemctl("restart", check=False)
+    unit.until_active_state("inactive")
+    time.sleep(PAUSE)
+    equal(f"{unit.name} without its credential", (unit.states, unit.restarts), (("inactive", "success"), before))
+    row = status(profile)
+    equal("its state in status", row["state"], "failed")
+    contains("why", row["last_end"]["why"], "systemd refused its start")
+    contains("what systemctl says", unit.systemctl("status", check=False), f"AssertPathExists={token} was not met")
+    away.rename(token)
+    equal("start with the credential ends with", hermes_install("start", profile.name).code, 0)
+    equal("gateways", profile.gateways(), [unit.pid])
+
+
 def run() -> None:
     settings = Path("/etc/hermes-install/config.toml")
     settings.parent.mkdir()
@@ -75,6 +91,7 @@ def run() -> None:
     stays_down(unit, signal.SIGSEGV)
     never.until_up()
     comes_back(never, unit, "reload")
+    is_refused(never, unit, token)
 
     unit = Unit(unless_killed.unit)
     found = confinement(unit.pid)
