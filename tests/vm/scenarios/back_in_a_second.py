@@ -41,7 +41,7 @@ def run() -> None:
     unit.systemctl("stop")
     took = time.monotonic() - begin
     equal("after a stop in the wait", unit.states, ("inactive", "success"))
-    announced = [int(word) for word in re.findall(r"next start in (\d+) s", unit.journal())]
+    announced = [int(word) for word in re.findall(r"next start in (\d+)s", unit.journal())]
     check("the stop did not sit out the wait", took < announced[-1], (took, announced))
     begin = time.monotonic()
     unit.systemctl("start")
