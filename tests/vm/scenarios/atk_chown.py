@@ -72,8 +72,8 @@ def run() -> None:
     hermes_install("doctor", "--fix", "--yes")
     owners = {path.name: pwd.getpwuid(path.stat().st_uid).pw_name for path in hers.iterdir()}
     equal("a database goes back", owners["state.db"], her.name)
-    private = ["id_rsa", ".bashrc", "auth.json", "sessions.db"]
-    equal("what stays root's", [n for n in private if owners[n] == "root"], private)
+    kept = ["id_rsa", ".bashrc", "auth.json", "sessions.db"]
+    equal("what stays root's", [n for n in kept if owners[n] == "root"], kept)
     real.kill()
 
 
