@@ -77,9 +77,11 @@ settings! {
     group: String = r#""bots""#,
     /// Variables for the gateway's environment that are no secrets (Environment=): every account can read them.
     environment: BTreeMap<String, String> = r#"{ TZ = "Europe/Berlin" }"#,
-    /// Files with environment variables for the gateway; systemd reads them at each start.
+    /// Files with environment variables for the gateway. systemd reads them at each start, and starts nothing without them. Those of
+    /// a system unit can be written by root alone.
     environment_files: Vec<PathBuf> = r#"["/etc/hermes-install/proxy.env"]"#,
-    /// Files that systemd hands to the gateway as credentials, by name (LoadCredential=).
+    /// Files that systemd hands to the gateway as credentials, by name (LoadCredential=). What `environment-files` says of its
+    /// files holds for these, too.
     credentials: BTreeMap<String, PathBuf> = r#"{ bot-token = "/etc/hermes-install/token" }"#,
     /// How long a stop may wait for running turns: seconds, or a span as systemd writes it, such as "5m".
     drain_timeout: Span = r#""5m""#,
