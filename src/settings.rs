@@ -121,6 +121,17 @@ pub(crate) const GUARD_SETTING: Setting = Setting {
 };
 
 impl Settings {
+    /// Files that systemd itself reads before it runs anything: what they are, the setting that names them, and where they are.
+    pub(crate) fn read_by_systemd(
+        &self,
+    ) -> impl Iterator<Item = (&'static str, &'static str, &PathBuf)> {
+        let environment = self.environment_files.iter().flatten();
+        let credentials = self.credentials.iter().flat_map(|c| c.values());
+        environment
+            .map(|path| ("environment file", "environment-files", path))
+            .chain(credentials.map(|path| ("credential", "credentials", path)))
+    }
+
     /// What the command line says of every profile.
     pub(crate) fn from_args(args: &SettingArgs) -> Result<Self> {
         let absolute = |path: &PathBuf| {

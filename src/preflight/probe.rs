@@ -127,9 +127,8 @@ impl Probe {
             let mut needed = vec![probe.root.as_path(), hermes.as_path()];
             needed.extend(linked.iter().map(PathBuf::as_path));
             // What systemd reads itself has to be there before it starts anything.
-            let files = settings.environment_files.iter().flatten();
-            let credentials = settings.credentials.iter().flat_map(|c| c.values());
-            needed.extend(files.chain(credentials).map(PathBuf::as_path));
+            let files = settings.read_by_systemd();
+            needed.extend(files.map(|(_, _, path)| path.as_path()));
             probe.mounts = mounts(host, &needed);
             probe.writable.clone_from(&site.writable);
             probe.writable.extend(linked);

@@ -36,12 +36,7 @@ pub(super) fn unreadable(
     const CREATE: &str = "create it";
     const MOVE: &str = "keep it where root alone writes, as in /etc/hermes-install";
     const READ_ONLY: &str = "the gateway could not write there later, either";
-    let environment = settings.environment_files.iter().flatten();
-    let credentials = settings.credentials.iter().flat_map(|c| c.values());
-    let needed = environment
-        .map(|path| ("environment file", path, "environment-files"))
-        .chain(credentials.map(|path| ("credential", path, "credentials")));
-    let files = needed.filter_map(|(what, path, key)| {
+    let files = settings.read_by_systemd().filter_map(|(what, key, path)| {
         // systemd itself reads them, as root or as the user whose manager it is: as this program runs.
         let (why, effect, way_out) = match open_regular(&host.at(path)) {
             Ok(Some(_)) | Err(Unread::NotRegular("a directory")) => {

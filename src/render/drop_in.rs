@@ -30,8 +30,6 @@ pub(super) struct DropIn {
     environment_files: Vec<String>,
     credentials: BTreeMap<String, String>,
     mounts: Vec<String>,
-    /// What systemd reads itself before it runs anything.
-    needed_files: Vec<String>,
     unit_additions: Vec<String>,
     service_additions: Vec<String>,
     restart: RestartPolicy,
@@ -104,10 +102,6 @@ impl DropIn {
             environment: instance.environment.clone(),
             environment_files: instance.environment_files.iter().map(|p| text(p)).collect(),
             mounts: instance.mounts.iter().map(|p| text(p)).collect(),
-            needed_files: (instance.environment_files.iter())
-                .chain(instance.credentials.values())
-                .map(|p| text(p))
-                .collect(),
             unit_additions: additions("Unit"),
             service_additions: additions("Service"),
             credentials: (instance.credentials.iter())
