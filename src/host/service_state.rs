@@ -166,6 +166,11 @@ impl ServiceState {
             }
             Some(Exit::Status(69)) => "exit status 69, another gateway owns the profile".to_owned(),
             Some(Exit::Status(78)) => "exit status 78, its configuration cannot be used".to_owned(),
+            // EXIT_CREDENTIALS of systemd.exec(5).
+            Some(Exit::Status(243)) => {
+                "exit status 243, systemd could not hand it a credential: its file is not there or cannot be read"
+                    .to_owned()
+            }
             Some(Exit::Status(status)) => format!("exit status {status}"),
             Some(Exit::Signal(signal)) => format!("signal {signal}"),
             // While a unit starts again, systemd has forgotten how it ended.
@@ -215,6 +220,8 @@ mod tests {
         let unprepared =
             &ServiceState::parse_all("Id=d.service\nResult=resources\nExecMainCode=0\n")[0];
         assert!(unprepared.ending().contains("a file of variables"));
+        let without = ServiceState::parse("Result=exit-code\nExecMainCode=1\nExecMainStatus=243");
+        assert!(without.ending().contains("a credential"));
         assert_eq!(running.exec_start, "{ path=/a ; argv[]=/a --b=c ; }");
     }
 

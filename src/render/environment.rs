@@ -6,9 +6,13 @@ use minijinja::{AutoEscape, Environment, ErrorKind, UndefinedBehavior, Value};
 use crate::render::escape;
 
 /// The templates, by the names they include each other with.
-const TEMPLATES: [(&str, &str); 13] = [
+const TEMPLATES: [(&str, &str); 14] = [
     ("_contract.j2", include_str!("../../templates/_contract.j2")),
     ("_settings.j2", include_str!("../../templates/_settings.j2")),
+    (
+        "_start-limit.j2",
+        include_str!("../../templates/_start-limit.j2"),
+    ),
     (
         "_system-calls.j2",
         include_str!("../../templates/_system-calls.j2"),

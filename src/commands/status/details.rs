@@ -54,7 +54,9 @@ pub(super) fn hermes(
 
 /// How the main process ended, or why none was started; `None` while it runs, and before its first start.
 pub(super) fn last_end(service: &ServiceState) -> Option<LastEnd> {
-    let is_unprepared = service.result == "resources" || service.is_refused;
+    // A start limit is reached by what systemd cannot start; a gateway that ends is slowed down before.
+    let is_unprepared =
+        matches!(service.result.as_str(), "resources" | "start-limit-hit") || service.is_refused;
     if is_unprepared && service.main_pid.is_none() {
         return Some(LastEnd {
             at: service.exit_time,
@@ -63,16 +65,9 @@ pub(super) fn last_end(service: &ServiceState) -> Option<LastEnd> {
         });
     }
     let exit = service.exit.filter(|_| service.main_pid.is_none())?;
-    let ending = service.ending();
     Some(LastEnd {
         at: service.exit_time,
-        why: match service.result.as_str() {
-            "oom-kill" => "killed by the OOM killer".to_owned(),
-            "watchdog" => "killed by its watchdog".to_owned(),
-            "timeout" => format!("{ending}, after a timeout"),
-            "start-limit-hit" => format!("{ending}, started too often"),
-            _ => ending,
-        },
+        why: ending(service),
         exit_status: match exit {
             Exit::Status(status) => Some(status),
             Exit::Signal(_) => None,
@@ -86,7 +81,18 @@ fn unprepared(service: &ServiceState) -> String {
     let is_gone = |file: &&PathBuf| matches!(file.try_exists(), Ok(false));
     match service.needed_files.iter().find(is_gone) {
         Some(file) => format!("its environment file `{}` is not there", file.display()),
-        None => service.ending(),
+        None => ending(service),
+    }
+}
+
+fn ending(service: &ServiceState) -> String {
+    let ending = service.ending();
+    match service.result.as_str() {
+        "oom-kill" => "killed by the OOM killer".to_owned(),
+        "watchdog" => "killed by its watchdog".to_owned(),
+        "timeout" => format!("{ending}, after a timeout"),
+        "start-limit-hit" => format!("{ending}, started too often"),
+        _ => ending,
     }
 }
 

@@ -5,12 +5,13 @@ import signal
 import time
 from pathlib import Path
 
+import wait
 from check import check, contains, equal
 from gateway import Profile, fresh_account
 from installer import hermes_install, install, status
 from systemd import Unit
 
-SECONDS = 120
+SECONDS = 240
 # Longer than a restart delay.
 PAUSE = 20
 
@@ -23,6 +24,7 @@ credentials = { token = "/etc/token" }
 [profiles.unless-killed]
 restart = "unless-killed"
 credentials = { token = "/etc/token" }
+environment-files = ["/etc/bot.env"]
 """
 
 
@@ -58,7 +60,6 @@ def comes_back(profile: Profile, unit: Unit, how: str) -> None:
 def is_refused(profile: Profile, unit: Unit, token: Path) -> None:
     """Without a file that systemd itself reads nothing of the unit can run; a start by somebody is refused, once."""
     away, before = token.rename("/etc/token.away"), unit.restarts
-    # Not a crash: systemd 257 does not ask again before an automatic restart, and goes on trying.
     unit.systemctl("restart", check=False)
     unit.until_active_state("inactive")
     time.sleep(PAUSE)
@@ -72,6 +73,22 @@ def is_refused(profile: Profile, unit: Unit, token: Path) -> None:
     equal("gateways", profile.gateways(), [unit.pid])
 
 
+def crashes_without(profile: Profile, unit: Unit, variables: Path) -> None:
+    """Before an automatic restart 252 asks whether the file is there, and 257 does not: the start limit ends that loop."""
+    away = variables.rename("/etc/bot.env.away")
+    os.kill(unit.pid, signal.SIGSEGV)
+    wait.until(f"{unit.name} to be given up", lambda: unit.states[0] in ("failed", "inactive"), 180)
+    starts, states = unit.restarts, unit.states
+    time.sleep(PAUSE)
+    equal("its state and restarts later", (unit.states, unit.restarts), (states, starts))
+    row = status(profile)
+    equal("its state in status", row["state"], "failed")
+    contains("why", row["last_end"]["why"], f"its environment file `{variables}` is not there")
+    away.rename(variables)
+    equal("start with the file ends with", hermes_install("start", profile.name).code, 0)
+    equal("gateways", profile.gateways(), [unit.pid])
+
+
 def run() -> None:
     settings = Path("/etc/hermes-install/config.toml")
     settings.parent.mkdir()
@@ -79,6 +96,8 @@ def run() -> None:
     token = Path("/etc/token")
     token.write_text("secret")
     token.chmod(0o600)
+    variables = Path("/etc/bot.env")
+    variables.write_text("A=1\n")
     fresh_account()
     never, unless_killed = (Profile(name).make() for name in ("never", "unless-killed"))
     for profile in (never, unless_killed):
@@ -102,3 +121,4 @@ def run() -> None:
     comes_back(unless_killed, unit, "a crash")
     comes_back(unless_killed, unit, "reload")
     is_refused(unless_killed, unit, token)
+    crashes_without(unless_killed, unit, variables)
