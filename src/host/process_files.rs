@@ -2,7 +2,7 @@
 //!
 //! Any of them may be on a file system that an account has mounted in a namespace of its own (user_namespaces(7)) and never
 //! answers from. So no file system is asked about them: the kernel says what it remembers (AT_STATX_DONT_SYNC, statx(2)),
-//! and in another user namespace a path is gone as far as the kernel remembers the way (RESOLVE_CACHED, openat2(2)). Reads
+//! and in another user namespace a path counts when the kernel remembers all of it (RESOLVE_CACHED, openat2(2)). Reads
 //! only.
 
 use std::fs;
