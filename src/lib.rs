@@ -44,6 +44,7 @@ use error::{Error, Exit, Kind};
 
 /// Parse the command line, run it, and return the exit status.
 pub fn run() -> u8 {
+    host::insight::give_up();
     if commands::complete::answered() {
         return Exit::Done as u8;
     }

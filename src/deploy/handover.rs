@@ -105,7 +105,7 @@ fn check_reaped(ended: &Process) -> Result<()> {
 impl ByHand {
     /// Read from the process while it runs.
     pub(crate) fn new(process: Process) -> Self {
-        let directory = std::fs::read_link(format!("/proc/{}/cwd", process.pid));
+        let directory = process.working_directory();
         let directory = directory.map_or_else(|_| "/".into(), |d| d.display().to_string());
         let terminal = process
             .terminal()

@@ -30,7 +30,8 @@ pub(crate) fn home_of(process: &Process, command: &Command) -> Home {
     let user_home = env.get("HOME").unwrap_or("/root");
     let is_managed = env.get(SUPERVISED).is_some() || env.get("INVOCATION_ID").is_some();
     let active = |root: &Path| {
-        let file = process.path_in_namespace(&root.join(ACTIVE_PROFILE));
+        let view = process.view().ok()?;
+        let file = view.at(&root.join(ACTIVE_PROFILE));
         let name = read_small_text(&file, read::JSON).ok()??;
         let version = || Installation::of_process(process).and_then(|found| found.version);
         let follows =
@@ -87,6 +88,14 @@ impl Command {
         };
         // `hermes gateway --help` ends by itself; taking it for a gateway for a moment does no harm.
         runs.then_some(Self { profile, aim })
+    }
+
+    /// One that cannot be read.
+    pub(crate) fn unknown() -> Self {
+        Self {
+            profile: None,
+            aim: Aim::Run,
+        }
     }
 
     /// Whether this command line could mean that profile home, whatever its environment.

@@ -46,7 +46,8 @@ impl Installation {
 
     /// Of the executable that a process was started by.
     pub(crate) fn of_process(process: &Process) -> Option<Self> {
-        let seen = |path: &Path| process.path_in_namespace(path);
+        let view = process.view().ok()?;
+        let seen = |path: &Path| view.at(path);
         let hermes = executable(&process.argv, |path| seen(path).exists())?;
         let own = Self::find(&hermes, &seen);
         own.or_else(|| Self::find(&hermes, &|path| path.to_owned()))

@@ -83,7 +83,11 @@ fn is_of_name(c: char) -> bool {
 
 /// What helps against that.
 pub(crate) fn remedy(process: &Process, platform: &str) -> Remedy {
-    let seen = |path: &Path| process.path_in_namespace(path);
+    let view = process.view();
+    let seen = |path: &Path| match &view {
+        Ok(view) => view.at(path),
+        Err(_) => path.to_owned(),
+    };
     let hermes = executable(&process.argv, |path| seen(path).exists());
     let version = Installation::of_process(process).and_then(|found| found.version);
     let packages = hermes

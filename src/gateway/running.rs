@@ -2,10 +2,13 @@
 //! no gateway the owner of a home. Reads only.
 
 use std::fs;
+use std::io;
 use std::path::Path;
 
 use crate::gateway::command_line::{Command, Home, home_of};
+use crate::host::insight::look;
 use crate::host::process::{self, Process};
+use crate::host::process_files::program;
 
 /// Held with flock(2) for the life of a gateway; stays behind, unlocked, when it ends.
 pub(crate) const GATEWAY_LOCK: &str = "gateway.lock";
@@ -32,10 +35,19 @@ pub(crate) enum Works {
 
 impl Running {
     /// The process with this ID, if it is a gateway: it has a gateway's command line, the rights of one account, and
-    /// runs an interpreter or a program called hermes. `su`, `sudo` and their like can be given any command line.
+    /// runs an interpreter or a program called hermes. `su`, `sudo` and their like can be given any command line. One whose
+    /// command line cannot be read may be a gateway.
     pub(crate) fn read(pid: i32) -> Option<Self> {
+        // Most processes run something else, and are not asked.
+        if !may_run_hermes(program(pid)) {
+            return None;
+        }
         let process = Process::read(pid)?;
-        let command = Command::parse(&process.argv)?;
+        let command = if process.is_silent {
+            Command::unknown()
+        } else {
+            Command::parse(&process.argv)?
+        };
         // The executable last: a process that became a setuid program since is one by now, and was the caller's before.
         let is_one = process.credentials.is_one_account() && runs_hermes(&process);
         is_one.then_some(Self { process, command })
@@ -44,9 +56,11 @@ impl Running {
     /// Every gateway that can be seen, but for this process.
     pub(crate) fn all() -> impl Iterator<Item = Self> {
         let me = std::process::id() as i32;
-        process::pids()
-            .filter(move |pid| *pid != me)
-            .filter_map(Self::read)
+        let all: Vec<Self> = look(|| {
+            let others = process::pids().filter(|pid| *pid != me);
+            others.filter_map(Self::read).collect()
+        });
+        all.into_iter()
     }
 
     /// The profile home that it works on, as it names it.
@@ -78,18 +92,21 @@ impl Running {
     }
 }
 
-/// Whether the file that a process runs is an interpreter, or called hermes, and gives nobody another's rights. Where we
-/// may not look, its command line has to do: nothing but a sentence follows from it then.
+/// Whether the file that a process runs is an interpreter, or called hermes, and gives nobody another's rights.
 fn runs_hermes(process: &Process) -> bool {
-    let executable = match process.executable() {
-        Ok(executable) => executable,
-        Err(e) => return e.kind() == std::io::ErrorKind::PermissionDenied,
-    };
-    let is_named = ["python", "pypy"]
-        .iter()
-        .any(|name| executable.name.starts_with(name))
-        || matches!(&*executable.name, "hermes" | ".hermes-wrapped");
-    is_named && !executable.gives_rights
+    let executable = process.executable();
+    let gives_rights = executable.as_ref().is_ok_and(|file| file.gives_rights);
+    may_run_hermes(executable.map(|file| file.name)) && !gives_rights
+}
+
+/// Whether a file of this name could run hermes. Where we may not look, the command line has to do: nothing but a sentence
+/// follows from it then.
+fn may_run_hermes(name: io::Result<String>) -> bool {
+    match name.as_deref() {
+        Ok("hermes" | ".hermes-wrapped") => true,
+        Ok(name) => name.starts_with("python") || name.starts_with("pypy"),
+        Err(e) => e.kind() == io::ErrorKind::PermissionDenied,
+    }
 }
 
 /// What makes two paths the same directory.

@@ -111,8 +111,7 @@ fn goes_round(shell: &Process) -> bool {
             shell.argv.get(2).cloned()
         }
         Some(script) if !script.starts_with('-') => {
-            let directory =
-                std::fs::read_link(format!("/proc/{}/cwd", shell.pid)).unwrap_or_default();
+            let directory = shell.working_directory().unwrap_or_default();
             let path: PathBuf = directory.join(Path::new(script));
             read_small_text(&path, JSON).ok().flatten()
         }

@@ -4,16 +4,16 @@
 //! accounts, executable and control group are the kernel's word.
 
 use std::fs::{self, File};
-use std::io::Read as _;
-use std::os::unix::fs::MetadataExt as _;
-use std::path::{Path, PathBuf};
+use std::io::{ErrorKind, Read as _};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use rustix::fs::{CWD, Mode, OFlags, openat};
 
 use crate::host::cgroup::{UnitRef, container_of, user_of};
 use crate::host::credentials::Credentials;
-use crate::host::paths::below_root;
+use crate::host::insight::look;
+use crate::host::process_memory;
 use crate::output::{is_hidden, visible};
 
 /// One process.
@@ -29,6 +29,8 @@ pub(crate) struct Process {
     pub(crate) credentials: Credentials,
     /// Its arguments; empty for a kernel thread or a zombie.
     pub(crate) argv: Vec<String>,
+    /// Whether it, or another process of its account, kept us from its memory: then there are arguments, and nobody knows them.
+    pub(crate) is_silent: bool,
     /// Clock ticks from boot to its start: field 22 of /proc/PID/stat (proc_pid_stat(5)).
     pub(crate) start: u64,
     /// The same number as hermes reads it: the 22nd word, which is another field when the name holds a space.
@@ -42,6 +44,11 @@ pub(crate) struct Process {
 impl Process {
     /// The process with this ID; `None` when there is none or it is a zombie.
     pub(crate) fn read(pid: i32) -> Option<Self> {
+        // Without the right nothing of it is seen where /proc is mounted with hidepid=.
+        look(|| Self::read_all(pid))
+    }
+
+    fn read_all(pid: i32) -> Option<Self> {
         // One directory for all of it: should the ID pass to another process meanwhile, nothing more is read.
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let dir = openat(CWD, dir(pid), flags, Mode::empty()).ok()?;
@@ -59,42 +66,23 @@ impl Process {
             return None;
         }
         let credentials = Credentials::parse(&String::from_utf8_lossy(&read("status")?))?;
+        let (argv, is_silent) = match process_memory::read(dir, "cmdline", credentials.real, MOST) {
+            Ok(bytes) => (arguments(&bytes), false),
+            Err(e) if e.kind() == ErrorKind::TimedOut => (Vec::new(), true),
+            Err(_) => return None,
+        };
         Some(Self {
             pid,
             parent: fields.get(1)?.parse().ok()?,
             uid: credentials.real,
             credentials,
-            argv: arguments(&read("cmdline")?),
+            argv,
+            is_silent,
             start: fields.get(19)?.parse().ok()?,
             naive_start: stat.split_whitespace().nth(21).and_then(|w| w.parse().ok()),
             session: fields.get(3)?.parse().ok()?,
             tty: fields.get(4)?.parse().ok()?,
         })
-    }
-
-    /// The executable file that it runs; `Err` when we may not look.
-    pub(crate) fn executable(&self) -> std::io::Result<Executable> {
-        let link = dir(self.pid).join("exe");
-        let path = fs::read_link(&link)?;
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
-        Ok(Executable {
-            name: name.trim_end_matches(" (deleted)").to_owned(),
-            gives_rights: fs::metadata(link)?.mode() & 0o6000 != 0,
-        })
-    }
-
-    /// Whether it holds the lock of flock(2) on this file: one of its descriptors is that file, and says so
-    /// (proc_pid_fdinfo(5)). `Err` when we may not look.
-    pub(crate) fn holds_flock(&self, file: &fs::Metadata) -> std::io::Result<bool> {
-        let is_it = |entry: fs::DirEntry| {
-            let meta = fs::metadata(entry.path()).ok()?;
-            let info = dir(self.pid).join("fdinfo").join(entry.file_name());
-            let is_same = (meta.dev(), meta.ino()) == (file.dev(), file.ino());
-            let is_locked = || Some(fs::read_to_string(info).ok()?.contains("FLOCK"));
-            is_same.then(is_locked).flatten()
-        };
-        let mut entries = fs::read_dir(dir(self.pid).join("fd"))?.flatten();
-        Ok(entries.any(|entry| is_it(entry) == Some(true)))
     }
 
     /// How long it has been running.
@@ -132,7 +120,7 @@ impl Process {
 
     /// Its control group.
     fn cgroup(&self) -> Option<String> {
-        let text = fs::read_to_string(dir(self.pid).join("cgroup")).ok()?;
+        let text = look(|| fs::read_to_string(dir(self.pid).join("cgroup"))).ok()?;
         // Version 2 has one line, `0::/path`; on a hybrid host the `name=systemd` line has the path.
         let path = text
             .lines()
@@ -158,41 +146,6 @@ impl Process {
             _ => None,
         }
     }
-
-    /// A variable of the environment it was started with. `Err` when we may not look.
-    pub(crate) fn environ(&self) -> std::io::Result<Environ> {
-        let mut bytes = Vec::new();
-        let file = File::open(dir(self.pid).join("environ"))?;
-        file.take(MOST_ENVIRON + 1).read_to_end(&mut bytes)?;
-        match u64::try_from(bytes.len()) {
-            Ok(length) if length <= MOST_ENVIRON => Ok(Environ(bytes)),
-            _ => Err(std::io::ErrorKind::FileTooLarge.into()),
-        }
-    }
-
-    /// What makes a directory the same wherever it is mounted: of a path as this process sees it. `None` when it is not
-    /// there; a path of our own where we may not look through the eyes of that process.
-    pub(crate) fn identity(&self, path: &Path) -> Option<(u64, u64)> {
-        let meta = match fs::metadata(self.path_in_namespace(path)) {
-            Err(e) if e.kind() == std::io::ErrorKind::PermissionDenied => fs::metadata(path),
-            seen => seen,
-        };
-        meta.ok().map(|m| (m.dev(), m.ino()))
-    }
-
-    /// A path as this process sees it, through its own mount namespace; needs the right to trace it.
-    pub(crate) fn path_in_namespace(&self, path: &Path) -> PathBuf {
-        dir(self.pid).join("root").join(below_root(path))
-    }
-}
-
-/// The file that a process runs.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Executable {
-    /// Its name, without directory; also of one that was removed since.
-    pub(crate) name: String,
-    /// Whether it is setuid or setgid: then its arguments and environment are another account's words.
-    pub(crate) gives_rights: bool,
 }
 
 /// The most that is read of one file in /proc. A word of a command line has at most so many bytes (`MAX_ARG_STRLEN`,
@@ -200,39 +153,14 @@ pub(crate) struct Executable {
 const MOST: u64 = 128 << 10;
 /// Words of a command line; as many strings are kept of each gateway.
 const MOST_WORDS: usize = 1000;
-/// An environment is at most 6 MiB when a program is executed (execve(2)). Afterwards the process may say that any part of
-/// its memory is its environment, terabytes of it (prctl(2), PR_SET_MM_MAP).
-const MOST_ENVIRON: u64 = 8 << 20;
 
-/// An environment block.
-pub(crate) struct Environ(Vec<u8>);
-
-impl Environ {
-    /// The value of a variable.
-    pub(crate) fn get(&self, name: &str) -> Option<&str> {
-        self.0
-            .split(|b| *b == 0)
-            .filter_map(|entry| std::str::from_utf8(entry).ok())
-            .find_map(|entry| entry.strip_prefix(name)?.strip_prefix('='))
-    }
-
-    /// The names of all variables.
-    pub(crate) fn names(&self) -> impl Iterator<Item = String> + '_ {
-        let entries = self.0.split(|b| *b == 0);
-        entries.filter_map(|entry| {
-            let (name, _) = std::str::from_utf8(entry).ok()?.split_once('=')?;
-            Some(name.to_owned())
-        })
-    }
-}
-
-fn dir(pid: i32) -> PathBuf {
+pub(super) fn dir(pid: i32) -> PathBuf {
     PathBuf::from(format!("/proc/{pid}"))
 }
 
 /// Whether a process has a handler for a signal: `SigCgt` of /proc/PID/status (proc_pid_status(5)).
 pub(crate) fn catches(pid: i32, signal: rustix::process::Signal) -> std::io::Result<bool> {
-    let text = fs::read_to_string(dir(pid).join("status"))?;
+    let text = look(|| fs::read_to_string(dir(pid).join("status")))?;
     let mask = text.lines().find_map(|l| l.strip_prefix("SigCgt:"));
     let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
     Ok(mask.is_some_and(|mask| mask & (1 << (signal.as_raw() - 1)) != 0))
@@ -268,11 +196,12 @@ pub(crate) fn shell_quote<S: AsRef<str>>(argv: &[S]) -> String {
 
 /// The IDs of all processes that we can see.
 pub(crate) fn pids() -> impl Iterator<Item = i32> {
-    fs::read_dir("/proc")
-        .into_iter()
-        .flatten()
-        .flatten()
-        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+    let pids: Vec<i32> = look(|| {
+        let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+        let pid = |entry: fs::DirEntry| entry.file_name().to_str()?.parse().ok();
+        entries.filter_map(pid).collect()
+    });
+    pids.into_iter()
 }
 
 /// A child as it is once it has its arguments: spawn(2) comes back a moment before (vfork(2)).

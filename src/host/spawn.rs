@@ -33,13 +33,30 @@ pub(crate) fn run(command: &mut Command, limits: Limits) -> io::Result<Output> {
     // Not yet waited for: until then its ID is nobody else's, nor that of its group.
     let _ = kill_process_group(Pid::from_child(&child), Signal::KILL);
     let _ = child.kill();
+    let [stdout, stderr] = match collected {
+        Ok(outputs) => outputs,
+        Err(e) => {
+            let _ = leave(child);
+            return Err(e);
+        }
+    };
     let status = child.wait()?;
-    let [stdout, stderr] = collected?;
     Ok(Output {
         status,
         stdout,
         stderr,
     })
+}
+
+/// Wait for a program that was killed, but not without end: what asks a file system that never answers ends when that does.
+fn leave(mut child: Child) -> io::Result<()> {
+    let end = pidfd_open(Pid::from_child(&child), PidfdFlags::empty())?;
+    let silent = [Stream::new(None::<OwnedFd>), Stream::new(None::<OwnedFd>)];
+    let [_, _, has_ended] = ready(&silent, &end, Duration::from_secs(5))?;
+    if has_ended {
+        child.wait()?;
+    }
+    Ok(())
 }
 
 /// A stream of a program that may still say something.

@@ -5,6 +5,7 @@
 
 use std::collections::VecDeque;
 use std::ffi::OsString;
+use std::fmt;
 use std::fs;
 use std::io::{self, Read as _};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
@@ -29,6 +30,32 @@ pub(crate) struct Stranger {
     pub(crate) path: PathBuf,
     /// Who, as the end of "may be written by".
     pub(crate) who: String,
+}
+
+impl fmt::Display for Stranger {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        write!(
+            f,
+            "`{}` may be written by {}",
+            self.path.display(),
+            self.who
+        )
+    }
+}
+
+/// Somebody beside root who could have put another file there, or a link to one; where there is none yet, who could make it.
+///
+/// # Errors
+/// When the way cannot be followed.
+pub(crate) fn other_than_root(path: &Path) -> io::Result<Option<Stranger>> {
+    let root = Account::root();
+    let found = match (follow(path, &root), path.parent()) {
+        (Err(e), Some(directory)) if e.kind() == io::ErrorKind::NotFound => {
+            follow(directory, &root)
+        }
+        (found, _) => found,
+    };
+    Ok(found?.1)
 }
 
 /// Somebody beside root and this account who could have written this executable, its interpreter, or a directory or link on
@@ -233,6 +260,20 @@ mod tests {
         let script = format!("#!{} -I\n", bench.at("open/python").display());
         bench.program("bin/hermes", &script);
         assert_eq!(bench.who("bin/hermes"), Some("open: everybody".to_owned()));
+    }
+
+    #[test]
+    fn a_file_that_is_not_there_yet_is_whose_its_directory_is() {
+        let bench = Bench::new();
+        bench.mode("bin", 0o777);
+        let found = other_than_root(&bench.at("bin/token")).expect("it can be followed");
+        let who = found.expect("somebody").to_string();
+        assert!(who.contains("may be written by"), "{who}");
+        assert!(other_than_root(&bench.at("none/token")).is_err());
+        assert_eq!(
+            other_than_root(Path::new("/etc/passwd")).expect("there"),
+            None
+        );
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use crate::host::Host;
 use crate::host::account::Account;
 use crate::host::read::{Unread, open_regular};
-use crate::host::trust::stranger;
+use crate::host::trust::other_than_root;
 use crate::layout::Scope;
 use crate::settings::Settings;
 use std::path::{Path, PathBuf};
@@ -73,13 +73,8 @@ fn writer(host: &Host, account: &Account, path: &Path) -> Option<String> {
     if host.live().is_none() || host.scope != Scope::System || account.uid == 0 {
         return None;
     }
-    let found = match stranger(path, &Account::root()) {
-        Ok(found) => found?,
-        Err(e) => return Some(e.to_string()),
-    };
-    Some(format!(
-        "`{}` may be written by {}",
-        found.path.display(),
-        found.who
-    ))
+    match other_than_root(path) {
+        Ok(found) => found.map(|found| found.to_string()),
+        Err(e) => Some(e.to_string()),
+    }
 }

@@ -11,6 +11,7 @@ use crate::gateway::version::Version;
 use crate::host::Host;
 use crate::host::access::{Access, Reach, is_exposed};
 use crate::host::search::hermes_places;
+use crate::host::trust::{Stranger, other_than_root};
 use crate::profile::root_for;
 use crate::units::unit::Unit;
 use crate::units::unit_file::Directive;
@@ -39,6 +40,19 @@ pub(crate) struct UnitFacts {
     pub(crate) version: Option<Version>,
     /// Files with its environment that everybody may read.
     pub(crate) exposed: Vec<PathBuf>,
+    /// Files that systemd reads as root, and that somebody else could turn to others.
+    pub(crate) steered: Vec<Steered>,
+}
+
+/// A file that systemd reads as root, and who else could put a link to another in its place.
+#[derive(Debug)]
+pub(crate) struct Steered {
+    /// Where it is named.
+    pub(crate) line: Directive,
+    /// The file.
+    pub(crate) path: PathBuf,
+    /// Who, and what is theirs to write.
+    pub(crate) by: Stranger,
 }
 
 /// A word with a `%`, which may be meant as it is written or as a specifier.
@@ -104,6 +118,7 @@ pub(crate) fn unit_facts(host: &Host, installations: &Installations, unit: &Unit
     }
     facts.percents = percents(host, unit);
     facts.exposed = exposed_files(host, unit);
+    facts.steered = steered_files(host, unit);
     facts
 }
 
@@ -139,6 +154,32 @@ fn exposed_files(host: &Host, unit: &Unit) -> Vec<PathBuf> {
     paths
         .filter(|path| is_own(path) && is_exposed(host, path))
         .collect()
+}
+
+/// In an image nobody acts, and a user's manager reads as that user.
+fn steered_files(host: &Host, unit: &Unit) -> Vec<Steered> {
+    if host.live().is_none() || unit.is_user() {
+        return Vec::new();
+    }
+    let files = unit.directives.list("Service", "EnvironmentFile");
+    let files = files
+        .into_iter()
+        .map(|line| (line, line.value.trim_start_matches('-')));
+    let credentials = unit.directives.list("Service", "LoadCredential");
+    let credentials = credentials
+        .into_iter()
+        .filter_map(|line| Some((line, line.value.split_once(':')?.1)));
+    let steered = files.chain(credentials).filter_map(|(line, value)| {
+        let path = PathBuf::from(unit.expand(value));
+        // Any other is one of systemd's own credentials.
+        let by = path.is_absolute().then(|| other_than_root(&path).ok())??;
+        Some(Steered {
+            line: line.clone(),
+            path,
+            by: by?,
+        })
+    });
+    steered.collect()
 }
 
 impl UnitFacts {

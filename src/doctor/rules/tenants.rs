@@ -3,24 +3,57 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use super::{Rule, gateways};
+use super::{Rule, edit, gateways};
 use crate::doctor::facts::Facts;
+use crate::doctor::facts::units::Steered;
 use crate::doctor::finding::Findings;
-use crate::doctor::finding::Severity::Note;
+use crate::doctor::finding::Severity::{Note, Warning};
 use crate::profile::ProfileName;
+use crate::units::origin::Origin;
 use crate::units::unit::Unit;
 
-pub(super) const RULES: &[Rule] = &[Rule {
-    id: "shared-account",
-    severity: Note,
-    about: "Units run the gateways of several profiles as one account. An agent runs what strangers write to it, and what \
-                one gateway's tools can do, they can do to every other of that account: read its tokens, change its \
+pub(super) const RULES: &[Rule] = &[
+    Rule {
+        id: "shared-account",
+        severity: Note,
+        about: "Units run the gateways of several profiles as one account. An agent runs what strangers write to it, and \
+                what one gateway's tools can do, they can do to every other of that account: read its tokens, change its \
                 configuration, stop it.",
-    fix: "make profiles tenants, each with an account and a root of its own: a new one is one, and `hermes-install split \
+        fix: "make profiles tenants, each with an account and a root of its own: a new one is one, and `hermes-install split \
               NAME` moves one that is there, with its data",
-    source: "seen: scenario `tenants`",
-    check: shared_account,
-}];
+        source: "seen: scenario `tenants`",
+        check: shared_account,
+    },
+    Rule {
+        id: "steered-file",
+        severity: Warning,
+        about: "A system unit names a credential or a file of variables that somebody beside root can replace. systemd reads \
+                it as root and follows links: at the next start the gateway has whichever file of root's a link there leads \
+                to.",
+        fix: "keep it where root alone writes, as in /etc/hermes-install, and name it there",
+        source: "seen: scenario `atk_credential`",
+        check: steered,
+    },
+];
+
+fn steered(facts: &Facts, findings: &mut Findings) {
+    for (unit, known) in gateways(facts) {
+        for Steered { line, path, by } in &known.steered {
+            let what = format!(
+                "systemd reads `{}` as root for {}, and {by}",
+                path.display(),
+                unit.title()
+            );
+            let way_out = match unit.origin {
+                Origin::Ours => "name it there and install again".to_owned(),
+                Origin::Upstream | Origin::Other => edit(unit),
+            };
+            let way_out =
+                format!("keep it where root alone writes, as in /etc/hermes-install; {way_out}");
+            findings.add(what, way_out).unit(unit).at(unit, line);
+        }
+    }
+}
 
 fn shared_account(facts: &Facts, findings: &mut Findings) {
     let mut by_account: BTreeMap<&str, Vec<&Unit>> = BTreeMap::new();

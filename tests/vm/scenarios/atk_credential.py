@@ -30,6 +30,13 @@ def run() -> None:
     token.write_text("A=1\n")
     own(Path("/var/lib/hermes"), "hermes")
 
+    # A unit of somebody else's has it already.
+    unit = Path("/etc/systemd/system/bot.service")
+    for line in (f"LoadCredential=token:{token}", f"EnvironmentFile={token}", "EnvironmentFile=-/var/lib/hermes/*.env"):
+        unit.write_text(f"[Service]\nUser=hermes\n{line}\nEnvironment=HERMES_HOME={coder}\nExecStart={program} gateway run\n")
+        contains(f"doctor on {line}", hermes_install("doctor").text, "steered-file", line, "`/var/lib/hermes` may be written by `hermes`, its owner")
+    unit.unlink()
+
     config = Path("/etc/hermes-install/config.toml")
     config.parent.mkdir(exist_ok=True)
     for key, value in (("credentials", f'{{ token = "{token}" }}'), ("environment-files", json.dumps([str(token)]))):
@@ -51,3 +58,9 @@ def run() -> None:
     config.write_text(f'[profiles.coder]\ncredentials = {{ token = "{kept}" }}\n')
     equal("one of root's: install ends with", hermes_install("--profile", "coder", "--shared", "--hermes", str(program)).code, 0)
     equal("it was handed over", (coder / "seen").read_text(), "A=1\n")
+    check("doctor has nothing to say of that", "steered-file" not in hermes_install("doctor").text)
+
+    several = config.parent / "several"
+    several.mkdir()
+    config.write_text(f'[profiles.coder]\ncredentials = {{ several = "{several}" }}\n')
+    equal("a directory of root's: plan ends with", hermes_install("plan", "--profile", "coder", "--shared", "--hermes", str(program)).code, 1)
