@@ -20,10 +20,10 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 
 use crate::host::directory::Directory;
-use crate::host::file::{actual, is_circle, largest_in, split};
+use crate::host::file::{actual, has_stamp, is_circle, largest_in, split};
 use crate::host::memory::{Listing, Memory};
 use crate::host::paths::below_root;
-use crate::host::read::is_missing;
+use crate::host::read::{Unread, is_missing};
 use crate::host::walk::{Links, MOST_LINKS};
 use crate::render::tree::{Entry, Stamp};
 
@@ -103,6 +103,9 @@ impl RootFs {
 
     /// How a file differs from what was recorded, as a sentence.
     pub(crate) fn difference(&self, path: &str, stamp: &Stamp) -> Option<String> {
+        if self.is_as_recorded(path, stamp).unwrap_or(false) {
+            return None;
+        }
         match self.look(path) {
             Ok(Actual::Present(entry, _)) if entry.stamp() == *stamp => None,
             Ok(Actual::Present(..)) => Some(format!("`/{path}` was edited")),
@@ -110,6 +113,17 @@ impl RootFs {
             Ok(Actual::Other(what)) => Some(format!("`/{path}` is {what}")),
             Err(e) => Some(format!("{e:#}")),
         }
+    }
+
+    /// Whether that is seen without holding what is there: a launcher is large, and of a link its target says all.
+    fn is_as_recorded(&self, path: &str, stamp: &Stamp) -> Result<bool, Unread> {
+        let path = Path::new(path);
+        if self.memory.file(path).is_some() {
+            return Ok(false);
+        }
+        let (above, name) = split(path)?;
+        let (directory, _) = self.walk_seen(above, Links::Trusted)?;
+        has_stamp(&directory, name, stamp)
     }
 
     /// The directories above these paths that do not exist, relative to the root.
