@@ -123,7 +123,11 @@ fn seen_in(
 }
 
 /// Whether a file or a link is as a receipt has it. Its bytes are not kept.
-pub(super) fn has_stamp(directory: &Directory, name: &OsStr, stamp: &Stamp) -> Result<bool, Unread> {
+pub(super) fn has_stamp(
+    directory: &Directory,
+    name: &OsStr,
+    stamp: &Stamp,
+) -> Result<bool, Unread> {
     match stamp {
         Stamp::Link { link } => Ok(directory.link_target(name)? == OsStr::new(link)),
         Stamp::File { sha256, mode } => match open_in(directory, name)? {
