@@ -60,7 +60,8 @@ def place_secrets(profile: Profile, settings: str = "") -> None:
         path.chmod(0o600)
     config = Path("/etc/hermes-install/config.toml")
     known = config.read_text() if config.exists() else ""
-    config.write_text(known + f'[profiles.{profile.name}]\ncredentials = {{ token = "/etc/hermes-install/{profile.name}.token" }}\n{settings}')
+    credentials = f'credentials = {{ token = "/etc/hermes-install/{profile.name}.token" }}\n'
+    config.write_text(f"{known}[profiles.{profile.name}]\n{credentials}{settings}")
 
 
 def variables(profile: Profile) -> tuple[str, str]:

@@ -23,6 +23,7 @@ SECONDS = 55
 
 LIMITS = 'memory-high = "1G"\nmemory-max = "2G"\ntasks-max = 400\ncpu-weight = 50\n'
 
+
 def run() -> None:
     fresh()
     shell("sh", "-c", "mkdir -p /etc/hermes-install && chmod 755 /etc/hermes-install")
