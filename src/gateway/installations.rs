@@ -2,7 +2,8 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
+use std::ffi::OsString;
+use std::path::Path;
 
 use crate::gateway::installation::Installation;
 use crate::host::Host;
@@ -11,7 +12,8 @@ use crate::host::Host;
 #[derive(Debug)]
 pub(crate) struct Installations<'a> {
     host: &'a Host,
-    known: RefCell<HashMap<PathBuf, Option<Installation>>>,
+    /// By paths as they are written, which is cheaper than by their components.
+    known: RefCell<HashMap<OsString, Option<Installation>>>,
 }
 
 impl<'a> Installations<'a> {
@@ -26,13 +28,13 @@ impl<'a> Installations<'a> {
     /// That of an executable.
     pub(crate) fn find(&self, hermes: &Path) -> Option<Installation> {
         let mut known = self.known.borrow_mut();
-        if let Some(found) = known.get(hermes) {
+        if let Some(found) = known.get(hermes.as_os_str()) {
             return found.clone();
         }
         let is_there = self.host.exists(hermes);
         let found = is_there.then(|| Installation::find(hermes, &|path| self.host.real(path)));
         let found = found.flatten();
-        known.insert(hermes.to_owned(), found.clone());
+        known.insert(hermes.into(), found.clone());
         found
     }
 }

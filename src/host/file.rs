@@ -14,7 +14,7 @@ use crate::host::memory::{Seen, What};
 use crate::host::read::{self, Step, Unread, is_missing, open_in, whole};
 use crate::host::rootfs::{Actual, RootFs};
 use crate::host::walk::{Links, MOST_LINKS};
-use crate::render::tree::Entry;
+use crate::render::tree::{Entry, Stamp, sha256_of};
 
 impl RootFs {
     /// What has a path, the last link not followed.
@@ -120,6 +120,24 @@ fn seen_in(
         uid,
         is_trusted,
     })
+}
+
+/// Whether a file or a link is as a receipt has it. Its bytes are not kept.
+pub(super) fn has_stamp(
+    directory: &Directory,
+    name: &OsStr,
+    stamp: &Stamp,
+) -> Result<bool, Unread> {
+    match stamp {
+        Stamp::Link { link } => Ok(directory.link_target(name)? == OsStr::new(link)),
+        Stamp::File { sha256, mode } => match open_in(directory, name)? {
+            Step::File(file, stat) if stat.st_mode & 0o7777 == *mode => {
+                let length = u64::try_from(stat.st_size).unwrap_or_default();
+                Ok(sha256_of(file, length.min(largest_in(directory)))? == *sha256)
+            }
+            _ => Ok(false),
+        },
+    }
 }
 
 /// Only a launcher is large, and it lies in directories of root or of this account.

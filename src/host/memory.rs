@@ -5,10 +5,11 @@
 use std::borrow::Borrow;
 use std::collections::HashMap;
 use std::convert::Infallible;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs::Metadata;
 use std::hash::Hash;
 use std::io::ErrorKind;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -195,10 +196,8 @@ impl Memory {
     /// name that leads on.
     pub(super) fn lacks(&self, path: &Path) -> bool {
         // `None` where that is not known; a directory that was listed is there, and so are all above it.
-        let is_gap = |look: &Look, path: &Path| {
-            let above = path.parent()?.as_os_str();
+        let is_gap = |look: &Look, above: &OsStr, name: &OsStr| {
             if let Some(listing) = look.listings.get(above).filter(|l| l.is_whole) {
-                let name = path.file_name()?;
                 let find = |known: &OsString| known.as_os_str().cmp(name);
                 return Some(listing.names.binary_search_by(find).is_err());
             }
@@ -206,7 +205,7 @@ impl Memory {
         };
         self.with(|look| {
             let look = look.as_ref()?;
-            path.ancestors().find_map(|path| is_gap(look, path))
+            splits(path).find_map(|(above, name)| is_gap(look, above, name))
         })
         .unwrap_or(false)
     }
@@ -226,5 +225,35 @@ impl Memory {
                 look.files.insert(path.into(), Arc::clone(seen));
             }
         });
+    }
+}
+
+/// The names in a path, each with what is written before it, the last first. What is none, as in `a//b` and `a/..`, is left out.
+fn splits(path: &Path) -> impl Iterator<Item = (&OsStr, &OsStr)> {
+    let mut rest = Some(path.as_os_str().as_bytes());
+    let splits = std::iter::from_fn(move || {
+        let whole = rest?;
+        let slash = whole.iter().rposition(|byte| *byte == b'/');
+        let (above, name) =
+            slash.map_or((&whole[..0], whole), |at| (&whole[..at], &whole[at + 1..]));
+        rest = Some(above).filter(|above| !above.is_empty());
+        Some((OsStr::from_bytes(above), OsStr::from_bytes(name)))
+    });
+    splits.filter(|(_, name)| !matches!(name.as_bytes(), b"" | b"." | b".."))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_is_taken_apart_at_each_of_its_names() {
+        let of =
+            |path: &'static str| -> Vec<(&OsStr, &OsStr)> { splits(Path::new(path)).collect() };
+        let split = |above: &'static str, name: &'static str| (OsStr::new(above), OsStr::new(name));
+        let two = [split("etc/d", "file"), split("etc", "d"), split("", "etc")];
+        assert_eq!(of("etc/d/file"), two);
+        assert_eq!(of("etc//d/../."), [split("etc/", "d"), split("", "etc")]);
+        assert_eq!(of(""), []);
     }
 }

@@ -20,10 +20,10 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 
 use crate::host::directory::Directory;
-use crate::host::file::{actual, is_circle, largest_in, split};
+use crate::host::file::{actual, has_stamp, is_circle, largest_in, split};
 use crate::host::memory::{Listing, Memory};
 use crate::host::paths::below_root;
-use crate::host::read::is_missing;
+use crate::host::read::{Unread, is_missing};
 use crate::host::walk::{Links, MOST_LINKS};
 use crate::render::tree::{Entry, Stamp};
 
@@ -103,6 +103,9 @@ impl RootFs {
 
     /// How a file differs from what was recorded, as a sentence.
     pub(crate) fn difference(&self, path: &str, stamp: &Stamp) -> Option<String> {
+        if self.is_as_recorded(path, stamp).unwrap_or(false) {
+            return None;
+        }
         match self.look(path) {
             Ok(Actual::Present(entry, _)) if entry.stamp() == *stamp => None,
             Ok(Actual::Present(..)) => Some(format!("`/{path}` was edited")),
@@ -110,6 +113,17 @@ impl RootFs {
             Ok(Actual::Other(what)) => Some(format!("`/{path}` is {what}")),
             Err(e) => Some(format!("{e:#}")),
         }
+    }
+
+    /// Whether that is seen without holding what is there: a launcher is large, and of a link its target says all.
+    fn is_as_recorded(&self, path: &str, stamp: &Stamp) -> Result<bool, Unread> {
+        let path = Path::new(path);
+        if self.memory.file(path).is_some() {
+            return Ok(false);
+        }
+        let (above, name) = split(path)?;
+        let (directory, _) = self.walk_seen(above, Links::Trusted)?;
+        has_stamp(&directory, name, stamp)
     }
 
     /// The directories above these paths that do not exist, relative to the root.
@@ -189,7 +203,7 @@ impl RootFs {
     }
 
     /// Whether this look knows already that there is nothing at a path: a directory above it was listed without it.
-    pub(super) fn lacks(&self, path: &Path) -> bool {
+    pub(crate) fn lacks(&self, path: &Path) -> bool {
         self.memory.lacks(below_root(path))
     }
 
@@ -214,5 +228,62 @@ impl RootFs {
     /// Where a path is found by name from outside of the root, for programs and for people.
     pub(crate) fn shown(&self, path: impl AsRef<Path>) -> PathBuf {
         self.root.join(below_root(path.as_ref()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::{self, Permissions};
+    use std::os::unix::fs::{PermissionsExt as _, symlink};
+
+    use super::*;
+
+    #[test]
+    fn what_is_recorded_differs_by_a_byte_a_mode_or_a_target() {
+        let top = tempfile::tempdir().expect("a directory");
+        let at = |name: &str| top.path().join(name);
+        let write = |bytes: &[u8], mode: u32| {
+            fs::write(at("file"), bytes).expect("written");
+            fs::set_permissions(at("file"), Permissions::from_mode(mode)).expect("set");
+        };
+        // Read in several pieces, the last of them not whole.
+        let mut bytes = vec![b'x'; 200_000];
+        let stamp = Entry::File {
+            bytes: bytes.clone().into(),
+            mode: 0o755,
+        }
+        .stamp();
+        let link = Stamp::Link {
+            link: "/file".to_owned(),
+        };
+        symlink("/file", at("link")).expect("made");
+        let differs = |name: &str, stamp: &Stamp| {
+            let files = RootFs::new(top.path()).expect("opened");
+            files.difference(name, stamp)
+        };
+        write(&bytes, 0o755);
+        assert_eq!(differs("file", &stamp), None);
+        assert_eq!(differs("link", &link), None);
+        let edited = |name: &str| Some(format!("`/{name}` was edited"));
+        assert_eq!(differs("link", &stamp), edited("link"));
+        assert_eq!(differs("file", &link), edited("file"));
+        write(&bytes, 0o700);
+        assert_eq!(differs("file", &stamp), edited("file"));
+        bytes.push(b'x');
+        write(&bytes, 0o755);
+        assert_eq!(differs("file", &stamp), edited("file"), "it is longer");
+        bytes[199_999] = b'y';
+        write(&bytes[..200_000], 0o755);
+        assert_eq!(differs("file", &stamp), edited("file"));
+        fs::remove_file(at("link")).expect("removed");
+        symlink("/other", at("link")).expect("made");
+        assert_eq!(differs("link", &link), edited("link"));
+        fs::remove_file(at("file")).expect("removed");
+        assert_eq!(differs("file", &stamp), Some("`/file` is gone".to_owned()));
+        fs::create_dir(at("file")).expect("made");
+        assert_eq!(
+            differs("file", &stamp),
+            Some("`/file` is a directory".to_owned())
+        );
     }
 }

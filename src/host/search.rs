@@ -1,5 +1,6 @@
 //! Where hermes is looked for, and where it comes from when it is nowhere.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use crate::host::Host;
@@ -28,8 +29,9 @@ pub(crate) fn hermes_search(root: &Path, user_home: &Path) -> Vec<PathBuf> {
         ]
         .map(PathBuf::from),
     );
-    let mut seen = std::collections::BTreeSet::new();
-    places.retain(|place| seen.insert(place.clone()));
+    // Told apart as they are written, which is cheaper than by their components.
+    let mut seen = BTreeSet::new();
+    places.retain(|place| seen.insert(place.as_os_str().to_owned()));
     places
 }
 

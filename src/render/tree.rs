@@ -1,6 +1,7 @@
 //! Rendered files as a value: relative path to bytes and mode, or to a link's target. Pure.
 
 use std::collections::BTreeMap;
+use std::io::{self, BufRead as _, BufReader, Read};
 use std::sync::Arc;
 
 use serde::Serialize;
@@ -84,13 +85,30 @@ pub(crate) enum Stamp {
 
 /// Hexadecimal SHA-256.
 pub(crate) fn sha256(bytes: &[u8]) -> String {
+    hexadecimal(&Sha256::digest(bytes))
+}
+
+/// The same of so many bytes that are still to be read; they are not held in memory.
+pub(crate) fn sha256_of(from: impl Read, length: u64) -> io::Result<String> {
+    const PIECE: u64 = 1 << 16;
+    let piece = usize::try_from(length.min(PIECE)).unwrap_or_default();
+    let mut from = BufReader::with_capacity(piece, from.take(length));
+    let mut digest = Sha256::new();
+    while let bytes @ [_, ..] = from.fill_buf()? {
+        digest.update(bytes);
+        let length = bytes.len();
+        from.consume(length);
+    }
+    Ok(hexadecimal(&digest.finalize()))
+}
+
+fn hexadecimal(bytes: &[u8]) -> String {
     use std::fmt::Write as _;
-    Sha256::digest(bytes)
-        .iter()
-        .fold(String::with_capacity(64), |mut out, byte| {
-            let _ = write!(out, "{byte:02x}");
-            out
-        })
+    let mut out = String::with_capacity(2 * bytes.len());
+    for byte in bytes {
+        let _ = write!(out, "{byte:02x}");
+    }
+    out
 }
 
 /// Permission bits as people write them.

@@ -62,6 +62,11 @@ impl Reader {
         self.left.get().map_or(words, |left| left.min(words))
     }
 
+    /// Whether it is known already that there is nothing at a path.
+    pub(crate) fn lacks(&self, path: &Path) -> bool {
+        self.files.lacks(path)
+    }
+
     /// What it reads from.
     pub(super) fn files(&self) -> &RootFs {
         &self.files

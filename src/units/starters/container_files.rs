@@ -38,7 +38,8 @@ impl Look {
             let directories = names.iter().take(MOST).map(|name| top.join(name));
             for directory in directories.chain([top.clone()]) {
                 let mut files = COMPOSE.iter().map(|name| directory.join(name));
-                if let Some(file) = files.find(|file| host.is_file(file)) {
+                let is_there = |file: &PathBuf| !self.reader.lacks(file) && host.is_file(file);
+                if let Some(file) = files.find(is_there) {
                     let way_out = self.down(host, &file);
                     let mut of = self.accounts.values();
                     let of = of.find(|a| a.home != Path::new("/") && file.starts_with(&a.home));

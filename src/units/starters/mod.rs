@@ -247,6 +247,9 @@ impl Look {
         owner: &Account,
         account: Option<&Account>,
     ) {
+        if self.reader.lacks(file) {
+            return;
+        }
         let text = self.reader.text(file).unwrap_or_default();
         // A short one of the host's may start another that says more.
         let is_short = file.starts_with("/etc") && text.len() < SHORT;

@@ -52,15 +52,16 @@ def tenant(name: str) -> Profile:
     return profile
 
 
-def place_secrets(profile: Profile) -> None:
-    """A file of variables and a credential, as an administrator places them."""
+def place_secrets(profile: Profile, settings: str = "") -> None:
+    """A file of variables and a credential, as an administrator places them, beside other settings of the profile."""
     for kind, text in (("env", f"SECRET_OF_{profile.name}=1\n"), ("token", "token\n")):
         path = Path(f"/etc/hermes-install/{profile.name}.{kind}")
         path.write_text(text)
         path.chmod(0o600)
     config = Path("/etc/hermes-install/config.toml")
     known = config.read_text() if config.exists() else ""
-    config.write_text(known + f'[profiles.{profile.name}]\ncredentials = {{ token = "/etc/hermes-install/{profile.name}.token" }}\n')
+    credentials = f'credentials = {{ token = "/etc/hermes-install/{profile.name}.token" }}\n'
+    config.write_text(f"{known}[profiles.{profile.name}]\n{credentials}{settings}")
 
 
 def variables(profile: Profile) -> tuple[str, str]:

@@ -1,4 +1,4 @@
-"""Memory limits are the kernel's: a greedy tool dies and the gateway lives; a gateway that is the victim comes back."""
+"""Limits of a tenant are the kernel's: a greedy tool dies and the gateway lives; a gateway that is the victim comes back."""
 
 import os
 import subprocess
@@ -6,9 +6,9 @@ from pathlib import Path
 
 import wait
 from check import check, contains, equal
-from gateway import Profile
 from installer import hermes_install, install
-from systemd import Unit
+from systemd import Unit, systemctl
+from tenant import tenant
 
 BACKENDS = ["qemu"]
 SECONDS = 300
@@ -22,13 +22,19 @@ GREEDY = "held = []\nwhile True: held.append(bytearray(b'x' * (1 << 20)))"
 
 def run() -> None:
     CONFIG.parent.mkdir()
-    CONFIG.write_text('[profiles.default]\nmemory-high = "390M"\nmemory-max = "400M"\n')
-    default = Profile("default")
-    equal("install ends with", install(default).code, 0)
-    unit = Unit(default.unit)
+    CONFIG.write_text('[profiles.apart]\nmemory-high = "390M"\nmemory-max = "400M"\ntasks-max = 300\ncpu-weight = 50\n')
+    apart = tenant("apart")
+    equal("install ends with", install(apart).code, 0)
+    unit = Unit(apart.unit)
     group = Path("/sys/fs/cgroup") / unit.show()["ControlGroup"].lstrip("/")
     equal("the kernel's limit", int((group / "memory.max").read_text()), LIMIT)
     equal("where it begins to be slowed down", int((group / "memory.high").read_text()), 390 << 20)
+    equal("how many processes and threads it may have", int((group / "pids.max").read_text()), 300)
+    equal("its share of the processor", int((group / "cpu.weight").read_text()), 50)
+    # As docs/tenants.md has it, for all tenants.
+    systemctl("set-property", "hermes.slice", "MemoryHigh=8G")
+    equal("the group above it", str(group.parent), "/sys/fs/cgroup/hermes.slice")
+    equal("where all begin to be slowed down", int((group.parent / "memory.high").read_text()), 8 << 30)
 
     pid = unit.pid
     # Slowing down would only draw it out.
@@ -38,16 +44,16 @@ def run() -> None:
     check("the kernel counts it", kills(group) >= 1, (group / "memory.events").read_text())
     equal("the unit's state and result", unit.states, ("active", "success"))
     equal("its main process and restarts", (unit.pid, unit.restarts), (pid, 0))
-    default.until_up(pid)
+    apart.until_up(pid)
 
     # The kernel is made to choose the gateway.
     Path(f"/proc/{pid}/oom_score_adj").write_text("1000")
     eat(group, -1000)
     wait.until("the gateway to be killed", lambda: unit.pid != pid, 60)
-    equal("it comes back as another process, up", default.until_up(after=pid), unit.pid)
+    equal("it comes back as another process, up", apart.until_up(after=pid), unit.pid)
     equal("automatic restarts", unit.restarts, 1)
-    equal("gateways", default.gateways(), [unit.pid])
-    contains("why it was gone", hermes_install("why", "default").out, "default: runs now; before that ended", "OOM killer")
+    equal("gateways", apart.gateways(), [unit.pid])
+    contains("why it was gone", hermes_install("why", "apart").out, "apart: runs now; before that ended", "OOM killer")
 
 
 def eat(group: Path, score: int) -> subprocess.Popen:

@@ -1,6 +1,7 @@
 """A new profile is a tenant, whose gateway runs without opting out of anything, and none of six ways leads from one tenant to
 another; all of them lead from one profile to another of the same account."""
 
+import pwd
 from pathlib import Path
 
 from check import check, contains, equal
@@ -20,6 +21,7 @@ from tenant import (
 HERMES = ["0.22.2", "0.19.0"]
 SECONDS = 55
 
+LIMITS = 'memory-high = "1G"\nmemory-max = "2G"\ntasks-max = 400\ncpu-weight = 50\n'
 
 
 def run() -> None:
@@ -27,7 +29,7 @@ def run() -> None:
     shell("sh", "-c", "mkdir -p /etc/hermes-install && chmod 755 /etc/hermes-install")
     a, b = (tenant(name) for name in ("a", "b"))
     for own in (a, b):
-        place_secrets(own)
+        place_secrets(own, LIMITS)
         equal(f"install of tenant {own.name} ends with", install_as_tenant(own).code, 0)
         unit = Unit(own.unit)
         shown = status(own)
@@ -37,6 +39,7 @@ def run() -> None:
         equal(f"exposure of {own.name}'s files", [oct(own.home.stat().st_mode & 0o777), own.home.owner()], ["0o700", own.user])
         (own.home / ".env").write_text("TOKEN=secret\n")
         shell("chown", f"{own.user}:", str(own.home / ".env"))
+    limited(b)
     before = [Unit(p.unit).pid for p in (a, b)]
     again = install_as_tenant(a)
     contains("a second install", again.err, "nothing was changed")
@@ -56,11 +59,7 @@ def run() -> None:
     stays(a)
 
     shared()
-    gone = hermes_install("uninstall", "--profile", "a")
-    equal("uninstall of a ends with", gone.code, 0)
-    left = [str(p) for top in ("/etc/sysusers.d", "/etc/tmpfiles.d", "/etc/systemd") for p in Path(top).rglob("*")]
-    equal("what is left of a in /etc", [p for p in left if "tenant-a" in p or "@a." in p], [])
-    check("its data are left", (a.home / "config.yaml").exists())
+    uninstalled(b)
 
 
 def fresh() -> None:
@@ -93,6 +92,31 @@ def stays(profile: Profile) -> None:
     unit.systemctl("stop")
     equal("state after a stop", unit.states, ("inactive", "success"))
     equal("status after a stop", status(profile)["state"], "stopped")
+
+
+def limited(profile: Profile) -> None:
+    """What is set for a tenant, its manager has; the kernel's side is in the scenario `memory`, which has a kernel of its own."""
+    shown = Unit(profile.unit).show()
+    limits = {name: int(shown[name]) for name in ("MemoryHigh", "MemoryMax", "TasksMax", "CPUWeight")}
+    equal("its limits", limits, {"MemoryHigh": 1 << 30, "MemoryMax": 2 << 30, "TasksMax": 400, "CPUWeight": 50})
+    group = f"/hermes.slice/{profile.unit}"
+    equal("its slice and control group", (shown["Slice"], shown["ControlGroup"].endswith(group)), ("hermes.slice", True))
+    contains("the group of its process", Path(f"/proc/{shown['MainPID']}/cgroup").read_text(), group)
+
+
+def uninstalled(profile: Profile) -> None:
+    """Nothing of a tenant is left but its account and its data, which the next installation has again."""
+    unit, account = Unit(profile.unit), pwd.getpwnam(profile.user)
+    equal("its gateways", profile.gateways(), [unit.pid])
+    equal("uninstall ends with", hermes_install("uninstall", "--profile", profile.name).code, 0)
+    equal("its gateways after it", profile.gateways(), [])
+    left = [str(p) for top in ("/etc/sysusers.d", "/etc/tmpfiles.d", "/etc/systemd") for p in Path(top).rglob("*")]
+    equal("what is left of it in /etc", [p for p in left if f"tenant-{profile.name}" in p or f"@{profile.name}." in p], [])
+    equal("its account", pwd.getpwnam(profile.user), account)
+    equal("its data, and whose", (profile.home / ".env").owner(), profile.user)
+    equal("install ends with", install_as_tenant(profile, "--no-start").code, 0)
+    equal("its account after that", pwd.getpwnam(profile.user), account)
+    equal("its token", (profile.home / ".env").read_text(), "TOKEN=secret\n")
 
 
 def shared() -> None:
