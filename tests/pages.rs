@@ -476,7 +476,7 @@ fn labels_are_those_of_the_style_and_written_in_one_place() {
     for path in tree(&top().join("src"), ".rs") {
         let text = std::fs::read_to_string(&path).unwrap();
         let text = text.split("#[cfg(test)]").next().unwrap();
-        let is_printer = path.ends_with("src/output.rs");
+        let is_printer = path.ends_with("src/output/mod.rs");
         for part in text.split('"').skip(1) {
             // Colours stand around a label: `{CARE}warning:{CARE:#} `.
             let part = part

@@ -148,7 +148,8 @@ impl Run {
     /// Say what is called.
     fn tell(&self, verb: &str, units: &[String]) {
         let units = units.join(" ");
-        self.output.step(format!("{} {verb} {units}", self.prefix));
+        self.output
+            .command(format!("{} {verb} {units}", self.prefix));
     }
 
     /// Have all of these started at once. Each is waited for later, and its failure is explained then.

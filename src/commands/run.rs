@@ -45,7 +45,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<Exit> {
         target,
     };
     let words = call.words(&instance, &args.words);
-    args.output.printer().step(shell_quote(&words));
+    args.output.printer().command(shell_quote(&words));
     let error = Command::new(&words[0]).args(&words[1..]).exec();
     Err(error).with_context(|| format!("`{}` could not be run", words[0]))
 }

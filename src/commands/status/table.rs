@@ -5,9 +5,11 @@ use anstyle::Style;
 use super::since::Clock;
 use super::text::{colour, elsewhere, is_safe, of_platform, owned, scope_flag, version};
 use crate::commands::json::{Platform, Profile, State, Status};
-use crate::commands::page::{BAD, CARE, Cell, Column, sentence, table, way_out};
+use crate::commands::page::{Cell, Column, table};
 use crate::host::Host;
 use crate::host::process_text::ago;
+use crate::output::wrap::{sentence, way_out};
+use crate::output::{BAD, CARE};
 
 /// The state of a platform that works.
 pub(super) const CONNECTED: &str = "connected";

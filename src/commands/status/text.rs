@@ -7,7 +7,6 @@ use anstyle::{AnsiColor, Style};
 
 use super::platforms::way_out;
 use crate::commands::json::{Elsewhere, Hermes, Owner, Platform, Profile, State, Status};
-use crate::commands::page::sentence;
 use crate::gateway::config::is_standalone;
 use crate::gateway::gone::gone;
 use crate::gateway::version::{Rules, Version};
@@ -18,6 +17,7 @@ use crate::host::process_text::{ago, stop_command};
 use crate::host::span;
 use crate::layout::Scope;
 use crate::output::visible;
+use crate::output::wrap::sentence;
 use crate::profile::root_for;
 use crate::takeover::other_owner::OtherOwner;
 
