@@ -1,5 +1,5 @@
-//! A profile on its way into its tenant: its gateway is stopped as planned, its data are copied by the two accounts, and
-//! what was there before stays until the new gateway runs, and after it under another name.
+//! A profile on its way into its tenant. Its gateway is stopped as planned, and the two accounts copy its data. What was
+//! there before stays until the new gateway runs, and after it under another name.
 
 use std::path::{Path, PathBuf};
 
