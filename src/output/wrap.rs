@@ -7,14 +7,14 @@ use super::{GOOD, lines, visible};
 /// Fewer columns are taken for so many.
 pub(crate) const LEAST: usize = 40;
 
-/// A text in lines of at most so many characters. A word is never cut, and what stands between backticks is one where it
-/// fits a line.
+/// A text in lines of at most so many characters. A word is never cut, and what stands between backticks is one: a
+/// command always, and all else where it fits a line.
 fn wrap(text: &str, width: usize) -> Vec<String> {
     // Nothing that is shown has a control character.
     const GLUE: &str = "\0";
     let spans = pieces(text);
     let glued = |(at, span): (usize, &&str)| match at % 2 {
-        1 if span.chars().count() + 2 <= width => span.replace(' ', GLUE),
+        1 if is_command(span) || span.chars().count() + 2 <= width => span.replace(' ', GLUE),
         _ => (*span).to_owned(),
     };
     let text = match spans.len() % 2 {

@@ -16,7 +16,6 @@ use crate::host::process::Process;
 use crate::host::process_text::{ago, stop_command};
 use crate::host::span;
 use crate::layout::Scope;
-use crate::output::visible;
 use crate::output::wrap::sentence;
 use crate::profile::root_for;
 use crate::takeover::other_owner::OtherOwner;
@@ -29,7 +28,7 @@ pub(super) fn text(host: &Host, status: &Status, width: usize) -> String {
         out += &about(host, profile, &mounts, width);
     }
     for other in &status.elsewhere {
-        out += &(elsewhere(other) + "\n");
+        out += &sentence("", &elsewhere(other), 2, width);
     }
     out
 }
@@ -47,7 +46,7 @@ pub(super) fn nobody(host: &Host, status: &Status) -> String {
     out
 }
 
-/// Sentences are wrapped; a command, and a line that ends in one, stays whole.
+/// Sentences are wrapped; a command stays whole.
 fn about(host: &Host, row: &Profile, mounts: &[Mount], width: usize) -> String {
     let style = colour(row.state);
     let boot = match (row.installed, row.enabled) {
@@ -62,12 +61,7 @@ fn about(host: &Host, row: &Profile, mounts: &[Mount], width: usize) -> String {
         row.scope.name()
     );
     let mut line = |label: &str, text: String| {
-        let begin = format!("  {label:9}");
-        if text.contains('`') {
-            let _ = writeln!(out, "{begin}{}", visible(&text));
-        } else {
-            out += &sentence(&begin, &text, 11, width);
-        }
+        out += &sentence(&format!("  {label:9}"), &text, 11, width);
     };
     if row.installed {
         line("unit", unit(row));
