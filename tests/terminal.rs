@@ -181,9 +181,9 @@ fn messages_and_plans_are_wrapped_and_a_command_stands_alone() {
         let text = Session::start(60, 50, arguments, root.path()).finish();
         let text = anstream::adapter::strip_str(&text).to_string();
         let is_whole = |line: &str| {
-            let line = line.trim_start();
-            let words = line.split(' ').count();
-            line.starts_with("hermes-install ") || words == 1 || line.contains(" /")
+            // A command or a path; of a list of files each has a line.
+            let words = line.trim_start().split(' ').count();
+            line.starts_with("    ") || words == 1 || line.contains(" /")
         };
         let wide: Vec<&str> = text
             .lines()

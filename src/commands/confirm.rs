@@ -33,7 +33,7 @@ pub(super) fn confirm_stops(ready: &Prepared, yes: bool, output: &Output) -> Res
         } else if of_home(&checked.home)?.is_none() || handover.is_some() {
             refuse!(
                 "no gateway that somebody started by hand runs on `{}`", checked.home.display();
-                "`hermes-install --profile {profile}` installs its unit"
+                "to install its unit: `hermes-install --profile {profile}`"
             );
         }
     }

@@ -51,7 +51,7 @@ pub(crate) fn stop(args: &ControlArgs) -> Result<Exit> {
         if let Some(process) = owner(&target.home)?.and_then(|owner| owner.process) {
             refuse!(
                 "`{}` is stopped, and {} runs profile `{}`", target.unit, name(&process), target.profile;
-                "`{}` stops it", stop_command(&process)
+                "to stop it: `{}`", stop_command(&process)
             );
         }
         run.output.done(format!("`{}` is stopped", target.unit));
@@ -173,7 +173,7 @@ impl Run {
             if begin.elapsed() > patience {
                 failed!(
                     "`{}` was asked to restart and did not within {time}", target.unit;
-                    "`hermes-install restart --now {}` does not wait for its turns", target.profile
+                    "without waiting for its turns: `hermes-install restart --now {}`", target.profile
                 );
             }
             if seconds >= told + 10 {

@@ -54,7 +54,7 @@ impl Relocation {
         if let Some(process) = owner(&self.home)?.and_then(|owner| owner.process) {
             refuse!(
                 "`{unit}` is stopped, and {} runs profile `{}`", name(&process), self.profile;
-                "`{}` stops it", stop_command(&process)
+                "to stop it: `{}`", stop_command(&process)
             );
         }
         Ok(was_started)

@@ -40,20 +40,20 @@ fn wrap(text: &str, width: usize) -> Vec<String> {
     lines
 }
 
-/// A message of a run, behind its label: its lines are wrapped two columns further in. What a journal said stays as it is.
+/// A message of a run, behind its label: its lines are wrapped two columns in. Those that stand further in are paths, commands
+/// and what a journal said: they stay whole.
 pub(super) fn message(label: &str, text: &str, width: usize) -> String {
     let mut out = String::new();
     for (at, line) in lines(&text).split('\n').enumerate() {
         let inner = line.trim_start_matches(' ');
-        let indent = 2 + line.len() - inner.len();
+        let is_whole = inner.starts_with('|') || line.len() - inner.len() > 2;
         if at == 0 {
             let labelled = format!("{label} {line}");
             out += &hanging(labelled.trim_start(), 2, width);
-        } else if inner.starts_with('|') {
+        } else if is_whole {
             let _ = writeln!(out, "{line}");
         } else {
-            let gap = " ".repeat(indent.max(4) - 2);
-            out += &sentence(&gap, inner, gap.len(), width);
+            out += &sentence("  ", inner, 2, width);
         }
     }
     out
@@ -199,10 +199,11 @@ enum Quote {
 }
 
 /// Programs that ways out call.
-const PROGRAMS: [&str; 20] = [
+const PROGRAMS: [&str; 22] = [
     "chmod",
     "chown",
     "crontab",
+    "curl",
     "docker",
     "findmnt",
     "hermes",
@@ -220,6 +221,7 @@ const PROGRAMS: [&str; 20] = [
     "sudoedit",
     "systemctl",
     "test",
+    "useradd",
 ];
 
 fn is_command(text: &str) -> bool {
@@ -251,6 +253,23 @@ mod tests {
         let bare = way_out("fix", "systemctl reset-failed a.service", 0, 20);
         let bare = anstream::adapter::strip_str(&bare).to_string();
         assert_eq!(bare, "fix\n    systemctl reset-failed a.service\n");
+    }
+
+    #[test]
+    fn a_message_is_wrapped_behind_its_label_and_a_hint_has_its_command_alone() {
+        let text = "there is no `hermes` that the account `coder` can run in these places:\n    \
+                    /a/path/that/is/longer/than/its/terminal/hermes\n  give another one with `--hermes PATH`";
+        let expected = "error: there is no `hermes` that the\n  account `coder` can run in these\n  places:\n    \
+                        /a/path/that/is/longer/than/its/terminal/hermes\n  give another one with `--hermes PATH`\n";
+        assert_eq!(message("error:", text, 40), expected);
+        assert_eq!(message("", "`a b` runs", 40), "`a b` runs\n");
+        let text = "`hermes-install --profile coder` installs its unit";
+        let expected = "hint:\n    hermes-install --profile coder\n  installs its unit\n";
+        assert_eq!(hint("hint:", text, 40), expected);
+        assert_eq!(
+            hint("hint:", "say so with `--yes`", 40),
+            "hint: say so with `--yes`\n"
+        );
     }
 
     #[test]

@@ -126,7 +126,7 @@ fn chosen(
             "profile `{name}` is neither installed in the {} scope nor under `{}`",
             host.scope.name(),
             usual.display();
-            "`hermes-install status` shows every profile"
+            "to see every profile: `hermes-install status`"
         );
     }
     profiles.retain(|(profile, _)| wanted.is_empty() || wanted.contains(profile));
