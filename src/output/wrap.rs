@@ -7,14 +7,13 @@ use super::{GOOD, lines, visible};
 /// Fewer columns are taken for so many.
 pub(crate) const LEAST: usize = 40;
 
-/// A text in lines of at most so many characters. A word is never cut, and what stands between backticks is one: a
-/// command always, and all else where it fits a line.
+/// A text in lines of at most so many characters. A word is never cut, and what stands between backticks is one.
 fn wrap(text: &str, width: usize) -> Vec<String> {
     // Nothing that is shown has a control character.
     const GLUE: &str = "\0";
     let spans = pieces(text);
     let glued = |(at, span): (usize, &&str)| match at % 2 {
-        1 if is_command(span) || span.chars().count() + 2 <= width => span.replace(' ', GLUE),
+        1 => span.replace(' ', GLUE),
         _ => (*span).to_owned(),
     };
     let text = match spans.len() % 2 {
@@ -134,7 +133,10 @@ enum Part {
 /// whole.
 fn parts(text: &str) -> Vec<Part> {
     let pieces = pieces(text);
-    if pieces.len() == 1 && is_command(text) {
+    // Its program may have a path: what is said as a whole is no name of a file.
+    let program = text.split(' ').next().unwrap_or_default();
+    let bare = &text[program.rfind('/').map_or(0, |at| at + 1)..];
+    if pieces.len() == 1 && is_command(bare) {
         return vec![Part::Command(text.to_owned())];
     }
     if pieces.len() % 2 == 0 {
@@ -199,7 +201,7 @@ enum Quote {
 }
 
 /// Programs that ways out call.
-const PROGRAMS: [&str; 22] = [
+const PROGRAMS: [&str; 23] = [
     "chmod",
     "chown",
     "crontab",
@@ -214,6 +216,7 @@ const PROGRAMS: [&str; 22] = [
     "loginctl",
     "machinectl",
     "mv",
+    "pip",
     "podman",
     "python3",
     "rm",

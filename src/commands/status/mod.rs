@@ -58,12 +58,13 @@ pub(crate) fn status(args: &StatusArgs) -> Result<Exit> {
 
 /// What people read: a table, or all about the profiles that were named.
 fn page(host: &Host, args: &StatusArgs, status: &Status) -> String {
+    let clock = Clock::of_host();
     if status.profiles.is_empty() {
         text::nobody(host, status)
     } else if args.long || !args.profiles.is_empty() {
-        text::text(host, status, width())
+        text::text(host, status, &clock, width())
     } else {
-        table::text(host, status, &Clock::of_host(), width())
+        table::text(host, status, &clock, width())
     }
 }
 
