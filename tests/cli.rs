@@ -268,7 +268,7 @@ fn an_error_is_a_sentence_and_its_hints_stand_below_it() {
     );
     assert_eq!(
         lines[1..],
-        ["hint: `hermes-install status` shows every profile"]
+        ["hint: to see every profile: `hermes-install status`"]
     );
 }
 

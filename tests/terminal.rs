@@ -160,3 +160,39 @@ fn a_page_is_as_wide_as_its_terminal_and_a_command_is_never_cut() {
     let text = Session::start(80, 50, &["status", "--system"], root.path()).finish();
     assert!(text.contains('…'), "{text}");
 }
+
+/// Every message of a run: steps, notes, an error with its ways out.
+#[test]
+fn messages_and_plans_are_wrapped_and_a_command_stands_alone() {
+    let root = image(&["coder"]);
+    let units = root.path().join("etc/systemd/system");
+    std::fs::create_dir_all(&units).unwrap();
+    let unit = "[Service]\nUser=root\nExecStart=/opt/hermes/bin/hermes --profile coder gateway run\nRestart=always\n";
+    std::fs::write(units.join("bot.service"), unit).unwrap();
+    let long = "a-bot-with-a-name-that-is-as-long-as-a-name-of-a-profile-may-be1";
+    let runs: [&[&str]; 5] = [
+        &["plan", "--profile", "coder", "--shared", "--system"],
+        &["install", "--profile", "coder", "--shared", "--system"],
+        &["install", "--profile", long, "--shared", "--system"],
+        &["uninstall", "--profile", long],
+        &["adopt", "--profile", "default"],
+    ];
+    for arguments in runs {
+        let text = Session::start(60, 50, arguments, root.path()).finish();
+        let text = anstream::adapter::strip_str(&text).to_string();
+        let is_whole = |line: &str| {
+            // A command or a path; of a list of files each has a line.
+            let words = line.trim_start().split(' ').count();
+            line.starts_with("    ") || words == 1 || line.contains(" /")
+        };
+        let wide: Vec<&str> = text
+            .lines()
+            .filter(|line| line.chars().count() > 60 && !is_whole(line))
+            .collect();
+        assert_eq!(wide, Vec::<&str>::new(), "{arguments:?}:\n{text}");
+        for line in text.lines() {
+            let is_broken = line.matches('`').count() % 2 == 1;
+            assert!(!is_broken || line.chars().count() > 50, "{line}\n{text}");
+        }
+    }
+}

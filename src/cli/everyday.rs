@@ -136,8 +136,8 @@ pub(crate) struct RunArgs {
 /// Arguments of doctor.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Exit status: 0 nothing but notes, 1 errors or warnings (after --fix, those that are left), \
-                        2 usage or trouble, 3 nobody was there to agree to a fix.",
+    after_help = "Exit status: 0 nothing but notes; 1 errors or warnings (after --fix, those that are left); \
+                        2 usage or trouble; 3 nobody was there to agree to a fix.",
     mut_arg("system", |a| a.help("Show findings about units of the system's manager only")),
     mut_arg("user", |a| a.help("Show findings about units of users' managers only")),
     mut_arg("root", |a| a.help("Look at a system image in DIR; its units are judged by their files"))

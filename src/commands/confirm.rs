@@ -33,7 +33,7 @@ pub(super) fn confirm_stops(ready: &Prepared, yes: bool, output: &Output) -> Res
         } else if of_home(&checked.home)?.is_none() || handover.is_some() {
             refuse!(
                 "no gateway that somebody started by hand runs on `{}`", checked.home.display();
-                "`hermes-install --profile {profile}` installs its unit"
+                "to install its unit: `hermes-install --profile {profile}`"
             );
         }
     }
@@ -199,7 +199,7 @@ pub(super) fn tell_inherited(
 /// How a person keeps what is left out.
 pub(super) fn keep_command(host: &Host, profile: &ProfileName) -> String {
     format!(
-        "what is not carried over and needed goes into a drop-in: {} edit --force {}",
+        "what is not carried over and needed goes into a drop-in: `{} edit --force {}`",
         host.manager().command_prefix(),
         profile.unit()
     )

@@ -51,7 +51,7 @@ pub(crate) fn stop(args: &ControlArgs) -> Result<Exit> {
         if let Some(process) = owner(&target.home)?.and_then(|owner| owner.process) {
             refuse!(
                 "`{}` is stopped, and {} runs profile `{}`", target.unit, name(&process), target.profile;
-                "`{}` stops it", stop_command(&process)
+                "to stop it: `{}`", stop_command(&process)
             );
         }
         run.output.done(format!("`{}` is stopped", target.unit));
@@ -148,7 +148,8 @@ impl Run {
     /// Say what is called.
     fn tell(&self, verb: &str, units: &[String]) {
         let units = units.join(" ");
-        self.output.step(format!("{} {verb} {units}", self.prefix));
+        self.output
+            .command(format!("{} {verb} {units}", self.prefix));
     }
 
     /// Have all of these started at once. Each is waited for later, and its failure is explained then.
@@ -172,7 +173,7 @@ impl Run {
             if begin.elapsed() > patience {
                 failed!(
                     "`{}` was asked to restart and did not within {time}", target.unit;
-                    "`hermes-install restart --now {}` does not wait for its turns", target.profile
+                    "without waiting for its turns: `hermes-install restart --now {}`", target.profile
                 );
             }
             if seconds >= told + 10 {

@@ -4,9 +4,9 @@ use std::path::Path;
 
 use anstyle::Style;
 
-use crate::commands::page::{BAD, CARE, sentence, way_out};
 use crate::doctor::finding::{Finding, Place, Severity};
-use crate::output::visible;
+use crate::output::wrap::{sentence, way_out};
+use crate::output::{BAD, CARE, visible};
 
 /// How many things were looked at.
 #[derive(Debug, Clone, Copy)]

@@ -3,6 +3,7 @@
 use anyhow::Result;
 
 use super::confirm::{confirm_moves, confirm_restarts, confirm_stops, tell_inherited, tell_left};
+use super::page::entry;
 use super::prepare::{Prepared, prepare};
 use super::tenants;
 use super::typed::Verb;
@@ -97,7 +98,7 @@ fn run(args: &InstallArgs, verb: Verb) -> Result<Exit> {
 /// Whether it shares its account, as a line of the summary; empty where that goes without saying.
 fn kind(host: &Host, installed: &Checked) -> String {
     tenants::told(host, installed)
-        .map(|(kind, told)| format!("  {kind} {told}\n"))
+        .map(|(kind, told)| entry(&format!("  {kind} "), &told))
         .unwrap_or_default()
 }
 

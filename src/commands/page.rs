@@ -1,196 +1,38 @@
-//! Text for people, as wide as their terminal: sentences are wrapped, cells of a table are cut where they must be, and a
-//! command stands on a line of its own, whole.
+//! Pages for people, as wide as their terminal, and tables, whose cells are cut where they must be.
 
-use std::fmt::Write as _;
 use std::io;
 
-use anstyle::{AnsiColor, Style};
+use anstyle::Style;
 use terminal_size::{Height, Width, terminal_size_of};
 
 use crate::output::visible;
+use crate::output::wrap::{LEAST, sentence};
 
 /// Columns where neither a terminal nor COLUMNS says how many there are.
 const USUAL: usize = 80;
-/// Fewer are taken for so many.
-const LEAST: usize = 40;
-
-/// Something that keeps a gateway from running.
-pub(super) const BAD: Style = AnsiColor::Red.on_default().bold();
-/// Something that needs attention.
-pub(super) const CARE: Style = AnsiColor::Yellow.on_default();
-/// Something that is well, and a way out.
-pub(super) const GOOD: Style = AnsiColor::Green.on_default();
-
 /// How many columns a line may have: those of the terminal, those that COLUMNS says, or 80.
 pub(super) fn width() -> usize {
-    let told = || std::env::var("COLUMNS").ok()?.parse().ok();
+    told_width().unwrap_or(USUAL)
+}
+
+/// The same where a terminal or COLUMNS says so.
+pub(super) fn told_width() -> Option<usize> {
+    let told = || std::env::var("COLUMNS").ok()?.parse::<usize>().ok();
     let columns = match terminal_size_of(io::stdout()) {
-        Some((Width(columns), _)) => columns.into(),
-        None => told().unwrap_or(USUAL),
+        Some((Width(columns), _)) => Some(columns.into()),
+        None => told(),
     };
-    columns.max(LEAST)
+    Some(columns?.max(LEAST))
+}
+
+/// A word of a list and what it says, wrapped beside it where the width is known.
+pub(super) fn entry(word: &str, text: &str) -> String {
+    sentence(word, text, word.len(), told_width().unwrap_or(usize::MAX))
 }
 
 /// How many lines the terminal has.
 pub(super) fn height() -> Option<usize> {
     terminal_size_of(io::stdout()).map(|(_, Height(lines))| lines.into())
-}
-
-/// A text in lines of at most so many characters. A word is never cut.
-fn wrap(text: &str, width: usize) -> Vec<String> {
-    let mut lines: Vec<String> = Vec::new();
-    for word in text.split(' ').filter(|word| !word.is_empty()) {
-        match lines.last_mut() {
-            Some(line) if line.chars().count() + 1 + word.chars().count() <= width => {
-                line.push(' ');
-                line.push_str(word);
-            }
-            _ => lines.push(word.to_owned()),
-        }
-    }
-    lines
-}
-
-/// A sentence that begins with what is given, and whose other lines stand `indent` columns in.
-pub(super) fn sentence(begin: &str, text: &str, indent: usize, width: usize) -> String {
-    let lines = wrap(&visible(text), width.saturating_sub(indent));
-    let gap = " ".repeat(indent);
-    let mut out = String::new();
-    for (at, line) in lines.iter().enumerate() {
-        let begin = if at == 0 { begin } else { &gap };
-        let _ = writeln!(out, "{begin}{line}");
-    }
-    out
-}
-
-/// A way out: what it says is wrapped beside its label, and each command in it has a line of its own, two columns further
-/// in. The label of one that begins with a command stands alone.
-pub(super) fn way_out(label: &str, text: &str, indent: usize, width: usize) -> String {
-    let gap = " ".repeat(indent);
-    let text = visible(text);
-    let parts = parts(&text);
-    let begins_with_words = matches!(parts.first(), Some(Part::Words(_)));
-    let (mut begin, base, mut out) = if begins_with_words {
-        let begin = format!("{gap}{GOOD}{label}{GOOD:#}  ");
-        (begin, indent + label.len() + 2, String::new())
-    } else {
-        let alone = format!("{gap}{GOOD}{}{GOOD:#}\n", label.trim_end());
-        (String::new(), indent + 2, alone)
-    };
-    for part in parts {
-        match part {
-            Part::Words(words) => out += &sentence(&begin, &words, base, width),
-            Part::Command(command) => {
-                let _ = writeln!(out, "{}{command}", " ".repeat(base + 2));
-            }
-        }
-        begin = " ".repeat(base);
-    }
-    out
-}
-
-/// A part of a way out.
-#[derive(Debug, PartialEq, Eq)]
-enum Part {
-    Words(String),
-    Command(String),
-}
-
-/// The commands that a way out names in backticks, and the words around them. Without backticks it may be a command as a
-/// whole.
-fn parts(text: &str) -> Vec<Part> {
-    let pieces = pieces(text);
-    if pieces.len() == 1 && is_command(text) {
-        return vec![Part::Command(text.to_owned())];
-    }
-    if pieces.len() % 2 == 0 {
-        return vec![Part::Words(text.to_owned())];
-    }
-    let mut parts = Vec::new();
-    let mut words = String::new();
-    let end = |words: &mut String, parts: &mut Vec<Part>| {
-        let said = std::mem::take(words);
-        let said = said.trim_matches([' ', ',', ';']);
-        if !said.is_empty() {
-            parts.push(Part::Words(said.to_owned()));
-        }
-    };
-    for (at, piece) in pieces.into_iter().enumerate() {
-        match at % 2 {
-            1 if is_command(piece) => {
-                end(&mut words, &mut parts);
-                parts.push(Part::Command(piece.to_owned()));
-            }
-            1 => words += &format!("`{piece}`"),
-            _ => words += piece,
-        }
-    }
-    end(&mut words, &mut parts);
-    parts
-}
-
-/// What stands between backticks, at odd places, and outside of them. A backtick in a word that is quoted for a shell is a
-/// part of somebody's file name: no name makes a line that looks like a command.
-fn pieces(text: &str) -> Vec<&str> {
-    let mut pieces = Vec::new();
-    let (mut begin, mut quote, mut before) = (0, Quote::None, ' ');
-    let mut is_escaped = false;
-    for (at, c) in text.char_indices() {
-        match (c, quote) {
-            _ if is_escaped => is_escaped = false,
-            ('\\', Quote::None | Quote::Escapes) => is_escaped = true,
-            ('\'', Quote::None) if before == '$' => quote = Quote::Escapes,
-            ('\'', Quote::None) => quote = Quote::Plain,
-            ('\'', _) => quote = Quote::None,
-            ('`', Quote::None) => {
-                pieces.push(&text[begin..at]);
-                begin = at + 1;
-            }
-            _ => {}
-        }
-        before = c;
-    }
-    pieces.push(&text[begin..]);
-    pieces
-}
-
-/// What a shell is in the middle of, as [`shell_quote`](crate::host::process::shell_quote) writes words.
-#[derive(Clone, Copy)]
-enum Quote {
-    None,
-    /// `'…'`
-    Plain,
-    /// `$'…'`, with escapes.
-    Escapes,
-}
-
-/// Programs that ways out call.
-const PROGRAMS: [&str; 20] = [
-    "chmod",
-    "chown",
-    "crontab",
-    "docker",
-    "findmnt",
-    "hermes",
-    "hermes-install",
-    "journalctl",
-    "kill",
-    "ln",
-    "loginctl",
-    "machinectl",
-    "mv",
-    "podman",
-    "python3",
-    "rm",
-    "runuser",
-    "sudoedit",
-    "systemctl",
-    "test",
-];
-
-fn is_command(text: &str) -> bool {
-    let program = text.split(' ').next().unwrap_or_default();
-    PROGRAMS.contains(&program) && program != text
 }
 
 /// A column of a table.
@@ -282,45 +124,6 @@ fn cut(text: &str, most: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::host::process::shell_quote;
-
-    #[test]
-    fn a_way_out_has_its_commands_on_lines_of_their_own_and_whole() {
-        let text = "running under bot.service (not installed by hermes-install): migrate with \
-                    `hermes-install --profile coder --migrate`, or stop it with `systemctl stop bot.service`; \
-                    `ExecStart=` stays";
-        let shown = anstream::adapter::strip_str(&way_out("hint", text, 2, 40)).to_string();
-        let expected = [
-            "  hint  running under bot.service (not",
-            "        installed by hermes-install):",
-            "        migrate with",
-            "          hermes-install --profile coder --migrate",
-            "        or stop it with",
-            "          systemctl stop bot.service",
-            "        `ExecStart=` stays",
-        ];
-        assert_eq!(shown.lines().collect::<Vec<_>>(), expected);
-        let bare = way_out("fix", "systemctl reset-failed a.service", 0, 20);
-        let bare = anstream::adapter::strip_str(&bare).to_string();
-        assert_eq!(bare, "fix\n    systemctl reset-failed a.service\n");
-    }
-
-    #[test]
-    fn no_file_name_makes_a_line_that_looks_like_a_command() {
-        let names = [
-            "a`b",
-            "`kill -9 1`",
-            "it's`kill -9 1`",
-            "\x1b'`kill -9 1`",
-            "\x1b\\'`kill -9 1`$'",
-        ];
-        for name in names.map(|name| shell_quote(&[name])) {
-            let hint = format!("have `alice` edit {name}");
-            assert_eq!(parts(&hint), [Part::Words(hint.clone())]);
-            let command = format!("sudoedit {name}");
-            assert_eq!(parts(&command), [Part::Command(command.clone())]);
-        }
-    }
 
     #[test]
     fn a_table_fits_and_says_where_it_was_cut() {

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use anyhow::Result;
 
 use super::confirm::{keep_command, tell_inherited};
+use super::page::entry;
 use super::prepare::{Prepared, prepare};
 use super::tenants::told;
 use super::typed::Verb;
@@ -88,11 +89,11 @@ fn text(host: &Host, ready: &Prepared, activity: &Activity) -> String {
     for c in &ready.checked {
         if let Some((kind, told)) = told(host, c) {
             let profile = &c.instance.profile;
-            let _ = writeln!(out, "{kind:10}{profile}: {told}");
+            out += &entry(&format!("{kind:10}"), &format!("{profile}: {told}"));
         }
     }
     for note in &ready.notes {
-        let _ = writeln!(out, "note      {note}");
+        out += &entry("note      ", note);
     }
     for unit in ready.stops() {
         let _ = writeln!(out, "then stop  {unit}, as planned");
@@ -182,10 +183,10 @@ impl Activity {
 fn inherited_text(host: &Host, profile: &ProfileName, theirs: &Inherited) -> String {
     let mut out = String::new();
     for line in &theirs.carried {
-        let _ = writeln!(out, "carry     {line}");
+        out += &entry("carry     ", line);
     }
     for line in &theirs.left {
-        let _ = writeln!(out, "leave     {line}");
+        out += &entry("leave     ", line);
     }
     if !theirs.left.is_empty() {
         let _ = writeln!(out, "          {}", keep_command(host, profile));

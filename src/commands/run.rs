@@ -45,7 +45,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<Exit> {
         target,
     };
     let words = call.words(&instance, &args.words);
-    args.output.printer().step(shell_quote(&words));
+    args.output.printer().command(shell_quote(&words));
     let error = Command::new(&words[0]).args(&words[1..]).exec();
     Err(error).with_context(|| format!("`{}` could not be run", words[0]))
 }
@@ -59,7 +59,7 @@ fn account(host: &Host, instance: &Instance) -> Result<Account> {
         Some(found) => Ok(found),
         None => trouble!(
             "account `{user}` does not exist";
-            "`hermes-install --profile default` makes the account `hermes`";
+            "to make the account `hermes`: `hermes-install --profile default`";
             "`useradd --system {user}` makes one"
         ),
     }
@@ -76,7 +76,7 @@ fn hermes(host: &Host, instance: &Instance, account: &Account, root: &Path) -> R
             let other = (!is_own).then_some((account.name.as_str(), account.home.as_path()));
             trouble!(
                 "there is no hermes executable for profile `{}`", instance.profile;
-                "`{}` installs hermes", install_command(other, root)
+                "to install hermes: `{}`", install_command(other, root)
             )
         }
     }

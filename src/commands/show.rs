@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use crate::cli::ShowArgs;
 use crate::commands::json::{Setting, Shown, ShownProfile};
+use crate::commands::page::entry;
 use crate::config::Config;
 use crate::deploy::chosen::{Chosen, by_name};
 use crate::deploy::receipt::{Receipt, read_receipt};
@@ -126,9 +127,11 @@ fn text(host: &Host, shown: &[ShownProfile]) -> String {
             out += &format!("  {name:17} {value}  [{}]\n", setting.from);
         }
     }
-    out += &format!(
-        "what was chosen or inherited is recorded in `/{}`; `hermes-install --profile NAME --reset SETTING` forgets it\n",
+    let recorded = format!(
+        "what was chosen or inherited is recorded in `/{}`",
         host.receipt()
     );
+    out += &entry("", &recorded);
+    out += "to forget it: hermes-install --profile NAME --reset SETTING\n";
     out
 }

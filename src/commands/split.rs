@@ -75,7 +75,7 @@ fn relocation(host: &Host, profile: &ProfileName) -> Result<Option<Relocation>> 
     let Some(instance) = receipt.instances.iter().find(|i| i.profile == *profile) else {
         trouble!(
             "profile `{profile}` has no unit of its own in the {} scope", host.scope.name();
-            "`hermes-install --profile {profile} --tenant` installs a new one as a tenant";
+            "to install a new one as a tenant: `hermes-install --profile {profile} --tenant`";
             "`hermes-install --profile {profile} --standalone` gives one that the gateway of `default` serves a unit, and then \
              this can move it"
         );
@@ -87,7 +87,7 @@ fn relocation(host: &Host, profile: &ProfileName) -> Result<Option<Relocation>> 
     if profile.is_default() {
         refuse!(
             "the home of `default` is the root `{}`, in which all its other profiles are", root.display();
-            "`hermes-install split NAME` moves the others out, and `default` is alone then"
+            "to move the others out, so that `default` is alone: `hermes-install split NAME`"
         );
     }
     let name = instance.account.clone().unwrap_or_default().user;

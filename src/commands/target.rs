@@ -109,14 +109,14 @@ fn chosen(
     if let Some(unknown) = named.iter().find(|name| !is_known(name)) {
         trouble!(
             "profile `{unknown}` is not installed in the {scope} scope";
-            "`hermes-install --profile {unknown}` installs it";
-            "`hermes-install status` shows every profile"
+            "to install it: `hermes-install --profile {unknown}`";
+            "to see every profile: `hermes-install status`"
         );
     }
     match (named, known.as_slice()) {
         (_, []) => trouble!(
             "nothing is installed in the {scope} scope";
-            "`hermes-install --profile NAME` installs"
+            "to install one: `hermes-install --profile NAME`"
         ),
         ([], [_, _, ..]) if !all => trouble!(
             "which profile? {} are installed in the {scope} scope", names.join(", ");

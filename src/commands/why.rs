@@ -7,11 +7,12 @@ use nix::sys::signal::Signal;
 use super::target::{live, looked_at};
 use crate::cli::WhyArgs;
 use crate::commands::json;
-use crate::commands::page::{sentence, way_out, width};
+use crate::commands::page::width;
 use crate::error::Exit;
 use crate::host::Host;
 use crate::host::journal::{Event, Kind, asked_by, events};
 use crate::host::process_text::ago;
+use crate::output::wrap::{sentence, way_out};
 use crate::output::{self, visible};
 use crate::units::paused::stopped_by_update;
 
@@ -28,7 +29,7 @@ pub(crate) fn why(args: &WhyArgs) -> Result<Exit> {
     let mut ends = Vec::new();
     for target in looked_at(&host, &args.profiles, args.all)? {
         let state = manager.show_one(&target.unit)?;
-        printer.step(format!(
+        printer.command(format!(
             "{} show {}",
             host.manager().command_prefix(),
             target.unit
@@ -41,7 +42,7 @@ pub(crate) fn why(args: &WhyArgs) -> Result<Exit> {
             asked_by(stopping.saturating_sub(BEFORE), stopping)
         });
         let said = end.as_ref().map_or_else(Vec::new, |end| {
-            printer.step(format!(
+            printer.command(format!(
                 "journalctl _SYSTEMD_INVOCATION_ID={}",
                 end.invocation
             ));

@@ -1,5 +1,5 @@
-//! A profile on its way into its tenant: its gateway is stopped as planned, its data are copied by the two accounts, and
-//! what was there before stays until the new gateway runs, and after it under another name.
+//! A profile on its way into its tenant. Its gateway is stopped as planned, and the two accounts copy its data. What was
+//! there before stays until the new gateway runs, and after it under another name.
 
 use std::path::{Path, PathBuf};
 
@@ -54,7 +54,7 @@ impl Relocation {
         if let Some(process) = owner(&self.home)?.and_then(|owner| owner.process) {
             refuse!(
                 "`{unit}` is stopped, and {} runs profile `{}`", name(&process), self.profile;
-                "`{}` stops it", stop_command(&process)
+                "to stop it: `{}`", stop_command(&process)
             );
         }
         Ok(was_started)

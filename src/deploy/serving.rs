@@ -1,5 +1,5 @@
-//! A profile that has no gateway of its own: the default profile's gateway of its root is brought to serve it, and asked
-//! in the only way that every version has, by what it says of itself.
+//! A profile that has no gateway of its own: that of the default profile is brought to serve it. It is asked in the only way
+//! that every version has, by what it says of itself.
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};

@@ -26,7 +26,10 @@ const USER_PACKAGES: [(&str, &[&str]); 3] = [
 ];
 
 /// What works without systemd.
-const IMAGE: &str = "`--root DIR` works on the image of a system, and `hermes-install render` writes units anywhere";
+const ANYWHERE: [&str; 2] = [
+    "`--root DIR` works on the image of a system",
+    "to write units anywhere: `hermes-install render`",
+];
 
 /// That the host at `root` was booted with systemd. The error names its PID 1, and for a command that installs also
 /// hermes when that is missing, so that nobody learns of it only on the next host.
@@ -40,7 +43,7 @@ pub(crate) fn check(root: &Path, installs: bool) -> Result<(), Error> {
         name => format!("PID 1 is `{name}`"),
     };
     let mut message = format!("this host was not booted with systemd ({first})");
-    let mut hints = Vec::new();
+    let mut hints = ANYWHERE.map(str::to_owned).to_vec();
     let mut places = hermes_search(Path::new(SYSTEM_ROOT), Path::new(SYSTEM_ROOT));
     let path = std::env::var_os("PATH").unwrap_or_default();
     places.extend(std::env::split_paths(&path).map(|directory| directory.join("hermes")));
@@ -49,9 +52,8 @@ pub(crate) fn check(root: &Path, installs: bool) -> Result<(), Error> {
         message += ", and hermes is not installed";
         let root = Path::new(SYSTEM_ROOT);
         let command = install_command(Some((ACCOUNT, root)), root);
-        hints.push(format!("`{command}` installs hermes"));
+        hints.push(format!("to install hermes: `{command}`"));
     }
-    hints.insert(0, IMAGE.to_owned());
     Err(Error::new(Kind::NotBooted, message, hints))
 }
 
@@ -92,7 +94,7 @@ mod tests {
             install.message.ends_with(", and hermes is not installed"),
             "{install}"
         );
-        assert_eq!(install.hints.len(), 2);
+        assert_eq!(install.hints.len(), 3);
         file("opt/hermes/bin/hermes", "");
         assert_eq!(check(root.path(), true), Err(status));
         std::fs::create_dir_all(root.path().join(BOOTED)).expect("made");

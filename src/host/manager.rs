@@ -21,7 +21,7 @@ pub(crate) fn reach_manager(host: &Host, live: &Live, output: &Output) -> Result
     let manager = live.manager();
     if host.scope == Scope::System {
         if let Err(e) = manager.reach() {
-            refuse!("systemd does not answer: {e:#}"; "`systemctl status` shows its state");
+            refuse!("systemd does not answer: {e:#}"; "to see its state: `systemctl status`");
         }
         return Ok(false);
     }

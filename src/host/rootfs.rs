@@ -1,5 +1,5 @@
-//! Files below `/` or the top of an image, reached through descriptors of directories: one component is opened after the
-//! other, relative to the one before and without following it, and a link is followed by hand as if the top were `/`.
+//! Files below `/` or the top of an image, reached through descriptors of directories. One component is opened after the
+//! other, relative to the one before and without following it. A link is followed by hand as if the top were `/`.
 //!
 //! Whoever owns a directory can put another one, or a link, in its place at any moment. So from the first directory on
 //! that somebody else than root and the running account can write, [`RootFs::find`] follows no link, and every further

@@ -1,6 +1,5 @@
-//! A program of an account, run as that account for root: in a session of its own, so that it has no terminal to type
-//! into (CVE-2016-2779), without capabilities, without a way to new rights, within limits, and ended with all that it
-//! started.
+//! A program of an account, run as that account for root. It has a session of its own, so that it has no terminal to type
+//! into (CVE-2016-2779). It has no capabilities, no way to new rights and limits, and is ended with all that it started.
 //!
 //! This program starts itself for that (`/proc/self/exe run-as`), gives everything up in the child, and executes the
 //! other: nothing has to be done between fork(2) and execve(2), and no other program is needed.

@@ -24,8 +24,8 @@ pub(crate) struct Unwritable {
 /// (systemd.syntax(7)); a newline would start another directive.
 pub(crate) fn check(setting: &str, value: &str) -> Result<(), Unwritable> {
     let reason = if value.chars().any(is_noncharacter) {
-        "systemd takes a line with a Unicode noncharacter (U+FDD0 to U+FDEF, U+FFFE, U+FFFF and their like) for one that is \
-         not UTF-8, and drops it and all that follows; give a value without"
+        "a Unicode noncharacter (U+FDD0 to U+FDEF, U+FFFE, U+FFFF and their like) is not UTF-8 for systemd, which drops its \
+         line and all that follows; give a value without"
     } else if value.chars().any(char::is_control) {
         "a newline, NUL or other control character cannot be written to a unit; give a value without"
     } else if value.ends_with('\\') {

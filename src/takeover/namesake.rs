@@ -134,6 +134,6 @@ fn refuse_for(before: &Instance, home: &Path, mine: &str, account: &str) -> Resu
         profile.unit(),
         home.display();
         "`{}` leaves the profile to {account}'s own manager", as_account(account, &to_user);
-        "`hermes-install uninstall --profile {profile}` makes the name free; then run this again"
+        "to make the name free: `hermes-install uninstall --profile {profile}`; then run this again"
     )
 }

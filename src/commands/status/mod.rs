@@ -58,12 +58,13 @@ pub(crate) fn status(args: &StatusArgs) -> Result<Exit> {
 
 /// What people read: a table, or all about the profiles that were named.
 fn page(host: &Host, args: &StatusArgs, status: &Status) -> String {
+    let clock = Clock::of_host();
     if status.profiles.is_empty() {
         text::nobody(host, status)
     } else if args.long || !args.profiles.is_empty() {
-        text::text(host, status, width())
+        text::text(host, status, &clock, width())
     } else {
-        table::text(host, status, &Clock::of_host(), width())
+        table::text(host, status, &clock, width())
     }
 }
 
@@ -126,7 +127,7 @@ fn chosen(
             "profile `{name}` is neither installed in the {} scope nor under `{}`",
             host.scope.name(),
             usual.display();
-            "`hermes-install status` shows every profile"
+            "to see every profile: `hermes-install status`"
         );
     }
     profiles.retain(|(profile, _)| wanted.is_empty() || wanted.contains(profile));

@@ -59,17 +59,17 @@ pub(super) fn way_out(
     let platform = mute.first()?;
     let profile = &row.profile;
     let restart = format!("hermes-install restart{scope} {profile}");
-    let logs = format!("`hermes-install logs{scope} {profile} -n 50` says what is missing");
+    let logs = format!("to see what is missing: `hermes-install logs{scope} {profile} -n 50`");
     Some(match remedy(process, platform) {
         Remedy::TryAgain => format!(
-            "{logs}; `{restart}` has hermes install the library of {platform} once the package index can be reached"
+            "{logs}; to have hermes install the library of {platform}, once the package index can be reached: `{restart}`"
         ),
         Remedy::Install(command) => {
-            format!("{logs}; a library: `{command}`, then `{restart}`")
+            format!("{logs}; to install the library: `{command}`, then `{restart}`")
         }
-        Remedy::Build(what) => format!("{logs}; a library: {what}, then `{restart}`"),
+        Remedy::Build(what) => format!("{logs}; the library: {what}, then `{restart}`"),
         Remedy::Extra(extra) => format!(
-            "{logs}; a library: `hermes-install run{scope} {profile} pm install --extra {extra}`, then `{restart}`"
+            "{logs}; to install the library: `hermes-install run{scope} {profile} pm install --extra {extra}`, then `{restart}`"
         ),
     })
 }

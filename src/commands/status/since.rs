@@ -2,7 +2,7 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use tz::{DateTime, TimeZone};
+use tz::{DateTime, TimeZone, UtcDateTime};
 
 use crate::commands::json::Profile;
 use crate::host::span;
@@ -62,6 +62,33 @@ impl Clock {
         Some(format!("{month} {:2} {time} ({age})", then.month_day()))
     }
 
+    /// The same of a time as hermes writes it: `2026-11-26T00:27:40.5+00:00`.
+    pub(super) fn stamp(&self, text: &str) -> Option<String> {
+        let (day, time) = text.split_once('T')?;
+        let numbers = |text: &str, mark: char| -> Option<Vec<u16>> {
+            text.split(mark).map(|part| part.parse().ok()).collect()
+        };
+        // Of hermes, always UTC.
+        let time = time.strip_suffix("+00:00").or(time.strip_suffix('Z'))?;
+        let time = time.split('.').next()?;
+        let (&[year, month, day], &[hour, minute, second]) =
+            (&*numbers(day, '-')?, &*numbers(time, ':')?)
+        else {
+            return None;
+        };
+        let part = |number: u16| u8::try_from(number).ok();
+        let at = UtcDateTime::new(
+            year.into(),
+            part(month)?,
+            part(day)?,
+            part(hour)?,
+            part(minute)?,
+            part(second)?,
+            0,
+        );
+        self.at(at.ok()?.unix_time().try_into().ok()?)
+    }
+
     fn local(&self, at: u64) -> Option<DateTime> {
         DateTime::from_timespec(at.try_into().ok()?, 0, self.zone.as_ref()).ok()
     }
@@ -90,5 +117,15 @@ mod tests {
             Some("Nov  1 00:30 (25d)")
         );
         assert_eq!(utc.at(now + 5), None, "the future");
+        let said = tokyo.stamp("2026-11-26T00:26:40.881584+00:00");
+        assert_eq!(said.as_deref(), Some("09:26 (3min)"));
+        for other in [
+            "2026-11-26",
+            "2026-13-26T00:00:00Z",
+            "2026-11-26T00:26:40+09:00",
+            "soon",
+        ] {
+            assert_eq!(tokyo.stamp(other), None, "{other}");
+        }
     }
 }

@@ -5,9 +5,11 @@ use anstyle::Style;
 use super::since::Clock;
 use super::text::{colour, elsewhere, is_safe, of_platform, owned, scope_flag, version};
 use crate::commands::json::{Platform, Profile, State, Status};
-use crate::commands::page::{BAD, CARE, Cell, Column, sentence, table, way_out};
+use crate::commands::page::{Cell, Column, table};
 use crate::host::Host;
 use crate::host::process_text::ago;
+use crate::output::wrap::{sentence, way_out};
+use crate::output::{BAD, CARE};
 
 /// The state of a platform that works.
 pub(super) const CONNECTED: &str = "connected";
@@ -34,7 +36,7 @@ pub(super) fn text(host: &Host, status: &Status, clock: &Clock, width: usize) ->
     let rows: Vec<Vec<Cell>> = status.profiles.iter().map(|p| row(p, clock)).collect();
     let mut out = table(&COLUMNS, &rows, width);
     for profile in &status.profiles {
-        let said = attention(host, profile, width);
+        let said = attention(host, profile, clock, width);
         if !said.is_empty() {
             out += &format!("\n{}\n{said}", profile.profile);
         }
@@ -82,14 +84,14 @@ fn platforms(profile: &Profile) -> String {
 }
 
 /// What needs a person; empty when all is well.
-fn attention(host: &Host, profile: &Profile, width: usize) -> String {
+fn attention(host: &Host, profile: &Profile, clock: &Clock, width: usize) -> String {
     let mut out = String::new();
     let mut say = |style: Style, label: &str, text: &str| {
         let begin = format!("  {style}{label:7}{style:#}  ");
         out += &sentence(&begin, text, 11, width);
     };
     for platform in profile.platforms.iter().filter(|p| p.error.is_some()) {
-        say(CARE, "warning", &of_platform(platform));
+        say(CARE, "warning", &of_platform(platform, clock));
     }
     if let Some(hermes) = profile.hermes.as_ref().filter(|h| h.needs_restart) {
         say(CARE, "warning", &format!("hermes {}", version(hermes)));
@@ -123,7 +125,10 @@ fn attention(host: &Host, profile: &Profile, width: usize) -> String {
         State::Served => None,
         State::Failed | State::Restarting => {
             let scope = scope_flag(host.scope);
-            Some(format!("`hermes-install why{scope} {}`", profile.profile))
+            Some(format!(
+                "to see how it ended: `hermes-install why{scope} {}`",
+                profile.profile
+            ))
         }
         _ => profile.hint.clone(),
     };

@@ -6,8 +6,8 @@ use std::path::Path;
 use anstyle::{AnsiColor, Style};
 
 use super::platforms::way_out;
+use super::since::Clock;
 use crate::commands::json::{Elsewhere, Hermes, Owner, Platform, Profile, State, Status};
-use crate::commands::page::sentence;
 use crate::gateway::config::is_standalone;
 use crate::gateway::gone::gone;
 use crate::gateway::version::{Rules, Version};
@@ -17,19 +17,19 @@ use crate::host::process::Process;
 use crate::host::process_text::{ago, stop_command};
 use crate::host::span;
 use crate::layout::Scope;
-use crate::output::visible;
+use crate::output::wrap::sentence;
 use crate::profile::root_for;
 use crate::takeover::other_owner::OtherOwner;
 
 /// The whole answer.
-pub(super) fn text(host: &Host, status: &Status, width: usize) -> String {
+pub(super) fn text(host: &Host, status: &Status, clock: &Clock, width: usize) -> String {
     let mut out = String::new();
     let mounts = mounts(host);
     for profile in &status.profiles {
-        out += &about(host, profile, &mounts, width);
+        out += &about(host, profile, &mounts, clock, width);
     }
     for other in &status.elsewhere {
-        out += &(elsewhere(other) + "\n");
+        out += &sentence("", &elsewhere(other), 2, width);
     }
     out
 }
@@ -47,8 +47,8 @@ pub(super) fn nobody(host: &Host, status: &Status) -> String {
     out
 }
 
-/// Sentences are wrapped; a command, and a line that ends in one, stays whole.
-fn about(host: &Host, row: &Profile, mounts: &[Mount], width: usize) -> String {
+/// Sentences are wrapped; a command stays whole.
+fn about(host: &Host, row: &Profile, mounts: &[Mount], clock: &Clock, width: usize) -> String {
     let style = colour(row.state);
     let boot = match (row.installed, row.enabled) {
         (false, false) => "not installed here",
@@ -62,12 +62,7 @@ fn about(host: &Host, row: &Profile, mounts: &[Mount], width: usize) -> String {
         row.scope.name()
     );
     let mut line = |label: &str, text: String| {
-        let begin = format!("  {label:9}");
-        if text.contains('`') {
-            let _ = writeln!(out, "{begin}{}", visible(&text));
-        } else {
-            out += &sentence(&begin, &text, 11, width);
-        }
+        out += &sentence(&format!("  {label:9}"), &text, 11, width);
     };
     if row.installed {
         line("unit", unit(row));
@@ -94,7 +89,7 @@ fn about(host: &Host, row: &Profile, mounts: &[Mount], width: usize) -> String {
         row.home.display().to_string() + &remark.unwrap_or_default(),
     );
     for platform in &row.platforms {
-        line("platform", of_platform(platform));
+        line("platform", of_platform(platform, clock));
     }
     if let Some(shield) = &row.shield {
         line(
@@ -116,7 +111,18 @@ fn about(host: &Host, row: &Profile, mounts: &[Mount], width: usize) -> String {
     for text in &row.drift {
         line("drift", text.clone());
     }
-    for text in row.unknown.iter().chain(&row.hint) {
+    // How it ended stands above.
+    let is_told = row.last_end.is_some() && matches!(row.state, State::Failed | State::Restarting);
+    let scope = scope_flag(row.scope);
+    let why = format!(
+        "to see how it ended: `hermes-install why{scope} {}`",
+        row.profile
+    );
+    let hint = row
+        .hint
+        .as_ref()
+        .map(|hint| if is_told { &why } else { hint });
+    for text in row.unknown.iter().chain(hint) {
         line("hint", text.clone());
     }
     debug_assert!(host.scope == row.scope);
@@ -172,14 +178,15 @@ pub(super) fn version(hermes: &Hermes) -> String {
     }
 }
 
-pub(super) fn of_platform(platform: &Platform) -> String {
+pub(super) fn of_platform(platform: &Platform, clock: &Clock) -> String {
     let mut text = format!("{} {}", platform.name, platform.state);
     if let Some(error) = &platform.error {
         let _ = write!(text, ": {error}");
     }
     // A time without a trouble would only be the time of its last word.
     if let (Some(since), Some(_)) = (&platform.since, &platform.error) {
-        let _ = write!(text, " (since {since})");
+        let since = clock.stamp(since).unwrap_or_else(|| since.clone());
+        let _ = write!(text, "; since {since}");
     }
     text
 }

@@ -20,8 +20,8 @@ pub(super) const RULES: &[Rule] = &[
         about: "More than one unit, or a unit and a process, run or would run the gateway of one profile: by other names, \
                 in other managers, of other users. Whoever starts second is refused for ever or takes the profile, and \
                 two at a time destroy its data.",
-        fix: "keep one; `doctor --fix` keeps a system unit before a user's, then one whose account owns the home, then an \
-              installed one before hermes' own before others, and disables the rest after a planned stop",
+        fix: "keep one; `doctor --fix` keeps one, and disables the rest after a planned stop: a system unit comes before a \
+              user's, then one whose account owns the home, then an installed one, then hermes' own",
         source: "hermes-agent #32951, #21915",
         check: duplicates,
     },

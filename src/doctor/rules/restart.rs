@@ -32,9 +32,9 @@ pub(super) const RULES: &[Rule] = &[
     Rule {
         id: "restart-always-unlimited",
         severity: Warning,
-        about: "Restart=always, no limit that can be reached and no exit status that ends it: a gateway that is refused or \
-                cannot be configured starts for ever, every few seconds, and one that was replaced comes back as soon as \
-                its replacement ends.",
+        about: "Restart=always, no limit that can be reached and no exit status that ends it. A gateway that is refused or \
+                cannot be configured starts for ever, every few seconds. One that was replaced comes back as soon as its \
+                replacement ends.",
         fix: "put a safe unit in its place, or shield it",
         source: "systemd.service(5), Restart=, RestartPreventExitStatus=; units of 0.17.0 to 0.18.2",
         check: unlimited,

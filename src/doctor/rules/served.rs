@@ -10,8 +10,8 @@ pub(super) const RULES: &[Rule] = &[
     Rule {
         id: "multiplexed-profile",
         severity: Error,
-        about: "The root's gateway serves all profiles (`gateway.multiplex_profiles`, which hermes 0.21.4 and later set by \
-                themselves), and a profile has a unit of its own, which is refused while the other runs. A profile with \
+        about: "The root's gateway serves all profiles: `gateway.multiplex_profiles` says so, which hermes 0.21.4 and later \
+                set by themselves. A profile has a unit of its own, which is refused while the other runs. A profile with \
                 `gateway.standalone: true` is left out and keeps its unit.",
         fix: "take the profile's unit away, or have hermes leave the profile out: `hermes-install --profile NAME \
               --standalone`",

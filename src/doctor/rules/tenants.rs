@@ -79,7 +79,7 @@ fn shared_account(facts: &Facts, findings: &mut Findings) {
         let mut others = profiles.filter(|(profile, _)| !profile.is_default());
         let way_out = match others.next() {
             Some((profile, _)) => format!(
-                "`hermes-install split {profile}` moves `{profile}` into an account of its own, with its data"
+                "to give `{profile}` an account of its own, with its data: `hermes-install split {profile}`"
             ),
             None => "docs/tenants.md says how each has an account of its own".to_owned(),
         };

@@ -6,6 +6,7 @@ import re
 import select
 import shutil
 import signal
+import termios
 import time
 from pathlib import Path
 
@@ -22,7 +23,7 @@ HERMES: list[str] = []
 SECONDS = 200
 
 # In the order in which somebody would read them.
-PAGES = ["README.md", "docs/everyday.md", "docs/guard.md", "docs/tenants.md", "docs/moving.md", "docs/release.md"]
+PAGES = ["README.md", "docs/everyday.md", "docs/guard.md", "docs/tenants.md", "docs/moving.md", "docs/fleets.md", "docs/release.md"]
 WHERE = Path("/vmcheck/pages")
 
 # Lines that are not typed here, by how they begin, and why. One that no page has is an error.
@@ -45,6 +46,7 @@ ELSEWHERE = {
     "make release": "builds for half an hour; tests/release.rs and release_apt play its parts",
     "gpg --import": "needs a published release; tests/release.rs plays it",
     "gh attestation": "needs GitHub",
+    "ansible-playbook": "needs other hosts; tests/fleets/run has three",
     "git grep": "edits the repository",
     "release/build": "builds for half an hour; release_apt plays it",
 }
@@ -90,6 +92,11 @@ def before_page(page: str) -> None:
         typed("target/release/hermes-install --profile default")
     elif page == "docs/moving.md":
         share_an_account()
+    elif page == "docs/fleets.md":
+        # The page is about a host whose configuration names its profiles.
+        place = Path("/etc/hermes-install/config.toml")
+        place.parent.mkdir(exist_ok=True)
+        place.write_text("[profiles.coder]\n")
 
 
 def share_an_account() -> None:
@@ -132,6 +139,7 @@ def typed(line: str, page: str = "before") -> None:
     is_endless = any(line.startswith(begin) for begin in ENDLESS)
     child, terminal = pty.fork()
     if child == 0:
+        termios.tcsetwinsize(0, (24, 80))
         os.chdir("/root")
         os.execve("/bin/bash", ["bash", "-c", line], {**BASE, "TERM": "xterm", "SYSTEMD_PAGER": "cat"})
     said, answered = "", 0

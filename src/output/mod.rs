@@ -4,9 +4,12 @@
 //! Names of files, arguments of processes and outputs of programs are other accounts' words: here, and nowhere else, what
 //! a terminal would obey is written so that it can be seen.
 
+pub(crate) mod wrap;
+
 use std::io::Write as _;
 
 use anstyle::{AnsiColor, Style};
+use terminal_size::{Width, terminal_size_of};
 
 use crate::error::Error;
 
@@ -19,9 +22,12 @@ pub(crate) struct Output {
     pub(crate) json: bool,
 }
 
-const GOOD: Style = AnsiColor::Green.on_default();
-const BAD: Style = AnsiColor::Red.on_default().bold();
-const CARE: Style = AnsiColor::Yellow.on_default();
+/// Something that is well, and a way out.
+pub(crate) const GOOD: Style = AnsiColor::Green.on_default();
+/// Something that keeps a gateway from running.
+pub(crate) const BAD: Style = AnsiColor::Red.on_default().bold();
+/// Something that needs attention.
+pub(crate) const CARE: Style = AnsiColor::Yellow.on_default();
 
 /// Whether a terminal obeys this character instead of showing it: controls, and those that turn the direction of a text.
 pub(crate) fn is_hidden(c: char) -> bool {
@@ -54,9 +60,38 @@ fn lines(text: &impl std::fmt::Display) -> String {
     shown.join("\n")
 }
 
+/// How many columns standard error has, where it is a terminal. What else reads it gets a message on one line.
+fn columns() -> Option<usize> {
+    let (Width(columns), _) = terminal_size_of(std::io::stderr())?;
+    Some(usize::from(columns).max(wrap::LEAST))
+}
+
+/// A message on standard error, behind a label that may be empty.
+fn tell(label: &str, style: Style, text: &str) {
+    let text = match columns() {
+        Some(width) => wrap::message(label, text, width),
+        None => format!("{label} {}\n", lines(&text)),
+    };
+    labelled(label, style, &text);
+}
+
+/// Write a text to standard error, and the label that it begins with in colour.
+fn labelled(label: &str, style: Style, text: &str) {
+    let text = text.trim_start_matches(' ');
+    let rest = text.strip_prefix(label).unwrap_or(text);
+    let _ = write!(anstream::stderr(), "{style}{label}{style:#}{rest}");
+}
+
 impl Output {
     /// A step that was done, or is being done.
     pub(crate) fn step(&self, text: impl std::fmt::Display) {
+        if !self.quiet {
+            tell("", Style::new(), &text.to_string());
+        }
+    }
+
+    /// A command that is run, or could be: never wrapped.
+    pub(crate) fn command(&self, text: impl std::fmt::Display) {
         if !self.quiet {
             let _ = writeln!(anstream::stderr(), "{}", lines(&text));
         }
@@ -65,15 +100,14 @@ impl Output {
     /// The good end of a step.
     pub(crate) fn done(&self, text: impl std::fmt::Display) {
         if !self.quiet {
-            let _ = writeln!(anstream::stderr(), "{GOOD}ok{GOOD:#} {}", lines(&text));
+            tell("ok", GOOD, &text.to_string());
         }
     }
 
     /// Something to know that stops nothing.
     pub(crate) fn warn(&self, text: impl std::fmt::Display) {
         if !self.quiet {
-            let text = lines(&text);
-            let _ = writeln!(anstream::stderr(), "{CARE}warning:{CARE:#} {text}");
+            tell("warning:", CARE, &text.to_string());
         }
     }
 }
@@ -81,18 +115,23 @@ impl Output {
 /// An error and its ways out, said however quiet a run is; where JSON was asked for, as an object on standard output
 /// as well.
 pub(crate) fn error(error: &Error, is_json: bool) {
-    let mut to = anstream::stderr();
-    let message = lines(&error.message);
-    let mut message = message.lines();
-    let first = message.next().unwrap_or_default();
-    let _ = writeln!(to, "{BAD}error:{BAD:#} {first}");
     // What goes on is indented, so that a label begins all that is new.
-    for line in message {
-        let indent = if line.starts_with(' ') { "" } else { "  " };
-        let _ = writeln!(to, "{indent}{line}");
-    }
+    let goes_on = |line: &str| {
+        if line.starts_with(' ') {
+            line.to_owned()
+        } else {
+            format!("  {line}")
+        }
+    };
+    let mut message = error.message.lines();
+    let first = message.next().unwrap_or_default().to_owned();
+    let all: Vec<String> = std::iter::once(first).chain(message.map(goes_on)).collect();
+    tell("error:", BAD, &all.join("\n"));
     for hint in &error.hints {
-        let _ = writeln!(to, "{GOOD}hint:{GOOD:#} {}", lines(hint));
+        match columns() {
+            Some(width) => labelled("hint:", GOOD, &wrap::hint("hint:", hint, width)),
+            None => tell("hint:", GOOD, hint),
+        }
     }
     if is_json {
         json(&serde_json::json!({ "error": error }));
@@ -179,7 +218,11 @@ pub(crate) fn ask(question: &str) -> Option<bool> {
     if !std::io::stdin().is_terminal() {
         return None;
     }
-    let _ = write!(anstream::stderr(), "{} [y/N] ", lines(&question));
+    let question = match columns() {
+        Some(width) => wrap::message("", &format!("{question} [y/N]"), width),
+        None => format!("{} [y/N]", lines(&question)),
+    };
+    let _ = write!(anstream::stderr(), "{} ", question.trim());
     let mut answer = String::new();
     std::io::stdin().read_line(&mut answer).ok()?;
     Some(matches!(answer.trim(), "y" | "Y" | "yes"))
