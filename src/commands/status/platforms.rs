@@ -59,17 +59,21 @@ pub(super) fn way_out(
     let platform = mute.first()?;
     let profile = &row.profile;
     let restart = format!("hermes-install restart{scope} {profile}");
-    let logs = format!("`hermes-install logs{scope} {profile} -n 50` says what is missing");
+    let logs = format!("if that is not it, see `hermes-install logs{scope} {profile} -n 50`");
     Some(match remedy(process, platform) {
         Remedy::TryAgain => format!(
-            "{logs}; `{restart}` has hermes install the library of {platform} once the package index can be reached"
+            "hermes installs the library of {platform} at its next start, once the package index can be reached: \
+             `{restart}`; {logs}"
         ),
         Remedy::Install(command) => {
-            format!("{logs}; a library: `{command}`, then `{restart}`")
+            format!("to install what {platform} needs: `{command}`, then `{restart}`; {logs}")
         }
-        Remedy::Build(what) => format!("{logs}; a library: {what}, then `{restart}`"),
+        Remedy::Build(what) => {
+            format!("{platform} needs a library: {what}, then `{restart}`; {logs}")
+        }
         Remedy::Extra(extra) => format!(
-            "{logs}; a library: `hermes-install run{scope} {profile} pm install --extra {extra}`, then `{restart}`"
+            "to install what {platform} needs: `hermes-install run{scope} {profile} pm install --extra {extra}`, \
+             then `{restart}`; {logs}"
         ),
     })
 }
