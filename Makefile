@@ -12,6 +12,7 @@ RENDER =
 
 # Debian keeps site-functions for the administrator.
 zsh = $(if $(filter deb,$(LAYOUT)),vendor-completions,site-functions)
+RUST = $(shell sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
 share = $(DESTDIR)/usr/share
 generate = install -D -m 644 /dev/null $(2) && $(RENDERER) generate $(1) >$(2)
 
@@ -24,15 +25,22 @@ help:
 	@echo 'make install   what a package has, below DESTDIR; LAYOUT=deb or rpm'
 
 # The compiler and the download of the system work side by side. Unoptimised, the program is there in a third of the time.
-try:
+try: rust
 	@.ci/packages try
+	@echo '== hermes-install is compiled, and a Debian with hermes is made: two to five minutes, the first time'
 	@$(MAKE) --no-print-directory --jobs=2 quickly system
 	@tests/vm/try --binary $(QUICKLY) $(if $(SHELL_IN),--shell)
 
 quickly:
-	@cargo build
+	@cargo build --quiet
 
-build:
+# What an older one says to Cargo.lock helps nobody.
+rust:
+	@found=$$(cargo --version 2>&1 | sed -n 's/^cargo \([0-9.]*\).*/\1/p'); \
+	printf '%s\n' $(RUST) "$$found" | sort --version-sort --check=quiet || { \
+		echo "Rust $(RUST) or newer is needed, and $${found:-none} is here: Debian 13's cargo, or https://rustup.rs" >&2; exit 1; }
+
+build: rust
 	@cargo build --release
 
 system:
@@ -65,4 +73,4 @@ install: $(PROGRAM) $(RENDERER)
 $(sort $(PROGRAM) $(RENDERER)):
 	@echo '$@ is not there; run "make build" first' >&2; exit 1
 
-.PHONY: help try quickly build system test check release install
+.PHONY: help try quickly rust build system test check release install

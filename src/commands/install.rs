@@ -204,6 +204,7 @@ fn told(host: &Host, c: &Checked) -> String {
         "profile `{profile}` {now} as `{unit}` and {at_boot}\n  \
          state  hermes-install status{user}\n  \
          log    {journal} -f\n  \
+         setup  hermes-install run{user} {profile} -- gateway setup\n  \
          undo   hermes-install uninstall{user} --profile {profile}\n{kind}",
         kind = kind(host, c),
     )

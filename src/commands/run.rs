@@ -7,6 +7,7 @@ use std::process::Command;
 
 use anyhow::{Context as _, Result};
 
+use super::status::scope_flag;
 use super::target::live;
 use crate::cli::RunArgs;
 use crate::deploy::receipt::read_receipt;
@@ -27,9 +28,9 @@ pub(crate) fn run(args: &RunArgs) -> Result<Exit> {
     live(&host, "hermes-install run")?;
     let receipt = read_receipt(&host)?;
     let mut installed = receipt.instances.into_iter();
-    let instance = installed
-        .find(|i| i.profile == args.profile)
-        .unwrap_or_else(|| Instance::plain(args.profile.clone(), host.scope));
+    let found = installed.find(|i| i.profile == args.profile);
+    let is_installed = found.is_some();
+    let instance = found.unwrap_or_else(|| Instance::plain(args.profile.clone(), host.scope));
     let account = account(&host, &instance)?;
     let root = instance.root.clone().unwrap_or_else(|| host.default_root());
     let hermes = hermes(&host, &instance, &account, &root)?;
@@ -45,9 +46,26 @@ pub(crate) fn run(args: &RunArgs) -> Result<Exit> {
         target,
     };
     let words = call.words(&instance, &args.words);
-    args.output.printer().command(shell_quote(&words));
+    let printer = args.output.printer();
+    printer.command(shell_quote(&words));
+    if is_installed && offers_a_unit(&args.words) {
+        printer.step(format!(
+            "when hermes asks whether to start the gateway, answer n; after it: `hermes-install restart{} {}`",
+            scope_flag(host.scope),
+            args.profile
+        ));
+    }
     let error = Command::new(&words[0]).args(&words[1..]).exec();
     Err(error).with_context(|| format!("`{}` could not be run", words[0]))
+}
+
+/// Whether this command of hermes ends with the offer to install a unit of its own, and start the gateway by that.
+fn offers_a_unit(words: &[String]) -> bool {
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    matches!(
+        words.as_slice(),
+        ["setup"] | ["setup", "gateway", ..] | ["gateway", "setup", ..]
+    )
 }
 
 fn account(host: &Host, instance: &Instance) -> Result<Account> {
@@ -140,6 +158,16 @@ impl Call<'_> {
 mod tests {
     use super::*;
     use crate::render::model;
+
+    #[test]
+    fn a_setup_that_offers_a_unit_of_hermes_own_is_known() {
+        let offers = |line: &str| {
+            let words: Vec<String> = line.split(' ').map(str::to_owned).collect();
+            offers_a_unit(&words)
+        };
+        assert!(offers("setup") && offers("gateway setup") && offers("setup gateway"));
+        assert!(!offers("setup model") && !offers("gateway start") && !offers("status"));
+    }
 
     #[test]
     fn hermes_runs_as_the_profile_s_account_with_its_root_and_files() {

@@ -47,7 +47,7 @@ pub(super) fn told(host: &Host, checked: &Checked) -> Option<(&'static str, Stri
         (
             "tenant",
             format!(
-                "account `{user}` and root `{root}` of its own; a new profile shares those of other profiles with `--shared --create`"
+                "account `{user}` and root `{root}` of its own; with `--shared --create` a new bot shares those of `default`"
             ),
         )
     } else {

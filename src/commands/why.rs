@@ -4,14 +4,17 @@
 use anyhow::Result;
 use nix::sys::signal::Signal;
 
-use super::target::{live, looked_at};
+use super::status::scope_flag;
+use super::target::{Target, live, looked_at};
 use crate::cli::WhyArgs;
 use crate::commands::json;
 use crate::commands::page::width;
 use crate::error::Exit;
+use crate::gateway::owner::owner;
 use crate::host::Host;
 use crate::host::journal::{Event, Kind, asked_by, events};
-use crate::host::process_text::ago;
+use crate::host::process_text::{ago, name};
+use crate::host::service_state::ServiceState;
 use crate::output::wrap::{sentence, way_out};
 use crate::output::{self, visible};
 use crate::units::paused::stopped_by_update;
@@ -49,13 +52,13 @@ pub(crate) fn why(args: &WhyArgs) -> Result<Exit> {
             manager.journal(&target.unit, &end.invocation, args.lines as usize)
         });
         ends.push(json::Why {
-            profile: target.profile,
-            unit: target.unit,
             runs: current.is_some(),
             at: end.as_ref().map(|end| end.at),
             why: end.map(|end| end.why),
             asked_by: asked,
-            hint: stopped_by_update(&host.manager(), &state, &target.home).map(|p| p.what),
+            hint: hint(&host, &state, &target),
+            profile: target.profile,
+            unit: target.unit,
             said,
         });
     }
@@ -68,6 +71,22 @@ pub(crate) fn why(args: &WhyArgs) -> Result<Exit> {
         output::styled(texts.collect::<String>());
     }
     Ok(Exit::Done)
+}
+
+/// What the end of a unit that does not run led to, and what to do next: an update stopped it, or another gateway took the
+/// profile, which systemd records as an end without an error.
+fn hint(host: &Host, state: &ServiceState, target: &Target) -> Option<String> {
+    let paused = stopped_by_update(&host.manager(), state, &target.home);
+    paused.map(|paused| paused.what).or_else(|| {
+        let other = (state.main_pid.is_none())
+            .then(|| owner(&target.home).ok().flatten()?.process)
+            .flatten()?;
+        let (scope, profile) = (scope_flag(host.scope), &target.profile);
+        Some(format!(
+            "{} runs the gateway instead; what to do: `hermes-install status{scope} --profile {profile}`",
+            name(&other)
+        ))
+    })
 }
 
 /// The end of one start of a unit.

@@ -59,17 +59,20 @@ pub(super) fn way_out(
     let platform = mute.first()?;
     let profile = &row.profile;
     let restart = format!("hermes-install restart{scope} {profile}");
-    let logs = format!("to see what is missing: `hermes-install logs{scope} {profile} -n 50`");
+    let logs = format!("if that is not it: `hermes-install logs{scope} {profile} -n 50`");
     Some(match remedy(process, platform) {
         Remedy::TryAgain => format!(
-            "{logs}; to have hermes install the library of {platform}, once the package index can be reached: `{restart}`"
+            "to have hermes install the library of {platform}, once the package index can be reached: `{restart}`; {logs}"
         ),
         Remedy::Install(command) => {
-            format!("{logs}; to install the library: `{command}`, then `{restart}`")
+            format!("to install what {platform} needs: `{command}`, then `{restart}`; {logs}")
         }
-        Remedy::Build(what) => format!("{logs}; the library: {what}, then `{restart}`"),
+        Remedy::Build(what) => {
+            format!("{platform} needs a library: {what}, then `{restart}`; {logs}")
+        }
         Remedy::Extra(extra) => format!(
-            "{logs}; to install the library: `hermes-install run{scope} {profile} pm install --extra {extra}`, then `{restart}`"
+            "to install what {platform} needs: `hermes-install run{scope} {profile} pm install --extra {extra}`, \
+             then `{restart}`; {logs}"
         ),
     })
 }

@@ -209,7 +209,7 @@ pub(super) fn elsewhere(other: &Elsewhere) -> String {
 }
 
 /// The option that a command needs for this scope, whoever types it.
-pub(super) fn scope_flag(scope: Scope) -> &'static str {
+pub(in crate::commands) fn scope_flag(scope: Scope) -> &'static str {
     match scope {
         Scope::System => "",
         Scope::User => " --user",
@@ -267,7 +267,7 @@ pub(super) fn hint(
         }
         State::Degraded if !mute.is_empty() => way_out(row, process?, mute, scope),
         State::Running if row.platforms.is_empty() => Some(format!(
-            "no platform is configured; to set one up: `hermes-install run{scope} {profile} gateway setup`"
+            "no platform is configured; to set one up: `hermes-install run{scope} {profile} -- gateway setup`"
         )),
         _ => None,
     }

@@ -81,7 +81,8 @@ def picture(hosts: list[Host]) -> str:
     ruler = "".join(f"{second:<10}" for second in range(0, seconds, 10))
     lines = [f"{'seconds':{width}}  {ruler}".rstrip()]
     lines += [f"{host.title:{width}}  {host.line}  {_times(host.starts())}" for host in hosts]
-    lines += [f"{'':{width}}  {HAND}: yours runs, alone   {BOTH}: systemd starts one beside it   {UNIT}: only systemd's   {NOBODY}: none"]
+    lines += [f"{'':{width}}  {HAND}: yours runs, alone      {BOTH}: systemd starts one beside it"]
+    lines += [f"{'':{width}}  {UNIT}: only systemd's runs    {NOBODY}: none runs"]
     return "\n".join(lines)
 
 
