@@ -127,3 +127,17 @@ mod octal {
 
 /// Relative path to entry, in order.
 pub(crate) type Tree = BTreeMap<String, Entry>;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_digest_is_the_same_whether_the_bytes_are_held_or_read_in_pieces() {
+        for length in [0, 1, 1 << 16, 200_000] {
+            let bytes: Vec<u8> = (0..length).map(|n: u32| n.to_le_bytes()[0]).collect();
+            let read = sha256_of(&bytes[..], u64::from(length)).expect("read");
+            assert_eq!(read, sha256(&bytes), "{length}");
+        }
+    }
+}
