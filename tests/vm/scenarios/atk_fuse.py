@@ -163,7 +163,8 @@ def hidden(her: Account) -> None:
 
 
 def gateways() -> int:
-    return json.loads(hermes_install("doctor", "--json").out)["gateways"]
+    said = subprocess.run([program(), "doctor", "--json"], stdout=subprocess.PIPE, timeout=LIMIT).stdout
+    return json.loads(said)["gateways"]
 
 
 def attempt(her: Account, what: str, mode: str, script: str, home: str, link: str | None) -> None:
