@@ -144,7 +144,7 @@ def signed(packages: Path, kind: str, place: Path) -> None:
 def released(releases: list[Path], kind: str, place: Path) -> None:
     """The same of two rehearsals by release/build, of one key: both as they are, and the second one signed by a stranger."""
     for tree, release in zip(("first", "next"), releases, strict=True):
-        if URL not in (release / "pages" / SET_UP["deb"]).read_text():
+        if URL not in (release / "pages" / SET_UP[kind]).read_text():
             raise RuntimeError(f"{release} is not for {SERVER}: make it by `release/build --rehearsal {SERVER} {release}`")
         shutil.copytree(release / "pages", place / tree)
     sign({"forged": ("stranger", sorted((place / "next").rglob(f"*.{kind}")))}, place)
