@@ -173,7 +173,7 @@ fn pip(packages: &Path, wanted: &[String]) -> String {
         return quoted(&[&program, "install"]);
     }
     let python = place.join("bin/python3").display().to_string();
-    let own = shell_quote(&[&python, "-m", "ensurepip"]);
+    let own = shell_quote(&[python.as_str(), "-m", "ensurepip"]);
     let both = format!("{own} && {}", quoted(&[&python, "-m", "pip", "install"]));
     shell_quote(&["sh", "-c", &both])
 }
