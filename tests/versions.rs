@@ -1,5 +1,6 @@
 //! One version, in Cargo.toml; whatever else carries one agrees.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 fn read(path: &str) -> Option<String> {
@@ -100,7 +101,7 @@ fn the_spec_provides_the_bundled_crates() {
         .unwrap();
     assert!(tree.status.success(), "{tree:?}");
     let lines = String::from_utf8(tree.stdout).unwrap();
-    let crates: std::collections::BTreeSet<_> = lines
+    let crates: BTreeSet<_> = lines
         .lines()
         .filter_map(|line| line.split_once(" v"))
         .filter(|(name, _)| *name != env!("CARGO_PKG_NAME"))
@@ -117,6 +118,34 @@ fn the_spec_provides_the_bundled_crates() {
     let spec = format!("{head}# begin of crates\n{list}# end of crates\n{tail}");
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("rpm/hermes-gateway.spec");
     crate::tool::same_as_file(&file, &spec);
+}
+
+/// What all have to agree to: each part of a licence that `AND` joins, as the set of its alternatives.
+fn licences(expression: &str) -> BTreeSet<BTreeSet<String>> {
+    let alternatives = |part: &str| {
+        let part = part.trim_matches(['(', ')']).replace('/', " OR ");
+        part.split(" OR ").map(str::to_owned).collect()
+    };
+    expression.split(" AND ").map(alternatives).collect()
+}
+
+#[test]
+fn the_spec_names_the_licences_of_all_crates_in_the_source_package() {
+    let metadata = std::process::Command::new(env!("CARGO"))
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .args(["metadata", "--locked", "--offline", "--format-version=1"])
+        .output()
+        .unwrap();
+    assert!(metadata.status.success(), "{metadata:?}");
+    let metadata: serde_json::Value = serde_json::from_slice(&metadata.stdout).unwrap();
+    let crates = metadata["packages"].as_array().unwrap();
+    let of_crates: BTreeSet<_> = crates
+        .iter()
+        .flat_map(|package| licences(package["license"].as_str().unwrap()))
+        .collect();
+    let spec = read("rpm/hermes-gateway.spec").unwrap();
+    let line = spec.lines().find_map(|l| l.strip_prefix("SourceLicense:"));
+    assert_eq!(licences(line.unwrap().trim()), of_crates);
 }
 
 #[test]

@@ -9,7 +9,8 @@ import subprocess
 from pathlib import Path
 
 import gateway
-from installer import program, shell
+from check import check, contains, equal
+from installer import hermes_install, program, shell
 from systemd import Unit, systemctl
 
 STORE = Path("/nix/store")
@@ -115,6 +116,16 @@ class System:
         Path("/run/tmpfiles.d").mkdir(exist_ok=True)
         Path("/run/tmpfiles.d/hermes-gateway.conf").write_text(lines)
         shell("systemd-tmpfiles", "--create", "/run/tmpfiles.d/hermes-gateway.conf")
+
+
+def declines(by: str, user: str = "root") -> None:
+    """What is declared is changed where it is declared: each verb says so, names the option and the switch, and writes nothing."""
+    profile = ("--profile", "default")
+    for command in (("plan", *profile), profile, ("adopt", *profile), ("upgrade",), ("shield",), ("guard",)):
+        declined = hermes_install(*command, user=user)
+        equal(f"`{' '.join(command)}` ends with", declined.code, 3)
+        contains("the way out", declined.err, "`services.hermes-gateway.hermesPackage`", f"`{by}`")
+        check("nobody is sent into the store", "--force" not in declined.err, declined.err)
 
 
 def switch(old: System | None, new: System) -> int:

@@ -12,7 +12,8 @@ from pathlib import Path
 import wait
 from installer import Run
 
-SERVED = Path("/srv/release")
+# What a release has for a web server is below /pages, as release/build says of a rehearsal.
+SERVED = Path("/srv/release/pages")
 PORT = 8017
 
 
@@ -20,11 +21,23 @@ class Release:
     """The trees that lib/packages.py has signed: `first`, `next`, `forged`."""
 
     def __init__(self, kind: str) -> None:
+        self.kind = kind
         self.top = Path("/vmcheck/packages") / f"signed-{kind}"
         self.commands = (self.top / "commands").read_text()
+        self.signer = (self.top / "signer").read_text()
+        # The version that is installed first, and that of the upgrade.
+        [self.old] = self.versions("first")
+        [self.new] = self.versions("next") - {self.old}
+
+    def versions(self, tree: str) -> set[str]:
+        """Those of the packages in a tree, by their names."""
+        pattern = re.compile(r"hermes-gateway(?:_(.+)_\w+\.deb|-(.+)\.\w+\.rpm)")
+        names = [path.name for path in (self.top / tree / self.kind).rglob("hermes-gateway*")]
+        return {found[1] or found[2] for name in names if (found := pattern.fullmatch(name))}
 
     def publish(self, tree: str) -> None:
         """From now on the server has this tree."""
+        SERVED.parent.mkdir(exist_ok=True)
         link = SERVED.with_name("new")
         link.symlink_to(self.top / tree)
         link.rename(SERVED)
@@ -33,7 +46,7 @@ class Release:
     def served(self) -> Iterator[None]:
         """While the server runs."""
         with subprocess.Popen(
-            ["python3", "-c", SERVER, str(SERVED), str(PORT)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            ["python3", "-c", SERVER, str(SERVED.parent), str(PORT)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         ) as server:
             try:
                 wait.until("the web server to answer", answers, 20)

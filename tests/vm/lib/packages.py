@@ -127,36 +127,58 @@ def rpm(place: Path) -> None:
 
 
 # Where the guest serves a release, and how the README tells people to use one.
-URL = "http://127.0.0.1:8017"
+SERVER = "http://127.0.0.1:8017"
+URL = f"{SERVER}/pages"
 SET_UP = {"deb": "hermes-gateway.sources", "rpm": "hermes-gateway.repo"}
 
 
 def signed(packages: Path, kind: str, place: Path) -> None:
     """What a release puts on a web server: `first` has the version before, `next` both, `forged` is signed by a stranger;
     and the README's commands."""
-    place.mkdir()
     files = sorted(packages.glob(f"*.{kind}"))
-    trees = {"first": [f for f in files if "before" in f.name], "next": files, "forged": files}
+    before = [file for file in files if "before" in file.name]
+    sign({"first": ("release", before), "next": ("release", files), "forged": ("stranger", files)}, place)
+    say_how(kind, place)
+
+
+def released(releases: list[Path], kind: str, place: Path) -> None:
+    """The same of two rehearsals by release/build, of one key: both as they are, and the second one signed by a stranger."""
+    for tree, release in zip(("first", "next"), releases, strict=True):
+        if URL not in (release / "pages" / SET_UP[kind]).read_text():
+            raise RuntimeError(f"{release} is not for {SERVER}: make it by `release/build --rehearsal {SERVER} {release}`")
+        shutil.copytree(release / "pages", place / tree)
+    sign({"forged": ("stranger", sorted((place / "next").rglob(f"*.{kind}")))}, place)
+    say_how(kind, place)
+
+
+def sign(trees: dict[str, tuple[str, list[Path]]], place: Path) -> None:
+    """Make repositories: each of some packages, signed by somebody whose key nobody keeps."""
     with tempfile.TemporaryDirectory(prefix="hermes-install-keys-") as keys:
         environment = {**os.environ, "GNUPGHOME": keys}
         made = ("--batch", "--quiet", "--passphrase", "", "--quick-generate-key")
         try:
-            for name in ("release", "stranger"):
+            for name in sorted({name for name, _ in trees.values()}):
                 roots.run("gpg", *made, f"{name} <{name}@example.org>", "rsa3072", "sign", "never", env=environment)
-            for tree, chosen in trees.items():
+            for tree, (name, files) in trees.items():
                 some = Path(keys) / tree
                 some.mkdir()
-                for file in chosen:
+                for file in files:
                     shutil.copy(file, some)
-                key = "stranger@example.org" if tree == "forged" else "release@example.org"
-                words = ("--url", URL, "--key", key, str(some), str(place / tree))
+                words = ("--url", URL, "--key", f"{name}@example.org", str(some), str(place / tree))
                 roots.run(str(TREE / "release/repository"), *words, env=environment)
         finally:
             roots.run("gpgconf", "--kill", "gpg-agent", env=environment)
+
+
+def say_how(kind: str, place: Path) -> None:
+    """Leave the README's commands beside the trees, and whose key it is."""
     owner, _, project = address().removeprefix("https://github.com/").partition("/")
     blocks = re.findall(r"^```sh\n(.*?)^```$", (TREE / "README.md").read_text(), re.M | re.S)
     commands = next(block for block in blocks if SET_UP[kind] in block)
     (place / "commands").write_text(commands.replace(f"https://{owner}.github.io/{project}", URL))
+    show = ("gpg", "--batch", "--with-colons", "--show-keys", str(place / "first/hermes-gateway.asc"))
+    shown = subprocess.run(show, check=True, capture_output=True, text=True).stdout
+    (place / "signer").write_text(next(line.split(":")[9] for line in shown.splitlines() if line.startswith("uid:")))
 
 
 BUILDERS: dict[str, Callable[[Path], None]] = {"deb": deb, "rpm": rpm}

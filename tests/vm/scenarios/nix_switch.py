@@ -7,7 +7,7 @@ from pathlib import Path
 from check import check, contains, equal
 from gateway import Profile, fresh_account
 from installer import hermes_install, status
-from nixos import FAILED, System, switch
+from nixos import FAILED, System, declines, switch
 from systemd import Unit, systemctl
 
 # Dear, and another systemd changes little: played by hand.
@@ -72,6 +72,8 @@ def taken(second: System, default: Profile, ours: Unit) -> System:
         equal("gateways", default.gateways(), [hand.pid])
     equal("state in status", status(default)["state"], "owned-elsewhere")
     contains("what systemctl status shows", ours.systemctl("status", check=False), "is owned by", f"pid {hand.pid}")
+    declines("nixos-rebuild switch")
+    equal("gateways", default.gateways(), [hand.pid])
     hand.end()
     equal("a switch after the other one has ended ends with", switch(third, third), 0)
     equal("gateways", [default.until_up()], [ours.pid])

@@ -49,6 +49,7 @@ ELSEWHERE = {
     "ansible-playbook": "needs other hosts; tests/fleets/run has three",
     "git grep": "edits the repository",
     "release/build": "builds for half an hour; release_apt plays it",
+    "tests/vm/run": "boots systems of its own from two releases; played by hand before a release",
 }
 # These end when somebody presses ^C.
 ENDLESS = ["hermes-install logs --follow", "hermes-install status --watch"]
