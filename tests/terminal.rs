@@ -1,7 +1,7 @@
 //! What a person at a terminal sees: its width is kept, and `status --watch` draws again until it is interrupted.
 
 use std::fs::File;
-use std::io::Read as _;
+use std::io::{Read as _, Write as _};
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -17,6 +17,8 @@ use crate::tool::{program, told};
 /// A program on a terminal of its own, and what the terminal has been sent.
 struct Session {
     child: Child,
+    /// The program's side, kept open: whether somebody else has it open, too, then counts for nothing.
+    own: File,
     sent: Receiver<Vec<u8>>,
     text: String,
 }
@@ -45,7 +47,7 @@ impl Session {
             .stderr(terminal())
             .spawn()
             .unwrap();
-        drop(pty.slave);
+        let own = File::from(pty.slave);
         let mut master = File::from(pty.master);
         let (to, sent) = channel();
         std::thread::spawn(move || {
@@ -56,6 +58,7 @@ impl Session {
         });
         Self {
             child,
+            own,
             sent,
             text: String::new(),
         }
@@ -75,9 +78,11 @@ impl Session {
     /// What it says until it ends.
     fn finish(mut self) -> String {
         self.child.wait().unwrap();
-        while let Ok(more) = self.sent.recv_timeout(Duration::from_secs(60)) {
-            self.text += &String::from_utf8_lossy(&more);
-        }
+        // Behind all that it said.
+        const END: &str = "<the end>";
+        self.own.write_all(END.as_bytes()).unwrap();
+        self.until(|text| text.ends_with(END));
+        self.text.truncate(self.text.len() - END.len());
         self.text
     }
 }

@@ -121,8 +121,7 @@ def play(given: Given) -> None:
         fresh(made, fleet)
         settings(made, fleet)
         tokens(made, fleet)
-        upgrade(made, fleet)
-        stops(made, fleet)
+        stops(made, fleet, upgrade(made, fleet))
 
 
 def fresh(made: Control, fleet: list[Host]) -> None:
@@ -185,8 +184,8 @@ def tokens(made: Control, fleet: list[Host]) -> None:
     Check.equal("its token", one.environment(after["poet"]).get("API_SERVER_KEY"), "another one that is long enough")
 
 
-def upgrade(made: Control, fleet: list[Host]) -> None:
-    """The packages of the two hosts that have one, one host after the other."""
+def upgrade(made: Control, fleet: list[Host]) -> dict[str, str]:
+    """The packages of the two hosts that have one, one host after the other; the variables that say so."""
     was = [version(one) for one in fleet[:2]]
     package = only(made.given.packages, made.given.work / "new", is_before=False)
     sources = made.given.site / "next/hermes-gateway.sources"
@@ -197,9 +196,10 @@ def upgrade(made: Control, fleet: list[Host]) -> None:
     for one, old, pids in zip(fleet[:2], was, before, strict=False):
         Check.that(f"{one.name}: {old} is upgraded", old.endswith("~before") and version(one) == old.removesuffix("~before"), version(one))
         Check.equal(f"{one.name}: profiles that were restarted", restarted(pids, one.pids()), ["coder", "poet"])
+    return newer
 
 
-def stops(made: Control, fleet: list[Host]) -> None:
+def stops(made: Control, fleet: list[Host], newer: dict[str, str]) -> None:
     """A gateway of the second host does not come up: the third one has no turn."""
     broken = fleet[1]
     # Its only platform cannot have its port: such a gateway ends with 78.
@@ -208,7 +208,8 @@ def stops(made: Control, fleet: list[Host]) -> None:
     port = f"sport = :{SECRETS['coder']['API_SERVER_PORT']}"
     booted.until("somebody else's server", lambda: "LISTEN" in broken.guest.ask("ss", "-ltn", port))
     before = [one.pids() for one in fleet]
-    ran = made.play(**profiles(coder={"memory-high": "3G"}, poet={"memory-high": "1G"}))
+    # apt refuses the package that was there before.
+    ran = made.play(**newer, **profiles(coder={"memory-high": "3G"}, poet={"memory-high": "1G"}))
     Check.that("a run in which a gateway does not come up fails", ran.code != 0, ran.text)
     Check.equal("the first host is done", restarted(before[0], fleet[0].pids()), ["poet"])
     Check.equal("the second one fails", ran.counts(broken.name).get("failed"), 1, ran.text)

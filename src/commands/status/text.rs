@@ -186,6 +186,7 @@ pub(super) fn of_platform(platform: &Platform, clock: &Clock) -> String {
     // A time without a trouble would only be the time of its last word.
     if let (Some(since), Some(_)) = (&platform.since, &platform.error) {
         let since = clock.stamp(since).unwrap_or_else(|| since.clone());
+        text.truncate(text.trim_end_matches('.').len());
         let _ = write!(text, "; since {since}");
     }
     text

@@ -47,7 +47,7 @@ def run() -> None:
 
 def typed(*words: str) -> Run:
     """By its name, as root's shell finds it."""
-    done = subprocess.run(["hermes-install", *words], capture_output=True, text=True, env=BASE, stdin=subprocess.DEVNULL)
+    done = subprocess.run(["hermes-install", *words], capture_output=True, text=True, env={**BASE, "COLUMNS": "1000"}, stdin=subprocess.DEVNULL)
     print(f"$ hermes-install {' '.join(words)}\nexit {done.returncode}\n{done.stdout}{done.stderr}", flush=True)
     return Run(done.returncode, done.stdout, done.stderr)
 
