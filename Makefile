@@ -27,7 +27,7 @@ help:
 # The compiler and the download of the system work side by side. Unoptimised, the program is there in a third of the time.
 try: rust
 	@.ci/packages try
-	@echo '== hermes-install is compiled, and a Debian with hermes is made: two to five minutes, the first time'
+	@echo '== Building hermes-install and a Debian with hermes (2 to 5 minutes, at first)'
 	@$(MAKE) --no-print-directory --jobs=2 quickly system
 	@tests/vm/try --binary $(QUICKLY) $(if $(SHELL_IN),--shell)
 

@@ -126,7 +126,7 @@ fn story(events: &[Event], current: Option<&str>) -> Option<End> {
         _ if find(|kind| matches!(kind, Kind::Failed)).is_some() => {
             "systemd could not run it".to_owned()
         }
-        _ => "it ended well".to_owned(),
+        _ => "without an error".to_owned(),
     };
     if stopping.is_some() {
         why += ", after systemd was asked to stop it";
@@ -216,14 +216,14 @@ mod tests {
             unit: "hermes-gateway.service".to_owned(),
             runs: false,
             at: None,
-            why: Some("it ended well, after systemd was asked to stop it".to_owned()),
+            why: Some("without an error, after systemd was asked to stop it".to_owned()),
             asked_by: None,
             hint: Some("to start it: `systemctl --user start hermes-gateway.service`".to_owned()),
             said: vec![line.to_owned()],
         };
         assert_eq!(
             anstream::adapter::strip_str(&text(&end, 40)).to_string(),
-            "coder: ended: it ended well, after\n  systemd was asked to stop it\n  hint      to start it:\n              \
+            "coder: ended: without an error, after\n  systemd was asked to stop it\n  hint      to start it:\n              \
              systemctl --user start hermes-gateway.service\n  | a line of its journal that is longer than the terminal, \\x1b[2J\n"
         );
     }
@@ -237,7 +237,10 @@ mod tests {
         ];
         let end = story(&stopped, None).expect("an end");
         assert_eq!(end.stopping, Some(3));
-        assert_eq!(end.why, "it ended well, after systemd was asked to stop it");
+        assert_eq!(
+            end.why,
+            "without an error, after systemd was asked to stop it"
+        );
         let unready = [event("a", 2, Kind::Failed)];
         let why = story(&unready, None).expect("an end").why;
         assert_eq!(why, "systemd could not run it");

@@ -22,6 +22,7 @@ def run() -> None:
     unit = Unit(coder.unit, user="alice")
     equal("install ends with", install(coder, "--user", user="alice").code, 0)
     ends(coder, unit)
+    taken_over(coder, unit)
     refusals(coder, unit)
 
 
@@ -34,6 +35,19 @@ def ends(coder: Profile, unit: Unit) -> None:
     contains("why it was killed", why(), "coder: runs now; before that ended", "SIGKILL", f"{coder.unit}: Main process exited")
     unit.systemctl("stop")
     contains("why it is down", why(), "coder: ended", "after systemd was asked to stop it")
+
+
+def taken_over(coder: Profile, unit: Unit) -> None:
+    """By somebody at a shell."""
+    unit.systemctl("start")
+    coder.until_up()
+    hand = coder.by_hand("--profile", "coder", "gateway", "run", "--replace")
+    equal("it runs", hand.until_up(), True)
+    unit.until_active_state("inactive")
+    told = " ".join(why().split())
+    instead = f"pid {hand.pid} of `alice`", "runs the gateway instead", "hermes-install status --user --profile coder"
+    contains("why it is down", told, "coder: ended", *instead)
+    hand.end()
 
 
 def refusals(coder: Profile, unit: Unit) -> None:
