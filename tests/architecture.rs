@@ -73,7 +73,11 @@ fn the_list_of_files_is_that_of_the_tree() {
         let text = std::fs::read_to_string(&file).unwrap();
         let first = first_sentence(&text);
         assert!(!first.is_empty(), "{} has no header", name.display());
-        let _ = writeln!(list, "* `{}`: {first}", name.file_name().unwrap().display());
+        let _ = writeln!(
+            list,
+            "* `{}`: {first}",
+            name.file_name().unwrap().to_string_lossy()
+        );
     }
     let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/architecture.md");
     let text = std::fs::read_to_string(&page).unwrap();

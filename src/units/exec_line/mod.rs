@@ -490,7 +490,7 @@ mod tests {
                 home.iter()
                     .next_back()
                     .expect("a name")
-                    .display()
+                    .to_string_lossy()
                     .to_string()
             });
             let profiles: Vec<String> = profiles.collect();
