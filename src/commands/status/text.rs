@@ -268,7 +268,8 @@ pub(super) fn hint(
         }
         State::Degraded if !mute.is_empty() => way_out(row, process?, mute, scope),
         State::Running if row.platforms.is_empty() => Some(format!(
-            "no platform is configured; to set one up: `hermes-install run{scope} {profile} -- gateway setup`"
+            "no platform was configured when it started; to set one up: `hermes-install run{scope} {profile} -- gateway \
+             setup`, then `hermes-install restart{scope} {profile}`"
         )),
         _ => None,
     }
