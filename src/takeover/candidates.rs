@@ -40,7 +40,9 @@ pub(super) fn candidates<'a>(
     let units = inventory
         .units
         .iter()
-        .filter(|unit| allow.units && unit.how().is_some() && !unit.is_installed_for(host, profile))
+        .filter(|unit| {
+            allow.units && unit.stays().is_some() && !unit.is_installed_for(host, profile)
+        })
         .filter_map(|unit| {
             let account = unit.account.as_ref().filter(|a| is_ours(a))?;
             let home = unit.calls.iter().find_map(|r| r.home.as_deref())?;

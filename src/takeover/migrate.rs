@@ -211,7 +211,7 @@ fn owners<'a>(
     let mut owners = Owners {
         units: inventory
             .units_of(host, home)
-            .filter(|u| !is_own(u) && u.how().is_some())
+            .filter(|u| !is_own(u) && u.stays().is_some())
             .collect(),
         ..Owners::default()
     };
@@ -233,7 +233,8 @@ fn owners<'a>(
     let unit = process.unit().and_then(|unit| {
         let found = inventory.units.iter().find(|u| u.is_that(&unit))?;
         let pid = found.loaded.as_ref().and_then(|s| s.main_pid);
-        let is_theirs = pid == Some(process.pid) || owners.units.iter().any(|u| u.is_that(&unit));
+        let is_theirs = pid == Some(process.pid) && found.stays().is_some()
+            || owners.units.iter().any(|u| u.is_that(&unit));
         is_theirs.then_some(found)
     });
     match unit {

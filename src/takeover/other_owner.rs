@@ -50,7 +50,7 @@ pub(crate) fn owning_units<'a>(
     units
         .filter(|unit| !unit.is_installed_for(host, profile))
         .filter_map(|unit| {
-            let how = unit.how()?;
+            let how = unit.stays()?;
             Some(OtherOwner {
                 who: format!(
                     "{} ({how}) runs the gateway of `{}`",

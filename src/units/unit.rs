@@ -234,6 +234,20 @@ impl Unit {
             .or((self.is_wanted && !self.is_masked && !self.cannot_load).then_some("enabled"))
     }
 
+    /// The same where it could run another one. What systemd-run makes is gone once its gateway has ended: then the gateway
+    /// alone counts, as one that was started by hand.
+    pub(crate) fn stays(&self) -> Option<&str> {
+        self.how().filter(|_| !self.ends_with_its_gateway())
+    }
+
+    fn ends_with_its_gateway(&self) -> bool {
+        let mut above = self.files.fragment.iter().filter_map(|path| path.parent());
+        let restarts = self.directives.value("Service", "Restart");
+        above.any(|directory| directory.ends_with("systemd/transient"))
+            && !self.is_wanted
+            && restarts.is_none_or(|how| how == "no")
+    }
+
     /// What it is, as the start of a sentence.
     pub(crate) fn title(&self) -> String {
         if self.is_user() {

@@ -5,8 +5,10 @@ import os
 import signal
 import subprocess
 import threading
+from pathlib import Path
 
 import gateway
+import wait
 from check import check, contains, equal, measured
 from gateway import CONFIG, Profile, at_least, fresh_account, in_a_login
 from installer import (
@@ -14,6 +16,7 @@ from installer import (
     difference,
     hermes_install,
     install,
+    program,
     snapshot,
     status,
 )
@@ -67,7 +70,20 @@ def idle(coder: Profile) -> None:
     equal("a second adopt ends with", again.code, 0)
     contains("the second adopt", again.err, "nothing was changed")
     equal("its gateways", coder.gateways(), [pid])
+    of_run(coder, unit)
     hermes_install("uninstall", "--yes")
+
+
+def of_run(coder: Profile, unit: Unit) -> None:
+    """One that `hermes-install run` started has a unit of systemd-run's, which is gone once it has ended."""
+    command = [program(), "run", "coder", "--", "gateway", "run", "--replace"]
+    child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd="/")
+    hand = coder.until_up(after=unit.pid)
+    contains("run: its unit", Path(f"/proc/{hand}/cgroup").read_text(), "/run-")
+    done = adopt(coder, "--yes")
+    equal("run: adopt ends with", done.code, 0)
+    equal("run: gateways", coder.gateways(), [unit.pid])
+    wait.until("the command to end", lambda: child.poll() is not None)
 
 
 def busy(alice: Profile) -> None:
