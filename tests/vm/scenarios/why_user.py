@@ -4,13 +4,15 @@ import os
 import pwd
 import signal
 
+import wait
 from check import check, contains, equal
 from gateway import Profile
 from installer import hermes_install, install, program
 from systemd import Unit, as_user
+from watch import until_settled
 
 HERMES = ["0.22.2"]
-SECONDS = 60
+SECONDS = 120
 
 # journald looks at /proc for the unit of a line; a launcher that has ended has none there, most of the time.
 TIMES = 20
@@ -38,12 +40,13 @@ def ends(coder: Profile, unit: Unit) -> None:
 
 
 def taken_over(coder: Profile, unit: Unit) -> None:
-    """By somebody at a shell."""
+    """By somebody at a shell. hermes 0.22 kills a gateway that takes its time; its unit then starts one, which declines."""
     unit.systemctl("start")
     coder.until_up()
+    until_settled(unit.pid)
     hand = coder.by_hand("--profile", "coder", "gateway", "run", "--replace")
     equal("it runs", hand.until_up(), True)
-    unit.until_active_state("inactive")
+    wait.until("the unit to be at rest", lambda: unit.states[0] in ("inactive", "failed"), 180)
     told = " ".join(why().split())
     instead = f"pid {hand.pid} of `alice`", "runs the gateway instead", "hermes-install status --user --profile coder"
     contains("why it is down", told, "coder: ended", *instead)
