@@ -54,35 +54,35 @@ pub(super) fn hermes(
 
 /// How the main process ended, or why none was started; `None` while it runs, and before its first start.
 pub(super) fn last_end(service: &ServiceState) -> Option<LastEnd> {
-    // A start limit is reached by what systemd cannot start; a gateway that ends is slowed down before.
-    let is_unprepared =
-        matches!(service.result.as_str(), "resources" | "start-limit-hit") || service.is_refused;
-    if is_unprepared && service.main_pid.is_none() {
-        return Some(LastEnd {
-            at: service.exit_time,
-            why: unprepared(service),
-            exit_status: None,
-        });
+    let is_unprepared = service.result == "resources" || service.is_refused;
+    // What systemd cannot start reaches the limit; a gateway that ends is slowed down before.
+    let has_given_up = service.result == "start-limit-hit";
+    let exit = service.exit.filter(|_| !is_unprepared);
+    if service.main_pid.is_some() || (exit.is_none() && !is_unprepared && !has_given_up) {
+        return None;
     }
-    let exit = service.exit.filter(|_| service.main_pid.is_none())?;
+    let missing = (is_unprepared || has_given_up)
+        .then(|| missing_file(service))
+        .flatten();
     Some(LastEnd {
         at: service.exit_time,
-        why: ending(service),
+        why: missing.unwrap_or_else(|| ending(service)),
         exit_status: match exit {
-            Exit::Status(status) => Some(status),
-            Exit::Signal(_) => None,
+            Some(Exit::Status(status)) => Some(status),
+            Some(Exit::Signal(_)) | None => None,
         },
     })
 }
 
-/// Why systemd could not prepare a start. Its own words, `Failed to load environment files: No such file or directory`,
-/// name no file (257).
-fn unprepared(service: &ServiceState) -> String {
+/// The file for want of which systemd could not prepare a start. Its own words, `Failed to load environment files: No such
+/// file or directory`, name none (257).
+fn missing_file(service: &ServiceState) -> Option<String> {
     let is_gone = |file: &&PathBuf| matches!(file.try_exists(), Ok(false));
-    match service.needed_files.iter().find(is_gone) {
-        Some(file) => format!("its environment file `{}` is not there", file.display()),
-        None => ending(service),
-    }
+    let file = service.needed_files.iter().find(is_gone)?;
+    Some(format!(
+        "its environment file `{}` is not there",
+        file.display()
+    ))
 }
 
 fn ending(service: &ServiceState) -> String {
@@ -195,6 +195,16 @@ mod tests {
             why(&refused),
             "systemd refused its start: a file that it needs is not there"
         );
+        let mut given_up = ServiceState {
+            result: "start-limit-hit".to_owned(),
+            exit: Some(Exit::Status(243)),
+            ..ServiceState::default()
+        };
+        let end = last_end(&given_up).expect("an end");
+        assert_eq!(end.exit_status, Some(243), "the limit does not hide it");
+        assert!(end.why.ends_with("started too often"), "{}", end.why);
+        given_up.needed_files = vec![PathBuf::from("/nowhere/a.env")];
+        assert!(why(&given_up).ends_with("`/nowhere/a.env` is not there"));
         assert_eq!(last_end(&ServiceState::default()), None);
     }
 }
