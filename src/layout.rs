@@ -48,6 +48,14 @@ impl Scope {
         }
     }
 
+    /// The flag that names it on a command line, behind a blank; the system's manager needs none.
+    pub(crate) fn flag(self) -> &'static str {
+        match self {
+            Self::System => "",
+            Self::User => " --user",
+        }
+    }
+
     /// The target whose wants an enabled instance joins, beside [`TARGET`].
     pub(crate) fn boot_target(self) -> &'static str {
         match self {

@@ -17,7 +17,6 @@ use crate::gateway::served::Server;
 use crate::host::Host;
 use crate::host::manager::reach_manager;
 use crate::host::process_text::name;
-use crate::layout::Scope;
 use crate::output::{self, Output};
 use crate::preflight::Checked;
 use crate::profile::ProfileName;
@@ -194,10 +193,7 @@ fn told(host: &Host, c: &Checked) -> String {
         let kind = kind(host, c);
         return format!("profile `{profile}` is in the image and {at_boot}\n{kind}");
     }
-    let user = match host.scope {
-        Scope::System => "",
-        Scope::User => " --user",
-    };
+    let user = host.scope.flag();
     let journal = host.manager().journal_command(&unit);
     let now = if c.start { "runs" } else { "is installed" };
     format!(

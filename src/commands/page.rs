@@ -1,6 +1,7 @@
 //! Pages for people, as wide as their terminal, and tables, whose cells are cut where they must be.
 
 use std::io;
+use std::sync::LazyLock;
 
 use anstyle::Style;
 use terminal_size::{Height, Width, terminal_size_of};
@@ -10,6 +11,7 @@ use crate::output::wrap::{LEAST, sentence};
 
 /// Columns where neither a terminal nor COLUMNS says how many there are.
 const USUAL: usize = 80;
+
 /// How many columns a line may have: those of the terminal, those that COLUMNS says, or 80.
 pub(super) fn width() -> usize {
     told_width().unwrap_or(USUAL)
@@ -27,7 +29,9 @@ pub(super) fn told_width() -> Option<usize> {
 
 /// A word of a list and what it says, wrapped beside it where the width is known.
 pub(super) fn entry(word: &str, text: &str) -> String {
-    sentence(word, text, word.len(), told_width().unwrap_or(usize::MAX))
+    // A host may have a thousand entries.
+    static WIDTH: LazyLock<Option<usize>> = LazyLock::new(told_width);
+    sentence(word, text, word.len(), WIDTH.unwrap_or(usize::MAX))
 }
 
 /// How many lines the terminal has.

@@ -7,7 +7,6 @@ use std::process::Command;
 
 use anyhow::{Context as _, Result};
 
-use super::status::scope_flag;
 use super::target::live;
 use crate::cli::RunArgs;
 use crate::deploy::receipt::read_receipt;
@@ -51,7 +50,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<Exit> {
     if is_installed && offers_a_unit(&args.words) {
         printer.step(format!(
             "when hermes asks whether to start the gateway, answer n; after it: `hermes-install restart{} {}`",
-            scope_flag(host.scope),
+            host.scope.flag(),
             args.profile
         ));
     }

@@ -4,7 +4,6 @@
 use anyhow::Result;
 use nix::sys::signal::Signal;
 
-use super::status::scope_flag;
 use super::target::{Target, live, looked_at};
 use crate::cli::WhyArgs;
 use crate::commands::json;
@@ -81,7 +80,7 @@ fn hint(host: &Host, state: &ServiceState, target: &Target) -> Option<String> {
         let other = (state.main_pid.is_none())
             .then(|| owner(&target.home).ok().flatten()?.process)
             .flatten()?;
-        let (scope, profile) = (scope_flag(host.scope), &target.profile);
+        let (scope, profile) = (host.scope.flag(), &target.profile);
         Some(format!(
             "{} runs the gateway instead; what to do: `hermes-install status{scope} --profile {profile}`",
             name(&other)

@@ -111,8 +111,8 @@ impl Process {
         })
     }
 
-    /// What makes a directory the same wherever it is mounted: of a path as this process sees it. `None` when it is not
-    /// there; that of the same path of ours where we cannot tell.
+    /// What makes a directory the same wherever it is mounted, of a path as this process sees it. `None` when nothing is
+    /// there. Where its files cannot be seen, the host's file of that path counts.
     pub(crate) fn identity(&self, path: &Path) -> Option<(u64, u64)> {
         self.view().ok()?.identity(path)
     }

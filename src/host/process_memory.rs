@@ -24,7 +24,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// For each further one when all of that is spent.
 const LEAST: Duration = Duration::from_millis(10);
 
-/// What is known of others' memory.
+/// How the memory of processes of other accounts is read, and which of those accounts did not answer.
 struct Others {
     /// Reads it; none before the first time, and after one that still waits.
     reader: Option<Reader>,

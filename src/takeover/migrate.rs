@@ -238,8 +238,7 @@ fn owners<'a>(
         is_theirs.then_some(found)
     });
     match unit {
-        Some(unit) if is_own(&unit) => {}
-        Some(unit) if owners.units.iter().any(|u| std::ptr::eq(*u, unit)) => {}
+        Some(unit) if is_own(&unit) || owners.units.iter().any(|u| std::ptr::eq(*u, unit)) => {}
         Some(unit) => owners.units.push(unit),
         None if owner.hold == Hold::Has && owner.is_proven => owners.by_hand = Some(process),
         // It can be asked once it has arrived, or the kernel shows that it works here.

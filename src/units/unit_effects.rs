@@ -9,7 +9,7 @@ use crate::host::Host;
 use crate::units::exec_line::{BUDGET, Context, Effects, effects};
 use crate::units::reader::Reader;
 use crate::units::unit::{Unit, find_account};
-use crate::units::unit_file::words;
+use crate::units::unit_file::{Directive, words};
 
 impl Unit {
     /// Read what its command lines do.
@@ -35,6 +35,15 @@ impl Unit {
         }
     }
 
+    /// Its files of variables, each with the line that names it.
+    pub(crate) fn environment_files(&self) -> impl Iterator<Item = (&Directive, PathBuf)> {
+        let lines = self.directives.list("Service", "EnvironmentFile");
+        lines.into_iter().map(|line| {
+            let path = self.expand(line.value.trim_start_matches('-'));
+            (line, PathBuf::from(path))
+        })
+    }
+
     fn effects_of_files(&self, host: &Host, reader: &Reader) -> Vec<Effects> {
         let mut environment: BTreeMap<String, String> = self
             .directives
@@ -42,9 +51,8 @@ impl Unit {
             .into_iter()
             .map(|(name, (value, _))| (name, value))
             .collect();
-        for file in self.directives.list("Service", "EnvironmentFile") {
-            let path = self.expand(file.value.trim_start_matches('-'));
-            let text = reader.text(Path::new(&path)).unwrap_or_default();
+        for (_, path) in self.environment_files() {
+            let text = reader.text(&path).unwrap_or_default();
             for line in text
                 .lines()
                 .filter(|l| !l.trim_start().starts_with(['#', ';']))

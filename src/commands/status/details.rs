@@ -1,6 +1,6 @@
 //! What a row of `status` says of a gateway's process and of its last end.
 
-use crate::commands::json::{Hermes, LastEnd, Owner};
+use crate::commands::json::{Hermes, LastEnd, Owner, Profile};
 use crate::deploy::desired::links;
 use crate::gateway::command_line::shown;
 use crate::gateway::installation::Installation;
@@ -72,6 +72,15 @@ pub(super) fn last_end(service: &ServiceState) -> Option<LastEnd> {
             Some(Exit::Signal(_)) | None => None,
         },
     })
+}
+
+/// The way to what is said of its last end.
+pub(super) fn see_end(row: &Profile) -> String {
+    format!(
+        "to see how it ended: `hermes-install why{} {}`",
+        row.scope.flag(),
+        row.profile
+    )
 }
 
 /// The file for want of which systemd could not prepare a start. Its own words, `Failed to load environment files: No such

@@ -30,8 +30,6 @@ use crate::units::inventory::Inventory;
 use rows::Sight;
 use since::Clock;
 
-pub(super) use text::scope_flag;
-
 /// Show the profiles.
 pub(crate) fn status(args: &StatusArgs) -> Result<Exit> {
     let host = Host::observer(args.scope.scope(), args.scope.root.as_deref())?;

@@ -2,8 +2,9 @@
 
 use anstyle::Style;
 
+use super::details::see_end;
 use super::since::Clock;
-use super::text::{colour, elsewhere, is_safe, of_platform, owned, scope_flag, version};
+use super::text::{colour, elsewhere, is_safe, of_platform, owned, version};
 use crate::commands::json::{Platform, Profile, State, Status};
 use crate::commands::page::{Cell, Column, table};
 use crate::host::Host;
@@ -123,13 +124,7 @@ fn attention(host: &Host, profile: &Profile, clock: &Clock, width: usize) -> Str
     }
     let hint = match profile.state {
         State::Served => None,
-        State::Failed | State::Restarting => {
-            let scope = scope_flag(host.scope);
-            Some(format!(
-                "to see how it ended: `hermes-install why{scope} {}`",
-                profile.profile
-            ))
-        }
+        State::Failed | State::Restarting => Some(see_end(profile)),
         _ => profile.hint.clone(),
     };
     if let Some(hint) = hint {

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use anstyle::{AnsiColor, Style};
 
+use super::details::see_end;
 use super::platforms::way_out;
 use super::since::Clock;
 use crate::commands::json::{Elsewhere, Hermes, Owner, Platform, Profile, State, Status};
@@ -16,7 +17,6 @@ use crate::host::mounts::{Mount, mounts, network_of};
 use crate::host::process::Process;
 use crate::host::process_text::{ago, stop_command};
 use crate::host::span;
-use crate::layout::Scope;
 use crate::output::wrap::sentence;
 use crate::profile::root_for;
 use crate::takeover::other_owner::OtherOwner;
@@ -113,11 +113,7 @@ fn about(host: &Host, row: &Profile, mounts: &[Mount], clock: &Clock, width: usi
     }
     // How it ended stands above.
     let is_told = row.last_end.is_some() && matches!(row.state, State::Failed | State::Restarting);
-    let scope = scope_flag(row.scope);
-    let why = format!(
-        "to see how it ended: `hermes-install why{scope} {}`",
-        row.profile
-    );
+    let why = see_end(row);
     let hint = row
         .hint
         .as_ref()
@@ -209,14 +205,6 @@ pub(super) fn elsewhere(other: &Elsewhere) -> String {
     format!("elsewhere: {unit} ({how}) runs the gateway of {home}")
 }
 
-/// The option that a command needs for this scope, whoever types it.
-pub(in crate::commands) fn scope_flag(scope: Scope) -> &'static str {
-    match scope {
-        Scope::System => "",
-        Scope::User => " --user",
-    }
-}
-
 /// What to do next, as commands that work here; `None` when all is well or nobody can help.
 pub(super) fn hint(
     host: &Host,
@@ -226,7 +214,7 @@ pub(super) fn hint(
     is_loaded: bool,
 ) -> Option<String> {
     let (profile, unit) = (&row.profile, &row.unit);
-    let scope = scope_flag(host.scope);
+    let scope = host.scope.flag();
     match row.state {
         State::Failed | State::Restarting => {
             let why = row.last_end.as_ref().map(|end| end.why.as_str());

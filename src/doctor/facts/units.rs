@@ -142,10 +142,7 @@ fn percents(host: &Host, unit: &Unit) -> Vec<Percent> {
 }
 
 fn exposed_files(host: &Host, unit: &Unit) -> Vec<PathBuf> {
-    let files = unit.directives.list("Service", "EnvironmentFile");
-    let paths = files
-        .into_iter()
-        .map(|line| PathBuf::from(unit.expand(line.value.trim_start_matches('-'))));
+    let paths = unit.environment_files().map(|(_, path)| path);
     let is_own = |path: &PathBuf| {
         // Another account's file is not this unit's to close.
         let owner = fs::symlink_metadata(host.real(path)).map(|meta| meta.uid());
@@ -161,16 +158,13 @@ fn steered_files(host: &Host, unit: &Unit) -> Vec<Steered> {
     if host.live().is_none() || unit.is_user() {
         return Vec::new();
     }
-    let files = unit.directives.list("Service", "EnvironmentFile");
-    let files = files
-        .into_iter()
-        .map(|line| (line, line.value.trim_start_matches('-')));
     let credentials = unit.directives.list("Service", "LoadCredential");
-    let credentials = credentials
-        .into_iter()
-        .filter_map(|line| Some((line, line.value.split_once(':')?.1)));
-    let steered = files.chain(credentials).filter_map(|(line, value)| {
-        let path = PathBuf::from(unit.expand(value));
+    let credentials = credentials.into_iter().filter_map(|line| {
+        let (_, path) = line.value.split_once(':')?;
+        Some((line, PathBuf::from(unit.expand(path))))
+    });
+    let files = unit.environment_files().chain(credentials);
+    let steered = files.filter_map(|(line, path)| {
         // Any other is one of systemd's own credentials.
         let by = path.is_absolute().then(|| other_than_root(&path).ok())??;
         Some(Steered {
