@@ -3,7 +3,7 @@
 #
 # nixpkgs' wrapProgram moves bin/hermes to bin/.hermes-wrapped and calls that; for a Python script the kernel then shows
 # `python .../.hermes-wrapped gateway run`, which no other gateway takes for a gateway: it removes the lock and starts beside
-# it (gateway/status.py of hermes-agent, 0.13 to 0.19). So a wrapped script gets its proper name back.
+# it (gateway/status.py of hermes-agent, 0.13 to 0.22). So a wrapped script gets its proper name back.
 #
 # Reads the directory of the package in $package; fills the one in $out.
 set -eu

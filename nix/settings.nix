@@ -78,7 +78,7 @@ let
   plain = path: if path == null then null else builtins.head (match "(.*[^/])/*" path);
 in
 rec {
-  # Whether hermes refuses this profile name (profiles.py of 0.13 to 0.19), or reserves it.
+  # Whether hermes refuses this profile name (profiles.py of 0.13 to 0.22), or reserves it.
   badName = name: match "[a-z0-9][a-z0-9_-]{0,63}" name == null || elem name reserved;
 
   # The profiles that run, with what they take over from the service.
@@ -320,7 +320,7 @@ rec {
         above = dirOf (dirOf root);
       in
       optional (root != null) {
-        # hermes_constants.py of 0.13 to 0.19.
+        # hermes_constants.py of 0.13 to 0.22.
         assertion = baseNameOf (dirOf root) != "profiles";
         message = "${option}: profile `${name}` has its root at `${root}`, which is a profile's home: hermes would take `${above}` for the root; set `stateDir` to `${above}` and name the profile `${baseNameOf root}`";
       }
