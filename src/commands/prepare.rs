@@ -200,7 +200,7 @@ fn wanted(host: &Host, args: &InstallArgs, config: &Config) -> Result<Vec<Profil
         profiles.extend(config.profiles.keys().cloned());
     }
     if profiles.is_empty() {
-        let found: Vec<String> = discover(&host.at(&host.default_root()))
+        let found: Vec<String> = discover(&host.default_root(), |path| host.real(path))
             .iter()
             .map(ToString::to_string)
             .collect();

@@ -82,7 +82,7 @@ pub(super) fn told_of_older(
     }
     let profile = &checked.instance.profile;
     let older = profile.home(&host.default_root());
-    is_used(&host.at(&older)).then(|| {
+    is_used(host, &older).then(|| {
         format!(
             "`{}` has data of a profile `{profile}`, and the tenant does not use them: it has `{}`",
             older.display(),

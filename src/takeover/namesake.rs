@@ -44,7 +44,7 @@ pub(crate) fn ask_which(
     };
     let Namesake { who, account, .. } = other;
     let theirs = profile.home(&other.root);
-    if is_used(&host.at(&home)) {
+    if is_used(host, &home) {
         output.warn(format!(
             "another profile `{profile}` is run by {who} as `{account}`, on `{}`",
             theirs.display()

@@ -124,7 +124,7 @@ pub(crate) fn shield_for(host: &Host, unit: &Unit, output: &Output) -> Result<Sh
     };
     Ok(Shield {
         unit: unit.name.clone(),
-        gateway_drain: stop_drain(&host.at(home), version, None),
+        gateway_drain: stop_drain(&host.real(home), version, None),
         hermes_version: version.map(|v| v.to_string()),
         profile,
         root: root.to_owned(),

@@ -33,7 +33,7 @@ pub(crate) fn load_paths(host: &Host) -> Vec<LoadPath> {
     };
     for account in accounts {
         let is_used = host.live().is_some() && runtime(&account).exists();
-        let has_units = || own(&account).iter().any(|d| host.at(d).is_dir());
+        let has_units = || own(&account).iter().any(|d| host.is_directory(d));
         if is_used || has_units() {
             load_paths.push(user(host, account));
         }

@@ -151,8 +151,7 @@ impl Facts {
                 }
             }
         }
-        let linger = host.at(Path::new("/var/lib/systemd/linger"));
-        let lingering = fs::read_dir(linger).into_iter().flatten().flatten();
+        let lingering = host.files.names(Path::new("/var/lib/systemd/linger"));
         let enforce = fs::read_to_string("/sys/fs/selinux/enforce");
         let gateways = inventory.gateways.iter();
         let gateways = gateways.filter_map(|gateway| gateway_facts(host, gateway));
@@ -168,8 +167,8 @@ impl Facts {
                 user: default_stop(host, "user.conf"),
             },
             is_selinux_enforcing: host.live().is_some() && enforce.is_ok_and(|t| t.trim() == "1"),
-            lingering: lingering
-                .filter_map(|e| e.file_name().into_string().ok())
+            lingering: (lingering.unwrap_or_default().into_iter())
+                .filter_map(|name| name.into_string().ok())
                 .collect(),
             starters: starters(host),
             mounts: mounts(host),
