@@ -67,7 +67,7 @@ pub(crate) fn settle(
     if host.scope == Scope::User {
         refuse!(
             "a tenant has an account of its own, and your own manager runs everything as `{}`", host.own.name;
-            "root can use `hermes-install --system --tenant`";
+            "to have it as a tenant, as root: `hermes-install --system --profile {profile} --tenant`";
             "profile `{profile}` without it: take `tenant` out where it was set: {}", place("tenant")
         );
     }
@@ -102,7 +102,7 @@ pub(crate) fn settle(
             other.home.display(),
             home.display();
             "choose another profile name, or have it share an account with `--shared`";
-            "`hermes-install --profile {profile} --run-as {name}` runs the gateway as that account"
+            "to run the gateway as that account: `hermes-install --profile {profile} --run-as {name}`"
         );
     }
     Ok(derived(profile, settings))
