@@ -121,6 +121,11 @@ fn runtime(account: &Account) -> PathBuf {
     PathBuf::from(format!("/run/user/{}/systemd", account.uid))
 }
 
+/// Whether a directory holds what `systemd-run` made: units that cannot be disabled, and are gone once they have ended.
+pub(super) fn is_transient(directory: &Path) -> bool {
+    directory.ends_with("systemd/transient")
+}
+
 /// Where an account keeps its own units, the strongest first.
 fn own(account: &Account) -> [PathBuf; 2] {
     [".config/systemd/user", ".local/share/systemd/user"].map(|d| account.home.join(d))

@@ -116,6 +116,8 @@ pub(crate) struct GatewayFacts {
     pub(crate) service: Option<UnitRef>,
     /// The command that ends it.
     pub(crate) stop_command: String,
+    /// Whether somebody started it by hand, as `adopt` sees it.
+    pub(crate) is_by_hand: bool,
     /// What starts it again when it ends, as a sentence, and the command that ends that.
     pub(crate) keeper: Option<(String, String)>,
 }
@@ -154,7 +156,7 @@ impl Facts {
         let lingering = host.files.names(Path::new("/var/lib/systemd/linger"));
         let enforce = fs::read_to_string("/sys/fs/selinux/enforce");
         let gateways = inventory.gateways.iter();
-        let gateways = gateways.filter_map(|gateway| gateway_facts(host, gateway));
+        let gateways = gateways.filter_map(|gateway| gateway_facts(host, &inventory, gateway));
         Ok(Self {
             gateways: gateways.collect(),
             inventory,
@@ -225,7 +227,7 @@ fn identity(path: &Path) -> Option<(u64, u64)> {
 }
 
 /// A gateway that could have the home that it names.
-fn gateway_facts(host: &Host, gateway: &Gateway) -> Option<GatewayFacts> {
+fn gateway_facts(host: &Host, inventory: &Inventory, gateway: &Gateway) -> Option<GatewayFacts> {
     let Home::Known(home) = &gateway.home else {
         return None;
     };
@@ -238,6 +240,7 @@ fn gateway_facts(host: &Host, gateway: &Gateway) -> Option<GatewayFacts> {
         home: home.clone(),
         service: gateway.process.unit().filter(UnitRef::is_service),
         stop_command: stop_command(&gateway.process),
+        is_by_hand: inventory.is_by_hand(host, home, &gateway.process),
         keeper: keeper(&gateway.process).map(|by| keeper_text(&gateway.process, &by)),
     })
 }
