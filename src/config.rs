@@ -120,11 +120,11 @@ impl Config {
             return Self::read(file);
         }
         let mut layers = vec![
-            host.at(Path::new("/usr/lib/hermes-install/config.toml")),
-            host.at(Path::new("/etc/hermes-install/config.toml")),
+            host.real(Path::new("/usr/lib/hermes-install/config.toml")),
+            host.real(Path::new("/etc/hermes-install/config.toml")),
         ];
         if host.scope == Scope::User {
-            layers.push(host.at(&host.own.home.join(".config/hermes-install/config.toml")));
+            layers.push(host.real(&host.own.home.join(".config/hermes-install/config.toml")));
         }
         let mut config = Self::default();
         for layer in layers {

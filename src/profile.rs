@@ -187,30 +187,42 @@ pub(crate) fn root_for(hermes_home: Option<&Path>, user_home: &Path) -> PathBuf 
     }
 }
 
-/// The tenants that have a root below this directory, [`TENANTS`] as the caller sees it, in order; but those that the
-/// caller knows already.
+/// The tenants that have a root below [`TENANTS`], in order; but those that the caller knows already. `real` is where the
+/// caller finds a path, as in an image.
 pub(crate) fn discover_tenants(
-    tenants: &Path,
+    real: impl Fn(&Path) -> PathBuf,
     is_known: impl Fn(&ProfileName) -> bool,
 ) -> Vec<ProfileName> {
-    let entries = std::fs::read_dir(tenants).into_iter().flatten().flatten();
+    let tenants = Path::new(TENANTS);
+    let entries = std::fs::read_dir(real(tenants))
+        .into_iter()
+        .flatten()
+        .flatten();
     let mut found: Vec<ProfileName> = entries
         .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
         .filter(|profile: &ProfileName| {
-            !is_known(profile) && tenants.join(&profile.0).join(OWN_ROOT).is_dir()
+            !is_known(profile) && real(&tenants.join(&profile.0).join(OWN_ROOT)).is_dir()
         })
         .collect();
     found.sort();
     found
 }
 
-/// The profiles that exist under a hermes root: `default` when the root is there, then the named ones in order.
-pub(crate) fn discover(root: &Path) -> Vec<ProfileName> {
+/// The profiles that exist under a hermes root: `default` when the root is there, then the named ones in order. `real` is
+/// as for [`discover_tenants`].
+pub(crate) fn discover(root: &Path, real: impl Fn(&Path) -> PathBuf) -> Vec<ProfileName> {
     let mut found = Vec::new();
-    if root.is_dir() {
+    let profiles = root.join("profiles");
+    // Of most the listing says already that they are directories.
+    let is_directory = |entry: &std::fs::DirEntry| {
+        let is_behind_link = || real(&profiles.join(entry.file_name())).is_dir();
+        let kind = entry.file_type();
+        kind.is_ok_and(|kind| kind.is_dir() || (kind.is_symlink() && is_behind_link()))
+    };
+    if real(root).is_dir() {
         found.push(ProfileName("default".into()));
     }
-    let mut named: Vec<ProfileName> = std::fs::read_dir(root.join("profiles"))
+    let mut named: Vec<ProfileName> = std::fs::read_dir(real(&profiles))
         .into_iter()
         .flatten()
         .flatten()
@@ -220,12 +232,6 @@ pub(crate) fn discover(root: &Path) -> Vec<ProfileName> {
     named.sort();
     found.extend(named);
     found
-}
-
-/// Whether it is a directory, or a link to one; of most the listing says that already.
-fn is_directory(entry: &std::fs::DirEntry) -> bool {
-    let kind = entry.file_type();
-    kind.is_ok_and(|kind| kind.is_dir() || (kind.is_symlink() && entry.path().is_dir()))
 }
 
 #[cfg(test)]
@@ -241,7 +247,7 @@ mod tests {
         for (name, target) in [("poet", "coder"), ("to-file", "file"), ("to-none", "none")] {
             std::os::unix::fs::symlink(target, at(name)).expect("made");
         }
-        let names: Vec<String> = discover(root.path())
+        let names: Vec<String> = discover(root.path(), Path::to_owned)
             .iter()
             .map(ToString::to_string)
             .collect();
@@ -254,8 +260,13 @@ mod tests {
         for name in ["coder/.hermes", "poet/.hermes", "empty"] {
             std::fs::create_dir_all(tenants.path().join(name)).expect("made");
         }
+        let real = |path: &Path| {
+            tenants
+                .path()
+                .join(path.strip_prefix(TENANTS).expect("below"))
+        };
         let others = |known: &str| -> Vec<String> {
-            let found = discover_tenants(tenants.path(), |profile| profile.as_str() == known);
+            let found = discover_tenants(real, |profile| profile.as_str() == known);
             found.iter().map(ToString::to_string).collect()
         };
         assert_eq!(others("none"), ["coder", "poet"]);

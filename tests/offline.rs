@@ -317,6 +317,57 @@ fn links_in_an_image_never_lead_out_of_it() {
 }
 
 #[test]
+fn what_an_image_has_behind_absolute_links_is_found_in_it() {
+    let root = tempfile::tempdir().unwrap();
+    let at = |path: &str| root.path().join(path);
+    // On this host none of these leads anywhere.
+    for (link, target) in [
+        ("etc/passwd", "gaps/passwd"),
+        ("etc/hermes-install", "gaps/config"),
+        ("home", "gaps/home"),
+        ("var/lib/hermes", "gaps/hermes"),
+        ("gaps/hermes/profiles", "gaps/profiles"),
+        ("gaps/profiles/poet", "gaps/poet"),
+        ("var/lib/hermes-tenants", "gaps/tenants"),
+    ] {
+        for above in [at(link), at(target)] {
+            std::fs::create_dir_all(above.parent().unwrap()).unwrap();
+        }
+        std::os::unix::fs::symlink(Path::new("/").join(target), at(link)).unwrap();
+    }
+    let units = "gaps/home/alice/.config/systemd/user";
+    for directory in [
+        units,
+        "gaps/config",
+        "gaps/profiles",
+        "gaps/poet",
+        "gaps/tenants/painter/.hermes",
+    ] {
+        std::fs::create_dir_all(at(directory)).unwrap();
+    }
+    let passwd = "root:x:0:0::/root:/bin/sh\nalice:x:1000:1000::/home/alice:/bin/sh\n";
+    std::fs::write(at("gaps/passwd"), passwd).unwrap();
+    let unit = "[Service]\nExecStart=/usr/bin/hermes -p coder gateway run\n";
+    std::fs::write(at(&format!("{units}/bot.service")), unit).unwrap();
+    let said = told(&run(root.path(), &["status"]));
+    assert!(said.contains("poet") && said.contains("painter"), "{said}");
+    let doctor = program()
+        .arg("doctor")
+        .arg("--root")
+        .arg(root.path())
+        .output()
+        .unwrap();
+    assert!(
+        told(&doctor).contains("user unit of `alice` `bot.service`"),
+        "{}",
+        told(&doctor)
+    );
+    std::fs::write(at("gaps/config/config.toml"), "no-such-section = 1\n").unwrap();
+    let said = told(&run(root.path(), &["plan", "--profile", "default"]));
+    assert!(said.contains("no-such-section"), "{said}");
+}
+
+#[test]
 fn a_failure_half_way_puts_everything_back() {
     let root = image();
     // The link's directory cannot be made: a file is in its place.

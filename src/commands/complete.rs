@@ -19,7 +19,7 @@ use crate::cli::{Cli, Shell};
 use crate::doctor::rules::{self, Rule};
 use crate::layout::{SYSTEM_ROOT, Scope, TARGET, TEMPLATE};
 use crate::output;
-use crate::profile::{ProfileName, TENANTS, discover, discover_tenants, root_for};
+use crate::profile::{ProfileName, discover, discover_tenants, root_for};
 use crate::settings::SETTINGS;
 
 /// Set to the name of a shell by its script, with the words of the command line behind `--`.
@@ -158,10 +158,10 @@ fn profiles() -> Vec<CompletionCandidate> {
         root_for(hermes_home.as_deref(), &home)
     });
     for root in own_root.into_iter().chain([SYSTEM_ROOT.into()]) {
-        found.extend(discover(&root).into_iter().take(MOST));
+        found.extend(discover(&root, Path::to_owned).into_iter().take(MOST));
     }
     found.extend(
-        discover_tenants(Path::new(TENANTS), |_| false)
+        discover_tenants(Path::to_owned, |_| false)
             .into_iter()
             .take(MOST),
     );

@@ -76,7 +76,8 @@ fn run(args: &InstallArgs, verb: Verb) -> Result<Exit> {
     let outcome = transaction.commit()?;
     let servers = have_served(&host, &served, &output)?;
     // A profile that was made, or is served from now on, was told.
-    if outcome.files == 0 && outcome.started.is_empty() && served.is_empty() && !output.json {
+    let is_settled = outcome.files == 0 && !outcome.has_made_accounts;
+    if is_settled && outcome.started.is_empty() && served.is_empty() && !output.json {
         output.done("everything is as it should be already; nothing was changed");
     }
     summary(&host, &checked, &outcome, &left, &output);

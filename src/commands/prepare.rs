@@ -156,8 +156,8 @@ fn on_network(host: &Host, homes: &[&Path]) -> Vec<String> {
         let remark = network_of(&mounts, home)?;
         let home = home.display();
         Some(format!(
-            "`{home}` is {remark}: let no other host run this profile; `hermes-install doctor --explain \
-             home-on-the-network` says why"
+            "`{home}` is {remark}: let no other host run this profile; to see why: `hermes-install doctor \
+             --explain home-on-the-network`"
         ))
     });
     told.collect()
@@ -200,7 +200,7 @@ fn wanted(host: &Host, args: &InstallArgs, config: &Config) -> Result<Vec<Profil
         profiles.extend(config.profiles.keys().cloned());
     }
     if profiles.is_empty() {
-        let found: Vec<String> = discover(&host.at(&host.default_root()))
+        let found: Vec<String> = discover(&host.default_root(), |path| host.real(path))
             .iter()
             .map(ToString::to_string)
             .collect();
@@ -213,8 +213,8 @@ fn wanted(host: &Host, args: &InstallArgs, config: &Config) -> Result<Vec<Profil
         };
         trouble!(
             "no profile is named, and {hint}";
-            "try `hermes-install --profile default`";
-            "`hermes-install --help` has the rest"
+            "to install one: `hermes-install --profile default`";
+            "to see what else there is: `hermes-install --help`"
         );
     }
     let mut seen = BTreeSet::new();

@@ -85,7 +85,7 @@ fn account(host: &Host, instance: &Instance) -> Result<Account> {
 fn hermes(host: &Host, instance: &Instance, account: &Account, root: &Path) -> Result<PathBuf> {
     let set = instance.hermes.clone();
     let mut places = set.map_or_else(|| hermes_search(root, &account.home), |hermes| vec![hermes]);
-    places.retain(|place| host.at(place).is_file());
+    places.retain(|place| host.is_file(place));
     match places.into_iter().next() {
         Some(hermes) => Ok(hermes),
         None => {

@@ -76,8 +76,8 @@ fn relocation(host: &Host, profile: &ProfileName) -> Result<Option<Relocation>> 
         trouble!(
             "profile `{profile}` has no unit of its own in the {} scope", host.scope.name();
             "to install a new one as a tenant: `hermes-install --profile {profile} --tenant`";
-            "`hermes-install --profile {profile} --standalone` gives one that the gateway of `default` serves a unit, and then \
-             this can move it"
+            "to give one that the gateway of `default` serves a unit, which this can move then: \
+             `hermes-install --profile {profile} --standalone`"
         );
     };
     if instance.is_tenant() {
@@ -163,13 +163,13 @@ fn tell_old(relocation: &Relocation, output: &Output) {
     };
     match relocation.set_aside() {
         Ok(place) => output.done(format!(
-            "the data of before, secrets included, are in `{}`; `{}` removes them",
+            "the data of before, secrets included, are in `{}`; to remove them: `{}`",
             place.display(),
             remove(&place)
         )),
         Err(e) => output.warn(format!(
-            "the data of before are still in `{}`, where another gateway could take them for a profile: {e:#}; `{}` \
-             removes them",
+            "the data of before are still in `{}`, where another gateway could take them for a profile: {e:#}; to \
+             remove them: `{}`",
             relocation.home.display(),
             remove(&relocation.home)
         )),

@@ -26,7 +26,7 @@ pub(super) fn refuse_move(host: &Host, before: Option<&Instance>, checked: &Chec
         "profile `{profile}` is installed on `{}`, and would begin anew as `{user}` on `{}`, without its data",
         profile.home(&root).display(),
         checked.home.display();
-        "`hermes-install --profile {profile} {}` keeps it as it is", flag(before.is_tenant());
+        "to keep it as it is: `hermes-install --profile {profile} {}`", flag(before.is_tenant());
         "{}", way_out(checked)
     );
 }
@@ -63,10 +63,10 @@ pub(super) fn told(host: &Host, checked: &Checked) -> Option<(&'static str, Stri
 fn way_out(checked: &Checked) -> String {
     let profile = &checked.instance.profile;
     if checked.instance.is_tenant() {
-        format!("`hermes-install split {profile}` makes it a tenant, with its data")
+        format!("to make it a tenant, with its data: `hermes-install split {profile}`")
     } else {
         format!(
-            "`hermes-install uninstall --profile {profile}` makes the name free and leaves the data where they are"
+            "to make the name free, and leave the data where they are: `hermes-install uninstall --profile {profile}`"
         )
     }
 }
@@ -82,7 +82,7 @@ pub(super) fn told_of_older(
     }
     let profile = &checked.instance.profile;
     let older = profile.home(&host.default_root());
-    is_used(&host.at(&older)).then(|| {
+    is_used(host, &older).then(|| {
         format!(
             "`{}` has data of a profile `{profile}`, and the tenant does not use them: it has `{}`",
             older.display(),

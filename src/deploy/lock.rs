@@ -65,7 +65,7 @@ fn place(host: &Host) -> Result<(PathBuf, bool)> {
         uid => PathBuf::from(format!("/run/user/{uid}")),
     };
     if !runtime.is_dir() {
-        return Ok((host.at(&host.own.home), false));
+        return Ok((host.real(&host.own.home), false));
     }
     let name = match host.live() {
         Some(_) => "hermes-install.lock".to_owned(),

@@ -34,7 +34,7 @@ impl Served {
     /// What this profile needs, from its own check.
     pub(crate) fn new(host: &Host, checked: &Checked) -> Result<Self> {
         let profile = &checked.instance.profile;
-        if is_parked(&host.at(&checked.home)) {
+        if is_parked(&host.real(&checked.home)) {
             refuse!(
                 "profile `{profile}` is parked, so no gateway serves it: \
                  `hermes-install run {profile} gateway start`, then run this again"

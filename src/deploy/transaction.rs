@@ -58,6 +58,8 @@ pub(crate) struct Outcome {
     pub(crate) started: BTreeMap<String, i32>,
     /// For units that took a profile over: seconds that the old owner's stop took, and seconds without a gateway.
     pub(crate) handed_over: BTreeMap<String, (f64, f64)>,
+    /// Whether an account or its directory was made.
+    pub(crate) has_made_accounts: bool,
     /// Where replaced files were moved to, relative to the root.
     pub(crate) backup: Option<String>,
 }
@@ -123,7 +125,7 @@ impl Transaction<'_> {
         outcome.files = self.plan.changed().count();
         outcome.backup = backup.directory().map(str::to_owned);
         if let Some(live) = self.host.live() {
-            self.make_accounts(live)?;
+            outcome.has_made_accounts = self.make_accounts(live)?;
             self.make_homes(activity)?;
             if !is_settled {
                 activity.is_reloaded = true;

@@ -39,7 +39,7 @@ pub(crate) fn gone(root: &Path, profile: &ProfileName) -> Gone {
         Settings::parse(&text)
             .is_some_and(|s| s.list("previous_names").contains(&profile.to_string()))
     };
-    let mut peers = discover(root).into_iter();
+    let mut peers = discover(root, Path::to_owned).into_iter();
     peers.find(was).map_or(Gone::Unknown, Gone::Renamed)
 }
 

@@ -40,7 +40,10 @@ pub(crate) struct Server {
 pub(crate) fn service(root: &Path, profile: &ProfileName) -> std::io::Result<Service> {
     let profile = &profile.for_hermes(root);
     let mut undecided = None;
-    for peer in discover(root).into_iter().filter(|p| p != profile) {
+    for peer in discover(root, Path::to_owned)
+        .into_iter()
+        .filter(|p| p != profile)
+    {
         let home = peer.home(root);
         let Some(state) = State::read(&home) else {
             continue;

@@ -6,6 +6,9 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 use nix::unistd::{Group, Uid, User};
 
+use crate::host::read::UNIT;
+use crate::host::rootfs::RootFs;
+
 /// An account, or what an account will be once it is made.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Account {
@@ -126,8 +129,17 @@ impl Passwd {
 }
 
 fn of_image(root: &Path) -> Vec<Account> {
-    let read = |name: &str| std::fs::read_to_string(root.join(name)).unwrap_or_default();
-    let (passwd, group) = (read("etc/passwd"), read("etc/group"));
+    let Ok(files) = RootFs::new(root) else {
+        return Vec::new();
+    };
+    let read = |name: &str| {
+        files
+            .read_text(Path::new(name), UNIT)
+            .ok()
+            .flatten()
+            .unwrap_or_default()
+    };
+    let (passwd, group) = (read("/etc/passwd"), read("/etc/group"));
     let fields = |line: &'_ str| -> Vec<String> { line.split(':').map(str::to_owned).collect() };
     let groups: HashMap<String, String> = group
         .lines()

@@ -168,7 +168,7 @@ impl Host {
         Manager::of(self.scope)
     }
 
-    /// A path of the host, where this program finds it.
+    /// A path of the host, where this program finds it. A link on the way leads out of an image: see [`Host::real`].
     pub(crate) fn at(&self, path: &Path) -> PathBuf {
         self.root.join(paths::below_root(path))
     }
@@ -215,6 +215,11 @@ impl Host {
     /// Whether a path of the host leads to a file.
     pub(crate) fn is_file(&self, path: &Path) -> bool {
         self.metadata(path).is_ok_and(|meta| meta.is_file())
+    }
+
+    /// Whether a path of the host leads to a directory.
+    pub(crate) fn is_directory(&self, path: &Path) -> bool {
+        self.metadata(path).is_ok_and(|meta| meta.is_dir())
     }
 
     /// An account by name; as long as the host is only looked at, it is looked up once.
@@ -289,6 +294,9 @@ mod tests {
         let host = Host::observer(Scope::System, Some(top.path())).expect("a host");
         let is_there = |path: &str| host.exists(Path::new(path));
         assert!(host.is_file(Path::new("/link/file")));
+        assert!(
+            host.is_directory(Path::new("/link")) && !host.is_directory(Path::new("/link/file"))
+        );
         assert_eq!(
             host.files.real(Path::new("/link/file")),
             Path::new("/srv/data/file")

@@ -102,7 +102,7 @@ impl Probe {
             default_root: host.default_root(),
             by: owner_of(&home_problem),
             profiles: match home_problem {
-                Err(HomeProblem::Missing) => discover(&host.at(&root)),
+                Err(HomeProblem::Missing) => discover(&root, |path| host.real(path)),
                 _ => Vec::new(),
             },
             home_problem,
@@ -222,7 +222,7 @@ fn examine_home(host: &Host, account: &Account, home: &Path) -> Result<Result<()
         }
         Ok(())
     };
-    let problem = examine(&host.at(home), &may);
+    let problem = examine(&host.real(home), &may);
     failed.into_inner().map_or(Ok(problem), Err)
 }
 

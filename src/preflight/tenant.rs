@@ -27,7 +27,7 @@ pub(crate) fn by_default(host: &Host, profile: &ProfileName, settings: &Settings
     let shared = profile.home(&host.default_root());
     let own = profile.tenant_root();
     let is_there = may_be_there(host, &shared);
-    if is_there && is_used(&host.at(&own)) {
+    if is_there && is_used(host, &own) {
         refuse!(
             "which `{profile}` is meant? There are data in `{}` and in `{}`", own.display(), shared.display();
             "`--tenant` takes the first, with an account of its own";
@@ -40,19 +40,18 @@ pub(crate) fn by_default(host: &Host, profile: &ProfileName, settings: &Settings
 /// Whether there is something at the place of a home, or could be when its disk is there; in an image nothing is mounted.
 /// What cannot be told may be.
 fn may_be_there(host: &Host, home: &Path) -> bool {
-    let home = host.at(home);
-    let is_missing = match examine(&home, &|_, _| Ok(())) {
+    let is_missing = match examine(&host.real(home), &|_, _| Ok(())) {
         Err(HomeProblem::Missing) => true,
         Err(HomeProblem::NotMounted(_)) => host.live().is_none(),
         _ => false,
     };
-    home.is_symlink() || !is_missing
+    host.files.link_target(home).is_some() || !is_missing
 }
 
 /// Whether a gateway has worked in a home, or somebody prepared it for one.
-pub(crate) fn is_used(home: &Path) -> bool {
+pub(crate) fn is_used(host: &Host, home: &Path) -> bool {
     let names = ["config.yaml", ".env", "state.db"];
-    names.iter().any(|name| home.join(name).exists())
+    names.iter().any(|name| host.exists(&home.join(name)))
 }
 
 /// The settings with account and root of the tenant, where the profile is one. `place` says where a setting was set.
@@ -68,7 +67,7 @@ pub(crate) fn settle(
     if host.scope == Scope::User {
         refuse!(
             "a tenant has an account of its own, and your own manager runs everything as `{}`", host.own.name;
-            "root can use `hermes-install --system --tenant`";
+            "to have it as a tenant, as root: `hermes-install --system --profile {profile} --tenant`";
             "profile `{profile}` without it: take `tenant` out where it was set: {}", place("tenant")
         );
     }
@@ -103,7 +102,7 @@ pub(crate) fn settle(
             other.home.display(),
             home.display();
             "choose another profile name, or have it share an account with `--shared`";
-            "`hermes-install --profile {profile} --run-as {name}` runs the gateway as that account"
+            "to run the gateway as that account: `hermes-install --profile {profile} --run-as {name}`"
         );
     }
     Ok(derived(profile, settings))

@@ -38,7 +38,7 @@ pub(super) fn unreadable(
     const READ_ONLY: &str = "the gateway could not write there later, either";
     let files = settings.read_by_systemd().filter_map(|(what, key, path)| {
         // systemd itself reads them, as root or as the user whose manager it is: as this program runs.
-        let (why, effect, way_out) = match open_regular(&host.at(path)) {
+        let (why, effect, way_out) = match open_regular(&host.real(path)) {
             Ok(Some(_)) | Err(Unread::NotRegular("a directory")) => {
                 (writer(host, account, path)?, AS_ROOT, MOVE)
             }

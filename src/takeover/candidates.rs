@@ -77,7 +77,7 @@ pub(super) fn candidates<'a>(
             who: name(process),
             account: account_name(owner),
             root: root_of(profile, home)?,
-            hermes: executable(&process.argv, |path| host.at(path).exists()),
+            hermes: executable(&process.argv, |path| host.exists(path)),
             variables: process
                 .environ()
                 .ok()?
@@ -103,7 +103,7 @@ pub(crate) fn executable_of(host: &Host, unit: &Unit) -> Option<PathBuf> {
             .iter()
             .map(|w| unit.expand(w))
             .collect();
-        executable(&argv, |path| host.at(path).exists())
+        executable(&argv, |path| host.exists(path))
     });
     started.or_else(|| {
         let environment = unit.directives.environment(|v| unit.expand(v));

@@ -133,7 +133,7 @@ fn completed(
     }
     if settings.hermes.is_none() {
         settings.hermes = found.iter().find_map(|c| c.hermes.clone());
-        settings.hermes = settings.hermes.filter(|path| host.at(path).exists());
+        settings.hermes = settings.hermes.filter(|path| host.exists(path));
     }
     if is_told {
         output.step(format!(
@@ -207,7 +207,7 @@ impl Inherited {
             return;
         };
         let hermes = executable_of(host, unit);
-        let terminal = terminal_directory(&host.at(home), &account.home);
+        let terminal = terminal_directory(&host.real(home), &account.home);
         let is_own = |path: &Path| {
             fs::metadata(host.real(path)).is_ok_and(|m| m.is_dir() && m.uid() == account.uid)
         };

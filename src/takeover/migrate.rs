@@ -229,15 +229,7 @@ fn owners<'a>(
         let seconds = environment.get("HERMES_RESTART_DRAIN_TIMEOUT")?;
         seconds.parse().ok()
     });
-    // A process in the control group of cron or sshd is not that service's gateway; its main process would be.
-    let unit = process.unit().and_then(|unit| {
-        let found = inventory.units.iter().find(|u| u.is_that(&unit))?;
-        let pid = found.loaded.as_ref().and_then(|s| s.main_pid);
-        let is_theirs = pid == Some(process.pid) && found.stays().is_some()
-            || owners.units.iter().any(|u| u.is_that(&unit));
-        is_theirs.then_some(found)
-    });
-    match unit {
+    match inventory.unit_of(host, home, &process) {
         Some(unit) if is_own(&unit) || owners.units.iter().any(|u| std::ptr::eq(*u, unit)) => {}
         Some(unit) => owners.units.push(unit),
         None if owner.hold == Hold::Has && owner.is_proven => owners.by_hand = Some(process),

@@ -44,7 +44,7 @@ pub(crate) fn ask_which(
     };
     let Namesake { who, account, .. } = other;
     let theirs = profile.home(&other.root);
-    if is_used(&host.at(&home)) {
+    if is_used(host, &home) {
         output.warn(format!(
             "another profile `{profile}` is run by {who} as `{account}`, on `{}`",
             theirs.display()
@@ -133,7 +133,7 @@ fn refuse_for(before: &Instance, home: &Path, mine: &str, account: &str) -> Resu
         "`{}` runs profile `{profile}` of `{}`, and there is one unit of that name; this would take it {mine}",
         profile.unit(),
         home.display();
-        "`{}` leaves the profile to {account}'s own manager", as_account(account, &to_user);
+        "to leave the profile to {account}'s own manager: `{}`", as_account(account, &to_user);
         "to make the name free: `hermes-install uninstall --profile {profile}`; then run this again"
     )
 }

@@ -4,7 +4,9 @@ use std::path::{Path, PathBuf};
 
 use crate::host::Host;
 use crate::host::paths::below_root;
+use crate::host::process_text::as_account;
 use crate::host::systemctl::Manager;
+use crate::profile::ProfileName;
 use crate::takeover::template;
 use crate::units::load_path::LoadPath;
 use crate::units::origin::Origin;
@@ -18,11 +20,7 @@ pub(super) fn obstacle(
     home: &Path,
     traces: &[PathBuf],
 ) -> Option<(String, String)> {
-    let disable = format!(
-        "stop it with `{} disable --now {}`",
-        unit.manager.command_prefix(),
-        unit.name
-    );
+    let disable = format!("stop it with `{}`", unit.disable_command());
     let is_of_home = |theirs: &Path| host.directory(theirs) == host.directory(home);
     let homes: Vec<Option<&Path>> = unit.calls.iter().map(|r| r.home.as_deref()).collect();
     if load_path.is_system && host.own.uid != 0 {
@@ -32,14 +30,17 @@ pub(super) fn obstacle(
         ));
     }
     if unit.origin == Origin::Ours {
-        let user = if load_path.is_system {
-            String::new()
-        } else {
-            format!(" --user` as `{}", load_path.account.name)
+        let profile = unit.home().and_then(ProfileName::from_home);
+        let profile = profile.map_or_else(|| "NAME".to_owned(), |(name, _)| name.to_string());
+        let uninstall = |scope| format!("hermes-install uninstall --{scope} --profile {profile}");
+        let uninstall = match &unit.manager {
+            Manager::System => uninstall("system"),
+            Manager::User => uninstall("user"),
+            Manager::UserOf(account) => as_account(account, &uninstall("user")),
         };
         return Some((
             "hermes-install itself put it there".to_owned(),
-            format!("take it back with `hermes-install uninstall{user}`, naming its profile"),
+            format!("to take it back: `{uninstall}`"),
         ));
     }
     if let Some(starter) = unit.activators.first() {
@@ -99,10 +100,7 @@ fn out_of_place(
     if is_foreign && traces.iter().any(|path| !is_movable(load_path, path)) {
         return Some((
             "a package brings it for every user".to_owned(),
-            format!(
-                "as `{}`: `systemctl --user mask --now {}`",
-                load_path.account.name, unit.name
-            ),
+            format!("to mask it for this one: `{}`", unit.command("mask --now")),
         ));
     }
     None

@@ -28,7 +28,7 @@ pub(crate) fn refuse_served(host: &Host, inventory: &Inventory, checked: &Checke
          `{}`, and hermes refuses a gateway of `{profile}` beside it",
         Unit::title(unit),
         config.display();
-        "leave it as it is: `hermes-install status` shows who serves a profile";
+        "to leave it as it is, and see who serves it: `hermes-install status`";
         "`--standalone` gives the profile a gateway of its own (hermes 0.21.5 and later)";
         "`gateway.multiplex_profiles: false` in that file gives every profile one"
     );

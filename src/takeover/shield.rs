@@ -45,8 +45,8 @@ pub(crate) fn chosen<'a>(
         match found.as_slice() {
             [unit] => chosen.push(unit),
             [] => refuse!(
-                "hermes has made no unit for profile `{profile}` in the {} scope; name one with `--unit UNIT`; \
-                 `hermes-install --profile {profile}` installs a safe one",
+                "hermes has made no unit for profile `{profile}` in the {} scope; name one with `--unit UNIT`; to \
+                 install a safe one: `hermes-install --profile {profile}`",
                 host.scope.name()
             ),
             more => {
@@ -94,8 +94,8 @@ pub(crate) fn shield_for(host: &Host, unit: &Unit, output: &Output) -> Result<Sh
     let homes: Vec<_> = unit.calls.iter().map(|r| r.home.as_deref()).collect();
     let [Some(home)] = homes.as_slice() else {
         refuse!(
-            "{title} cannot be shielded: its `ExecStart=` does not say clearly which one profile it runs; \
-             `hermes-install --profile NAME` installs a unit that does"
+            "{title} cannot be shielded: its `ExecStart=` does not say clearly which one profile it runs; to \
+             install a unit that does: `hermes-install --profile NAME`"
         );
     };
     let Some((profile, root)) = ProfileName::from_home(home) else {
@@ -124,7 +124,7 @@ pub(crate) fn shield_for(host: &Host, unit: &Unit, output: &Output) -> Result<Sh
     };
     Ok(Shield {
         unit: unit.name.clone(),
-        gateway_drain: stop_drain(&host.at(home), version, None),
+        gateway_drain: stop_drain(&host.real(home), version, None),
         hermes_version: version.map(|v| v.to_string()),
         profile,
         root: root.to_owned(),

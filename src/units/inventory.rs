@@ -19,6 +19,7 @@ use crate::host::{DirectoryId, Host, Live};
 use crate::profile::ProfileName;
 use crate::units::concern::may_concern;
 use crate::units::load_path::{LoadPath, load_paths};
+use crate::units::origin::Origin;
 use crate::units::unit::Unit;
 
 /// Everything that runs gateways, or would.
@@ -141,6 +142,30 @@ impl Inventory {
     pub(crate) fn silent_about(&self, host: &Host, home: &Path) -> Option<&Silent> {
         let may_have = |silent: &&Silent| Access::new(host, &silent.account).may_work_in(home);
         self.silent.iter().find(may_have)
+    }
+
+    /// The unit whose gateway a process is, where that unit stays when the gateway ends. One in the control group of cron
+    /// or sshd is not that service's gateway; its main process would be.
+    pub(crate) fn unit_of(&self, host: &Host, home: &Path, process: &Process) -> Option<&Unit> {
+        let unit = self.listed(process)?;
+        let is_main = unit.loaded.as_ref().and_then(|s| s.main_pid) == Some(process.pid);
+        let mut others = self
+            .units_of(host, home)
+            .filter(|u| u.origin != Origin::Ours);
+        let is_theirs = is_main || others.any(|other| std::ptr::eq(other, unit));
+        (is_theirs && unit.stays().is_some()).then_some(unit)
+    }
+
+    /// Whether somebody started a gateway by hand: in no service, beside the work of one, or by `systemd-run`.
+    pub(crate) fn is_by_hand(&self, host: &Host, home: &Path, process: &Process) -> bool {
+        let service = process.unit().filter(UnitRef::is_service);
+        let is_known = service.is_none() || self.listed(process).is_some();
+        is_known && process.container().is_none() && self.unit_of(host, home, process).is_none()
+    }
+
+    fn listed(&self, process: &Process) -> Option<&Unit> {
+        let of = process.unit()?;
+        self.units.iter().find(|unit| unit.is_that(&of))
     }
 
     /// Units that run the gateway of a profile home, or may and do not say of which. A user's unit counts only where its

@@ -33,7 +33,7 @@ pub(crate) fn load_paths(host: &Host) -> Vec<LoadPath> {
     };
     for account in accounts {
         let is_used = host.live().is_some() && runtime(&account).exists();
-        let has_units = || own(&account).iter().any(|d| host.at(d).is_dir());
+        let has_units = || own(&account).iter().any(|d| host.is_directory(d));
         if is_used || has_units() {
             load_paths.push(user(host, account));
         }
@@ -119,6 +119,11 @@ fn paths(list: &[&str]) -> Vec<PathBuf> {
 /// Where an account's manager keeps what lasts until it ends.
 fn runtime(account: &Account) -> PathBuf {
     PathBuf::from(format!("/run/user/{}/systemd", account.uid))
+}
+
+/// Whether a directory holds what `systemd-run` made: units that cannot be disabled, and are gone once they have ended.
+pub(super) fn is_transient(directory: &Path) -> bool {
+    directory.ends_with("systemd/transient")
 }
 
 /// Where an account keeps its own units, the strongest first.

@@ -14,6 +14,7 @@ pub(crate) mod specifiers;
 pub(crate) mod starters;
 mod token;
 pub(crate) mod unit;
+mod unit_command;
 mod unit_effects;
 pub(crate) mod unit_file;
 pub(crate) mod unit_files;

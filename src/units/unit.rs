@@ -8,13 +8,12 @@ use serde::Serialize;
 use crate::host::Host;
 use crate::host::account::Account;
 use crate::host::cgroup::UnitRef;
-use crate::host::process::shell_quote;
 use crate::host::service_state::ServiceState;
 use crate::host::systemctl::Manager;
 use crate::layout::TEMPLATE;
 use crate::profile::ProfileName;
 use crate::units::exec_line::GatewayCall;
-use crate::units::load_path::LoadPath;
+use crate::units::load_path::{LoadPath, is_transient};
 use crate::units::load_problem::load_problems;
 use crate::units::origin::Origin;
 use crate::units::specifiers::Specifiers;
@@ -71,6 +70,8 @@ pub(crate) struct Unit {
     pub(crate) is_wanted: bool,
     /// The timers, paths and sockets that start it, and are started themselves.
     pub(crate) activators: Vec<String>,
+    /// Whether `systemd-run` made what starts it, or itself: then it cannot be disabled, and is gone once it was stopped.
+    pub(crate) is_transient: bool,
     /// Whether the guard's drop-in starts it: its own commands, run by the launcher.
     pub(crate) is_guarded: bool,
     /// Whether it is masked.
@@ -80,6 +81,8 @@ pub(crate) struct Unit {
     /// The profiles of all instances of its template, where somebody's own is at the place of the shipped one: they are
     /// taken over together.
     pub(crate) together: Vec<ProfileName>,
+    /// Whether its manager runs; in an image it counts as if it did.
+    pub(crate) has_manager: bool,
     /// What its manager says of it; `None` when the manager was not asked.
     pub(crate) loaded: Option<ServiceState>,
 }
@@ -108,6 +111,11 @@ impl Unit {
             Some(state) => matches!(state, "bad-setting" | "error"),
             None => !load_problems(name, &directives).is_empty(),
         };
+        let activators = listing.activators.get(name).cloned().unwrap_or_default();
+        let is_transient = match activators.as_slice() {
+            [] => fragment.and_then(Path::parent).is_some_and(is_transient),
+            list => list.iter().all(|name| listing.passing.contains(name)),
+        };
         let mut unit = Self {
             manager: load_path.manager.clone(),
             manager_account: load_path.account.clone(),
@@ -120,11 +128,13 @@ impl Unit {
             in_clusters: Vec::new(),
             verbs: Vec::new(),
             is_wanted: listing.wanted.contains(name),
-            activators: listing.activators.get(name).cloned().unwrap_or_default(),
+            activators,
+            is_transient,
             is_masked,
             cannot_load,
             together: Vec::new(),
             is_guarded,
+            has_manager: host.live().is_none() || load_path.systemctl.is_some(),
             loaded: state.cloned(),
             directives,
         };
@@ -193,15 +203,6 @@ impl Unit {
         .expand(text)
     }
 
-    /// The command that keeps it from running for good: what starts it is disabled, be it a timer.
-    pub(crate) fn disable_command(&self) -> String {
-        let prefix = self.manager.command_prefix();
-        match self.activators.as_slice() {
-            [] => format!("{prefix} disable --now {}", shell_quote(&[&self.name])),
-            list => format!("{prefix} disable --now {}", shell_quote(list)),
-        }
-    }
-
     /// The home of its first gateway, if it says which.
     pub(crate) fn home(&self) -> Option<&Path> {
         self.calls.iter().find_map(|r| r.home.as_deref())
@@ -240,12 +241,10 @@ impl Unit {
         self.how().filter(|_| !self.ends_with_its_gateway())
     }
 
-    fn ends_with_its_gateway(&self) -> bool {
-        let mut above = self.files.fragment.iter().filter_map(|path| path.parent());
+    /// Whether it is gone once its gateway has ended.
+    pub(crate) fn ends_with_its_gateway(&self) -> bool {
         let restarts = self.directives.value("Service", "Restart");
-        above.any(|directory| directory.ends_with("systemd/transient"))
-            && !self.is_wanted
-            && restarts.is_none_or(|how| how == "no")
+        self.is_transient && !self.is_wanted && restarts.is_none_or(|how| how == "no")
     }
 
     /// What it is, as the start of a sentence.

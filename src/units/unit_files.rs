@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use crate::layout::GUARD;
-use crate::units::load_path::LoadPath;
+use crate::units::load_path::{LoadPath, is_transient};
 use crate::units::unit_file::{Directives, template_of};
 
 /// A unit's files.
@@ -27,6 +27,8 @@ pub(crate) struct UnitFiles {
     drop_ins: BTreeMap<String, BTreeMap<String, PathBuf>>,
     /// Units that something pulls in at some time: a target's wants, or a timer, path or socket that is itself wanted.
     pub(crate) wanted: BTreeSet<String>,
+    /// Timers, paths and sockets that `systemd-run` made, and started.
+    pub(crate) passing: BTreeSet<String>,
     /// Of each service, the timers, paths and sockets among them that start it.
     pub(crate) activators: BTreeMap<String, Vec<String>>,
     /// Texts of files that were read, as all instances share their template's.
@@ -60,11 +62,13 @@ impl LoadPath {
                     .any(|end| name.ends_with(end))
                 {
                     found.wanted.extend(self.reader.names(&path));
+                } else if is_transient(directory) && activates(&name).is_some() {
+                    found.passing.insert(name);
                 }
             }
         }
-        for name in &found.wanted {
-            if let Some((stem, "timer" | "path" | "socket")) = name.rsplit_once('.') {
+        for name in found.wanted.union(&found.passing) {
+            if let Some(stem) = activates(name) {
                 let activators = found.activators.entry(format!("{stem}.service"));
                 activators.or_default().push(name.clone());
             }
@@ -132,6 +136,12 @@ impl UnitFiles {
             drop_ins: drop_ins.into_values().cloned().collect(),
         }
     }
+}
+
+/// The name before the dot of a timer, path or socket, which starts the service of that name.
+fn activates(name: &str) -> Option<&str> {
+    let (stem, kind) = name.rsplit_once('.')?;
+    matches!(kind, "timer" | "path" | "socket").then_some(stem)
 }
 
 /// The names of drop-in directories that a unit shares with others: `a-b-.service` and `a-.service` for `a-b-c.service`.

@@ -12,7 +12,7 @@ mod text;
 mod watch;
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::Result;
 
@@ -24,7 +24,7 @@ use crate::error::{Exit, trouble};
 use crate::host::Host;
 use crate::layout::Scope;
 use crate::output;
-use crate::profile::{ProfileName, TENANTS, discover, discover_tenants};
+use crate::profile::{ProfileName, discover, discover_tenants};
 use crate::units::inventory::Inventory;
 
 use rows::Sight;
@@ -109,12 +109,12 @@ fn chosen(
         let root = i.root.clone().unwrap_or_else(|| usual.clone());
         (i.profile.clone(), root)
     });
-    let found = discover(&host.at(&usual)).into_iter();
+    let found = discover(&usual, |path| host.real(path)).into_iter();
     let mut found: Vec<_> = found.map(|profile| (profile, usual.clone())).collect();
     if host.scope == Scope::System {
         let known: BTreeSet<_> = receipt.instances.iter().map(|i| &i.profile).collect();
         let is_known = |profile: &ProfileName| known.contains(profile);
-        let tenants = discover_tenants(&host.at(Path::new(TENANTS)), is_known).into_iter();
+        let tenants = discover_tenants(|path| host.real(path), is_known).into_iter();
         found.extend(tenants.map(|profile| (profile.clone(), profile.tenant_root())));
     }
     // The installed one comes first, and is kept where a profile of the same name lies below the usual root.

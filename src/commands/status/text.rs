@@ -211,7 +211,7 @@ pub(super) fn hint(
     row: &Profile,
     process: Option<&Process>,
     mute: &[String],
-    is_loaded: bool,
+    (is_loaded, is_by_hand): (bool, bool),
 ) -> Option<String> {
     let (profile, unit) = (&row.profile, &row.unit);
     let scope = host.scope.flag();
@@ -229,7 +229,7 @@ pub(super) fn hint(
             let what = gone(&root, profile).way_out(profile);
             Some(format!("profile `{profile}` does not exist: {what}"))
         }
-        State::OwnedElsewhere => owned_elsewhere(row, process, scope),
+        State::OwnedElsewhere => owned_elsewhere(row, process, is_by_hand, scope),
         State::Served => row.served_by.as_ref().map(|server| {
             format!(
                 "the gateway of `{server}` serves it; for one of its own: \
@@ -271,7 +271,12 @@ fn would_be_served(host: &Host, row: &Profile) -> bool {
     is_shared && !is_own && !is_standalone(&host.real(&row.home))
 }
 
-fn owned_elsewhere(row: &Profile, process: Option<&Process>, scope: &str) -> Option<String> {
+fn owned_elsewhere(
+    row: &Profile,
+    process: Option<&Process>,
+    is_by_hand: bool,
+    scope: &str,
+) -> Option<String> {
     let Some(process) = process else {
         return Some("its owner cannot be seen from here; look in containers on this host".into());
     };
@@ -282,7 +287,7 @@ fn owned_elsewhere(row: &Profile, process: Option<&Process>, scope: &str) -> Opt
         return None;
     }
     let stop = stop_command(process);
-    Some(match service {
+    Some(match service.filter(|_| !is_by_hand) {
         Some(unit) => format!(
             "running under {unit} (not installed by hermes-install): migrate with \
              `hermes-install{scope} --profile {profile} --migrate`, or stop it with `{stop}`"

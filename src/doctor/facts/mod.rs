@@ -116,6 +116,8 @@ pub(crate) struct GatewayFacts {
     pub(crate) service: Option<UnitRef>,
     /// The command that ends it.
     pub(crate) stop_command: String,
+    /// Whether somebody started it by hand, as `adopt` sees it.
+    pub(crate) is_by_hand: bool,
     /// What starts it again when it ends, as a sentence, and the command that ends that.
     pub(crate) keeper: Option<(String, String)>,
 }
@@ -151,11 +153,10 @@ impl Facts {
                 }
             }
         }
-        let linger = host.at(Path::new("/var/lib/systemd/linger"));
-        let lingering = fs::read_dir(linger).into_iter().flatten().flatten();
+        let lingering = host.files.names(Path::new("/var/lib/systemd/linger"));
         let enforce = fs::read_to_string("/sys/fs/selinux/enforce");
         let gateways = inventory.gateways.iter();
-        let gateways = gateways.filter_map(|gateway| gateway_facts(host, gateway));
+        let gateways = gateways.filter_map(|gateway| gateway_facts(host, &inventory, gateway));
         Ok(Self {
             gateways: gateways.collect(),
             inventory,
@@ -168,8 +169,8 @@ impl Facts {
                 user: default_stop(host, "user.conf"),
             },
             is_selinux_enforcing: host.live().is_some() && enforce.is_ok_and(|t| t.trim() == "1"),
-            lingering: lingering
-                .filter_map(|e| e.file_name().into_string().ok())
+            lingering: (lingering.unwrap_or_default().into_iter())
+                .filter_map(|name| name.into_string().ok())
                 .collect(),
             starters: starters(host),
             mounts: mounts(host),
@@ -226,7 +227,7 @@ fn identity(path: &Path) -> Option<(u64, u64)> {
 }
 
 /// A gateway that could have the home that it names.
-fn gateway_facts(host: &Host, gateway: &Gateway) -> Option<GatewayFacts> {
+fn gateway_facts(host: &Host, inventory: &Inventory, gateway: &Gateway) -> Option<GatewayFacts> {
     let Home::Known(home) = &gateway.home else {
         return None;
     };
@@ -239,6 +240,7 @@ fn gateway_facts(host: &Host, gateway: &Gateway) -> Option<GatewayFacts> {
         home: home.clone(),
         service: gateway.process.unit().filter(UnitRef::is_service),
         stop_command: stop_command(&gateway.process),
+        is_by_hand: inventory.is_by_hand(host, home, &gateway.process),
         keeper: keeper(&gateway.process).map(|by| keeper_text(&gateway.process, &by)),
     })
 }

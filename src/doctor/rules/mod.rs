@@ -90,20 +90,20 @@ pub(crate) fn check(facts: &Facts) -> Vec<Finding> {
     all
 }
 
-/// Units that run a gateway, with what is known of their host.
+/// Units that run a gateway, with what is known of their host. One that is gone once its gateway has ended is nobody's to
+/// mend: the gateway alone counts.
 fn gateways(facts: &Facts) -> impl Iterator<Item = (&Unit, &UnitFacts)> {
     facts
         .inventory
         .units
         .iter()
         .zip(&facts.units)
-        .filter(|(unit, _)| !unit.calls.is_empty())
+        .filter(|(unit, _)| !unit.calls.is_empty() && !unit.ends_with_its_gateway())
 }
 
 /// How a person changes a unit: its own drop-in.
 fn edit(unit: &Unit) -> String {
-    let name = shell_quote(&[&unit.name]);
-    format!("{} edit {name}", unit.manager.command_prefix())
+    unit.command("edit")
 }
 
 /// The command that puts a safe unit in place of somebody else's, where it would work.

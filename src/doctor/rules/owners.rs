@@ -8,6 +8,8 @@ use crate::doctor::facts::homes::HomeFacts;
 use crate::doctor::facts::{Facts, GatewayFacts};
 use crate::doctor::finding::Severity::{Error, Note, Warning};
 use crate::doctor::finding::{Findings, Fix};
+use crate::host::process_text::as_account;
+use crate::host::systemctl::Manager;
 use crate::profile::ProfileName;
 use crate::units::origin::Origin;
 use crate::units::unit::{Unit, UnitId};
@@ -124,9 +126,12 @@ fn more_than_one(home: &Path, keep: &Unit, others: &[&Unit], findings: &mut Find
     );
     let stop: Vec<UnitId> = others.iter().map(|u| u.id()).collect();
     let hint: Vec<String> = others.iter().map(|u| u.disable_command()).collect();
-    // A fix disables services; what a timer or a container engine starts is a person's to decide.
+    // A fix disables services; what a timer, a container engine or `systemd-run` starts is a person's to decide.
     let is_fixed = others.iter().all(|u| u.activators.is_empty())
-        && !others.iter().chain([&keep]).any(|u| u.runs_contained());
+        && !others
+            .iter()
+            .chain([&keep])
+            .any(|u| u.runs_contained() || u.is_transient);
     let finding = findings.add(what, hint.join(" && "));
     finding.at_unit(others[0]).home(home);
     if is_fixed {
@@ -151,8 +156,21 @@ fn stray(gateway: &GatewayFacts, home: &Path, units: &[&Unit], findings: &mut Fi
             home.display(),
             units[0].title()
         );
-        findings.add(what, gateway.stop_command.clone()).home(home);
+        let adopt = gateway.is_by_hand.then(|| adopt(home, units[0])).flatten();
+        let hint = adopt.unwrap_or_else(|| gateway.stop_command.clone());
+        findings.add(what, hint).home(home);
     }
+}
+
+/// The command that brings a gateway of this home under an installed unit.
+fn adopt(home: &Path, unit: &Unit) -> Option<String> {
+    let (profile, _) = ProfileName::from_home(home).filter(|_| unit.origin == Origin::Ours)?;
+    let command = |scope| format!("hermes-install adopt --profile {profile} --{scope}");
+    Some(match &unit.manager {
+        Manager::System => command("system"),
+        Manager::User => command("user"),
+        Manager::UserOf(name) => as_account(name, &command("user")),
+    })
 }
 
 fn follows_active(facts: &Facts, findings: &mut Findings) {

@@ -4,7 +4,6 @@ use super::{Rule, edit, gateways, install};
 use crate::doctor::facts::Facts;
 use crate::doctor::finding::Severity::{Error, Note, Warning};
 use crate::doctor::finding::{Findings, Fix};
-use crate::host::process::shell_quote;
 use crate::host::span::seconds;
 use crate::units::unit::Unit;
 use crate::units::unit_file::Directive;
@@ -244,14 +243,9 @@ fn start_limit(facts: &Facts, findings: &mut Findings) {
                 "{} was started too often and refuses to start",
                 unit.title()
             );
-            let hint = format!(
-                "{} reset-failed {}",
-                unit.manager.command_prefix(),
-                shell_quote(&[&unit.name])
-            );
             let unit_name = unit.id();
             findings
-                .add(what, hint)
+                .add(what, unit.command("reset-failed"))
                 .unit(unit)
                 .fix(Fix::Reset { unit: unit_name });
         }

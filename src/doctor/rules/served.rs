@@ -41,9 +41,8 @@ fn multiplexed(facts: &Facts, findings: &mut Findings) {
             );
             let profile = home.home.file_name().unwrap_or_default();
             let hint = format!(
-                "{} disable --now {}, or keep it with: hermes-install --profile {} --standalone",
-                unit.manager.command_prefix(),
-                unit.name,
+                "{}, or keep it with: hermes-install --profile {} --standalone",
+                unit.disable_command(),
                 profile.to_string_lossy()
             );
             findings.add(what, hint).unit(unit).at_unit(unit);

@@ -246,9 +246,8 @@ fn unclear(facts: &Facts, findings: &mut Findings) {
             let finding = findings.add(
                 format!("{} may run a gateway: `{program}`", unit.title()),
                 format!(
-                    "{} cat {}; if it does: {}",
-                    unit.manager.command_prefix(),
-                    unit.name,
+                    "{}; if it does: {}",
+                    unit.command("cat"),
                     unit.disable_command()
                 ),
             );
@@ -264,10 +263,9 @@ fn in_clusters(facts: &Facts, findings: &mut Findings) {
     for unit in &facts.inventory.units {
         for program in &unit.in_clusters {
             let line = unit.directives.last("Service", "ExecStart");
-            let prefix = unit.manager.command_prefix();
             let finding = findings.add(
                 format!("{} has a cluster run a gateway: `{program}`", unit.title()),
-                format!("{prefix} cat {}", shell_quote(&[&unit.name])),
+                unit.command("cat"),
             );
             finding.unit(unit);
             if let Some(line) = line {

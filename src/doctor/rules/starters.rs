@@ -67,7 +67,7 @@ fn unit_of<'a>(facts: &'a Facts, starter: &Starter) -> Option<&'a Unit> {
         .inventory
         .units
         .iter()
-        .filter(|unit| unit.how().is_some());
+        .filter(|unit| unit.stays().is_some());
     units.find(|unit| {
         let mut homes = unit.calls.iter().filter_map(|call| call.home.as_deref());
         homes.any(|theirs| facts.known_as(theirs) == home)

@@ -7,7 +7,6 @@ use crate::doctor::facts::Facts;
 use crate::doctor::finding::{Findings, Fix};
 use crate::gateway::gone::Gone;
 use crate::gateway::version::Rules;
-use crate::host::process::shell_quote;
 use crate::profile::ProfileName;
 use crate::units::origin::Origin;
 use crate::units::unit::Unit;
@@ -162,11 +161,7 @@ fn profile_gone(facts: &Facts, findings: &mut Findings) {
                 format!("hermes-install uninstall --user --profile {name}")
             }
             Origin::Ours => format!("hermes-install uninstall --profile {name}"),
-            _ => format!(
-                "{} disable --now {}",
-                unit.manager.command_prefix(),
-                unit.name
-            ),
+            _ => unit.disable_command(),
         };
         let what = format!(
             "{} is for profile `{name}`, which is gone: there is no `{}`{became}",
@@ -220,10 +215,11 @@ fn drifted(facts: &Facts, findings: &mut Findings) {
 
 fn masked(facts: &Facts, findings: &mut Findings) {
     for unit in facts.inventory.units.iter().filter(|u| u.is_masked) {
-        let name = shell_quote(&[&unit.name]);
-        let hint = format!("{} unmask {name}", unit.manager.command_prefix());
         findings
-            .add(format!("{} is masked", unit.title()), hint)
+            .add(
+                format!("{} is masked", unit.title()),
+                unit.command("unmask"),
+            )
             .unit(unit);
     }
 }

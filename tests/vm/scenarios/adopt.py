@@ -82,6 +82,11 @@ def of_run(coder: Profile, unit: Unit) -> None:
     child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd="/")
     hand = coder.until_up()
     contains("run: its unit", Path(f"/proc/{hand}/cgroup").read_text(), "/run-")
+    way_out = "hermes-install adopt --profile coder"
+    said = hermes_install("doctor").out
+    contains("run: doctor", said, f"{way_out} --system")
+    check("run: doctor takes it for no owner", "has 2 owners" not in said and "disable --now" not in said, said)
+    contains("run: status", status(coder)["hint"], f"started by hand: to bring it under its unit: `{way_out}`")
     done = adopt(coder, "--yes")
     equal("run: adopt ends with", done.code, 0)
     equal("run: gateways", coder.gateways(), [unit.pid])
