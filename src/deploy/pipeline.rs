@@ -48,7 +48,7 @@ pub(crate) fn plan_for<'a>(
     };
     let mut tree = desired(host, level, &contents, is_enabled)?;
     if policy.keeps_files {
-        for (path, actual) in host.files.observe(tree.keys())? {
+        for (path, actual) in host.files.observe(tree.keys(), &tree)? {
             match actual {
                 Actual::Present(entry, _) => tree.insert(path, entry),
                 _ => tree.remove(&path),
@@ -65,7 +65,7 @@ pub(crate) fn plan_for<'a>(
         _ => drop(tree.remove(&command)),
     }
     let paths: BTreeSet<&String> = tree.keys().chain(receipt.paths()).collect();
-    let observed = host.files.observe(paths)?;
+    let observed = host.files.observe(paths, &tree)?;
     let owner = nix::unistd::geteuid().as_raw();
     Ok(Transaction {
         plan: plan(&tree, &receipt, &observed, owner, policy.force),

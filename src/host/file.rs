@@ -140,6 +140,34 @@ pub(super) fn has_stamp(
     }
 }
 
+/// Who owns a file, if it has this mode and these bytes. Its own are not kept.
+pub(super) fn owner_of_same(
+    directory: &Directory,
+    name: &OsStr,
+    bytes: &[u8],
+    mode: u32,
+) -> Result<Option<u32>, Unread> {
+    let Step::File(file, stat) = open_in(directory, name)? else {
+        return Ok(None);
+    };
+    let is_as_long = u64::try_from(stat.st_size) == Ok(bytes.len() as u64);
+    let is_same = is_as_long && stat.st_mode & 0o7777 == mode && begins_with(file, bytes)?;
+    Ok(is_same.then_some(stat.st_uid))
+}
+
+fn begins_with(mut file: File, bytes: &[u8]) -> io::Result<bool> {
+    const PIECE: usize = 1 << 16;
+    let mut buffer = vec![0; bytes.len().min(PIECE)];
+    for piece in bytes.chunks(PIECE) {
+        let read = &mut buffer[..piece.len()];
+        file.read_exact(read)?;
+        if read != piece {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
 /// Only a launcher is large, and it lies in directories of root or of this account.
 pub(super) fn largest_in(directory: &Directory) -> u64 {
     match directory.owner() {

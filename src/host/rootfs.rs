@@ -20,12 +20,12 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 
 use crate::host::directory::Directory;
-use crate::host::file::{actual, has_stamp, is_circle, largest_in, split};
+use crate::host::file::{actual, has_stamp, is_circle, largest_in, owner_of_same, split};
 use crate::host::memory::{Listing, Memory};
 use crate::host::paths::below_root;
 use crate::host::read::{Unread, is_missing};
 use crate::host::walk::{Links, MOST_LINKS};
-use crate::render::tree::{Entry, Stamp};
+use crate::render::tree::{Entry, Stamp, Tree};
 
 /// What is at a path.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -90,15 +90,38 @@ impl RootFs {
             .with_context(|| format!("`{}` cannot be examined", self.shown(path).display()))
     }
 
-    /// Look at these paths.
+    /// Look at these paths. A file that is as it is wanted is not held a second time: a launcher is large.
     pub(crate) fn observe<'a>(
         &self,
         paths: impl IntoIterator<Item = &'a String>,
+        wanted: &Tree,
     ) -> Result<Observed> {
+        let look = |path: &String| {
+            if let Some(entry) = wanted.get(path) {
+                if let Some(uid) = self.owner_if_same(path, entry) {
+                    return Ok(Actual::Present(entry.clone(), uid));
+                }
+            }
+            self.look(path)
+        };
         paths
             .into_iter()
-            .map(|path| Ok((path.clone(), self.look(path)?)))
+            .map(|path| Ok((path.clone(), look(path)?)))
             .collect()
+    }
+
+    /// Who owns a file that was not read yet, if it is this very one. What keeps that from being told, a look tells.
+    fn owner_if_same(&self, path: &str, entry: &Entry) -> Option<u32> {
+        let Entry::File { bytes, mode } = entry else {
+            return None;
+        };
+        let path = Path::new(path);
+        if self.memory.file(path).is_some() {
+            return None;
+        }
+        let (above, name) = split(path).ok()?;
+        let (directory, _) = self.walk_seen(above, Links::Trusted).ok()?;
+        owner_of_same(&directory, name, bytes, *mode).ok()?
     }
 
     /// How a file differs from what was recorded, as a sentence.
@@ -235,8 +258,59 @@ impl RootFs {
 mod tests {
     use std::fs::{self, Permissions};
     use std::os::unix::fs::{PermissionsExt as _, symlink};
+    use std::sync::Arc;
 
     use super::*;
+
+    #[test]
+    fn a_file_as_it_is_wanted_is_held_once_and_any_other_is_seen_as_it_is() {
+        let top = tempfile::tempdir().expect("a directory");
+        let at = top.path().join("file");
+        let path = "file".to_owned();
+        let file = |bytes: &[u8], mode: u32| Entry::File {
+            bytes: bytes.to_vec().into(),
+            mode,
+        };
+        let observe = |wanted: &Entry| {
+            let files = RootFs::new(top.path()).expect("opened");
+            let tree = Tree::from([(path.clone(), wanted.clone())]);
+            let mut seen = files.observe([&path], &tree).expect("observed");
+            seen.remove(&path).expect("seen")
+        };
+        let mut bytes = vec![b'x'; 200_000];
+        let wanted = file(&bytes, 0o644);
+        assert_eq!(observe(&wanted), Actual::Missing);
+        fs::write(&at, &bytes).expect("written");
+        fs::set_permissions(&at, Permissions::from_mode(0o644)).expect("set");
+        let (
+            Actual::Present(Entry::File { bytes: seen, .. }, uid),
+            Entry::File { bytes: held, .. },
+        ) = (observe(&wanted), &wanted)
+        else {
+            panic!("it is a file");
+        };
+        assert!(Arc::ptr_eq(&seen, held), "no second copy");
+        assert_eq!(uid, nix::unistd::geteuid().as_raw());
+        let differs = |bytes: &[u8], mode: u32| {
+            fs::write(&at, bytes).expect("written");
+            fs::set_permissions(&at, Permissions::from_mode(mode)).expect("set");
+            assert_eq!(observe(&wanted), Actual::Present(file(bytes, mode), uid));
+        };
+        differs(&bytes, 0o600);
+        differs(&bytes[1..], 0o644);
+        differs(b"", 0o644);
+        bytes[199_999] = b'y';
+        differs(&bytes, 0o644);
+        bytes.push(b'x');
+        differs(&bytes, 0o644);
+        fs::remove_file(&at).expect("removed");
+        symlink("other", &at).expect("made");
+        let target = "other".to_owned();
+        assert_eq!(
+            observe(&wanted),
+            Actual::Present(Entry::Link { target }, uid)
+        );
+    }
 
     #[test]
     fn what_is_recorded_differs_by_a_byte_a_mode_or_a_target() {

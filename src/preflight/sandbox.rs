@@ -20,10 +20,10 @@ pub(super) fn writable(host: &Host, account: &Account, root: &Path, hermes: &Pat
         .map(Path::to_owned);
     let mut paths: Vec<PathBuf> = Vec::new();
     for path in venv.into_iter().chain([account.home.clone()]) {
-        let meta = host.metadata(&path);
-        let is_own = meta.is_ok_and(|m| m.is_dir() && m.uid() == account.uid);
         let is_covered = path.starts_with(root) || paths.iter().any(|p| path.starts_with(p));
-        if account.exists && is_own && !is_covered && path != Path::new("/") {
+        let is_own = |m: Metadata| m.is_dir() && m.uid() == account.uid;
+        let may_be = account.exists && !is_covered && path != Path::new("/");
+        if may_be && host.metadata(&path).is_ok_and(is_own) {
             paths.push(path);
         }
     }

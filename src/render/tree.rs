@@ -103,12 +103,11 @@ pub(crate) fn sha256_of(from: impl Read, length: u64) -> io::Result<String> {
 }
 
 fn hexadecimal(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    let mut out = String::with_capacity(2 * bytes.len());
-    for byte in bytes {
-        let _ = write!(out, "{byte:02x}");
-    }
-    out
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let halves = bytes.iter().flat_map(|byte| [byte >> 4, byte & 0xf]);
+    halves
+        .map(|half| char::from(DIGITS[usize::from(half)]))
+        .collect()
 }
 
 /// Permission bits as people write them.
@@ -131,6 +130,14 @@ pub(crate) type Tree = BTreeMap<String, Entry>;
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_digest_is_written_as_sha256sum_does() {
+        assert_eq!(
+            sha256(b"abc"),
+            "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+        );
+    }
 
     #[test]
     fn a_digest_is_the_same_whether_the_bytes_are_held_or_read_in_pieces() {
