@@ -33,8 +33,9 @@ def play(scope: str, args: tuple[str, ...], user: str) -> None:
     is_renewed = scope == "user" or at_least(0, 21, 4)
 
     def settled() -> bool:
+        # While the unit's delay goes by, the command is the only process of hermes, and no gateway.
         gateways = default.gateways()
-        return len(gateways) == 1 and (gateways != [pid] or not is_renewed)
+        return len(gateways) == 1 and gateways == default.owners() and (gateways != [pid] or not is_renewed)
 
     wait.until(f"{scope}: one gateway, another one, after `gateway restart`", settled, 90)
     unit.systemctl("reset-failed", check=False)
