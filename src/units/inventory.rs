@@ -147,20 +147,26 @@ impl Inventory {
     /// The unit whose gateway a process is, where that unit stays when the gateway ends. One in the control group of cron
     /// or sshd is not that service's gateway; its main process would be.
     pub(crate) fn unit_of(&self, host: &Host, home: &Path, process: &Process) -> Option<&Unit> {
-        let unit = self.listed(process)?;
+        let is_its = |unit: &&Unit| self.is_gateway_of(host, home, process, unit);
+        self.listed(process).filter(is_its)
+    }
+
+    fn is_gateway_of(&self, host: &Host, home: &Path, process: &Process, unit: &Unit) -> bool {
         let is_main = unit.loaded.as_ref().and_then(|s| s.main_pid) == Some(process.pid);
         let mut others = self
             .units_of(host, home)
             .filter(|u| u.origin != Origin::Ours);
         let is_theirs = is_main || others.any(|other| std::ptr::eq(other, unit));
-        (is_theirs && unit.stays().is_some()).then_some(unit)
+        is_theirs && unit.stays().is_some()
     }
 
     /// Whether somebody started a gateway by hand: in no service, beside the work of one, or by `systemd-run`.
     pub(crate) fn is_by_hand(&self, host: &Host, home: &Path, process: &Process) -> bool {
-        let service = process.unit().filter(UnitRef::is_service);
-        let is_known = service.is_none() || self.listed(process).is_some();
-        is_known && process.container().is_none() && self.unit_of(host, home, process).is_none()
+        let is_started = match self.listed(process) {
+            Some(unit) => self.is_gateway_of(host, home, process, unit),
+            None => process.unit().is_some_and(|unit| unit.is_service()),
+        };
+        !is_started && process.container().is_none()
     }
 
     fn listed(&self, process: &Process) -> Option<&Unit> {

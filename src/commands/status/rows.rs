@@ -163,9 +163,7 @@ impl<'a> Sight<'a> {
         let is_loaded = service.is_some_and(|s| s.load_state == "loaded");
         let paused = self.stopped_by_update(&row);
         row.left_stopped = paused.as_ref().is_some_and(|paused| paused.is_left);
-        let by_hand = |p: &Process| self.inventory.is_by_hand(host, &row.home, p);
-        let seen = (is_loaded, process.is_some_and(by_hand));
-        let usual = || hint(host, &row, process, &mute, seen);
+        let usual = || hint(host, self.inventory, &row, process, &mute, is_loaded);
         row.hint = paused.map(|paused| paused.what).or_else(usual);
         row
     }

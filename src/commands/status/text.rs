@@ -20,6 +20,7 @@ use crate::host::span;
 use crate::output::wrap::sentence;
 use crate::profile::root_for;
 use crate::takeover::other_owner::OtherOwner;
+use crate::units::inventory::Inventory;
 
 /// The whole answer.
 pub(super) fn text(host: &Host, status: &Status, clock: &Clock, width: usize) -> String {
@@ -208,10 +209,11 @@ pub(super) fn elsewhere(other: &Elsewhere) -> String {
 /// What to do next, as commands that work here; `None` when all is well or nobody can help.
 pub(super) fn hint(
     host: &Host,
+    inventory: &Inventory,
     row: &Profile,
     process: Option<&Process>,
     mute: &[String],
-    (is_loaded, is_by_hand): (bool, bool),
+    is_loaded: bool,
 ) -> Option<String> {
     let (profile, unit) = (&row.profile, &row.unit);
     let scope = host.scope.flag();
@@ -229,7 +231,7 @@ pub(super) fn hint(
             let what = gone(&root, profile).way_out(profile);
             Some(format!("profile `{profile}` does not exist: {what}"))
         }
-        State::OwnedElsewhere => owned_elsewhere(row, process, is_by_hand, scope),
+        State::OwnedElsewhere => owned_elsewhere(host, inventory, row, process),
         State::Served => row.served_by.as_ref().map(|server| {
             format!(
                 "the gateway of `{server}` serves it; for one of its own: \
@@ -272,10 +274,10 @@ fn would_be_served(host: &Host, row: &Profile) -> bool {
 }
 
 fn owned_elsewhere(
+    host: &Host,
+    inventory: &Inventory,
     row: &Profile,
     process: Option<&Process>,
-    is_by_hand: bool,
-    scope: &str,
 ) -> Option<String> {
     let Some(process) = process else {
         return Some("its owner cannot be seen from here; look in containers on this host".into());
@@ -287,6 +289,8 @@ fn owned_elsewhere(
         return None;
     }
     let stop = stop_command(process);
+    let scope = host.scope.flag();
+    let is_by_hand = inventory.is_by_hand(host, &row.home, process);
     Some(match service.filter(|_| !is_by_hand) {
         Some(unit) => format!(
             "running under {unit} (not installed by hermes-install): migrate with \
