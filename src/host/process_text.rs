@@ -17,6 +17,12 @@ pub(crate) fn as_account(account: &str, command: &str) -> String {
     format!("runuser -u {} -- {command}", shell_quote(&[account]))
 }
 
+/// The same for what speaks with a person, such as an editor: a program that the account set up could type on root's own
+/// terminal (runuser(1), `--pty`).
+pub(crate) fn as_account_apart(account: &str, command: &str) -> String {
+    format!("runuser --pty -u {} -- {command}", shell_quote(&[account]))
+}
+
 /// A process as a person would look for it.
 pub(crate) fn name(process: &Process) -> String {
     let mut out = format!("pid {} of `{}`", process.pid, account_name(process.uid));

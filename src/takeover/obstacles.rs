@@ -4,7 +4,6 @@ use std::path::{Path, PathBuf};
 
 use crate::host::Host;
 use crate::host::paths::below_root;
-use crate::host::process_text::as_account;
 use crate::host::systemctl::Manager;
 use crate::profile::ProfileName;
 use crate::takeover::template;
@@ -32,12 +31,9 @@ pub(super) fn obstacle(
     if unit.origin == Origin::Ours {
         let profile = unit.home().and_then(ProfileName::from_home);
         let profile = profile.map_or_else(|| "NAME".to_owned(), |(name, _)| name.to_string());
-        let uninstall = |scope| format!("hermes-install uninstall --{scope} --profile {profile}");
-        let uninstall = match &unit.manager {
-            Manager::System => uninstall("system"),
-            Manager::User => uninstall("user"),
-            Manager::UserOf(account) => as_account(account, &uninstall("user")),
-        };
+        let uninstall =
+            |scope: &str| format!("hermes-install uninstall {scope} --profile {profile}");
+        let uninstall = unit.installer_command(uninstall);
         return Some((
             "hermes-install itself put it there".to_owned(),
             format!("to take it back: `{uninstall}`"),

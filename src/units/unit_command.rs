@@ -1,7 +1,7 @@
 //! The commands of systemctl that a person types to do something with a unit, such that they work where they are printed.
 
 use crate::host::process::shell_quote;
-use crate::host::process_text::as_account;
+use crate::host::process_text::{as_account, as_account_apart};
 use crate::host::systemctl::Manager;
 use crate::units::unit::Unit;
 
@@ -23,6 +23,15 @@ impl Unit {
         self.command_on(verb, std::slice::from_ref(&self.name))
     }
 
+    /// A command of hermes-install for its manager, made with the flag that names the scope.
+    pub(crate) fn installer_command(&self, command: impl FnOnce(&str) -> String) -> String {
+        match &self.manager {
+            Manager::System => command("--system"),
+            Manager::User => command("--user"),
+            Manager::UserOf(account) => as_account(account, &command("--user")),
+        }
+    }
+
     fn command_on(&self, verb: &str, names: &[String]) -> String {
         let names = shell_quote(names);
         let usual = || format!("{} {verb} {names}", self.manager.command_prefix());
@@ -39,7 +48,7 @@ impl Unit {
                     true => String::new(),
                     false => format!("systemctl start user@{uid}.service && "),
                 };
-                start + &as_account(account, &command)
+                start + &as_account_apart(account, &command)
             }
             // Links are all that this is about where no manager runs. `-M` would start one (252), and with it what is enabled.
             "disable --now" | "mask --now" | "unmask" if !self.has_manager => {
@@ -95,8 +104,7 @@ mod tests {
             unit.disable_command(),
             "systemctl --user -M bot@ disable --now a.service"
         );
-        let edit =
-            "runuser -u bot -- env XDG_RUNTIME_DIR=/run/user/998 systemctl --user edit a.service";
+        let edit = "runuser --pty -u bot -- env XDG_RUNTIME_DIR=/run/user/998 systemctl --user edit a.service";
         assert_eq!(unit.command("edit"), edit);
         unit.has_manager = false;
         assert_eq!(

@@ -22,7 +22,6 @@ use crate::doctor::facts::units::UnitFacts;
 use crate::doctor::finding::{Finding, Findings, Severity};
 use crate::host::account::Account;
 use crate::host::process::shell_quote;
-use crate::host::process_text::as_account;
 use crate::host::systemctl::Manager;
 use crate::layout::SYSTEMD_FLOOR;
 use crate::profile::ProfileName;
@@ -93,17 +92,16 @@ pub(crate) fn check(facts: &Facts) -> Vec<Finding> {
 /// Units that run a gateway, with what is known of their host. One that is gone once its gateway has ended is nobody's to
 /// mend: the gateway alone counts.
 fn gateways(facts: &Facts) -> impl Iterator<Item = (&Unit, &UnitFacts)> {
-    facts
-        .inventory
-        .units
-        .iter()
-        .zip(&facts.units)
-        .filter(|(unit, _)| !unit.calls.is_empty() && !unit.ends_with_its_gateway())
+    let units = facts.inventory.units.iter().zip(&facts.units);
+    units.filter(|(unit, _)| !unit.calls.is_empty() && !unit.ends_with_its_gateway())
 }
 
-/// How a person changes a unit: its own drop-in.
+/// How a person changes a unit: its own drop-in. One that is gone once it was stopped is stopped.
 fn edit(unit: &Unit) -> String {
-    unit.command("edit")
+    match unit.ends_with_its_gateway() {
+        true => unit.disable_command(),
+        false => unit.command("edit"),
+    }
 }
 
 /// The command that puts a safe unit in place of somebody else's, where it would work.
@@ -134,11 +132,8 @@ fn install(facts: &Facts, unit: &Unit) -> String {
             let name = shell_quote(&[name]);
             format!("hermes-install --profile {profile} --system --run-as {name} --migrate")
         }
-        (Manager::System, _) => format!("hermes-install --profile {profile} --system --migrate"),
-        (Manager::User, _) => format!("hermes-install --profile {profile} --user --migrate"),
-        (Manager::UserOf(name), _) => as_account(
-            name,
-            &format!("hermes-install --profile {profile} --user --migrate"),
-        ),
+        _ => unit.installer_command(|scope| {
+            format!("hermes-install --profile {profile} {scope} --migrate")
+        }),
     }
 }

@@ -8,8 +8,6 @@ use crate::doctor::facts::homes::HomeFacts;
 use crate::doctor::facts::{Facts, GatewayFacts};
 use crate::doctor::finding::Severity::{Error, Note, Warning};
 use crate::doctor::finding::{Findings, Fix};
-use crate::host::process_text::as_account;
-use crate::host::systemctl::Manager;
 use crate::profile::ProfileName;
 use crate::units::origin::Origin;
 use crate::units::unit::{Unit, UnitId};
@@ -165,12 +163,9 @@ fn stray(gateway: &GatewayFacts, home: &Path, units: &[&Unit], findings: &mut Fi
 /// The command that brings a gateway of this home under an installed unit.
 fn adopt(home: &Path, unit: &Unit) -> Option<String> {
     let (profile, _) = ProfileName::from_home(home).filter(|_| unit.origin == Origin::Ours)?;
-    let command = |scope| format!("hermes-install adopt --profile {profile} --{scope}");
-    Some(match &unit.manager {
-        Manager::System => command("system"),
-        Manager::User => command("user"),
-        Manager::UserOf(name) => as_account(name, &command("user")),
-    })
+    Some(
+        unit.installer_command(|scope| format!("hermes-install adopt --profile {profile} {scope}")),
+    )
 }
 
 fn follows_active(facts: &Facts, findings: &mut Findings) {

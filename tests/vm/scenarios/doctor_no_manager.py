@@ -49,5 +49,5 @@ def run() -> None:
     equal("doctor names it as an owner", hint("duplicate-owners"), "")
 
     edit = hint("kill-mode").split(", ")[0]
-    check("it is edited as its account", edit.startswith(f"systemctl start user@{uid}.service && runuser -u hermes"), edit)
+    check("it is edited as its account", edit.startswith(f"systemctl start user@{uid}.service && runuser --pty -u hermes"), edit)
     equal("its text, by the same way, ends with", typed(edit.replace(" edit ", " cat ")), 0)
