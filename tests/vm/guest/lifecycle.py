@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 from check import check, contains, equal, measured
-from gateway import CONFIG, HERMES, Profile, own
+from gateway import HERMES, IDLE, Profile, own
 from installer import difference, hermes_install, snapshot, status
 from package import Manager
 from processes import scan
@@ -135,7 +135,7 @@ def up_and_down(manager: Manager) -> list[Profile]:
     Unit(idle.unit).systemctl("stop")
     apart = tenant("apart")
     set_up(apart)
-    (apart.home / "config.yaml").write_text(CONFIG)
+    (apart.home / "config.yaml").write_text(IDLE)
     own(apart.home / "config.yaml", apart.user)
     coder.keep_busy()
     change_version(manager, manager.versions.new, up=[default, coder, apart], down=[idle])

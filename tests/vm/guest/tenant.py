@@ -6,7 +6,7 @@ from pathlib import Path
 
 import wait
 from check import check, equal
-from gateway import CONFIG, Profile
+from gateway import IDLE, Profile
 from installer import Run, install, shell
 from systemd import Unit, systemctl
 
@@ -77,7 +77,7 @@ def install_as_tenant(profile: Profile, *flags: str) -> Run:
         account = pwd.getpwnam(profile.user)
         equal(f"home directory of {profile.user}", account.pw_dir, str(profile.root.parent))
         path = profile.home / "config.yaml"
-        path.write_text(CONFIG)
+        path.write_text(IDLE)
         shell("chown", f"{profile.user}:", str(path))
     return install(profile, *flags, *variables(profile))
 

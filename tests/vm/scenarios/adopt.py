@@ -10,7 +10,7 @@ from pathlib import Path
 import gateway
 import wait
 from check import check, contains, equal, measured
-from gateway import CONFIG, Profile, at_least, fresh_account, in_a_login
+from gateway import IDLE, Profile, at_least, fresh_account, in_a_login
 from installer import (
     broken_hermes,
     difference,
@@ -114,7 +114,7 @@ def busy(alice: Profile) -> None:
 
 def frozen(alice: Profile) -> None:
     """One that hears nothing stays, unless that was asked for."""
-    alice.make(CONFIG)
+    alice.make(IDLE)
     pid = detached(alice)
     before = snapshot("home/alice/.hermes")
     os.kill(pid, signal.SIGSTOP)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import lifecycle
 from check import equal
-from gateway import CONFIG
+from gateway import IDLE
 from package import Apt
 
 PACKAGES = ["deb"]
@@ -17,7 +17,7 @@ def run() -> None:
     tests(apt, "smoke")
     # The other test would take hermes from PyPI, and there is no network here.
     lifecycle.link_hermes()
-    Path("/var/lib/hermes/config.yaml").write_text(CONFIG)
+    Path("/var/lib/hermes/config.yaml").write_text(IDLE)
     tests(apt, "gateway")
 
 

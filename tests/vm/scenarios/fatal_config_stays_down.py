@@ -3,7 +3,7 @@
 import time
 
 from check import check, contains, equal
-from gateway import CONFIG, KEY, Profile, port_owner
+from gateway import IDLE, KEY, Profile, port_owner
 from installer import hermes_install, install, status
 from systemd import Unit
 
@@ -17,7 +17,7 @@ def run() -> None:
     unit.systemctl("stop")
     # The only platform cannot have its port: the one configuration error that this gateway reports with 78.
     taken = port_owner(8642)
-    default.make(CONFIG, f"API_SERVER_ENABLED=true\nAPI_SERVER_KEY={KEY}\nAPI_SERVER_PORT=8642\nAPI_SERVER_HOST=127.0.0.1\n")
+    default.make(IDLE, f"API_SERVER_ENABLED=true\nAPI_SERVER_KEY={KEY}\nAPI_SERVER_PORT=8642\nAPI_SERVER_HOST=127.0.0.1\n")
     unit.systemctl("start")
     unit.until_active_state("failed", 60)
     shown = unit.show()

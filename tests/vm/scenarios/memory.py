@@ -1,4 +1,4 @@
-"""Limits of a tenant are the kernel's: a greedy tool dies and the gateway lives; a gateway that is the victim comes back."""
+"""A true kernel's limits hold a tenant: a greedy tool dies, the gateway lives or comes back, and a reboot changes nothing."""
 
 import os
 import subprocess
@@ -11,6 +11,7 @@ from systemd import Unit, systemctl
 from tenant import tenant
 
 BACKENDS = ["qemu"]
+BOOTS = 2
 SECONDS = 300
 
 CONFIG = Path("/etc/hermes-install/config.toml")
@@ -21,12 +22,29 @@ GREEDY = "held = []\nwhile True: held.append(bytearray(b'x' * (1 << 20)))"
 
 
 def run() -> None:
+    if os.environ["VMCHECK_BOOT"] == "1":
+        limited()
+    else:
+        after_a_reboot()
+
+
+def after_a_reboot() -> None:
+    """A kernel later it runs again, once, within the same limits."""
+    apart = tenant("apart")
+    unit = Unit(apart.unit)
+    equal("gateways", [apart.until_up()], [unit.pid])
+    equal("starts since boot", unit.starts(), 1)
+    equal("the kernel's limit", int((group_of(unit) / "memory.max").read_text()), LIMIT)
+    equal("status ends with", hermes_install("status").code, 0)
+
+
+def limited() -> None:
     CONFIG.parent.mkdir()
     CONFIG.write_text('[profiles.apart]\nmemory-high = "390M"\nmemory-max = "400M"\ntasks-max = 300\ncpu-weight = 50\n')
     apart = tenant("apart")
     equal("install ends with", install(apart).code, 0)
     unit = Unit(apart.unit)
-    group = Path("/sys/fs/cgroup") / unit.show()["ControlGroup"].lstrip("/")
+    group = group_of(unit)
     equal("the kernel's limit", int((group / "memory.max").read_text()), LIMIT)
     equal("where it begins to be slowed down", int((group / "memory.high").read_text()), 390 << 20)
     equal("how many processes and threads it may have", int((group / "pids.max").read_text()), 300)
@@ -54,6 +72,11 @@ def run() -> None:
     equal("automatic restarts", unit.restarts, 1)
     equal("gateways", apart.gateways(), [unit.pid])
     contains("why it was gone", hermes_install("why", "apart").out, "apart: runs now; before that ended", "OOM killer")
+
+
+def group_of(unit: Unit) -> Path:
+    """The directory of the unit's control group."""
+    return Path("/sys/fs/cgroup") / unit.show()["ControlGroup"].lstrip("/")
 
 
 def eat(group: Path, score: int) -> subprocess.Popen:
