@@ -9,7 +9,7 @@ from installer import difference, hermes_install, snapshot
 from systemd import Unit, as_user, systemctl
 from watch import Watch
 
-HERMES = ["0.22.2", "0.19.0", "0.15.2"]
+HERMES = ["0.22.2", "0.15.2"]
 SECONDS = 190
 DATA = f"home/{USER}/.hermes"
 DROP_IN = "50-hermes-install-guard.conf"
