@@ -145,16 +145,7 @@ in
     environment.systemPackages = [ cfg.package ];
 
     users = lib.mkMerge (
-      lib.optionals cfg.createUser (
-        lib.mapAttrsToList (_: profile: {
-          groups.${profile.group} = { };
-          users.${profile.user} = {
-            isSystemUser = true;
-            inherit (profile) group;
-            home = rules.homeDirectory profile;
-          };
-        }) profiles
-      )
+      lib.optionals cfg.createUser (map rules.account (lib.attrValues profiles))
       ++ lib.mapAttrsToList (_: profile: {
         users = lib.genAttrs profile.users (_: {
           linger = lib.mkDefault true;

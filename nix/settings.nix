@@ -158,8 +158,15 @@ rec {
           }
       );
 
-  # The home directory of one profile's account.
-  homeDirectory = profile: if profile.tenant then dirOf profile.root else profile.root;
+  # The account of one profile, as NixOS declares accounts.
+  account = profile: {
+    groups.${profile.group} = { };
+    users.${profile.user} = {
+      isSystemUser = true;
+      inherit (profile) group;
+      home = if profile.tenant then dirOf profile.root else profile.root;
+    };
+  };
 
   # One profile's settings under the names that hermes-install reads; null and empty ones are left to it.
   settings = hermes: profile: {

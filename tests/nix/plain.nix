@@ -116,6 +116,9 @@ in
   # What the module has to say to a configuration.
   complaints = settings: failed { inherit settings; };
 
+  # The account of each profile.
+  accounts = settings: builtins.mapAttrs (_: rules.account) (rules.enabled (config settings));
+
   # The directories of each profile.
   directories = settings: builtins.mapAttrs rules.directories (rules.enabled (config settings));
 }

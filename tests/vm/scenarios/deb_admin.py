@@ -60,7 +60,7 @@ def run() -> None:
     edited.write_text(text)
     equal("install of a tenant ends with", tenant.code, 0)
     said = apt.purge().out
-    contains("what purge says", said, "/var/lib/hermes stays", "/var/lib/hermes-tenants stays, with the tenants apart, and so do their accounts")
+    contains("what purge says", said, "/var/lib/hermes stays", "/var/lib/hermes-tenants/apart stays, with the data of a tenant")
     equal("home of the tenant, and whose", Path("/var/lib/hermes-tenants/apart/.hermes").owner(), "hermes-apart")
     equal("what declares it", [str(p) for p in Path("/etc").glob("*.d/hermes-tenant-*")], [])
     lifecycle.removed(list(profiles.values()))
