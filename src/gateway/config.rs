@@ -12,6 +12,9 @@ use crate::host::rootfs::RootFs;
 pub(crate) struct Configuration(Settings);
 
 impl Configuration {
+    /// Its name in a home.
+    pub(crate) const FILE: &str = "config.yaml";
+
     /// That of a profile home, or of the root as the default profile's. What is no YAML says nothing.
     pub(crate) fn read(home: &Path) -> Self {
         Self::of(read_small_text(&home.join(Self::FILE), read::TEXT))
@@ -21,8 +24,6 @@ impl Configuration {
     pub(crate) fn look(files: &RootFs, home: &Path) -> Self {
         Self::of(files.read_text(&home.join(Self::FILE), read::TEXT))
     }
-
-    const FILE: &str = "config.yaml";
 
     fn of(text: Result<Option<String>, Unread>) -> Self {
         let settings = text.ok().flatten().and_then(|text| Settings::parse(&text));

@@ -183,7 +183,8 @@ impl Memory {
                 return;
             };
             if look.open + opened > MOST_OPEN {
-                look.ways.clear();
+                // What is not there holds nothing open.
+                look.ways.retain(|_, way| way.end.is_err());
                 // Those above it.
                 look.open = depth;
             }

@@ -280,6 +280,22 @@ mod tests {
     }
 
     #[test]
+    fn what_a_look_found_missing_stays_so_however_much_is_opened_after_it() {
+        let (root, files) = root();
+        let missing = Path::new("/shared/missing");
+        assert!(files.names(missing).expect("names").is_empty());
+        for n in 0..2 * MOST_OPEN {
+            let path = format!("shared/many/{n}");
+            fs::create_dir_all(root.path().join(&path)).expect("made");
+            files.names(&Path::new("/").join(&path)).expect("names");
+        }
+        fs::create_dir_all(root.path().join("shared/missing/new")).expect("made");
+        assert!(files.names(missing).expect("names").is_empty());
+        files.begin();
+        assert_eq!(files.names(missing).expect("names").len(), 1);
+    }
+
+    #[test]
     fn a_path_that_no_host_has_costs_no_stack() {
         let (_root, files) = root();
         let long = Path::new("/shared").join("d/".repeat(1 << 18));

@@ -171,10 +171,15 @@ pub(super) fn home_facts(host: &Host, roots: &mut Roots, home: &Path, is_named: 
     facts.uid = meta.uid();
     facts.account = host.account_name(meta.uid());
     facts.is_anothers = host.live().is_some() && meta.uid() != host.own.uid;
-    let config = Configuration::read(&real);
+    // Most profiles of a fleet have neither file, and where their home was listed, nobody is asked.
+    let is_there = |name: &str| {
+        !host.files.lacks(&home.join(name)) && real.join(name).symlink_metadata().is_ok()
+    };
+    let has_config = is_there(Configuration::FILE);
+    facts.is_vouched = is_named && (has_config || is_there(STATE));
+    let config = has_config.then(|| Configuration::look(&host.files, home));
+    let config = config.unwrap_or_default();
     facts.drain = config.drain();
-    let looks_like_one = |name: &&str| real.join(name).symlink_metadata().is_ok();
-    facts.is_vouched = is_named && ["config.yaml", STATE].iter().any(looks_like_one);
     let root = roots.of(home);
     facts.active.clone_from(&root.active);
     facts.is_multiplexed = root.is_multiplexed && !config.is_standalone();
@@ -230,6 +235,9 @@ fn leftovers(host: &Host, home: &Path) -> Vec<Leftover> {
     let names = [PID].into_iter().chain(MARKERS);
     let there = names.filter_map(|name| {
         let path = home.join(name);
+        if host.files.lacks(&path) {
+            return None;
+        }
         let meta = fs::symlink_metadata(host.real(&path)).ok()?;
         Some(Leftover {
             path,
