@@ -243,8 +243,8 @@ impl Unit {
 
     /// Whether it is gone once its gateway has ended.
     pub(crate) fn ends_with_its_gateway(&self) -> bool {
-        let restarts = self.directives.value("Service", "Restart");
-        self.is_transient && !self.is_wanted && restarts.is_none_or(|how| how == "no")
+        let restarts = || self.directives.value("Service", "Restart");
+        self.is_transient && !self.is_wanted && restarts().is_none_or(|how| how == "no")
     }
 
     /// What it is, as the start of a sentence.

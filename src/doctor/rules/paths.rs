@@ -1,5 +1,8 @@
 //! Rules about what a unit needs of the file system.
 
+use std::cell::OnceCell;
+use std::collections::BTreeSet;
+
 use super::{Rule, edit, gateways, install};
 use crate::doctor::facts::Facts;
 use crate::doctor::facts::units::Need;
@@ -67,22 +70,25 @@ pub(super) const RULES: &[Rule] = &[
 
 fn program_gone(facts: &Facts, findings: &mut Findings) {
     for (unit, known) in gateways(facts) {
-        for program in known
-            .programs
-            .iter()
-            .filter(|p| p.reach.obstacle == Some(Obstacle::Missing))
-        {
+        let is_gone = |p: &&Need| p.reach.obstacle == Some(Obstacle::Missing);
+        // A unit of another account's can have as many commands as it likes.
+        let (mut told, hint) = (BTreeSet::new(), OnceCell::new());
+        for program in known.programs.iter().filter(is_gone) {
+            if !told.insert(&program.reach.path) {
+                continue;
+            }
             let what = format!(
                 "{} starts `{}`, which does not exist",
                 unit.title(),
                 program.reach.path.display()
             );
-            let hint = match unit.origin {
+            let hint = hint.get_or_init(|| match unit.origin {
                 Origin::Ours => "hermes-install --profile NAME --hermes PATH".to_owned(),
                 Origin::Upstream => install(facts, unit),
                 Origin::Other => edit(unit),
-            };
-            findings.add(what, hint).unit(unit).at(unit, &program.line);
+            });
+            let finding = findings.add(what, hint.clone());
+            finding.unit(unit).at(unit, &program.line);
         }
     }
 }

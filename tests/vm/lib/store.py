@@ -33,7 +33,8 @@ def add(root: Path, home: Path, python: str) -> None:
     info = next(site.glob("hermes_agent-*.dist-info"))
     paths = [Path(line.rsplit(",", 2)[0]) for line in (info / "RECORD").read_text().splitlines()]
     checkout, dependencies = place / "checkout", place / "dependencies"
-    ours = [p for p in paths if p.parts[0] not in (info.name, "..") and "__pycache__" not in p.parts]
+    # With what is compiled: root's checkout is nothing that a gateway could write to, and it would compile hermes at each start.
+    ours = [p for p in paths if p.parts[0] not in (info.name, "..")]
     for path in ours:
         (checkout / path).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(site / path, checkout / path)
