@@ -1,6 +1,7 @@
 //! What a unit needs of its host: whether its account can use its programs and directories, which hermes it runs. Reads
 //! only.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
@@ -28,7 +29,7 @@ pub(crate) struct Need {
 /// What a unit needs of its host.
 #[derive(Debug, Default)]
 pub(crate) struct UnitFacts {
-    /// Programs that it starts, their interpreters, and the hermes of a launcher.
+    /// Programs that it starts, their interpreters, and the hermes of a launcher; each once, however many lines name it.
     pub(crate) programs: Vec<Need>,
     /// Where it works.
     pub(crate) directory: Option<Need>,
@@ -79,6 +80,7 @@ pub(crate) fn unit_facts(host: &Host, installations: &Installations, unit: &Unit
         let homes = unit.calls.iter().filter_map(|call| call.home.clone());
         facts.out_of_reach = homes.filter(|home| !account.may_work_in(home)).collect();
     }
+    let mut known = BTreeSet::new();
     for line in unit.directives.list("Service", "ExecStart") {
         let argv: Vec<String> = line.command().iter().map(|w| unit.expand(w)).collect();
         let Some(program) = argv.first() else {
@@ -86,13 +88,19 @@ pub(crate) fn unit_facts(host: &Host, installations: &Installations, unit: &Unit
         };
         let named = executable(&argv, |path| host.exists(path));
         facts.version = named.and_then(|hermes| installations.find(&hermes)?.version);
-        facts.add_program(&account, installations, line, Path::new(program));
+        facts.add_program(
+            &mut known,
+            &account,
+            installations,
+            line,
+            Path::new(program),
+        );
     }
     let environment = unit.directives.environment(|v| unit.expand(v));
     if unit.calls.iter().any(|r| r.is_launcher) {
         match environment.get(crate::launcher::exec::HERMES_VARIABLE) {
             Some((hermes, line)) => {
-                facts.add_program(&account, installations, line, Path::new(hermes));
+                facts.add_program(&mut known, &account, installations, line, Path::new(hermes));
             }
             None => {
                 // What the launcher finds by itself; when there is nothing, the launcher says so best.
@@ -102,7 +110,7 @@ pub(crate) fn unit_facts(host: &Host, installations: &Installations, unit: &Unit
                 let found = places.iter().find(|p| host.is_file(p));
                 let line = unit.directives.last("Service", "ExecStart");
                 if let (Some(found), Some(line)) = (found, line) {
-                    facts.add_program(&account, installations, line, found);
+                    facts.add_program(&mut known, &account, installations, line, found);
                 }
             }
         }
@@ -179,12 +187,13 @@ fn steered_files(host: &Host, unit: &Unit) -> Vec<Steered> {
 impl UnitFacts {
     fn add_program(
         &mut self,
+        known: &mut BTreeSet<PathBuf>,
         account: &Access,
         installations: &Installations,
         line: &Directive,
         program: &Path,
     ) {
-        if !program.is_absolute() {
+        if !program.is_absolute() || !known.insert(program.to_owned()) {
             return;
         }
         let need = |path: &Path| Need {
@@ -198,7 +207,8 @@ impl UnitFacts {
         }
         let is_fine = program_itself.reach.obstacle.is_none();
         self.programs.push(program_itself);
-        if let Some(interpreter) = interpreter.filter(|_| is_fine) {
+        let interpreter = interpreter.filter(|_| is_fine);
+        if let Some(interpreter) = interpreter.filter(|path| known.insert(path.clone())) {
             self.programs.push(need(&interpreter));
         }
     }

@@ -1,7 +1,6 @@
 //! Rules about what a unit needs of the file system.
 
 use std::cell::OnceCell;
-use std::collections::BTreeSet;
 
 use super::{Rule, edit, gateways, install};
 use crate::doctor::facts::Facts;
@@ -72,11 +71,8 @@ fn program_gone(facts: &Facts, findings: &mut Findings) {
     for (unit, known) in gateways(facts) {
         let is_gone = |p: &&Need| p.reach.obstacle == Some(Obstacle::Missing);
         // A unit of another account's can have as many commands as it likes.
-        let (mut told, hint) = (BTreeSet::new(), OnceCell::new());
+        let hint = OnceCell::new();
         for program in known.programs.iter().filter(is_gone) {
-            if !told.insert(&program.reach.path) {
-                continue;
-            }
             let what = format!(
                 "{} starts `{}`, which does not exist",
                 unit.title(),
