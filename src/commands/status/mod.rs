@@ -2,6 +2,7 @@
 
 mod details;
 mod elsewhere;
+mod hint;
 mod platforms;
 mod prometheus;
 mod rows;

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
+use super::hint::hint;
 use super::platforms::{last_words, platforms};
-use super::text::hint;
 use crate::commands::json::{Hermes, Profile, State};
 use crate::commands::status::details::{found_owner, hermes, is_enabled, last_end, owner_of};
 use crate::commands::status::state::Seen;

@@ -6,24 +6,20 @@ use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
+use super::home_gateway::{Mute, Outdated, mute, other_server, outdated};
 use super::roots::Roots;
 use crate::deploy::rights::is_no_secret;
-use crate::gateway::command_line::executable;
 use crate::gateway::config::Configuration;
 use crate::gateway::gone::{Gone, gone, is_gone};
 use crate::gateway::owner::{Hold, PID, owner};
-use crate::gateway::platforms::{Remedy, remedy, without_adapter};
 use crate::gateway::running::GATEWAY_LOCK;
-use crate::gateway::served::{Service, service};
-use crate::gateway::state::{STATE, State};
-use crate::gateway::update::is_outdated;
+use crate::gateway::state::STATE;
 use crate::host::Host;
 use crate::host::access::is_exposed;
-use crate::host::account::account_name;
-use crate::host::process::{Process, shell_quote};
-use crate::host::process_text::{as_account, name, restart_command};
+use crate::host::process::shell_quote;
+use crate::host::process_text::as_account;
 use crate::launcher::lock::RECORD_LOCK;
-use crate::profile::{ProfileName, root_for};
+use crate::profile::ProfileName;
 
 /// A profile home and its files; all but its name is empty when it does not exist.
 #[derive(Debug, Default)]
@@ -61,26 +57,6 @@ pub(crate) struct HomeFacts {
     pub(crate) mute: Option<Mute>,
     /// The active profile of its root.
     pub(crate) active: Option<String>,
-}
-
-/// A gateway that runs older code than what lies on disk.
-#[derive(Debug, Clone)]
-pub(crate) struct Outdated {
-    /// The process, for people.
-    pub(crate) who: String,
-    /// The command that restarts it as planned.
-    pub(crate) restart: String,
-}
-
-/// A gateway that cannot speak on some of its platforms.
-#[derive(Debug, Clone)]
-pub(crate) struct Mute {
-    /// The process, for people.
-    pub(crate) who: String,
-    /// The platforms.
-    pub(crate) platforms: Vec<String>,
-    /// The command that helps, or the one that has hermes try again.
-    pub(crate) way_out: String,
 }
 
 /// A file that only a live gateway has.
@@ -258,49 +234,5 @@ fn exposed_file(host: &Host, path: PathBuf, uid: u32) -> Option<ExposedFile> {
     is_own.then(|| ExposedFile {
         path,
         mode: of.permissions().mode() & 0o7777,
-    })
-}
-
-/// Another gateway than this one that serves the profile of this home.
-fn other_server(home: &Path, own: &Process) -> Option<String> {
-    let root = root_for(Some(home), Path::new("/nonexistent"));
-    let profile = if home == root {
-        "default".parse()
-    } else {
-        home.file_name()?.to_str()?.parse()
-    };
-    match service(&root, &profile.ok()?) {
-        Ok(Service::By(server)) if server.process.pid != own.pid => Some(name(&server.process)),
-        _ => None,
-    }
-}
-
-/// The platforms that the gateway of this home has no adapter for.
-fn mute(home: &Path, process: &Process) -> Option<Mute> {
-    let state = State::read(home).filter(|state| state.pid == process.pid && state.is_up())?;
-    let platforms = without_adapter(process, &state);
-    let way_out = match remedy(process, platforms.first()?) {
-        Remedy::TryAgain => restart_command(process),
-        Remedy::Install(command) | Remedy::Build(command) => command,
-        Remedy::Extra(extra) => {
-            let hermes = executable(&process.argv, |path| path.exists())?;
-            let (hermes, account) = (hermes.display().to_string(), account_name(process.uid));
-            let home = format!("HERMES_HOME={}", home.display());
-            let run = ["env", &home, &hermes, "pm", "install", "--extra", &extra];
-            as_account(&account, &shell_quote(&run))
-        }
-    };
-    Some(Mute {
-        who: name(process),
-        platforms,
-        way_out,
-    })
-}
-
-/// Whether the code of this gateway changed on disk after it had started.
-pub(crate) fn outdated(process: &Process) -> Option<Outdated> {
-    is_outdated(process).then(|| Outdated {
-        who: name(process),
-        restart: restart_command(process),
     })
 }

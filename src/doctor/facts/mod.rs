@@ -2,6 +2,7 @@
 //! need the host to be asked, such as names of accounts and processes, are made here, so that rules ask nobody. Reads
 //! only.
 
+mod home_gateway;
 pub(crate) mod homes;
 mod roots;
 pub(crate) mod units;

@@ -1,0 +1,77 @@
+//! What the gateway of a home is, by what it says of itself. Reads only.
+
+use std::path::Path;
+
+use crate::gateway::command_line::executable;
+use crate::gateway::platforms::{Remedy, remedy, without_adapter};
+use crate::gateway::served::{Service, service};
+use crate::gateway::state::State;
+use crate::gateway::update::is_outdated;
+use crate::host::account::account_name;
+use crate::host::process::{Process, shell_quote};
+use crate::host::process_text::{as_account, name, restart_command};
+use crate::profile::root_for;
+
+/// A gateway that cannot speak on some of its platforms.
+#[derive(Debug, Clone)]
+pub(crate) struct Mute {
+    /// The process, for people.
+    pub(crate) who: String,
+    /// The platforms.
+    pub(crate) platforms: Vec<String>,
+    /// The command that helps, or the one that has hermes try again.
+    pub(crate) way_out: String,
+}
+
+/// A gateway that runs older code than what lies on disk.
+#[derive(Debug, Clone)]
+pub(crate) struct Outdated {
+    /// The process, for people.
+    pub(crate) who: String,
+    /// The command that restarts it as planned.
+    pub(crate) restart: String,
+}
+
+/// Another gateway than this one that serves the profile of this home.
+pub(super) fn other_server(home: &Path, own: &Process) -> Option<String> {
+    let root = root_for(Some(home), Path::new("/nonexistent"));
+    let profile = if home == root {
+        "default".parse()
+    } else {
+        home.file_name()?.to_str()?.parse()
+    };
+    match service(&root, &profile.ok()?) {
+        Ok(Service::By(server)) if server.process.pid != own.pid => Some(name(&server.process)),
+        _ => None,
+    }
+}
+
+/// The platforms that the gateway of this home has no adapter for.
+pub(super) fn mute(home: &Path, process: &Process) -> Option<Mute> {
+    let state = State::read(home).filter(|state| state.pid == process.pid && state.is_up())?;
+    let platforms = without_adapter(process, &state);
+    let way_out = match remedy(process, platforms.first()?) {
+        Remedy::TryAgain => restart_command(process),
+        Remedy::Install(command) | Remedy::Build(command) => command,
+        Remedy::Extra(extra) => {
+            let hermes = executable(&process.argv, |path| path.exists())?;
+            let (hermes, account) = (hermes.display().to_string(), account_name(process.uid));
+            let home = format!("HERMES_HOME={}", home.display());
+            let run = ["env", &home, &hermes, "pm", "install", "--extra", &extra];
+            as_account(&account, &shell_quote(&run))
+        }
+    };
+    Some(Mute {
+        who: name(process),
+        platforms,
+        way_out,
+    })
+}
+
+/// Whether the code of this gateway changed on disk after it had started.
+pub(super) fn outdated(process: &Process) -> Option<Outdated> {
+    is_outdated(process).then(|| Outdated {
+        who: name(process),
+        restart: restart_command(process),
+    })
+}
