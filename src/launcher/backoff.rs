@@ -40,6 +40,8 @@ const NEXT: &str = "next";
 const LAST: &str = "last";
 /// How many gateways asked for another start before they were up, since the last that was.
 const EARLY: &str = "early";
+/// The first of the starts in a row that found the home read-only, as its time.
+const READ_ONLY: &str = "read-only";
 /// How many of them there may be in a row. Exit status 75 asks for another start under every restart policy; hermes 0.21.4
 /// and later end with it in their first seconds when another gateway serves the profile, which may pass: that one may be
 /// about to end, or need up to 30 s to see that the profile has opted out.
@@ -144,6 +146,21 @@ impl Starts {
     pub(crate) fn early(&self) -> u32 {
         let text = fs::read_to_string(self.directory.join(EARLY)).unwrap_or_default();
         text.trim().parse().unwrap_or_default()
+    }
+
+    /// Note whether the home is read-only in this start; whether it was in the one before, too. A unit with a guard and a
+    /// shield asks twice in each start. Where nothing can be noted it was: a start is not to be tried again for ever.
+    pub(crate) fn note_read_only(&self, is_read_only: bool) -> bool {
+        let path = self.directory.join(READ_ONLY);
+        if !is_read_only {
+            let _ = fs::remove_file(path);
+            return false;
+        }
+        let this = self.times.last().map(|time| format!("{time:.2}"));
+        match fs::read_to_string(&path) {
+            Ok(first) => Some(first) != this,
+            Err(_) => fs::write(path, this.unwrap_or_default()).is_err(),
+        }
     }
 
     /// Whether a state is that of the gateway which the last start became. A start time is in clock ticks since boot, as
@@ -279,6 +296,28 @@ mod tests {
         ] {
             assert_eq!(shown(text), None, "{text}");
         }
+    }
+
+    #[test]
+    fn a_home_that_was_read_only_in_the_start_before_is_remembered_until_it_is_not() {
+        let top = tempfile::tempdir().expect("a directory");
+        let note = |start: f64, is_read_only| {
+            fs::write(top.path().join(STARTS), format!("{start:.2}\n")).expect("written");
+            Starts::read(top.path()).note_read_only(is_read_only)
+        };
+        assert_eq!([note(1.0, true), note(1.0, true)], [false, false], "twice");
+        assert_eq!([note(2.0, true), note(3.0, true)], [true, true]);
+        assert_eq!([note(4.0, false), note(5.0, true)], [false, false]);
+    }
+
+    #[test]
+    fn where_nothing_can_be_noted_a_read_only_home_counts_as_seen_before() {
+        let top = tempfile::tempdir().expect("a directory");
+        let nowhere = Starts::read(&top.path().join("nowhere"));
+        assert!(
+            nowhere.note_read_only(true),
+            "or it is tried again for ever"
+        );
     }
 
     #[test]

@@ -144,8 +144,25 @@ fn check_home(profile: &ProfileName, root: &Path, home: &Path) -> Result<(), Ref
              `{owner}` cannot use; run the gateway as `{owner}` (`User={owner}` in the unit)"
         )));
     }
-    examine(home, &|path, flags| access(path, flags)).map_err(|problem| {
+    let examined = examine(home, &|path, flags| access(path, flags));
+    let is_read_only = matches!(
+        examined,
+        Err(HomeProblem::Unusable {
+            errno: Errno::EROFS,
+            ..
+        })
+    );
+    // A disk that is mounted while systemd makes the sandbox of a start is read-only in this one start.
+    let was_read_only =
+        Starts::of_this_unit().is_none_or(|starts| starts.note_read_only(is_read_only));
+    examined.map_err(|problem| {
         Refusal::Unusable(match problem {
+            HomeProblem::Unusable { .. } if is_read_only && !was_read_only => {
+                return Refusal::NotYet(format!(
+                    "profile home `{shown}` is read-only here, so its disk may have been mounted while this start was \
+                     prepared; this is tried once more"
+                ));
+            }
             HomeProblem::NotMounted(place) => {
                 return Refusal::NotYet(format!(
                     "`{shown}` is not there and `{}` is empty, so its disk may not be mounted yet; this is tried again; \
@@ -172,10 +189,7 @@ fn check_home(profile: &ProfileName, root: &Path, home: &Path) -> Result<(), Ref
                 me(),
                 directory.display()
             ),
-            HomeProblem::Unusable {
-                errno: Errno::EROFS,
-                ..
-            } => format!(
+            HomeProblem::Unusable { .. } if is_read_only => format!(
                 "profile home `{shown}` is read-only here; if the unit's sandbox makes it so, add a drop-in with \
                  `ReadWritePaths={shown}`"
             ),

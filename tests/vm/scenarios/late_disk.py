@@ -50,3 +50,21 @@ def run() -> None:
     contains("what it says", unit.journal(), "`/mnt/nas` is empty")
     os.system("mount --bind /disk /mnt/nas")
     wait.until("the gateway to come up on the disk", lambda: unit.states == ("active", "success") and coder.is_up(unit.pid), 90)
+
+    # A disk that comes while systemd makes the sandbox of a start is read-only in that one.
+    systemctl("stop", coder.unit)
+    drop_in = UNITS / f"{coder.unit}.d/90-late.conf"
+    read_only = "[Service]\nReadWritePaths=\n"
+    drop_in.write_text(f"{read_only}ExecStopPost=+/bin/sh -c 'rm {drop_in} && systemctl daemon-reload'\n")
+    systemctl("daemon-reload")
+    systemctl("start", "--no-block", coder.unit)
+    wait.until("the gateway to come up at its second start", lambda: unit.states == ("active", "success") and coder.is_up(unit.pid), 90)
+    contains("what the first one said", unit.journal(), "is read-only here, so its disk may have been mounted while this start was prepared")
+
+    systemctl("stop", coder.unit)
+    drop_in.write_text(read_only)
+    systemctl("daemon-reload")
+    systemctl("start", "--no-block", coder.unit)
+    wait.until("a home that stays read-only to end the starts", lambda: unit.states == ("failed", "exit-code"), 60)
+    equal("its exit status", unit.show()["ExecMainStatus"], "78")
+    contains("what it says", unit.journal(), "add a drop-in with `ReadWritePaths=/mnt/nas/hermes/profiles/coder`")
