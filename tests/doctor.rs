@@ -206,6 +206,7 @@ fn every_rule_is_explained_and_an_unknown_one_refused_with_the_list() {
     for id in &ids {
         let output = program()
             .args(["doctor", "--explain", id])
+            .env("COLUMNS", "80")
             .output()
             .unwrap();
         assert!(output.status.success());
@@ -214,6 +215,10 @@ fn every_rule_is_explained_and_an_unknown_one_refused_with_the_list() {
             text.starts_with(id) && text.contains("\nsource  "),
             "{text}"
         );
+        // A command is never cut.
+        let is_long = |line: &&str| line.len() > 80 && line.trim().contains(' ');
+        let long = text.lines().find(|l| is_long(l) && !l.contains('`'));
+        assert_eq!(long, None, "{text}");
         assert_eq!(
             ids.iter().filter(|other| other == &id).count(),
             1,

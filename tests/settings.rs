@@ -83,6 +83,7 @@ fn flags_stay_and_reset_takes_them_back() {
     let shown = image.ok(&["show"]);
     for line in [
         "run-as            alice  [--run-as]",
+        "drain-timeout     1min 17s  [--drain-timeout]",
         "[--no-enable]",
         "[default]",
     ] {

@@ -20,6 +20,7 @@ use crate::host::process_text::{name, stop_command};
 use crate::host::span;
 use crate::host::systemctl::Systemctl;
 use crate::output::{self, Output};
+use crate::profile::ProfileName;
 
 /// How much longer than its drain a gateway may take until systemd has started it again.
 const ROOM: Duration = Duration::from_secs(120);
@@ -29,9 +30,16 @@ struct Run {
     manager: Systemctl,
     targets: Vec<Target>,
     /// What could not be done, told when the rest is.
-    failed: Vec<String>,
+    failed: Vec<Failed>,
     output: Output,
     prefix: String,
+}
+
+/// A profile whose gateway did not do what was asked, and why.
+#[derive(Clone)]
+struct Failed {
+    profile: ProfileName,
+    why: String,
 }
 
 /// Start the units of profiles, and wait until their gateways are up.
@@ -100,7 +108,7 @@ impl Run {
         let manager = live(&host, command)?.manager();
         Ok(Self {
             manager,
-            targets: targets(&host, &args.profiles, args.all || means_all)?,
+            targets: targets(&host, command, &args.profiles, args.all || means_all)?,
             failed: Vec::new(),
             output: args.output.printer(),
             prefix: host.manager().command_prefix(),
@@ -121,7 +129,9 @@ impl Run {
             let why = match owner(&target.home).map(|owner| owner.and_then(own)) {
                 Err(e) => {
                     let why = unexamined(&target.home, &e);
-                    self.failed.push(format!("`{unit}` is left alone: {why}"));
+                    let why = format!("`{unit}` is left alone: {why}");
+                    let profile = target.profile;
+                    self.failed.push(Failed { profile, why });
                     continue;
                 }
                 Ok(None) => "nothing to do, it does not run".to_owned(),
@@ -205,19 +215,23 @@ impl Run {
             }
         };
         let services: Vec<Service> = self.targets.iter().map(service).collect();
-        for (service, ready) in services.iter().zip(wait_for_all(&services, None)) {
+        let waited = services.iter().zip(wait_for_all(&services, None));
+        for ((service, ready), target) in waited.zip(&self.targets) {
             match ready {
                 Ok(ready) => up.push(json::Started {
                     unit: service.unit.to_owned(),
                     main_pid: ready.pid,
                 }),
-                Err(e) => failed.push(format!("{e:#}")),
+                Err(e) => failed.push(Failed {
+                    profile: target.profile.clone(),
+                    why: format!("{e:#}"),
+                }),
             }
         }
         if self.output.json && (failed.is_empty() || !up.is_empty()) {
             let mut done = json::Controlled::default();
             place(&mut done, up);
-            done.failed.clone_from(&failed);
+            done.failed = failed.iter().map(|f| f.why.clone()).collect();
             output::json(&done);
             return Ok(if failed.is_empty() {
                 Exit::Done
@@ -225,13 +239,22 @@ impl Run {
                 Exit::Differs
             });
         }
-        match failed.as_slice() {
-            [] => Ok(Exit::Done),
-            failed => {
-                failed!("{}", failed.join("\n"); "`hermes-install status` and `hermes-install logs PROFILE` say more")
-            }
-        }
+        all_done(&failed)
     }
+}
+
+/// Nothing failed; or all that did, with what says more of it.
+fn all_done(failed: &[Failed]) -> Result<Exit> {
+    let why: Vec<&str> = failed.iter().map(|f| f.why.as_str()).collect();
+    let profiles: Vec<&str> = failed.iter().map(|f| f.profile.as_str()).collect();
+    if failed.is_empty() {
+        return Ok(Exit::Done);
+    }
+    failed!(
+        "{}", why.join("\n");
+        "to see what to do: `hermes-install status`";
+        "to see what was said: `hermes-install logs {}`", profiles.join(" ")
+    )
 }
 
 /// Seconds that the gateway of this home lets its turns go on before a planned restart.
@@ -239,4 +262,24 @@ fn restart_wait(home: &Path) -> u32 {
     let process = owner(home).ok().flatten().and_then(|owner| owner.process);
     let hermes = process.and_then(|process| Installation::of_process(&process));
     Rules::of(hermes.and_then(|hermes| hermes.version)).restart_wait
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Error;
+
+    #[test]
+    fn what_says_more_of_a_failure_is_a_command_for_its_profile() {
+        let failed = |name: &str| Failed {
+            profile: name.parse().expect("a name"),
+            why: format!("{name} ended"),
+        };
+        assert_eq!(all_done(&[]).expect("nothing failed"), Exit::Done);
+        let error = all_done(&[failed("a"), failed("b")]).expect_err("two failed");
+        let error = Error::of(&error);
+        assert_eq!(error.message, "a ended\nb ended");
+        let hints = error.hints.join("\n");
+        assert!(hints.contains("`hermes-install logs a b`"), "{hints}");
+    }
 }

@@ -8,7 +8,7 @@ use anyhow::{Result, bail};
 use crate::cli::DoctorArgs;
 use crate::commands::findings::{self, Seen};
 use crate::commands::json;
-use crate::commands::page::width;
+use crate::commands::page::{entry, width};
 use crate::deploy::lock::Lock;
 use crate::doctor::facts::Facts;
 use crate::doctor::finding::{Finding, Severity};
@@ -110,12 +110,12 @@ fn explain(id: &str, is_json: bool) -> Result<Exit> {
         return Ok(Exit::Done);
     }
     output::print(format_args!(
-        "{} ({})\n\n{}\n\nfix     {}\nsource  {}\n",
+        "{} ({})\n\n{}\n{}{}",
         rule.id,
         rule.severity.name(),
-        rule.about,
-        rule.fix,
-        rule.source
+        entry("", rule.about),
+        entry("fix     ", rule.fix),
+        entry("source  ", rule.source)
     ));
     Ok(Exit::Done)
 }

@@ -490,6 +490,8 @@ pub(crate) struct Owner {
     pub(crate) command: String,
     /// How long it runs.
     pub(crate) age_seconds: u64,
+    /// When it was started, in seconds since 1970.
+    pub(crate) started_at: u64,
 }
 
 /// A unit that runs the gateway of a home which no profile of [`Status`] is about.

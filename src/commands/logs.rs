@@ -16,7 +16,7 @@ use crate::host::systemctl::Manager;
 pub(crate) fn logs(args: &LogsArgs) -> Result<Exit> {
     let host = Host::observer(args.scope.scope(), args.scope.root.as_deref())?;
     live(&host, "hermes-install logs")?;
-    let targets = looked_at(&host, &args.profiles, args.all)?;
+    let targets = looked_at(&host, "hermes-install logs", &args.profiles, args.all)?;
     let words = words(&host.manager(), &targets, args);
     args.output.printer().step(shell_quote(&words));
     let error = Command::new(&words[0]).args(&words[1..]).exec();

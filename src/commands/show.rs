@@ -11,7 +11,7 @@ use crate::deploy::chosen::{Chosen, by_name};
 use crate::deploy::receipt::{Receipt, read_receipt};
 use crate::error::Exit;
 use crate::host::Host;
-use crate::host::span::Span;
+use crate::host::span::{self, Span};
 use crate::output;
 use crate::profile::ProfileName;
 use crate::render::instance::Instance;
@@ -105,6 +105,17 @@ fn defaults(host: &Host, instance: &Instance) -> Settings {
     }
 }
 
+/// A time span, as systemd reads it back.
+fn time(seconds: Option<u64>) -> String {
+    let seconds = seconds.unwrap_or_default();
+    let written = span::written(seconds);
+    match written.parse() {
+        Ok(Span(read)) if u64::from(read) == seconds => written,
+        // Its two largest units are not all of it.
+        _ => format!("{seconds}s"),
+    }
+}
+
 fn text(host: &Host, shown: &[ShownProfile]) -> String {
     if shown.is_empty() {
         return format!(
@@ -122,6 +133,7 @@ fn text(host: &Host, shown: &[ShownProfile]) -> String {
             let value = match &setting.value {
                 Value::Null => continue,
                 Value::String(text) => text.clone(),
+                Value::Number(seconds) if name == "drain-timeout" => time(seconds.as_u64()),
                 value => value.to_string(),
             };
             out += &format!("  {name:17} {value}  [{}]\n", setting.from);

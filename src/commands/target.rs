@@ -70,18 +70,24 @@ pub(super) fn live<'a>(host: &'a Host, command: &str) -> Result<&'a Live> {
     }
 }
 
-/// The installed profiles that are meant.
-pub(super) fn targets(host: &Host, named: &[ProfileName], all: bool) -> Result<Vec<Target>> {
-    chosen(
-        host.scope,
-        installed(host, &read_receipt(host)?),
-        named,
-        all,
-    )
+/// The installed profiles that are meant by this command, such as `hermes-install start`.
+pub(super) fn targets(
+    host: &Host,
+    command: &str,
+    named: &[ProfileName],
+    all: bool,
+) -> Result<Vec<Target>> {
+    let known = installed(host, &read_receipt(host)?);
+    chosen(host.scope, command, known, named, all)
 }
 
 /// The same, for a command that only looks: with the profiles that a unit of somebody else's runs, under a shield or the guard.
-pub(super) fn looked_at(host: &Host, named: &[ProfileName], all: bool) -> Result<Vec<Target>> {
+pub(super) fn looked_at(
+    host: &Host,
+    command: &str,
+    named: &[ProfileName],
+    all: bool,
+) -> Result<Vec<Target>> {
     let receipt = read_receipt(host)?;
     let mut known = installed(host, &receipt);
     known.extend(receipt.shields.iter().map(Target::of_shield));
@@ -89,7 +95,7 @@ pub(super) fn looked_at(host: &Host, named: &[ProfileName], all: bool) -> Result
     let own = |unit: &&Unit| unit.is_guarded && unit.manager == host.manager();
     let guarded = inventory.units.iter().filter(own);
     known.extend(guarded.filter_map(Target::of_guarded));
-    chosen(host.scope, known, named, all)
+    chosen(host.scope, command, known, named, all)
 }
 
 fn installed(host: &Host, receipt: &Receipt) -> Vec<Target> {
@@ -99,6 +105,7 @@ fn installed(host: &Host, receipt: &Receipt) -> Vec<Target> {
 
 fn chosen(
     scope: Scope,
+    command: &str,
     known: Vec<Target>,
     named: &[ProfileName],
     all: bool,
@@ -118,9 +125,10 @@ fn chosen(
             "nothing is installed in the {scope} scope";
             "to install one: `hermes-install --profile NAME`"
         ),
-        ([], [_, _, ..]) if !all => trouble!(
+        ([], [first, _, ..]) if !all => trouble!(
             "which profile? {} are installed in the {scope} scope", names.join(", ");
-            "name some, or use `--all`"
+            "for one of them: `{command} {}`", first.profile;
+            "for all: `{command} --all`"
         ),
         _ => {}
     }
@@ -146,21 +154,36 @@ mod tests {
         };
         let of = |receipt: &Receipt, named: &[&str], all| {
             let named: Vec<ProfileName> = named.iter().map(|n| name(n)).collect();
-            let targets = chosen(host.scope, installed(&host, receipt), &named, all);
+            let targets = chosen(
+                host.scope,
+                "hermes-install stop",
+                installed(&host, receipt),
+                &named,
+                all,
+            );
             targets
                 .map(|all| {
                     all.iter()
                         .map(|t| t.profile.to_string())
                         .collect::<Vec<_>>()
                 })
-                .map_err(|e| Error::of(&e).message)
+                .map_err(|e| {
+                    let error = Error::of(&e);
+                    format!("{}; {}", error.message, error.hints.join("; "))
+                })
         };
         let (one, two) = (with(&["a"]), with(&["a", "b"]));
         assert_eq!(of(&one, &[], false), Ok(vec!["a".to_owned()]));
         assert_eq!(of(&two, &["b"], false), Ok(vec!["b".to_owned()]));
         assert_eq!(of(&two, &[], true).map(|all| all.len()), Ok(2));
         let which = of(&two, &[], false).expect_err("ambiguous");
-        assert!(which.contains("a, b are installed"), "{which}");
+        for part in [
+            "a, b are installed",
+            "`hermes-install stop a`",
+            "`hermes-install stop --all`",
+        ] {
+            assert!(which.contains(part), "{which}");
+        }
         assert!(
             of(&one, &["c"], false)
                 .expect_err("unknown")

@@ -29,7 +29,7 @@ pub(crate) fn why(args: &WhyArgs) -> Result<Exit> {
     let manager = live(&host, "hermes-install why")?.manager();
     let printer = args.output.printer();
     let mut ends = Vec::new();
-    for target in looked_at(&host, &args.profiles, args.all)? {
+    for target in looked_at(&host, "hermes-install why", &args.profiles, args.all)? {
         let state = manager.show_one(&target.unit)?;
         printer.command(format!(
             "{} show {}",

@@ -1,7 +1,7 @@
 //! A hermes that changes on disk while its gateway runs: whether it has, and whether somebody changes it just now.
 
 use std::path::Path;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use crate::gateway::installation::Installation;
 use crate::host::process::Process;
@@ -19,11 +19,7 @@ const MARGIN: Duration = Duration::from_secs(2);
 /// Whether the code of this gateway changed on disk after it had started.
 pub(crate) fn is_outdated(process: &Process) -> bool {
     let hermes = Installation::of_process(process);
-    hermes.is_some_and(|hermes| hermes.changed_after(started(process)))
-}
-
-fn started(process: &Process) -> SystemTime {
-    SystemTime::now() - process.age()
+    hermes.is_some_and(|hermes| hermes.changed_after(process.started()))
 }
 
 /// The live process that updates the hermes of this profile home.
@@ -47,7 +43,7 @@ fn named_by(directory: &Path) -> Option<i32> {
         (pid > 0).then_some(pid)
     });
     // One that is younger than the mark has a PID that was somebody else's.
-    let wrote = |process: Process| started(&process) <= written + MARGIN;
+    let wrote = |process: Process| process.started() <= written + MARGIN;
     pids.find(|pid| Process::read(*pid).is_some_and(wrote))
 }
 
@@ -79,7 +75,7 @@ mod tests {
         let mark = std::fs::File::options()
             .write(true)
             .open(root.path().join(MARK));
-        let long_ago = SystemTime::UNIX_EPOCH + Duration::from_secs(1);
+        let long_ago = std::time::SystemTime::UNIX_EPOCH + Duration::from_secs(1);
         mark.and_then(|file| file.set_modified(long_ago))
             .expect("set");
         assert_eq!(updater(&home), None, "this PID was another's then");

@@ -6,7 +6,7 @@
 use std::fs::{self, File};
 use std::io::{ErrorKind, Read as _};
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use rustix::fs::{CWD, Mode, OFlags, openat};
 
@@ -93,6 +93,11 @@ impl Process {
             .unwrap_or_default();
         // USER_HZ, the unit of this file, is 100 on every Linux ABI we build for (proc_pid_stat(5), time(7)).
         Duration::from_secs_f64((uptime - self.start as f64 / 100.0).max(0.0))
+    }
+
+    /// When it was started, by the clock of this host.
+    pub(crate) fn started(&self) -> SystemTime {
+        SystemTime::now() - self.age()
     }
 
     /// The systemd unit it belongs to, as its control group tells. Units of a container's own systemd do not count, nor

@@ -12,6 +12,7 @@ use crate::deploy::chosen::by_name;
 use crate::error::refuse;
 use crate::gateway::command_line::SUPERVISED;
 use crate::gateway::config::terminal_directory;
+use crate::gateway::libraries::TARGET;
 use crate::host::Host;
 use crate::host::access::may_read;
 use crate::host::read;
@@ -261,6 +262,8 @@ pub(super) fn is_setting(name: &str) -> bool {
         "HERMES_GATEWAY_MAX_STARTS",
         SUPERVISED,
         HERMES_VARIABLE,
+        // The launcher sets it where a gateway needs it, and so does `hermes-install run`.
+        TARGET,
     ];
     let is_hermes = name.starts_with("HERMES_") && !ours.contains(&name);
     let ends = [
@@ -308,7 +311,7 @@ mod tests {
         ] {
             assert!(is_setting(name), "{name}");
         }
-        for name in ["HERMES_HOME", "PATH", "VIRTUAL_ENV", "LOGNAME"] {
+        for name in ["HERMES_HOME", TARGET, "PATH", "VIRTUAL_ENV", "LOGNAME"] {
             assert!(!is_setting(name), "{name}");
         }
         let names: Vec<String> = variable_names("# A=1\nexport B_TOKEN=x\nC = y\n").collect();

@@ -15,6 +15,7 @@ use crate::host::service_state::{Exit, ServiceState};
 use crate::output::printable;
 use crate::profile::ProfileName;
 use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 pub(super) fn found_owner(
     host: &Host,
@@ -105,6 +106,12 @@ fn ending(service: &ServiceState) -> String {
     }
 }
 
+/// Seconds since 1970.
+fn seconds(time: SystemTime) -> u64 {
+    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    since.as_secs()
+}
+
 pub(super) fn owner_of(process: &Process) -> Owner {
     Owner {
         pid: process.pid,
@@ -113,6 +120,7 @@ pub(super) fn owner_of(process: &Process) -> Owner {
         user: account_name(process.uid),
         command: shown(&process.argv),
         age_seconds: process.age().as_secs(),
+        started_at: seconds(process.started()),
     }
 }
 

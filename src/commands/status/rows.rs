@@ -264,7 +264,7 @@ impl<'a> Sight<'a> {
                 programs.iter().find_map(|p| self.installations.find(p))?
             }
         };
-        let started = process.map(|p| std::time::SystemTime::now() - p.age());
+        let started = process.map(Process::started);
         let running = record.and_then(|r| r.code_version.clone());
         hermes(&on_disk, started, running)
     }

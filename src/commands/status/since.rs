@@ -4,7 +4,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use tz::{DateTime, TimeZone, UtcDateTime};
 
-use crate::commands::json::Profile;
+use crate::commands::json::{Owner, Profile};
 use crate::host::span;
 
 const MONTHS: [&str; 12] = [
@@ -40,14 +40,17 @@ impl Clock {
 
     /// Since when a profile's gateway runs, or does not.
     pub(super) fn since(&self, row: &Profile) -> String {
-        let started = row
-            .owner
-            .as_ref()
-            .map(|owner| self.now.saturating_sub(owner.age_seconds));
+        let started = row.owner.as_ref().map(|owner| self.start(owner));
         let ended = row.last_end.as_ref().and_then(|end| end.at);
         let at = started.or(ended);
         at.and_then(|at| self.at(at))
             .unwrap_or_else(|| "-".to_owned())
+    }
+
+    /// The second of a start. From an age in whole seconds it would be another second, and now and then another minute, each
+    /// time that somebody looks.
+    fn start(&self, owner: &Owner) -> u64 {
+        owner.started_at.min(self.now)
     }
 
     /// `09:12 (3min)`, or with its day where that is not today.
@@ -97,6 +100,32 @@ impl Clock {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_start_is_in_the_same_minute_whenever_somebody_looks() {
+        // At 09:59:59.5, seen at 10:00:10.2 and at 10:00:11.8: its age is 10s and 12s in whole seconds.
+        let owner = |age_seconds| Owner {
+            pid: 7,
+            unit: None,
+            terminal: None,
+            user: "hermes".to_owned(),
+            command: "hermes gateway run".to_owned(),
+            age_seconds,
+            started_at: 1_795_687_199,
+        };
+        let seen = |now, age| {
+            let zone = TimeZone::utc();
+            let clock = Clock { now, zone };
+            clock.at(clock.start(&owner(age)))
+        };
+        assert_eq!(seen(1_795_687_210, 10).as_deref(), Some("09:59 (11s)"));
+        assert_eq!(seen(1_795_687_211, 12).as_deref(), Some("09:59 (12s)"));
+        assert_eq!(
+            seen(1_795_687_198, 0).as_deref(),
+            Some("09:59 (0s)"),
+            "just now"
+        );
+    }
 
     #[test]
     fn a_time_is_that_of_the_zone_and_has_its_day_when_it_is_not_today() {

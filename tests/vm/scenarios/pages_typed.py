@@ -37,7 +37,7 @@ ELSEWHERE = {
     "apt update && apt install hermes-gateway": "needs a published repository; release_apt has one",
     "curl -fsSLo /etc/": "needs a published repository; release_dnf has one",
     "dnf install": "needs another distribution; release_dnf has one",
-    "apt install curl git sudo": "needs the network",
+    "apt install curl git": "needs the network",
     "curl -fsSL https://hermes-agent": "needs the network; git_versions plays what it installs",
     "hermes-install run default -- gateway setup": "asks for a real token",
     "hermes-install run coder -- gateway setup": "asks for a real token",
