@@ -67,7 +67,7 @@ impl ProfileName {
 
     /// Whether a hermes root is that of this profile as a tenant.
     pub(crate) fn is_tenant(&self, root: &Path) -> bool {
-        tenant_of(root).as_ref() == Some(self)
+        tenant_name(root) == Some(self.as_str())
     }
 
     /// Whether a profile home is a tenant's.
@@ -152,13 +152,14 @@ impl fmt::Display for ProfileName {
 
 /// The profile whose root as a tenant this is.
 fn tenant_of(root: &Path) -> Option<ProfileName> {
+    tenant_name(root)?.parse().ok()
+}
+
+/// Its name, if it is one.
+fn tenant_name(root: &Path) -> Option<&str> {
     let home = root.parent().filter(|_| root.ends_with(OWN_ROOT))?;
     let is_tenant = home.parent() == Some(Path::new(TENANTS));
-    home.file_name()?
-        .to_str()?
-        .parse()
-        .ok()
-        .filter(|_| is_tenant)
+    home.file_name().filter(|_| is_tenant)?.to_str()
 }
 
 /// Root and name of a directory `ROOT/profiles/NAME`, whatever the name is.

@@ -84,7 +84,7 @@ impl<'a> Access<'a> {
     fn obstacle(&self, path: &Path, real: &Path) -> Option<Obstacle> {
         let above = path.ancestors().skip(1).chain(real.ancestors().skip(1));
         let mut ways: Vec<&Path> = above.chain([real]).collect();
-        ways.sort_by_key(|p| p.components().count());
+        ways.sort_by_cached_key(|p| p.components().count());
         for way in ways {
             match self.host.metadata(way) {
                 Ok(meta) if self.may_execute(&meta) => {}

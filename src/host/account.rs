@@ -140,24 +140,24 @@ fn of_image(root: &Path) -> Vec<Account> {
             .unwrap_or_default()
     };
     let (passwd, group) = (read("/etc/passwd"), read("/etc/group"));
-    let fields = |line: &'_ str| -> Vec<String> { line.split(':').map(str::to_owned).collect() };
-    let groups: HashMap<String, String> = group
+    let groups: HashMap<&str, &str> = group
         .lines()
-        .map(fields)
+        .map(|line| line.split(':').collect::<Vec<_>>())
         .filter(|field| field.len() > 2)
-        .map(|mut field| (field.swap_remove(2), field.swap_remove(0)))
+        .map(|field| (field[2], field[0]))
         .collect();
     // No path has a NUL; such a line is broken.
     let lines = passwd.lines().filter(|line| !line.contains('\0'));
-    let accounts = lines.map(fields).filter(|field| field.len() >= 7);
+    let accounts = lines.map(|line| line.split(':').collect::<Vec<_>>());
     accounts
+        .filter(|field| field.len() >= 7)
         .map(|field| Account {
-            group: groups.get(&field[3]).unwrap_or(&field[3]).clone(),
+            group: (*groups.get(field[3]).unwrap_or(&field[3])).to_owned(),
             uid: field[2].parse().unwrap_or_default(),
             gid: field[3].parse().unwrap_or_default(),
-            home: PathBuf::from(&field[5]),
+            home: PathBuf::from(field[5]),
             exists: true,
-            name: field[0].clone(),
+            name: field[0].to_owned(),
         })
         .collect()
 }

@@ -11,6 +11,7 @@ use nix::errno::Errno;
 
 use crate::host::directory::Directory;
 use crate::host::memory::{Seen, What};
+use crate::host::paths::below_root;
 use crate::host::read::{self, Step, Unread, is_missing, open_in, whole};
 use crate::host::rootfs::{Actual, RootFs};
 use crate::host::walk::{Links, MOST_LINKS};
@@ -24,7 +25,7 @@ impl RootFs {
         links: Links,
         limit: impl FnOnce(&Directory) -> u64,
     ) -> Result<Arc<Seen>, Unread> {
-        let path = path.strip_prefix("/").unwrap_or(path);
+        let path = below_root(path);
         let known = self.memory.file(path);
         if let Some(known) = known.filter(|file| file.is_trusted || links == Links::All) {
             return Ok(known);

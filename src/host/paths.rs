@@ -1,5 +1,7 @@
 //! Where the files of hermes-install are on a host, relative to its root.
 
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
 use crate::host::Host;
@@ -9,7 +11,16 @@ use crate::layout::{
 
 /// An absolute path as one that is relative to the root.
 pub(crate) fn below_root(path: &Path) -> &Path {
-    path.strip_prefix("/").unwrap_or(path)
+    match path.as_os_str().as_bytes() {
+        // Most begin and end with a name, and are not taken apart for that.
+        [b'/', name @ ..] if !begins_or_ends(name, b"/.") => Path::new(OsStr::from_bytes(name)),
+        _ => path.strip_prefix("/").unwrap_or(path),
+    }
+}
+
+fn begins_or_ends(text: &[u8], with: &[u8]) -> bool {
+    let ends = [text.first(), text.last()];
+    ends.into_iter().flatten().any(|end| with.contains(end))
 }
 
 impl Host {

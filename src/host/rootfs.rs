@@ -24,7 +24,7 @@ use crate::host::file::{actual, has_stamp, is_circle, largest_in, owner_of_same,
 use crate::host::memory::{Listing, Memory};
 use crate::host::paths::below_root;
 use crate::host::read::{Unread, is_missing};
-use crate::host::walk::{Links, MOST_LINKS};
+use crate::host::walk::{LONGEST, Links, MOST_LINKS};
 use crate::render::tree::{Entry, Stamp, Tree};
 
 /// What is at a path.
@@ -181,7 +181,11 @@ impl RootFs {
     }
 
     fn listing(&self, path: &Path) -> io::Result<Listing> {
-        let path = path.strip_prefix("/").unwrap_or(path);
+        let path = below_root(path);
+        // Not remembered for each of them: most accounts have none of what they are asked for.
+        if self.lacks(path) {
+            return Ok(Listing::default());
+        }
         let read = || {
             let (directory, _) = self.walk_seen(path, Links::All)?;
             let mut names = directory.names()?;
@@ -227,7 +231,8 @@ impl RootFs {
 
     /// Whether this look knows already that there is nothing at a path: a directory above it was listed without it.
     pub(crate) fn lacks(&self, path: &Path) -> bool {
-        self.memory.lacks(below_root(path))
+        // To take a longer one apart costs the square of its length.
+        path.as_os_str().len() < LONGEST && self.memory.lacks(below_root(path))
     }
 
     fn real_now(&self, path: &Path) -> PathBuf {

@@ -1,6 +1,5 @@
 //! Where hermes is looked for, and where it comes from when it is nowhere.
 
-use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use crate::host::Host;
@@ -30,9 +29,13 @@ pub(crate) fn hermes_search(root: &Path, user_home: &Path) -> Vec<PathBuf> {
         .map(PathBuf::from),
     );
     // Told apart as they are written, which is cheaper than by their components.
-    let mut seen = BTreeSet::new();
-    places.retain(|place| seen.insert(place.as_os_str().to_owned()));
-    places
+    let mut found: Vec<PathBuf> = Vec::with_capacity(places.len());
+    for place in places {
+        if !found.iter().any(|f| f.as_os_str() == place.as_os_str()) {
+            found.push(place);
+        }
+    }
+    found
 }
 
 /// The same for a look that asks both directories for more: they are listed, which tells of each place in them that it is

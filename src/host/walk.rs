@@ -3,6 +3,7 @@
 use std::ffi::{OsStr, OsString};
 use std::io::{self, ErrorKind};
 use std::os::fd::OwnedFd;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Component, Path};
 
 use nix::errno::Errno;
@@ -21,7 +22,7 @@ use crate::host::rootfs::RootFs;
 pub(super) const MOST_LINKS: usize = 40;
 
 /// The kernel opens no path of this length (PATH_MAX): for everybody who has only the path, nothing is there.
-const LONGEST: usize = 4096;
+pub(super) const LONGEST: usize = 4096;
 
 /// Which links on the way are followed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,14 +71,23 @@ impl RootFs {
     /// not opened again.
     pub(super) fn walk_seen(&self, path: &Path, links: Links) -> io::Result<(Directory, bool)> {
         let path = below_root(path);
-        if path.as_os_str().len() >= LONGEST || links == Links::All && self.memory.lacks(path) {
+        if path.as_os_str().len() >= LONGEST {
             return Err(Errno::ENOENT.into());
         }
-        // No host has such a path, and whoever makes one up has it opened each time.
-        if path.components().nth(DEEPEST).is_some() {
-            return Ok((self.walk(path, links)?, links == Links::Trusted));
-        }
-        let way = self.way(path)?;
+        let way = match self.memory.way(path) {
+            Some(known) => known,
+            None => {
+                if links == Links::All && self.memory.lacks(path) {
+                    return Err(Errno::ENOENT.into());
+                }
+                // No host has such a path, and whoever makes one up has it opened each time.
+                let slashes = path.as_os_str().as_bytes().iter();
+                if slashes.filter(|byte| **byte == b'/').count() >= DEEPEST {
+                    return Ok((self.walk(path, links)?, links == Links::Trusted));
+                }
+                self.way(path)?
+            }
+        };
         match links {
             // What is in the way is found on the way.
             Links::Trusted if !way.is_trusted => Ok((self.walk(path, links)?, true)),

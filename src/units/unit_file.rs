@@ -3,6 +3,7 @@
 //! The grammar is that of systemd.syntax(7), the merging that of systemd.unit(5): a drop-in's directives follow those
 //! of the unit, an empty value resets what was assigned before.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
@@ -62,8 +63,9 @@ impl Directives {
             if line.is_empty() || is_comment(line) {
                 continue;
             }
-            let mut whole = line.to_owned();
+            let mut whole = Cow::Borrowed(line);
             while is_continued(&whole) {
+                let whole = whole.to_mut();
                 whole.pop();
                 whole.push(' ');
                 // A comment between continued lines ends nothing.
@@ -190,13 +192,11 @@ fn lines(text: &str) -> impl Iterator<Item = &str> {
             let last = std::mem::take(&mut rest);
             return (!last.is_empty()).then_some(last);
         };
-        let (line, mut behind) = rest.split_at(at);
-        let mut ends = ENDS.to_vec();
-        while let Some(end) = behind.bytes().next().filter(|b| ends.contains(b)) {
-            ends.retain(|b| *b != end);
-            behind = &behind[1..];
-        }
-        rest = behind;
+        let (line, behind) = rest.split_at(at);
+        let is_end = |at: usize, b: u8| ENDS.contains(&b) && !behind.as_bytes()[..at].contains(&b);
+        let ends = behind.bytes().enumerate();
+        let ends = ends.take_while(|(at, b)| is_end(*at, *b)).count();
+        rest = &behind[ends..];
         Some(line)
     })
 }

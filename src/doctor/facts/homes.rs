@@ -1,6 +1,7 @@
 //! The files of a profile home: what a gateway that is gone left, what belongs to others, what everybody reads. Reads
 //! only.
 
+use std::collections::HashMap;
 use std::fs;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
@@ -20,6 +21,37 @@ use crate::host::process::shell_quote;
 use crate::host::process_text::as_account;
 use crate::launcher::lock::RECORD_LOCK;
 use crate::profile::ProfileName;
+
+/// Profile homes in the order of their paths.
+#[derive(Debug, Default)]
+pub(crate) struct Homes {
+    all: Vec<HomeFacts>,
+    /// Where in the list each is: rules ask for that of every unit.
+    places: HashMap<PathBuf, usize>,
+}
+
+impl Homes {
+    /// All of a host, in any order.
+    pub(crate) fn new(mut all: Vec<HomeFacts>) -> Self {
+        all.sort_by(|a, b| a.home.cmp(&b.home));
+        let places = all.iter().enumerate();
+        let places = places.map(|(at, known)| (known.home.clone(), at));
+        Self {
+            places: places.collect(),
+            all,
+        }
+    }
+
+    /// All of them.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &HomeFacts> {
+        self.all.iter()
+    }
+
+    /// The one of this name.
+    pub(crate) fn get(&self, home: &Path) -> Option<&HomeFacts> {
+        self.places.get(home).map(|at| &self.all[*at])
+    }
+}
 
 /// A profile home and its files; all but its name is empty when it does not exist.
 #[derive(Debug, Default)]

@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
-use self::homes::{HomeFacts, home_facts};
+use self::homes::{HomeFacts, Homes, home_facts};
 use self::roots::Roots;
 use self::units::{UnitFacts, unit_facts};
 use crate::deploy::receipt::read_receipt;
@@ -45,7 +45,7 @@ pub(crate) struct Facts {
     /// Gateways that run and say of which home.
     pub(crate) gateways: Vec<GatewayFacts>,
     /// Of each profile home that some unit or gateway names.
-    pub(crate) homes: BTreeMap<PathBuf, HomeFacts>,
+    pub(crate) homes: Homes,
     /// Other names under which units and gateways have a home, to the name that it has in `homes`.
     pub(crate) aliases: BTreeMap<PathBuf, PathBuf>,
     /// The systemd version that reads the units, where that can be told.
@@ -142,14 +142,14 @@ impl Facts {
         let units = units.map(|unit| unit_facts(host, &installations, unit));
         let units = units.collect();
         let mut roots = Roots::new(host);
-        let mut homes = BTreeMap::new();
+        let mut homes = Vec::new();
         let mut aliases = BTreeMap::new();
         let mut by_directory: HashMap<DirectoryId, PathBuf> = HashMap::new();
         for (home, is_named) in named_homes(host, &inventory) {
             match by_directory.entry(host.directory(&home)) {
                 Entry::Occupied(known) => drop(aliases.insert(home, known.get().clone())),
                 Entry::Vacant(place) => {
-                    homes.insert(home.clone(), home_facts(host, &mut roots, &home, is_named));
+                    homes.push(home_facts(host, &mut roots, &home, is_named));
                     place.insert(home);
                 }
             }
@@ -162,7 +162,7 @@ impl Facts {
             gateways: gateways.collect(),
             inventory,
             units,
-            homes,
+            homes: Homes::new(homes),
             aliases,
             systemd: systemd_version(host),
             default_stop: DefaultStop {
@@ -194,7 +194,7 @@ impl Facts {
 /// a home is called what they call it.
 fn named_homes(host: &Host, inventory: &Inventory) -> Vec<(PathBuf, bool)> {
     let owner = |home: &Path| host.metadata(home).ok().map(|meta| meta.uid());
-    let mut named: BTreeSet<(bool, &PathBuf)> = BTreeSet::new();
+    let mut named: Vec<(bool, &PathBuf)> = Vec::new();
     for unit in &inventory.units {
         // An image may have been unpacked with other owners.
         let is_owners =
@@ -211,10 +211,12 @@ fn named_homes(host: &Host, inventory: &Inventory) -> Vec<(PathBuf, bool)> {
         let is_here = process.identity(home) == identity(&host.real(home));
         let is_owners = is_here && [uid, Some(0)].contains(&Some(process.uid));
         if process.container().is_none() {
-            named.insert((!is_owners, home));
+            named.push((!is_owners, home));
         }
     }
-    let by_strangers = |home: &PathBuf| !named.contains(&(false, home));
+    named.sort();
+    named.dedup();
+    let by_strangers = |home: &PathBuf| named.binary_search(&(false, home)).is_err();
     named
         .iter()
         .filter(|(is_strangers, home)| !is_strangers || by_strangers(home))

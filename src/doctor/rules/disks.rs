@@ -32,7 +32,7 @@ pub(super) const RULES: &[Rule] = &[
 ];
 
 fn on_network(facts: &Facts, findings: &mut Findings) {
-    for home in facts.homes.keys() {
+    for home in facts.homes.iter().map(|known| &known.home) {
         let Some(remark) = network_of(&facts.mounts, home) else {
             continue;
         };

@@ -33,7 +33,7 @@ pub(super) const RULES: &[Rule] = &[
 ];
 
 fn stale(facts: &Facts, findings: &mut Findings) {
-    for known in facts.homes.values().filter(|h| h.is_owned == Some(false)) {
+    for known in facts.homes.iter().filter(|h| h.is_owned == Some(false)) {
         let is_marker = |name: &str| MARKERS.contains(&name);
         let left = known.stale.iter().filter(|left| {
             let name = left
@@ -63,7 +63,7 @@ fn stale(facts: &Facts, findings: &mut Findings) {
 }
 
 fn foreign(facts: &Facts, findings: &mut Findings) {
-    for known in facts.homes.values() {
+    for known in facts.homes.iter() {
         // A home that belongs to root is root's own business; a shared one has writable files of many.
         let barred = known.foreign.iter().filter(|file| !file.is_writable);
         let paths: Vec<_> = barred.clone().map(|file| file.path.clone()).collect();
@@ -130,21 +130,16 @@ fn is_in_the_way(home: &HomeFacts) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::collections::BTreeMap;
-
-    use crate::doctor::facts::homes::{ForeignFile, Leftover};
+    use crate::doctor::facts::homes::{ForeignFile, Homes, Leftover};
     use crate::doctor::rules::check;
 
     fn facts(home: HomeFacts) -> Facts {
         Facts {
-            homes: BTreeMap::from([(
-                "/srv/h".into(),
-                HomeFacts {
-                    home: "/srv/h".into(),
-                    uid: 1000,
-                    ..home
-                },
-            )]),
+            homes: Homes::new(vec![HomeFacts {
+                home: "/srv/h".into(),
+                uid: 1000,
+                ..home
+            }]),
             ..Facts::default()
         }
     }

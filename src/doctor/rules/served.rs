@@ -51,7 +51,7 @@ fn multiplexed(facts: &Facts, findings: &mut Findings) {
 }
 
 fn served_twice(facts: &Facts, findings: &mut Findings) {
-    for home in facts.homes.values() {
+    for home in facts.homes.iter() {
         if let Some(other) = &home.also_served_by {
             let what = format!(
                 "`{}` has a gateway of its own and is served by {other}, too",

@@ -102,7 +102,7 @@ fn not_reloaded(facts: &Facts, findings: &mut Findings) {
 }
 
 fn hermes_changed(facts: &Facts, findings: &mut Findings) {
-    for home in facts.homes.values() {
+    for home in facts.homes.iter() {
         if let Some(outdated) = &home.outdated {
             let what = format!(
                 "hermes changed on disk after the gateway of `{}` had started: {}",
@@ -194,7 +194,7 @@ fn unit_failed(facts: &Facts, findings: &mut Findings) {
 }
 
 fn no_platform(facts: &Facts, findings: &mut Findings) {
-    for home in facts.homes.values() {
+    for home in facts.homes.iter() {
         if let Some(mute) = &home.mute {
             let what = format!(
                 "the gateway of `{}` cannot speak on {}: hermes has no adapter for it; {}",

@@ -100,7 +100,7 @@ fn close(path: &Path) -> [String; 3] {
 }
 
 fn readable(facts: &Facts, findings: &mut Findings) {
-    for known in facts.homes.values() {
+    for known in facts.homes.iter() {
         for ExposedFile { path, mode } in &known.exposed {
             let what = format!(
                 "`{}` (mode {mode:04o}) can be read by everybody",
