@@ -2,7 +2,6 @@
 //! prints the calls.
 
 use anyhow::Result;
-use nix::sys::signal::Signal;
 
 use super::target::{Target, live, looked_at};
 use crate::cli::WhyArgs;
@@ -13,7 +12,7 @@ use crate::gateway::owner::owner;
 use crate::host::Host;
 use crate::host::journal::{Event, Kind, asked_by, events};
 use crate::host::process_text::{ago, name};
-use crate::host::service_state::ServiceState;
+use crate::host::service_state::{Exit as Exited, ServiceState};
 use crate::output::wrap::{sentence, way_out};
 use crate::output::{self, visible};
 use crate::units::paused::stopped_by_update;
@@ -114,13 +113,12 @@ fn story(events: &[Event], current: Option<&str>) -> Option<End> {
     let is_oom = find(|kind| matches!(kind, Kind::OomKill)).is_some();
     let mut why = match exit.map(|event| &event.kind) {
         _ if is_oom => "the OOM killer took a process of it".to_owned(),
-        Some(Kind::Exited { code, status }) if code == "exited" => match status.as_str() {
-            "69" => "exit status 69: another gateway owns the profile".to_owned(),
-            "75" => "exit status 75: a restart that was asked for".to_owned(),
-            "78" => "exit status 78: its configuration cannot be used".to_owned(),
-            status => format!("exit status {status}"),
+        Some(Kind::Exited { code, status }) => match status.parse() {
+            Ok(number) if code == "exited" => Exited::Status(number).to_string(),
+            // Managers record the number of a signal.
+            Ok(number) => Exited::Signal(number).to_string(),
+            Err(_) => format!("signal {status}"),
         },
-        Some(Kind::Exited { status, .. }) => signal(status),
         // Without a process: a file of variables or the program itself is missing, or a limit was reached.
         _ if find(|kind| matches!(kind, Kind::Failed)).is_some() => {
             "systemd could not run it".to_owned()
@@ -136,13 +134,6 @@ fn story(events: &[Event], current: Option<&str>) -> Option<End> {
         why,
         stopping,
     })
-}
-
-/// A signal by its name; managers record its number.
-fn signal(status: &str) -> String {
-    let number = status.parse::<i32>().ok();
-    let named = number.and_then(|n| Signal::try_from(n).ok());
-    named.map_or_else(|| format!("signal {status}"), |signal| signal.to_string())
 }
 
 fn text(end: &json::Why, width: usize) -> String {

@@ -1,7 +1,10 @@
 //! What a manager says of a service: `systemctl show`, parsed once. Pure.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::path::PathBuf;
+
+use nix::sys::signal::Signal;
 
 /// The properties that [`ServiceState`] is made of.
 pub(crate) const PROPERTIES: &str = "Id,Names,LoadState,ActiveState,SubState,Result,MainPID,ExecMainPID,NRestarts,\
@@ -59,6 +62,32 @@ pub(crate) enum Exit {
     Status(i32),
     /// By this signal.
     Signal(i32),
+}
+
+impl fmt::Display for Exit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let status = match *self {
+            Self::Status(status) => status,
+            Self::Signal(number) => {
+                return match Signal::try_from(number) {
+                    Ok(signal) => write!(f, "{signal}"),
+                    Err(_) => write!(f, "signal {number}"),
+                };
+            }
+        };
+        write!(f, "exit status {status}")?;
+        f.write_str(match status {
+            66 => ", its home was not there or read-only, which is tried again",
+            69 => ", another gateway owns the profile",
+            75 => ", a restart that was asked for",
+            78 => ", hermes, the profile or its configuration cannot be used",
+            // EXIT_CREDENTIALS of systemd.exec(5).
+            243 => {
+                ", systemd could not hand it a credential: its file is not there or cannot be read"
+            }
+            _ => "",
+        })
+    }
 }
 
 impl ServiceState {
@@ -164,15 +193,7 @@ impl ServiceState {
                  is not there"
                     .to_owned()
             }
-            Some(Exit::Status(69)) => "exit status 69, another gateway owns the profile".to_owned(),
-            Some(Exit::Status(78)) => "exit status 78, its configuration cannot be used".to_owned(),
-            // EXIT_CREDENTIALS of systemd.exec(5).
-            Some(Exit::Status(243)) => {
-                "exit status 243, systemd could not hand it a credential: its file is not there or cannot be read"
-                    .to_owned()
-            }
-            Some(Exit::Status(status)) => format!("exit status {status}"),
-            Some(Exit::Signal(signal)) => format!("signal {signal}"),
+            Some(exit) => exit.to_string(),
             // While a unit starts again, systemd has forgotten how it ended.
             None if self.result == "success" && self.is_started() => {
                 "how is not known any more, as systemd starts it again".to_owned()
@@ -187,6 +208,16 @@ mod tests {
     use super::*;
 
     #[test]
+    fn an_exit_is_told_by_what_its_number_means() {
+        let told = |exit: Exit| exit.to_string();
+        assert_eq!(told(Exit::Signal(9)), "SIGKILL");
+        assert_eq!(told(Exit::Signal(35)), "signal 35");
+        assert_eq!(told(Exit::Status(1)), "exit status 1");
+        assert!(told(Exit::Status(66)).ends_with("tried again"));
+        assert!(told(Exit::Status(69)).ends_with("another gateway owns the profile"));
+    }
+
+    #[test]
     fn the_answer_is_one_state_for_each_unit() {
         let text = "Id=a.service\nNames=a.service b.service\nActiveState=activating\nSubState=auto-restart\nMainPID=0\n\
                     NRestarts=3\nExecMainExitTimestamp=@1764067500\nExecMainCode=1\nExecMainStatus=78\nNeedDaemonReload=no\nFragmentPath=\n\n\
@@ -199,7 +230,8 @@ mod tests {
         assert_eq!(waiting.names, ["a.service", "b.service"]);
         assert!(waiting.is_started() && waiting.waits_to_restart() && !waiting.runs());
         assert_eq!((waiting.main_pid, waiting.restarts), (None, 3));
-        assert!(waiting.ending().starts_with("exit status 78"));
+        let meant = "exit status 78, hermes, the profile or its configuration cannot be used";
+        assert_eq!(waiting.ending(), meant);
         assert_eq!(waiting.exit_time, Some(1_764_067_500));
         assert_eq!(running.exit_time, None);
         assert_eq!(waiting.fragment, None);
