@@ -17,6 +17,13 @@ const STEADY: Duration = Duration::from_secs(3);
 /// How long a start may take: 0.6 to 10 s were seen, two minutes in an emulated machine on a busy host.
 const PATIENCE: Duration = Duration::from_secs(300);
 
+/// What a gateway of hermes 0.21.4 or later says when another one of its root has not said yet which profiles it serves, as
+/// happens when many start on a busy host. It ends with exit status 1 then, and is to be started again
+/// (`_unknown_served_message`, gateway/host_attach.py of 0.22.2).
+const ASKS_AGAIN: &str = "transient state and a service supervisor will retry";
+/// So many of its last lines are looked at for that; its manager's follow.
+const LAST_LINES: usize = 20;
+
 /// The end of a start.
 #[derive(Debug)]
 pub(crate) enum Started {
@@ -53,7 +60,10 @@ pub(crate) fn watch(
         if invocation.is_empty() {
             invocation.clone_from(&state.invocation);
         }
-        forgiven = forgiven.max(again(&state));
+        if state.restarts >= forgiven {
+            let said = || manager.journal(unit, &state.invocation, LAST_LINES);
+            forgiven = forgiven.max(again(&state, said));
+        }
         if let Some(why) = failure(&state, forgiven) {
             return Ok(Started::Failed { why, invocation });
         }
@@ -98,12 +108,20 @@ fn recognised(pid: i32, after: Duration, invocation: String) -> Started {
     }
 }
 
-/// How many automatic restarts are no failures, as far as this state shows: gateways that start together may ask with exit
-/// status 75 to be started again (hermes 0.21.4 and later), and the launcher says when that is too often.
-fn again(state: &ServiceState) -> u32 {
-    match state.exit {
-        Some(Exit::Status(75)) if state.waits_to_restart() => state.restarts.saturating_add(1),
-        _ => 0,
+/// How many automatic restarts are no failures, as far as this state shows: gateways that start together may ask to be
+/// started again, with exit status 75 (hermes 0.21.4 and later; the launcher says when that is too often) or by what they said.
+fn again(state: &ServiceState, said: impl FnOnce() -> Vec<String>) -> u32 {
+    let asks = match state.exit {
+        Some(Exit::Status(75)) => state.waits_to_restart(),
+        Some(Exit::Status(1)) => {
+            state.waits_to_restart() && said().iter().any(|line| line.contains(ASKS_AGAIN))
+        }
+        _ => false,
+    };
+    if asks {
+        state.restarts.saturating_add(1)
+    } else {
+        0
     }
 }
 
@@ -127,18 +145,23 @@ mod tests {
             exit,
             ..ServiceState::default()
         };
+        let silent = Vec::new;
         let asks = state("auto-restart", 0, Some(Exit::Status(75)));
-        let forgiven = again(&asks);
+        let forgiven = again(&asks, silent);
         assert_eq!((forgiven, failure(&asks, forgiven)), (1, None));
         let runs = state("running", 1, None);
-        assert_eq!((again(&runs), failure(&runs, forgiven)), (0, None));
+        assert_eq!((again(&runs, silent), failure(&runs, forgiven)), (0, None));
         let crashed = state("auto-restart", 1, Some(Exit::Status(1)));
+        let says = |line: &str| again(&crashed, || vec![line.to_owned()]);
+        assert_eq!(says("Traceback (most recent call last):"), 0);
         assert!(failure(&crashed, forgiven).is_some());
+        let forgiven_more = says("   transient state and a service supervisor will retry.");
+        assert_eq!(failure(&crashed, forgiven_more), None);
         assert!(failure(&state("running", 2, None), forgiven).is_some());
         let at_rest = ServiceState {
             exit: Some(Exit::Status(75)),
             ..ServiceState::default()
         };
-        assert!(failure(&at_rest, again(&at_rest)).is_some());
+        assert!(failure(&at_rest, again(&at_rest, silent)).is_some());
     }
 }

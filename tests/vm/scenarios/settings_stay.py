@@ -25,7 +25,7 @@ def run() -> None:
     equal("its drop-in", drop_in.read_text(), chosen)
     equal("gateways after it", coder.gateways(), [pid])
     shown = hermes_install("show", "--profile", "coder")
-    contains("what is shown", shown.out, "drain-timeout     9  [--drain-timeout]", "[--hermes]", "[default]")
+    contains("what is shown", shown.out, "drain-timeout     9s  [--drain-timeout]", "[--hermes]", "[default]")
 
     # Nobody is there to ask, and nobody said `--yes`.
     left = hermes_install("--profile", "coder", "--drain-timeout", "11")
