@@ -16,6 +16,7 @@ pub(crate) mod journal;
 pub(crate) mod keeper;
 pub(crate) mod manager;
 mod memory;
+mod metadata;
 pub(crate) mod mounts;
 pub(crate) mod paths;
 pub(crate) mod process;
@@ -36,8 +37,6 @@ pub(crate) mod trust;
 pub(crate) mod unreaped;
 mod walk;
 
-use std::fs::Metadata;
-use std::io::{self, ErrorKind};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -46,10 +45,8 @@ use anyhow::Result;
 
 use crate::error::trouble;
 use crate::host::account::{Account, Passwd, account_name};
-use crate::host::memory::DEEPEST;
 use crate::host::rootfs::RootFs;
 use crate::host::systemctl::{Manager, Systemctl};
-use crate::host::walk::LONGEST;
 use crate::layout::Scope;
 
 /// See the module.
@@ -181,54 +178,6 @@ impl Host {
             Some(_) => path.to_owned(),
             None => self.at(&self.files.real(path)),
         }
-    }
-
-    /// What is where a path of the host leads; as long as the host is only looked at, it is looked at once.
-    pub(crate) fn metadata(&self, path: &Path) -> Result<Metadata, ErrorKind> {
-        self.metadata_once(path, || match self.live {
-            _ if self.files.lacks(path) => Err(ErrorKind::NotFound.into()),
-            Some(_) => std::fs::metadata(path),
-            None if self.ends_before(path) => Err(ErrorKind::NotFound.into()),
-            None => self.metadata_of_image(path),
-        })
-    }
-
-    fn metadata_once(
-        &self,
-        path: &Path,
-        see: impl FnOnce() -> io::Result<Metadata>,
-    ) -> Result<Metadata, ErrorKind> {
-        let see = || see().map_err(|e| e.kind());
-        let memory = &self.files.memory;
-        memory.once(|look| &mut look.metadata, path.as_os_str(), see)
-    }
-
-    fn metadata_of_image(&self, path: &Path) -> io::Result<Metadata> {
-        if let (Some(above), Some(name)) = (path.parent(), path.file_name()) {
-            let real = self.real(above).join(name);
-            let found = std::fs::symlink_metadata(&real)?;
-            if !found.is_symlink() {
-                let inside = real.strip_prefix(&self.root).unwrap_or(&real);
-                self.files.remember_real(path, inside);
-                return Ok(found);
-            }
-        }
-        std::fs::metadata(self.real(path))
-    }
-
-    /// Whether a directory on the way to a path is not there. From the top on: each is looked at once for all paths below
-    /// it, and what is not there is cheaper to see by its name than by opening all that is above it.
-    fn ends_before(&self, path: &Path) -> bool {
-        if !self.files.is_look() || path.as_os_str().len() >= LONGEST {
-            return false;
-        }
-        let is_gap = |above: &Path| {
-            let seen = self.metadata_once(above, || self.metadata_of_image(above));
-            seen.err() == Some(ErrorKind::NotFound)
-        };
-        let mut above: Vec<&Path> = path.ancestors().skip(1).collect();
-        above.reverse();
-        above.into_iter().take(DEEPEST).any(is_gap)
     }
 
     /// Whether a path of the host leads to something.
