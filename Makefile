@@ -48,8 +48,7 @@ system:
 
 test:
 	cargo test
-	cargo build --release
-	tests/vm/run --binary $(PROGRAM) --suite bookworm --suite trixie
+	tests/vm/run --suite bookworm --suite trixie
 
 check:
 	.ci/run

@@ -15,7 +15,7 @@ from model import Echo
 from systemd import Unit
 from telegram import BotAPI, answered, around, configure, verdict
 
-HERMES = ["0.21.3"]
+HERMES = ["0.19.0"]
 INDEX = True
 SECONDS = 230
 

@@ -29,7 +29,7 @@ WHERE = Path("/vmcheck/pages")
 # Lines that are not typed here, by how they begin, and why. One that no page has is an error.
 ELSEWHERE = {
     "make try": "boots systems of its own; tests/vm/try is played by hand before a release",
-    "cargo test && cargo build": "the gate itself, .ci/run, types it",
+    "cargo test && tests/vm/run": "the gate itself, .ci/run, types it",
     "apt install python3-venv gcc": "needs the network",
     "python3 -m venv /opt/hermes": "needs the network; hermes is there",
     "cargo build --release && target": "needs a compiler; what it ends with is typed instead",
