@@ -199,7 +199,7 @@ pub(super) fn tell_inherited(
 /// How a person keeps what is left out.
 pub(super) fn keep_command(host: &Host, profile: &ProfileName) -> String {
     format!(
-        "what is not carried over and needed goes into a drop-in: `{} edit --force {}`",
+        "put what you need of that into a drop-in: `{} edit --force {}`",
         host.manager().command_prefix(),
         profile.unit()
     )

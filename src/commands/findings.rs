@@ -4,6 +4,7 @@ use std::path::Path;
 
 use anstyle::Style;
 
+use super::page::several;
 use crate::doctor::finding::{Finding, Place, Severity};
 use crate::output::wrap::{sentence, way_out};
 use crate::output::{BAD, CARE, visible};
@@ -113,13 +114,6 @@ fn at(place: &Place) -> String {
     match place.line {
         0 => file,
         line => format!("{file}:{line}: {}", place.directive),
-    }
-}
-
-fn several(n: usize, what: &str) -> String {
-    match n {
-        1 => format!("1 {what}"),
-        n => format!("{n} {what}s"),
     }
 }
 

@@ -3,7 +3,7 @@
 use anyhow::Result;
 
 use super::confirm::{confirm_moves, confirm_restarts, confirm_stops, tell_inherited, tell_left};
-use super::page::entry;
+use super::page::{entry, paragraph};
 use super::prepare::{Prepared, prepare};
 use super::tenants;
 use super::typed::Verb;
@@ -116,13 +116,15 @@ fn have_served(host: &Host, served: &[Served], output: &Output) -> Result<Vec<Se
 
 fn tell_served(served: &[Served], servers: &[Server]) {
     for (served, server) in served.iter().zip(servers) {
-        output::print(format_args!(
-            "profile `{profile}` is served by the gateway of `{}`, {}\n  \
-             own one  hermes-install --profile {profile} --standalone\n  \
-             leave    hermes-install run {profile} gateway stop\n",
+        let profile = &served.profile;
+        let by = paragraph(&format!(
+            "profile `{profile}` is served by the gateway of `{}`, {}",
             server.profile,
             name(&server.process),
-            profile = served.profile,
+        ));
+        output::print(format_args!(
+            "{by}  own one  hermes-install --profile {profile} --standalone\n  \
+             leave    hermes-install run {profile} gateway stop\n",
         ));
     }
 }
@@ -192,17 +194,19 @@ fn told(host: &Host, c: &Checked) -> String {
     };
     if host.live().is_none() {
         let kind = kind(host, c);
-        return format!("profile `{profile}` is in the image and {at_boot}\n{kind}");
+        let in_image = format!("profile `{profile}` is in the image and {at_boot}");
+        return paragraph(&in_image) + &kind;
     }
     let user = host.scope.flag();
     let journal = host.manager().journal_command(&unit);
     let now = if c.start { "runs" } else { "is installed" };
-    format!(
-        "profile `{profile}` {now} as `{unit}` and {at_boot}\n  \
-         state  hermes-install status{user}\n  \
+    let runs = format!("profile `{profile}` {now} as `{unit}` and {at_boot}");
+    let commands = format!(
+        "  state  hermes-install status{user}\n  \
          log    {journal} -f\n  \
          setup  hermes-install run{user} {profile} -- gateway setup\n  \
          undo   hermes-install uninstall{user} --profile {profile}\n{kind}",
         kind = kind(host, c),
-    )
+    );
+    paragraph(&runs) + &commands
 }

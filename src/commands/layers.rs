@@ -42,7 +42,7 @@ impl<'a> Layers<'a> {
         };
         let environment = environment(host);
         Ok(Self {
-            by_flag: Chosen::of(&flags, flag),
+            by_flag: Chosen::of(&flags, |name| flag(name, &flags)),
             by_environment: Chosen::of(&environment, |_| "HERMES_HOME".to_owned()),
             flags,
             environment,
@@ -68,7 +68,7 @@ impl<'a> Layers<'a> {
         let is_flag = by_name(&self.flags).contains_key(key);
         let configured = self.config.place(profile, key);
         match (is_flag, configured) {
-            (true, _) => format!("`{}`", flag(key)),
+            (true, _) => format!("`{}`", flag(key, &self.flags)),
             (false, Some(place)) => place,
             (false, None) => {
                 let before = self.before(profile);
@@ -113,11 +113,28 @@ fn environment(host: &Host) -> Settings {
     }
 }
 
-/// The flag that sets a setting.
-fn flag(name: &str) -> String {
+/// The flag that sets a setting to what it was set to.
+fn flag(name: &str, set: &Settings) -> String {
     match name {
+        "tenant" if set.tenant == Some(false) => "--shared".to_owned(),
         "environment-files" => "--environment-file".to_owned(),
         "enable" => "--no-enable".to_owned(),
         name => format!("--{name}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_flag_that_is_named_sets_what_was_set() {
+        let set = |tenant| Settings {
+            tenant: Some(tenant),
+            ..Settings::default()
+        };
+        assert_eq!(flag("tenant", &set(true)), "--tenant");
+        assert_eq!(flag("tenant", &set(false)), "--shared");
+        assert_eq!(flag("run-as", &set(false)), "--run-as");
     }
 }

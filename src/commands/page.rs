@@ -29,9 +29,23 @@ pub(super) fn told_width() -> Option<usize> {
 
 /// A word of a list and what it says, wrapped beside it where the width is known.
 pub(super) fn entry(word: &str, text: &str) -> String {
-    // A host may have a thousand entries.
-    static WIDTH: LazyLock<Option<usize>> = LazyLock::new(told_width);
-    sentence(word, text, word.len(), WIDTH.unwrap_or(usize::MAX))
+    sentence(word, text, word.len(), *WIDTH)
+}
+
+/// A sentence whose other lines stand two columns in.
+pub(super) fn paragraph(text: &str) -> String {
+    sentence("", text, 2, *WIDTH)
+}
+
+/// As wide as what is said may be; a host may have a thousand entries.
+static WIDTH: LazyLock<usize> = LazyLock::new(|| told_width().unwrap_or(usize::MAX));
+
+/// So many of what has a plain plural.
+pub(super) fn several(n: usize, what: &str) -> String {
+    match n {
+        1 => format!("1 {what}"),
+        n => format!("{n} {what}s"),
+    }
 }
 
 /// How many lines the terminal has.

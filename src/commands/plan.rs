@@ -189,7 +189,7 @@ fn inherited_text(host: &Host, profile: &ProfileName, theirs: &Inherited) -> Str
         out += &entry("leave     ", line);
     }
     if !theirs.left.is_empty() {
-        let _ = writeln!(out, "          {}", keep_command(host, profile));
+        out += &entry("          ", &keep_command(host, profile));
     }
     out
 }

@@ -1,6 +1,6 @@
 //! What is run by units (`exec`, `planned-stop`, `planned-restart`, `post-stop`) and by this program itself (`run-as`).
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
 
@@ -8,11 +8,12 @@ use crate::cli::{ExecArgs, GuardedArgs, HelperArgs, RunAsArgs, WhoseArgs};
 use crate::error::Exit;
 use crate::gateway::config::stop_drain;
 use crate::gateway::installation::Installation;
-use crate::gateway::owner::Rivals;
+use crate::gateway::owner::{Rivals, owner_among};
 use crate::gateway::state::State;
 use crate::gateway::stop::{self, Force, Stopped};
 use crate::gateway::version::{Rules, Version};
 use crate::host::process::Process;
+use crate::host::process_text::name;
 use crate::host::run_as::become_account;
 use crate::host::span;
 use crate::launcher::backoff::Starts;
@@ -98,6 +99,7 @@ pub(crate) fn planned_stop(args: &HelperArgs) -> Result<Exit> {
     };
     let starts = Starts::of_this_unit();
     let Some(process) = main_process() else {
+        say_who_replaces(&home);
         if let Some(starts) = starts {
             let state = State::read(&home);
             if variable("EXIT_STATUS") == "75" {
@@ -131,6 +133,16 @@ pub(crate) fn planned_stop(args: &HelperArgs) -> Result<Exit> {
         Stopped::Exited => {}
     }
     Ok(Exit::Done)
+}
+
+/// Whose gateway took the place of the unit's, for `why`: systemd records an end without an error, and who it was is gone from
+/// /proc once the profile has been adopted.
+fn say_who_replaces(home: &Path) {
+    let other = owner_among(home, Rivals::Replacers).ok().flatten();
+    if let Some(process) = other.and_then(|owner| owner.process) {
+        let who = name(&process);
+        say(Priority::Info, format!("{who} takes the profile over"));
+    }
 }
 
 /// `ExecReload=`.

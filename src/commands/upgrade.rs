@@ -4,6 +4,7 @@ use anyhow::Result;
 
 use super::confirm::{confirm_restarts, tell_left};
 use super::guard::is_wanted;
+use super::page::several;
 use crate::cli::UpgradeArgs;
 use crate::commands::json;
 use crate::config::Config;
@@ -60,9 +61,9 @@ pub(crate) fn upgrade(args: &UpgradeArgs) -> Result<Exit> {
         output.done("everything is of this version already; nothing was changed");
     } else {
         output.done(format!(
-            "{} files changed, {} gateways restarted",
-            outcome.files,
-            outcome.started.len()
+            "{} changed, {} restarted",
+            several(outcome.files, "file"),
+            several(outcome.started.len(), "gateway"),
         ));
     }
     tell_left(&host, &left, &output);

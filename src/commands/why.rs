@@ -19,7 +19,7 @@ use crate::units::paused::stopped_by_update;
 
 /// How many events of a unit are looked at.
 const EVENTS: usize = 200;
-/// How long before a stop somebody may have asked for it, in seconds.
+/// How long before a stop or a reload somebody may have asked for it, in seconds.
 const BEFORE: u64 = 10;
 
 /// Say why.
@@ -39,8 +39,8 @@ pub(crate) fn why(args: &WhyArgs) -> Result<Exit> {
         let events = events(&host.manager(), &target.unit, EVENTS);
         let end = story(&events, current);
         let asked = end.as_ref().and_then(|end| {
-            let stopping = end.stopping?;
-            asked_by(stopping.saturating_sub(BEFORE), stopping)
+            let asked = end.asked?;
+            asked_by(asked.saturating_sub(BEFORE), asked)
         });
         let said = end.as_ref().map_or_else(Vec::new, |end| {
             printer.command(format!(
@@ -94,14 +94,16 @@ struct End {
     /// Seconds since 1970.
     at: u64,
     why: String,
-    /// When systemd began to stop it, if it did.
-    stopping: Option<u64>,
+    /// When systemd began to stop or to reload it, if it did.
+    asked: Option<u64>,
 }
 
 /// The newest end among these events, the oldest of which is first; `current` is the start that still runs.
 fn story(events: &[Event], current: Option<&str>) -> Option<End> {
-    let ends =
-        |event: &&Event| Some(event.invocation.as_str()) != current && event.kind != Kind::Started;
+    let ends = |event: &&Event| {
+        Some(event.invocation.as_str()) != current
+            && !matches!(event.kind, Kind::Started | Kind::Reloading)
+    };
     let last = events.iter().rev().find(ends)?;
     let own: Vec<&Event> = events
         .iter()
@@ -109,6 +111,7 @@ fn story(events: &[Event], current: Option<&str>) -> Option<End> {
         .collect();
     let find = |kind: fn(&Kind) -> bool| own.iter().rev().find(|event| kind(&event.kind));
     let stopping = find(|kind| matches!(kind, Kind::Stopping)).map(|event| event.at);
+    let reloading = find(|kind| matches!(kind, Kind::Reloading)).map(|event| event.at);
     let exit = find(|kind| matches!(kind, Kind::Exited { .. }));
     let is_oom = find(|kind| matches!(kind, Kind::OomKill)).is_some();
     let mut why = match exit.map(|event| &event.kind) {
@@ -127,12 +130,14 @@ fn story(events: &[Event], current: Option<&str>) -> Option<End> {
     };
     if stopping.is_some() {
         why += ", after systemd was asked to stop it";
+    } else if reloading.is_some() {
+        why += ", after systemd was asked to reload it, which is a planned restart";
     }
     Some(End {
         invocation: last.invocation.clone(),
         at: last.at,
         why,
-        stopping,
+        asked: stopping.or(reloading),
     })
 }
 
@@ -190,10 +195,7 @@ mod tests {
             event("b", 7, Kind::Started),
         ];
         let end = story(&events, Some("b")).expect("an end");
-        assert_eq!(
-            (end.at, end.why.as_str(), end.stopping),
-            (6, "SIGKILL", None)
-        );
+        assert_eq!((end.at, end.why.as_str(), end.asked), (6, "SIGKILL", None));
         assert_eq!(story(&events[3..], Some("b")), None);
         assert_eq!(story(&[], None), None);
     }
@@ -226,11 +228,23 @@ mod tests {
             event("a", 4, Kind::Succeeded),
         ];
         let end = story(&stopped, None).expect("an end");
-        assert_eq!(end.stopping, Some(3));
+        assert_eq!(end.asked, Some(3));
         assert_eq!(
             end.why,
             "without an error, after systemd was asked to stop it"
         );
+        let reloaded = [
+            event("a", 1, Kind::Started),
+            event("a", 3, Kind::Reloading),
+            event("a", 4, Kind::Succeeded),
+            event("b", 5, Kind::Started),
+            event("b", 6, Kind::Reloading),
+        ];
+        let end = story(&reloaded, Some("b")).expect("an end");
+        assert_eq!((end.at, end.asked), (4, Some(3)));
+        let planned =
+            "without an error, after systemd was asked to reload it, which is a planned restart";
+        assert_eq!(end.why, planned);
         let unready = [event("a", 2, Kind::Failed)];
         let why = story(&unready, None).expect("an end").why;
         assert_eq!(why, "systemd could not run it");

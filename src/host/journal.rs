@@ -32,6 +32,8 @@ pub(crate) enum Kind {
     Started,
     /// A stop was begun.
     Stopping,
+    /// A reload was begun, which is a planned restart of a gateway.
+    Reloading,
     /// Its main process ended: `exited`, `killed` or `dumped`, and with what.
     Exited {
         /// How.
@@ -52,6 +54,7 @@ impl Kind {
         Some(match entry.get("MESSAGE_ID")?.as_str()? {
             "39f53479d3a045ac8e11786248231fbf" => Self::Started,
             "de5b426a63be47a7b6ac3eaac82e2f6f" => Self::Stopping,
+            "d34d037fff1847e6ae669a370e694725" => Self::Reloading,
             "98e322203f7a4ed290d09fe03c09fe15" => Self::Exited {
                 code: field(entry, "EXIT_CODE"),
                 status: field(entry, "EXIT_STATUS"),

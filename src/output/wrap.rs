@@ -133,10 +133,7 @@ enum Part {
 /// whole.
 fn parts(text: &str) -> Vec<Part> {
     let pieces = pieces(text);
-    // Its program may have a path: what is said as a whole is no name of a file.
-    let program = text.split(' ').next().unwrap_or_default();
-    let bare = &text[program.rfind('/').map_or(0, |at| at + 1)..];
-    if pieces.len() == 1 && is_command(bare) {
+    if pieces.len() == 1 && is_command(text) {
         return vec![Part::Command(text.to_owned())];
     }
     if pieces.len() % 2 == 0 {
@@ -201,7 +198,7 @@ enum Quote {
 }
 
 /// Programs that ways out call.
-const PROGRAMS: [&str; 23] = [
+const PROGRAMS: [&str; 22] = [
     "chmod",
     "chown",
     "crontab",
@@ -221,15 +218,18 @@ const PROGRAMS: [&str; 23] = [
     "python3",
     "rm",
     "runuser",
-    "sudoedit",
     "systemctl",
     "test",
     "useradd",
 ];
 
+/// A program, by its name or by its path, with arguments: what has none is the name of a file.
 fn is_command(text: &str) -> bool {
-    let program = text.split(' ').next().unwrap_or_default();
-    PROGRAMS.contains(&program) && program != text
+    let Some((program, _)) = text.split_once(' ') else {
+        return false;
+    };
+    let name = program.rfind('/').map_or(0, |at| at + 1);
+    PROGRAMS.contains(&&program[name..])
 }
 
 #[cfg(test)]
@@ -253,6 +253,16 @@ mod tests {
             "        `ExecStart=` stays",
         ];
         assert_eq!(shown.lines().collect::<Vec<_>>(), expected);
+        let text =
+            "to install it: `/opt/hermes/bin/pip install 'a[b]'`, then `/opt/hermes/bin/pip`";
+        assert_eq!(
+            parts(text),
+            [
+                Part::Words("to install it:".to_owned()),
+                Part::Command("/opt/hermes/bin/pip install 'a[b]'".to_owned()),
+                Part::Words("then `/opt/hermes/bin/pip`".to_owned()),
+            ]
+        );
         let bare = way_out("fix", "systemctl reset-failed a.service", 0, 20);
         let bare = anstream::adapter::strip_str(&bare).to_string();
         assert_eq!(bare, "fix\n    systemctl reset-failed a.service\n");
@@ -287,7 +297,7 @@ mod tests {
         for name in names.map(|name| shell_quote(&[name])) {
             let hint = format!("have `alice` edit {name}");
             assert_eq!(parts(&hint), [Part::Words(hint.clone())]);
-            let command = format!("sudoedit {name}");
+            let command = format!("rm {name}");
             assert_eq!(parts(&command), [Part::Command(command.clone())]);
         }
     }

@@ -238,7 +238,7 @@ pub(super) fn no_hermes(
             };
             format!(
                 "no hermes executable that `{}` can run, on PATH or in one of these places:{list}\n  `--hermes PATH` names \
-                 another one; upstream's installer installs one with\n    {make}{}",
+                 another one; to install one with hermes' own installer:\n    {make}{}",
                 account.name,
                 install_command(as_account, root)
             )

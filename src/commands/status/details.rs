@@ -30,6 +30,9 @@ pub(super) fn found_owner(
     }
 }
 
+/// The version of a gateway that tells none and is older than what is on disk.
+pub(super) const UNKNOWN: &str = "unknown";
+
 pub(super) fn hermes(
     on_disk: &Installation,
     started: Option<std::time::SystemTime>,
@@ -43,7 +46,7 @@ pub(super) fn hermes(
     let written = written.to_string();
     let (version, on_disk) = match running {
         Some(version) => (printable(&version), is_other.then_some(written)),
-        None if is_newer => ("of an unknown version".to_owned(), Some(written)),
+        None if is_newer => (UNKNOWN.to_owned(), Some(written)),
         None => (written, None),
     };
     Some(Hermes {

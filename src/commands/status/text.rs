@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use anstyle::{AnsiColor, Style};
 
+use super::details::UNKNOWN;
 use super::details::see_end;
 use super::since::Clock;
 use crate::commands::json::{Elsewhere, Hermes, Owner, Platform, Profile, State, Status};
@@ -157,13 +158,14 @@ pub(super) fn owned(owner: &Owner) -> String {
 }
 
 pub(super) fn version(hermes: &Hermes) -> String {
+    let version = match hermes.version.as_str() {
+        UNKNOWN => "of an unknown version",
+        known => known,
+    };
     match (&hermes.on_disk, hermes.needs_restart) {
-        (Some(on_disk), _) => format!("{}; {on_disk} is on disk: restart needed", hermes.version),
-        (None, true) => format!(
-            "{}; its files changed since: restart needed",
-            hermes.version
-        ),
-        (None, false) => hermes.version.clone(),
+        (Some(on_disk), _) => format!("{version}; {on_disk} is on disk: restart needed"),
+        (None, true) => format!("{version}; its files changed since: restart needed"),
+        (None, false) => version.to_owned(),
     }
 }
 

@@ -19,7 +19,7 @@ pub(crate) struct Mute {
     pub(crate) who: String,
     /// The platforms.
     pub(crate) platforms: Vec<String>,
-    /// The command that helps, or the one that has hermes try again.
+    /// What helps, and the command that has hermes try again.
     pub(crate) way_out: String,
 }
 
@@ -50,15 +50,18 @@ pub(super) fn other_server(home: &Path, own: &Process) -> Option<String> {
 pub(super) fn mute(home: &Path, process: &Process) -> Option<Mute> {
     let state = State::read(home).filter(|state| state.pid == process.pid && state.is_up())?;
     let platforms = without_adapter(process, &state);
+    let restart = restart_command(process);
     let way_out = match remedy(process, platforms.first()?) {
-        Remedy::TryAgain => restart_command(process),
-        Remedy::Install(command) | Remedy::Build(command) => command,
+        Remedy::TryAgain => restart,
+        Remedy::Install(command) => format!("`{command}`, then `{restart}`"),
+        Remedy::Build(what) => format!("{what}, then `{restart}`"),
         Remedy::Extra(extra) => {
             let hermes = executable(&process.argv, |path| path.exists())?;
             let (hermes, account) = (hermes.display().to_string(), account_name(process.uid));
             let home = format!("HERMES_HOME={}", home.display());
             let run = ["env", &home, &hermes, "pm", "install", "--extra", &extra];
-            as_account(&account, &shell_quote(&run))
+            let install = as_account(&account, &shell_quote(&run));
+            format!("`{install}`, then `{restart}`")
         }
     };
     Some(Mute {

@@ -25,6 +25,7 @@ use crate::host::process::shell_quote;
 use crate::host::systemctl::Manager;
 use crate::layout::SYSTEMD_FLOOR;
 use crate::profile::ProfileName;
+use crate::units::origin::Origin;
 use crate::units::unit::Unit;
 
 /// A rule.
@@ -107,7 +108,8 @@ fn edit(unit: &Unit) -> String {
 /// The command that puts a safe unit in place of somebody else's, where it would work.
 fn install(facts: &Facts, unit: &Unit) -> String {
     let is_too_old = facts.systemd.is_some_and(|level| level < SYSTEMD_FLOOR);
-    if is_too_old || unit.runs_contained() {
+    // What is wrong with a unit of hermes-install is in somebody's own drop-in, which no installation touches.
+    if is_too_old || unit.runs_contained() || unit.origin == Origin::Ours {
         return edit(unit);
     }
     let call = unit.calls.first();

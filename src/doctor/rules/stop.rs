@@ -146,7 +146,10 @@ fn stop_timeout(facts: &Facts, findings: &mut Findings) {
             span::took(Duration::from_secs_f64(timeout)),
             span::written(u64::from(CLEANUP))
         );
-        let finding = findings.add(what, format!("{}, TimeoutStopSec={needed}", edit(unit)));
+        let finding = findings.add(
+            what,
+            format!("`{}`, with `TimeoutStopSec={needed}`", edit(unit)),
+        );
         finding.unit(unit).at_unit(unit);
         if let Some(line) = line {
             finding.at(unit, line);

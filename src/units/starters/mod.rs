@@ -140,11 +140,12 @@ impl Look {
             .collect()
     }
 
-    /// A person is to change a file. Root edits none of another account's: what an editor does is up to that account.
+    /// A person is to change a file, with an editor that this host has. Root edits none of another account's: what an editor
+    /// does is up to that account.
     pub(super) fn edit(&self, file: &Path, account: &Account) -> String {
         let file = file.display().to_string();
         if account.uid == 0 || account.uid == self.own {
-            shell_quote(&["sudoedit", &file])
+            format!("edit {}", shell_quote(&[file]))
         } else {
             format!("have `{}` edit {}", account.name, shell_quote(&[file]))
         }

@@ -1,8 +1,8 @@
 """An idle gateway is replaced by hand: it exits 0, and its unit stays down."""
 
-from check import equal
+from check import contains, equal
 from gateway import Profile
-from installer import install
+from installer import hermes_install, install
 from systemd import Unit
 from takeover import give_back, replace
 
@@ -20,3 +20,4 @@ def run() -> None:
     equal("state and result", unit.states, ("inactive", "success"))
     equal("the other profile's gateways", default.gateways(), [Unit(default.unit).pid])
     give_back(coder, unit, hand)
+    contains("why, when it is long gone", hermes_install("why", "coder").out, f"pid {hand.pid} of `hermes`", "takes the profile over")
