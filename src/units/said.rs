@@ -58,3 +58,34 @@ impl<'a, F: Fn(&Directive) -> bool> Asked<'a, F> {
         found
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+    use std::path::Path;
+
+    use super::*;
+
+    #[test]
+    fn a_question_is_asked_once_of_what_units_share() {
+        let of = |text: &str| Directives::of(Path::new("/x"), text);
+        let template = of("[Service]\nB=1\nA=2\nB=3\n");
+        let units = ["[Service]\nB=4\n", "[Service]\nC=5\n"].map(|drop_in| {
+            let mut unit = template.clone();
+            unit.extend(&of(drop_in));
+            unit
+        });
+        let asked = Cell::new(0);
+        let mut lines = Asked::new(|line| {
+            asked.set(asked.get() + 1);
+            line.key == "B"
+        });
+        let mut found = |unit| -> Vec<&str> {
+            let lines = lines.of(unit).into_iter();
+            lines.map(|line| line.value.as_str()).collect()
+        };
+        assert_eq!(found(&units[0]), ["1", "3", "4"]);
+        assert_eq!(found(&units[1]), ["1", "3"]);
+        assert_eq!(asked.get(), 5, "three lines of all, and one of each");
+    }
+}
