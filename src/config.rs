@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::LazyLock;
 
 use anyhow::{Context as _, Result, bail};
 use serde::Deserialize;
@@ -153,11 +154,13 @@ fn places(table: &toml::Table, name: &str) -> BTreeMap<(String, String), String>
 
 /// Refuse an unknown key and name the nearest known one.
 pub(crate) fn known<'a>(mut keys: impl Iterator<Item = &'a String>, section: &str) -> Result<()> {
-    let all: Vec<String> = SETTINGS.iter().map(Setting::key).collect();
-    let Some(key) = keys.find(|key| !all.contains(key)) else {
+    // There is a section for each profile.
+    static ALL: LazyLock<Vec<String>> =
+        LazyLock::new(|| SETTINGS.iter().map(Setting::key).collect());
+    let Some(key) = keys.find(|key| !ALL.contains(key)) else {
         return Ok(());
     };
-    let near = all
+    let near = ALL
         .iter()
         .map(|k| (strsim::jaro_winkler(k, key), k))
         .filter(|(likeness, _)| *likeness > 0.7)
@@ -166,7 +169,7 @@ pub(crate) fn known<'a>(mut keys: impl Iterator<Item = &'a String>, section: &st
         Some((_, near)) => {
             trouble!("unknown key `{key}` in `[{section}]`"; "did you mean `{near}`?")
         }
-        None => trouble!("unknown key `{key}` in `[{section}]`"; "there are {}", all.join(", ")),
+        None => trouble!("unknown key `{key}` in `[{section}]`"; "there are {}", ALL.join(", ")),
     }
 }
 

@@ -1,5 +1,6 @@
 //! Pages for people, as wide as their terminal, and tables, whose cells are cut where they must be.
 
+use std::fmt::Write as _;
 use std::io;
 use std::sync::LazyLock;
 
@@ -107,16 +108,16 @@ pub(super) fn table(columns: &[Column], rows: &[Vec<Cell>], width: usize) -> Str
         let mut out = String::new();
         for (at, (text, style)) in cells.enumerate() {
             let text = cut(text, widths[at]);
-            let gap = " ".repeat(widths[at] - length(&text));
-            let text = format!("{style}{text}{style:#}");
+            let gap = widths[at] - length(&text);
             let is_last = at + 1 == columns.len();
-            match (columns[at].is_number, is_last) {
-                (true, _) => out += &format!("{gap}{text}"),
-                (false, true) => out += &text,
-                (false, false) => out += &format!("{text}{gap}"),
-            }
+            // A `String` takes everything that is written.
+            let _ = match (columns[at].is_number, is_last) {
+                (true, _) => write!(out, "{:gap$}{style}{text}{style:#}", ""),
+                (false, true) => write!(out, "{style}{text}{style:#}"),
+                (false, false) => write!(out, "{style}{text}{style:#}{:gap$}", ""),
+            };
             if !is_last {
-                out += &" ".repeat(GAP);
+                let _ = write!(out, "{:GAP$}", "");
             }
         }
         out.trim_end().to_owned() + "\n"

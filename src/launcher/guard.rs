@@ -66,8 +66,7 @@ impl Guarded {
             if path.ends_with(GUARD) {
                 continue;
             }
-            let text = listing.text(&load_path, path).unwrap_or_default();
-            directives.extend(&Directives::of(path, &text));
+            directives.extend(&listing.directives(&load_path, path));
             let beginning = format!("`{}` ", path.display());
             let unread = load_path.reader.unread();
             if let Some(why) = unread.iter().find(|why| why.starts_with(&beginning)) {

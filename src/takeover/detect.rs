@@ -216,7 +216,7 @@ impl Inherited {
         // Root reads through a link of another account's what that account cannot; the new unit everybody reads.
         let is_known = |file: &Path| is_trusted || may_read(host, &unit.manager_account, file);
         let carried = carry(&OldUnit {
-            directives: &unit.directives.of_files(is_known),
+            directives: &unit.directives.only(|d| is_known(&d.file)),
             expand: &|text| unit.expand(text),
             is_upstream: unit.origin == Origin::Upstream,
             is_system: host.scope == Scope::System,

@@ -23,8 +23,7 @@ pub(super) fn may_concern(
     }
     let files = listing.files(unit);
     files.fragment.iter().chain(&files.drop_ins).any(|path| {
-        let text = listing.text(load_path, path);
-        if text.is_some_and(|text| text.contains("hermes")) {
+        if listing.says(load_path, path, "hermes") {
             return true;
         }
         let directives = listing.directives(load_path, path);

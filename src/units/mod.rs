@@ -8,6 +8,7 @@ pub(crate) mod load_problem;
 pub(crate) mod origin;
 pub(crate) mod paused;
 pub(crate) mod reader;
+pub(crate) mod said;
 pub(crate) mod secret;
 pub(crate) mod shell;
 pub(crate) mod specifiers;

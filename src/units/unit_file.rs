@@ -11,6 +11,7 @@ use std::sync::{Arc, OnceLock};
 use serde::Serialize;
 
 use crate::layout::GUARD;
+use crate::units::said::Said;
 
 /// One assignment.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -46,15 +47,16 @@ impl Directive {
 /// How much of a value is kept, in bytes. systemd takes 1 MiB; nobody writes a gateway's unit like that.
 const LONGEST: usize = 1 << 14;
 
-/// A unit's directives, those of its drop-ins behind its own.
+/// A unit's directives, those of its drop-ins behind its own: what each file says, which all units that have it share.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Directives(Vec<Arc<Directive>>);
+pub(crate) struct Directives(pub(super) Vec<Arc<Said>>);
 
 impl Directives {
     /// What a file says.
     pub(crate) fn of(file: &Path, text: &str) -> Self {
         let mut found = Vec::new();
         let mut section = String::new();
+        let is_comment = |line: &str| line.starts_with(['#', ';']);
         // systemd skips a byte order mark (`config_parse`), as editors of Windows write it.
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         let mut lines = lines(text).enumerate();
@@ -84,7 +86,7 @@ impl Directives {
             if let Some(name) = whole.strip_prefix('[') {
                 section = name.trim_end_matches(']').to_owned();
             } else if let Some((key, value)) = whole.split_once('=') {
-                found.push(Arc::new(Directive {
+                found.push(Directive {
                     section: section.clone(),
                     key: key.trim_end_matches(BLANKS).to_owned(),
                     value: cut(value.trim_matches(BLANKS)).to_owned(),
@@ -92,10 +94,10 @@ impl Directives {
                     line: at + 1,
                     words: OnceLock::new(),
                     command: OnceLock::new(),
-                }));
+                });
             }
         }
-        Self(found)
+        Self(vec![Arc::new(Said::new(found))])
     }
 
     /// Add what a further file says.
@@ -103,15 +105,15 @@ impl Directives {
         self.0.extend_from_slice(&further.0);
     }
 
-    /// Those that stand in such files.
-    pub(crate) fn of_files(&self, is_wanted: impl Fn(&Path) -> bool) -> Self {
-        let wanted = self.0.iter().filter(|d| is_wanted(&d.file));
-        Self(wanted.cloned().collect())
+    /// Such directives alone.
+    pub(crate) fn only(&self, is_wanted: impl Fn(&Directive) -> bool) -> Self {
+        let wanted = self.iter().filter(|d| is_wanted(d));
+        Self(vec![Arc::new(Said::new(wanted.cloned().collect()))])
     }
 
     /// All of them as written.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Directive> {
-        self.0.iter().map(AsRef::as_ref)
+        self.0.iter().flat_map(|said| &said.all)
     }
 
     /// Where the guard's drop-in has replaced the commands of a unit: forget those of the drop-in, so that what the unit
@@ -121,18 +123,20 @@ impl Directives {
         let is_guarded = self.last("Service", "ExecStart").is_some_and(is_guard);
         if is_guarded {
             let commands = ["ExecStart", "ExecReload", "ExecStop"];
-            self.0
-                .retain(|d| !(is_guard(d) && commands.contains(&d.key.as_str())));
+            *self = self.only(|d| !(is_guard(d) && commands.contains(&d.key.as_str())));
         }
         is_guarded
     }
 
+    fn of_key(&self, section: &str, key: &str) -> impl DoubleEndedIterator<Item = &Directive> {
+        let all = self.0.iter().flat_map(move |said| said.of_key(key));
+        all.filter(move |d| d.section == section)
+    }
+
     /// The assignments of a list that are in force.
     pub(crate) fn list(&self, section: &str, key: &str) -> Vec<&Directive> {
-        let all = self.iter();
-        let all = all.filter(|d| d.key == key && d.section == section);
         let mut kept: Vec<&Directive> = Vec::new();
-        for directive in all {
+        for directive in self.of_key(section, key) {
             if directive.value.is_empty() {
                 kept.clear();
             } else {
@@ -144,9 +148,8 @@ impl Directives {
 
     /// The assignment that is in force.
     pub(crate) fn last(&self, section: &str, key: &str) -> Option<&Directive> {
-        let mut all = self.0.iter().rev().map(AsRef::as_ref);
-        let last: &Directive = all.find(|d| d.key == key && d.section == section)?;
-        Some(last).filter(|d| !d.value.is_empty())
+        let last = self.of_key(section, key).next_back();
+        last.filter(|d| !d.value.is_empty())
     }
 
     /// The value that is in force.
@@ -205,10 +208,6 @@ fn lines(text: &str) -> impl Iterator<Item = &str> {
 fn is_continued(line: &str) -> bool {
     let backslashes = line.len() - line.trim_end_matches('\\').len();
     backslashes % 2 == 1
-}
-
-fn is_comment(line: &str) -> bool {
-    line.starts_with(['#', ';'])
 }
 
 /// The words of a value: split at white space, quotes and escapes read (systemd.syntax(7), QUOTING).

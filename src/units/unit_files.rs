@@ -1,7 +1,8 @@
 //! The units of one manager as files: which there are, of what files each is made, what these say. Each file is read once.
 
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
@@ -31,10 +32,17 @@ pub(crate) struct UnitFiles {
     pub(crate) passing: BTreeSet<String>,
     /// Of each service, the timers, paths and sockets among them that start it.
     pub(crate) activators: BTreeMap<String, Vec<String>>,
-    /// Texts of files that were read, as all instances share their template's.
-    texts: RefCell<HashMap<PathBuf, Option<Rc<str>>>>,
-    /// What they say.
-    directives: RefCell<HashMap<PathBuf, Rc<Directives>>>,
+    /// Files that were read, as all instances share their template's. By paths as they are written, which is cheaper than
+    /// by their components.
+    read: RefCell<HashMap<OsString, Rc<Source>>>,
+}
+
+/// A file that was read.
+#[derive(Debug)]
+struct Source {
+    text: Option<String>,
+    /// What it says, once that was asked for.
+    directives: OnceCell<Directives>,
 }
 
 impl LoadPath {
@@ -79,27 +87,30 @@ impl LoadPath {
 }
 
 impl UnitFiles {
-    /// A file's text, as far as it is one; it is read once.
-    pub(crate) fn text(&self, load_path: &LoadPath, path: &Path) -> Option<Rc<str>> {
-        let mut texts = self.texts.borrow_mut();
-        if let Some(text) = texts.get(path) {
-            return text.clone();
-        }
-        let text: Option<Rc<str>> = load_path.reader.text(path).map(Rc::from);
-        texts.insert(path.to_owned(), text.clone());
-        text
+    /// Whether a file's text has a word.
+    pub(crate) fn says(&self, load_path: &LoadPath, path: &Path, word: &str) -> bool {
+        let source = self.source(load_path, path);
+        source.text.as_ref().is_some_and(|text| text.contains(word))
     }
 
-    /// What a file says; it is read once.
-    pub(crate) fn directives(&self, load_path: &LoadPath, path: &Path) -> Rc<Directives> {
-        let mut known = self.directives.borrow_mut();
-        if let Some(directives) = known.get(path) {
-            return Rc::clone(directives);
+    /// What a file says.
+    pub(crate) fn directives(&self, load_path: &LoadPath, path: &Path) -> Directives {
+        let source = self.source(load_path, path);
+        let read = || Directives::of(path, source.text.as_deref().unwrap_or_default());
+        source.directives.get_or_init(read).clone()
+    }
+
+    fn source(&self, load_path: &LoadPath, path: &Path) -> Rc<Source> {
+        let mut known = self.read.borrow_mut();
+        if let Some(source) = known.get(path.as_os_str()) {
+            return Rc::clone(source);
         }
-        let text = self.text(load_path, path).unwrap_or_default();
-        let directives = Rc::new(Directives::of(path, &text));
-        known.insert(path.to_owned(), Rc::clone(&directives));
-        directives
+        let source = Rc::new(Source {
+            text: load_path.reader.text(path),
+            directives: OnceCell::new(),
+        });
+        known.insert(path.into(), Rc::clone(&source));
+        source
     }
 
     /// Names of services that have a file, a drop-in or something that wants them; no templates. The guard's drop-ins

@@ -1,5 +1,6 @@
 //! From what a host has to what is said of each profile. Everything that several profiles share is read or sorted once.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 
@@ -30,6 +31,7 @@ use crate::render::tree::Stamp;
 use crate::takeover::other_owner::owning_units;
 use crate::units::inventory::Inventory;
 use crate::units::paused::{Paused, stopped_by_update};
+use crate::units::unit::Unit;
 
 /// A host, sorted by what a profile is asked for.
 pub(super) struct Sight<'a> {
@@ -43,6 +45,8 @@ pub(super) struct Sight<'a> {
     /// What differs in files that are for no single unit.
     shared_drift: Vec<String>,
     installations: Installations<'a>,
+    /// What is found for the profiles of a root that set no hermes.
+    shared: RefCell<HashMap<PathBuf, Option<Installation>>>,
 }
 
 impl<'a> Sight<'a> {
@@ -66,6 +70,7 @@ impl<'a> Sight<'a> {
             files: receipt.files_by_unit(),
             shared_drift: Vec::new(),
             installations: Installations::new(host),
+            shared: RefCell::default(),
         };
         sight.shared_drift = sight.in_shared_files();
         Ok(sight)
@@ -121,7 +126,7 @@ impl<'a> Sight<'a> {
         };
         let state = seen.state(&get(|s| &s.active_state));
         let shield = self.shield(profile, &home);
-        let claims = self.inventory.units_of(host, &home);
+        let units: Vec<&Unit> = self.inventory.units_of(host, &home).collect();
         let mut row = Profile {
             state,
             account: self.account(profile, process),
@@ -143,7 +148,7 @@ impl<'a> Sight<'a> {
             served_by: server.as_ref().map(|s| s.profile.clone()),
             unknown,
             hint: None,
-            other_owners: owning_units(host, claims, profile, &home),
+            other_owners: owning_units(host, units.iter().copied(), profile, &home),
             drift: self.drift(
                 profile,
                 &unit,
@@ -153,7 +158,7 @@ impl<'a> Sight<'a> {
             scope: host.scope,
             profile: profile.clone(),
             next_start: service.and_then(|s| self.next_start(s)),
-            guarded: self.guarded(&home),
+            guarded: self.guarded(&units),
             left_stopped: false,
             shield,
             main_pid,
@@ -161,7 +166,7 @@ impl<'a> Sight<'a> {
             home,
         };
         let is_loaded = service.is_some_and(|s| s.load_state == "loaded");
-        let paused = self.stopped_by_update(&row);
+        let paused = left_by_update(&units, &row);
         row.left_stopped = paused.as_ref().is_some_and(|paused| paused.is_left);
         let usual = || hint(host, self.inventory, &row, process, &mute, is_loaded);
         row.hint = paused.map(|paused| paused.what).or_else(usual);
@@ -196,20 +201,10 @@ impl<'a> Sight<'a> {
         waits.then(|| Waiting::of_unit(&runtime, &service.id))?
     }
 
-    /// The unit of hermes' own that runs this home under the guard.
-    fn guarded(&self, home: &Path) -> Option<String> {
-        let mut units = self.inventory.units_of(self.host, home);
-        let unit = units.find(|unit| unit.is_guarded && unit.manager == self.host.manager())?;
-        Some(unit.name.clone())
-    }
-
-    /// That `hermes update` stopped the unit of hermes' own that runs this home.
-    fn stopped_by_update(&self, row: &Profile) -> Option<Paused> {
-        if row.state != State::Stopped {
-            return None;
-        }
-        let mut units = self.inventory.units_of(self.host, &row.home);
-        units.find_map(|unit| stopped_by_update(&unit.manager, unit.loaded.as_ref()?, &row.home))
+    /// The unit of hermes' own, among those of a home, that runs it under the guard.
+    fn guarded(&self, units: &[&Unit]) -> Option<String> {
+        let is_own = |unit: &&&Unit| unit.is_guarded && unit.manager == self.host.manager();
+        Some(units.iter().find(is_own)?.name.clone())
     }
 
     fn drift(
@@ -239,6 +234,12 @@ impl<'a> Sight<'a> {
         drift
     }
 
+    /// The first installation at the places of a root and a home directory.
+    fn found(&self, root: &Path, own: &Path) -> Option<Installation> {
+        let places = hermes_search(root, own);
+        places.iter().find_map(|p| self.installations.find(p))
+    }
+
     /// The hermes that runs, and the one on disk.
     fn hermes(
         &self,
@@ -250,22 +251,28 @@ impl<'a> Sight<'a> {
         let set = self.installed.get(profile).and_then(|i| i.hermes.clone());
         let on_disk = match process {
             Some(process) => Installation::of_process(process)?,
-            None => {
-                let programs = match set {
-                    Some(hermes) => vec![hermes],
-                    None => {
-                        let own = match profile.is_tenant(root) {
-                            true => profile.tenant_home(),
-                            false => self.host.own.home.clone(),
-                        };
-                        hermes_search(root, &own)
-                    }
-                };
-                programs.iter().find_map(|p| self.installations.find(p))?
-            }
+            None => match set {
+                Some(hermes) => self.installations.find(&hermes)?,
+                None if profile.is_tenant(root) => self.found(root, &profile.tenant_home())?,
+                None => {
+                    let mut shared = self.shared.borrow_mut();
+                    let find = |root: &PathBuf| self.found(root, &self.host.own.home);
+                    let found = shared.entry(root.to_owned()).or_insert_with_key(find);
+                    found.clone()?
+                }
+            },
         };
         let started = process.map(Process::started);
         let running = record.and_then(|r| r.code_version.clone());
         hermes(&on_disk, started, running)
     }
+}
+
+/// That `hermes update` stopped the unit of hermes' own, among those of a home, that runs it.
+fn left_by_update(units: &[&Unit], row: &Profile) -> Option<Paused> {
+    if row.state != State::Stopped {
+        return None;
+    }
+    let mut units = units.iter();
+    units.find_map(|unit| stopped_by_update(&unit.manager, unit.loaded.as_ref()?, &row.home))
 }

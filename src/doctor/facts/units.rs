@@ -35,7 +35,7 @@ pub(crate) struct UnitFacts {
     pub(crate) directory: Option<Need>,
     /// Profile homes that it names and whose lock its manager's account could not open: it is no owner of those.
     pub(crate) out_of_reach: Vec<PathBuf>,
-    /// Words with a `%`.
+    /// Paths with a `%`.
     pub(crate) percents: Vec<Percent>,
     /// The version of the hermes that it runs, where its environment shows it.
     pub(crate) version: Option<Version>,
@@ -56,7 +56,7 @@ pub(crate) struct Steered {
     pub(crate) by: Stranger,
 }
 
-/// A word with a `%`, which may be meant as it is written or as a specifier.
+/// A path with a `%`, which may be meant as it is written or as a specifier.
 #[derive(Debug)]
 pub(crate) struct Percent {
     /// Where it stands.
@@ -131,12 +131,12 @@ pub(crate) fn unit_facts(host: &Host, installations: &Installations, unit: &Unit
 }
 
 fn percents(host: &Host, unit: &Unit) -> Vec<Percent> {
-    let exists = |text: &str| text.starts_with('/') && host.exists(Path::new(text));
+    let exists = |text: &str| host.exists(Path::new(text));
     let mut found = Vec::new();
     for line in unit.directives.iter().filter(|d| d.value.contains('%')) {
         for word in line.words() {
             let path = word.split_once('=').map_or(word.as_str(), |(_, v)| v);
-            if path.contains('%') && line.section == "Service" {
+            if path.starts_with('/') && path.contains('%') && line.section == "Service" {
                 found.push(Percent {
                     line: line.clone(),
                     word: path.to_owned(),

@@ -11,6 +11,7 @@ use crate::host::access::Obstacle;
 use crate::host::process::shell_quote;
 use crate::host::process_text::as_account;
 use crate::units::origin::Origin;
+use crate::units::said::Asked;
 use crate::units::unit::Unit;
 
 pub(super) const RULES: &[Rule] = &[
@@ -175,6 +176,10 @@ const SET: [&str; 15] = [
 ];
 
 fn unescaped(facts: &Facts, findings: &mut Findings) {
+    let mut lines = Asked::new(|line| {
+        let mut variables = line.words().iter().filter_map(|word| word.split_once('='));
+        line.key == "Environment" && variables.any(|(_, value)| has_bad_specifier(value))
+    });
     for (unit, known) in gateways(facts) {
         for percent in &known.percents {
             let word = &percent.word;
@@ -182,7 +187,7 @@ fn unescaped(facts: &Facts, findings: &mut Findings) {
             // What stays as it is names no specifier, and systemd refuses the line.
             let is_unknown = expanded.replace("%%", "%").contains('%') && !word.contains("%%");
             let is_meant = percent.exists_as_written && !percent.exists_expanded;
-            if is_meant || (is_unknown && word.starts_with('/')) {
+            if is_meant || is_unknown {
                 let what = format!(
                     "{} means `{word}`, and systemd reads `{expanded}`; write `%%` for `%`",
                     unit.title()
@@ -191,7 +196,9 @@ fn unescaped(facts: &Facts, findings: &mut Findings) {
                 finding.unit(unit).at(unit, &percent.line);
             }
         }
-        bad_specifiers(unit, findings);
+        if !lines.of(&unit.directives).is_empty() {
+            bad_specifiers(unit, findings);
+        }
         variables(unit, findings);
     }
 }
@@ -199,32 +206,42 @@ fn unescaped(facts: &Facts, findings: &mut Findings) {
 /// The letters of specifiers (systemd.unit(5), SPECIFIERS); after another character systemd drops the assignment.
 const SPECIFIERS: &str = "aAbBCdDEfgGhHiIjJlLmMnNoPpqsStTuUvVwWyY%";
 
+fn has_bad_specifier(value: &str) -> bool {
+    let mut rest = value;
+    while let Some(at) = rest.find('%') {
+        let next = rest[at + 1..].chars().next();
+        if next.is_none_or(|c| !SPECIFIERS.contains(c)) {
+            return !value.starts_with('/');
+        }
+        rest = &rest[at + 1 + next.map_or(0, char::len_utf8)..];
+    }
+    false
+}
+
 fn bad_specifiers(unit: &Unit, findings: &mut Findings) {
     for (name, (value, line)) in unit.directives.environment(str::to_owned) {
-        let mut rest = value.as_str();
-        while let Some(at) = rest.find('%') {
-            let next = rest[at + 1..].chars().next();
-            if next.is_none_or(|c| !SPECIFIERS.contains(c)) && !value.starts_with('/') {
-                let what = format!(
-                    "`{name}` in Environment= of {} has a `%` that begins no specifier, and systemd drops it; write `%%`",
-                    unit.title()
-                );
-                findings.add(what, edit(unit)).unit(unit).at(unit, line);
-                break;
-            }
-            rest = &rest[at + 1 + next.map_or(0, char::len_utf8)..];
+        if has_bad_specifier(&value) {
+            let what = format!(
+                "`{name}` in Environment= of {} has a `%` that begins no specifier, and systemd drops it; write `%%`",
+                unit.title()
+            );
+            findings.add(what, edit(unit)).unit(unit).at(unit, line);
         }
     }
 }
 
 fn variables(unit: &Unit, findings: &mut Findings) {
+    let lines = unit.directives.list("Service", "ExecStart");
+    if !lines.iter().any(|line| line.value.contains("${")) {
+        return;
+    }
     let environment = unit.directives.environment(|v| unit.expand(v));
     let is_set = |name: &str| environment.contains_key(name) || SET.contains(&name);
     // A file or the manager may set any.
     let has_more = ["EnvironmentFile", "PassEnvironment"]
         .iter()
         .any(|key| !unit.directives.list("Service", key).is_empty());
-    for line in unit.directives.list("Service", "ExecStart") {
+    for line in lines {
         let text = line.value.replace("$$", "");
         let names = text
             .split("${")

@@ -5,9 +5,10 @@ use std::time::Duration;
 use super::{Rule, edit, gateways};
 use crate::doctor::facts::Facts;
 use crate::doctor::finding::Findings;
-use crate::doctor::finding::Severity::{Error, Note, Warning};
+use crate::doctor::finding::Severity::{self, Error, Note, Warning};
 use crate::gateway::version::Rules;
 use crate::host::span::{self, seconds};
+use crate::units::said::Asked;
 use crate::units::unit_file::Directive;
 
 pub(super) const RULES: &[Rule] = &[
@@ -50,49 +51,54 @@ fn kills(facts: &Facts, findings: &mut Findings) {
         "ExecReload",
         "ExecCondition",
     ];
+    let mut lines = Asked::new(|line| LINES.contains(&&*line.key) && kill_on(line).is_some());
     for (unit, _) in gateways(facts) {
+        if lines.of(&unit.directives).is_empty() {
+            continue;
+        }
         for key in LINES {
             for line in unit.directives.list("Service", key) {
-                let words = line.command().iter();
-                let words = words.flat_map(|w| w.split([' ', ';', '&', '|']));
-                let base = |word| str::rsplit(word, '/').next().unwrap_or(word);
-                let names: Vec<&str> = words.map(base).collect();
-                let has = |name: &str| names.contains(&name);
-                let by_name = has("pkill") || has("killall") || has("fuser") || has("skill");
-                let hard = [
-                    "-9",
-                    "-KILL",
-                    "-SIGKILL",
-                    "KILL",
-                    "SIGKILL",
-                    "--signal=KILL",
-                    "--signal=SIGKILL",
-                ];
-                let is_hard = (has("kill") || has("systemctl")) && hard.iter().any(|h| has(h));
-                let removes = (has("rm") || has("unlink")) && line.value.contains("gateway");
-                // Upstream's own, since 0.18: within the unit's control group, where nothing else should be left.
-                let is_cleanup = has("gateway.cgroup_cleanup");
-                let what = if by_name {
-                    "kills by name, other gateways included"
-                } else if is_hard {
-                    "kills with SIGKILL instead of stopping"
-                } else if removes {
-                    "removes the files by which gateways know each other"
-                } else if is_cleanup {
-                    "kills what is left in its control group"
-                } else {
+                let Some((what, severity)) = kill_on(line) else {
                     continue;
                 };
                 let finding = findings.add(format!("{key} of {} {what}", unit.title()), edit(unit));
-                finding.unit(unit).at(unit, line);
-                if is_cleanup {
-                    finding.at_most(Note);
-                } else if is_hard && !by_name {
-                    finding.at_most(Warning);
-                }
+                finding.unit(unit).at(unit, line).at_most(severity);
             }
         }
     }
+}
+
+/// What a command line does to gateways that it should not, and how bad that is.
+fn kill_on(line: &Directive) -> Option<(&'static str, Severity)> {
+    let words = line.command().iter();
+    let words = words.flat_map(|w| w.split([' ', ';', '&', '|']));
+    let base = |word| str::rsplit(word, '/').next().unwrap_or(word);
+    let names: Vec<&str> = words.map(base).collect();
+    let has = |name: &str| names.contains(&name);
+    let hard = [
+        "-9",
+        "-KILL",
+        "-SIGKILL",
+        "KILL",
+        "SIGKILL",
+        "--signal=KILL",
+        "--signal=SIGKILL",
+    ];
+    // Upstream's own, since 0.18: within the unit's control group, where nothing else should be left.
+    let is_cleanup = has("gateway.cgroup_cleanup");
+    let (what, severity) = if has("pkill") || has("killall") || has("fuser") || has("skill") {
+        ("kills by name, other gateways included", Error)
+    } else if (has("kill") || has("systemctl")) && hard.iter().any(|h| has(h)) {
+        ("kills with SIGKILL instead of stopping", Warning)
+    } else if (has("rm") || has("unlink")) && line.value.contains("gateway") {
+        let what = "removes the files by which gateways know each other";
+        (what, Error)
+    } else if is_cleanup {
+        ("kills what is left in its control group", Note)
+    } else {
+        return None;
+    };
+    Some((what, if is_cleanup { Note } else { severity }))
 }
 
 /// systemd's own timeout, where nothing sets another (systemd-system.conf(5)).

@@ -11,7 +11,10 @@ use crate::doctor::finding::{Findings, Fix};
 use crate::host::process::shell_quote;
 use crate::host::process_text::as_account;
 use crate::host::systemctl::Manager;
+use crate::units::said::Asked;
 use crate::units::secret::{is_credential, is_secret, secrets};
+use crate::units::unit::Unit;
+use crate::units::unit_file::Directive;
 
 pub(super) const RULES: &[Rule] = &[
     Rule {
@@ -60,8 +63,12 @@ pub(super) const RULES: &[Rule] = &[
 
 fn secret(facts: &Facts, findings: &mut Findings) {
     // Everybody can read that of `systemd-run`, too, as long as its gateway runs.
+    let mut lines = Asked::new(holds_secret);
     let units = facts.inventory.units.iter();
     for unit in units.filter(|unit| !unit.calls.is_empty()) {
+        if lines.of(&unit.directives).is_empty() {
+            continue;
+        }
         for (name, (value, line)) in unit.directives.environment(str::to_owned) {
             if is_secret(&name, &value) {
                 let what = format!(
@@ -75,15 +82,29 @@ fn secret(facts: &Facts, findings: &mut Findings) {
     }
 }
 
-fn secret_on_lines(unit: &crate::units::unit::Unit, findings: &mut Findings) {
+fn holds_secret(line: &Directive) -> bool {
+    let is_secret = |word: &String| {
+        let variable = word.split_once('=');
+        variable.is_some_and(|(name, value)| is_secret(name, value))
+    };
+    let is_environment = line.key == "Environment";
+    (is_environment && line.words().iter().any(is_secret)) || !secrets_on(line).is_empty()
+}
+
+/// The names of the secrets that stand on a line and are no variables.
+fn secrets_on(line: &Directive) -> Vec<String> {
+    if is_credential(line) {
+        line.value.split(':').take(1).map(str::to_owned).collect()
+    } else if line.key.starts_with("Exec") {
+        secrets(line.words())
+    } else {
+        Vec::new()
+    }
+}
+
+fn secret_on_lines(unit: &Unit, findings: &mut Findings) {
     for line in unit.directives.iter().filter(|d| d.section == "Service") {
-        let mut names = Vec::new();
-        if is_credential(line) {
-            names.extend(line.value.split(':').next().map(str::to_owned));
-        } else if line.key.starts_with("Exec") {
-            names = secrets(line.words());
-        }
-        for name in names {
+        for name in secrets_on(line) {
             let what = format!(
                 "`{name}` in {}= of {} can be read by everybody",
                 line.key,
@@ -163,37 +184,44 @@ static KNOWN: LazyLock<std::collections::HashMap<(&str, &str), u32>> = LazyLock:
         .collect()
 });
 
+/// The first version of systemd that knows a directive.
+fn known_since(line: &Directive) -> Option<u32> {
+    KNOWN
+        .get(&(line.section.as_str(), line.key.as_str()))
+        .copied()
+}
+
 fn unknown_directive(facts: &Facts, findings: &mut Findings) {
+    let level = facts.systemd.unwrap_or(u32::MAX);
+    let mut lines = Asked::new(|line| {
+        let is_own = line.key.is_empty() || line.key.starts_with("X-");
+        let is_own = is_own || line.section.starts_with("X-");
+        !is_own && known_since(line).is_none_or(|version| version > level)
+    });
     for (unit, _) in gateways(facts) {
-        let own = |d: &&crate::units::unit_file::Directive| {
-            !d.key.is_empty() && !d.key.starts_with("X-") && !d.section.starts_with("X-")
-        };
-        for line in unit.directives.iter().filter(own) {
-            let since = KNOWN.get(&(line.section.as_str(), line.key.as_str()));
+        for line in lines.of(&unit.directives) {
+            let since = known_since(line);
             let elsewhere = || {
                 ["Unit", "Service", "Install"]
                     .into_iter()
                     .find(|s| KNOWN.contains_key(&(*s, line.key.as_str())))
             };
-            let what = match (since, facts.systemd) {
-                (Some(version), Some(level)) if *version > level => format!(
+            let what = match (since, elsewhere()) {
+                (Some(version), _) => format!(
                     "{} of {} is for systemd {version}, and this is {level}: it is ignored",
                     line.key,
                     unit.title()
                 ),
-                (Some(_), _) => continue,
-                (None, _) => match elsewhere() {
-                    Some(section) => format!(
-                        "{} of {} belongs in [{section}]: it is ignored",
-                        line.key,
-                        unit.title()
-                    ),
-                    None => format!(
-                        "systemd does not know {} of {}: it is ignored",
-                        line.key,
-                        unit.title()
-                    ),
-                },
+                (None, Some(section)) => format!(
+                    "{} of {} belongs in [{section}]: it is ignored",
+                    line.key,
+                    unit.title()
+                ),
+                (None, None) => format!(
+                    "systemd does not know {} of {}: it is ignored",
+                    line.key,
+                    unit.title()
+                ),
             };
             let finding = findings.add(what, edit(unit));
             finding.unit(unit).at(unit, line);
