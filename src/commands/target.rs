@@ -1,17 +1,19 @@
 //! The profiles that a command of the day is about: those that are named, all, or the only one.
 
+use std::collections::HashSet;
 use std::path::PathBuf;
 
 use anyhow::Result;
 
 use crate::deploy::receipt::{Receipt, read_receipt};
 use crate::error::{refuse, trouble};
-use crate::host::{Host, Live};
+use crate::host::{Host, Live, span};
 use crate::layout::Scope;
 use crate::profile::ProfileName;
 use crate::render::instance::Instance;
 use crate::render::model::Shield;
 use crate::units::inventory::Inventory;
+use crate::units::origin::Origin;
 use crate::units::unit::Unit;
 
 /// A profile and the unit that runs its gateway.
@@ -47,14 +49,16 @@ impl Target {
         }
     }
 
-    fn of_guarded(unit: &Unit) -> Option<Self> {
+    /// By what a unit says itself. A gateway may drain for less than systemd waits for its end.
+    fn of_unit(unit: &Unit) -> Option<Self> {
         let home = unit.home()?;
         let (profile, _) = ProfileName::from_home(home)?;
+        let timeout = unit.directives.value("Service", "TimeoutStopSec");
         Some(Self {
             profile,
             unit: unit.name.clone(),
             home: home.to_owned(),
-            drain: 0,
+            drain: timeout.and_then(span::seconds).unwrap_or_default() as u32,
         })
     }
 }
@@ -77,7 +81,11 @@ pub(super) fn targets(
     named: &[ProfileName],
     all: bool,
 ) -> Result<Vec<Target>> {
-    let known = installed(host, &read_receipt(host)?);
+    let receipt = read_receipt(host)?;
+    let mut known = installed(host, &receipt);
+    // One that nobody names, and that neither runs nor is enabled, may be what is left of a profile.
+    let in_use = |unit: &&Unit| !named.is_empty() || unit.how().is_some();
+    known.extend(placed(&Inventory::read(host), host, &receipt, in_use));
     chosen(host.scope, command, known, named, all)
 }
 
@@ -92,15 +100,32 @@ pub(super) fn looked_at(
     let mut known = installed(host, &receipt);
     known.extend(receipt.shields.iter().map(Target::of_shield));
     let inventory = Inventory::read(host);
+    known.extend(placed(&inventory, host, &receipt, |_| true));
     let own = |unit: &&Unit| unit.is_guarded && unit.manager == host.manager();
     let guarded = inventory.units.iter().filter(own);
-    known.extend(guarded.filter_map(Target::of_guarded));
+    known.extend(guarded.filter_map(Target::of_unit));
     chosen(host.scope, command, known, named, all)
 }
 
 fn installed(host: &Host, receipt: &Receipt) -> Vec<Target> {
     let instances = receipt.instances.iter();
     instances.map(|i| Target::of_instance(host, i)).collect()
+}
+
+/// Such instances of the shipped template as no receipt has: of a package's, enabled by hand, or of NixOS.
+fn placed(
+    inventory: &Inventory,
+    host: &Host,
+    receipt: &Receipt,
+    is_meant: impl Fn(&&Unit) -> bool,
+) -> Vec<Target> {
+    let recorded = receipt.instances.iter().map(|i| i.profile.unit());
+    let recorded: HashSet<String> = recorded.collect();
+    let own = |unit: &&Unit| unit.origin == Origin::Ours && unit.manager == host.manager();
+    let units = inventory.units.iter().filter(own).filter(is_meant);
+    let units = units.filter(|unit| !recorded.contains(&unit.name));
+    let targets = units.filter_map(Target::of_unit);
+    targets.filter(|t| t.unit == t.profile.unit()).collect()
 }
 
 fn chosen(
@@ -140,6 +165,53 @@ fn chosen(
 mod tests {
     use super::*;
     use crate::error::Error;
+
+    #[test]
+    fn what_nixos_or_somebody_enabled_of_a_package_is_meant_as_well() {
+        let root = tempfile::tempdir().expect("a directory");
+        let golden = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden/deb/system-252");
+        let units = root.path().join("usr/lib/systemd/system");
+        let wants = root
+            .path()
+            .join("etc/systemd/system/multi-user.target.wants");
+        for directory in [
+            &units,
+            &wants,
+            &root
+                .path()
+                .join("etc/systemd/system/hermes-gateway@left.service.d"),
+        ] {
+            std::fs::create_dir_all(directory).expect("made");
+        }
+        let template = "usr/lib/systemd/system/hermes-gateway@.service";
+        std::fs::copy(golden.join(template), root.path().join(template)).expect("copied");
+        let link = wants.join("hermes-gateway@coder.service");
+        std::os::unix::fs::symlink(format!("/{template}"), link).expect("linked");
+        std::fs::write(
+            root.path()
+                .join("etc/systemd/system/hermes-gateway@left.service.d/mine.conf"),
+            "[Service]\nNice=1\n",
+        )
+        .expect("written");
+        let host = Host::observer(Scope::System, Some(root.path())).expect("an image");
+        let of = |targets: Result<Vec<Target>>| -> Vec<(String, PathBuf)> {
+            let targets = targets.expect("targets").into_iter();
+            targets.map(|t| (t.unit, t.home)).collect()
+        };
+        let home = |name: &str| PathBuf::from(format!("/var/lib/hermes/profiles/{name}"));
+        let coder = ("hermes-gateway@coder.service".to_owned(), home("coder"));
+        let left = ("hermes-gateway@left.service".to_owned(), home("left"));
+        assert_eq!(
+            of(targets(&host, "restart", &[], true)),
+            std::slice::from_ref(&coder)
+        );
+        let named = ["left".parse().expect("a name")];
+        assert_eq!(
+            of(targets(&host, "start", &named, false)),
+            std::slice::from_ref(&left)
+        );
+        assert_eq!(of(looked_at(&host, "why", &[], true)), [coder, left]);
+    }
 
     #[test]
     fn one_profile_needs_no_name_and_several_do() {

@@ -17,6 +17,19 @@ locale: C.UTF-8
 """
 
 
+# What is asked of a host when cloud-init has ended.
+SEEN = {
+    "cloud-init": "cloud-init status --format=json",
+    "log": "cat /var/log/cloud-init-output.log",
+    "status": "hermes-install status --json",
+    "variables": "tr '\\0' '\\n' </proc/$(systemctl show -P MainPID hermes-gateway@coder.service)/environ",
+    "file": "stat --format='%a %U' /etc/hermes-install/coder.env",
+    "enabled": "systemctl is-enabled hermes-gateway@coder.service",
+    "plan": "hermes-install plan; echo $?",
+    "plan of a start": "systemctl stop hermes-gateway@coder.service; hermes-install plan; echo $?",
+}
+
+
 def play(given: Given) -> None:
     """One boot."""
     text = filled((given.site / "next/hermes-gateway.sources").read_text())
@@ -25,22 +38,22 @@ def play(given: Given) -> None:
     with host(given.lower, 4, files) as one:
         valid = one.guest.ask("sh", "-c", f"cloud-init schema --config-file /{SEED}/user-data && echo it is")
         Check.that("cloud-init finds the file valid", valid.endswith("it is"), valid)
-        said = booted.until("cloud-init to end", lambda: ended(one.guest), 300)
-        log = one.guest.ask("cat", "/var/log/cloud-init-output.log")
-        Check.equal("cloud-init ends with", json.loads(said)["status"], "done", log)
-        status = one.status()
-        Check.equal("what runs", {name: p["state"] for name, p in status.items() if p["installed"]}, {"coder": "running"}, log)
-        variables = one.environment(status["coder"]["main_pid"])
-        Check.equal("its token", variables.get("API_SERVER_KEY"), TOKEN)
-        mode = one.guest.ask("stat", "--format=%a %U", "/etc/hermes-install/coder.env")
-        Check.equal("who reads its file", mode, "600 root")
-        enabled = one.guest.ask("systemctl", "is-enabled", "hermes-gateway@coder.service")
-        Check.equal("whether it starts at boot", enabled, "enabled")
-        planned = [one.guest.ask("sh", "-c", "hermes-install plan; echo $?")]
-        one.guest.ask("systemctl", "stop", "hermes-gateway@coder.service")
-        planned.append(one.guest.ask("sh", "-c", "hermes-install plan; echo $?"))
-        Check.that("a plan of what is there ends with 0", planned[0].endswith("no file would change\n0"), planned[0])
-        Check.that("one that starts a unit ends with 1", planned[1].endswith("coder.service\n1"), planned[1])
+        booted.until("cloud-init to end", lambda: ended(one.guest), 300)
+        check({name: one.guest.ask("sh", "-c", command) for name, command in SEEN.items()})
+
+
+def check(seen: dict[str, str]) -> None:
+    """What the host answered."""
+    log = seen["log"]
+    Check.equal("cloud-init ends with", json.loads(seen["cloud-init"])["status"], "done", log)
+    profiles = json.loads(seen["status"])["profiles"] if seen["status"] else []
+    Check.equal("what runs", {p["profile"]: p["state"] for p in profiles if p["installed"]}, {"coder": "running"}, log)
+    Check.that("its token", f"API_SERVER_KEY={TOKEN}" in seen["variables"].split("\n"))
+    Check.equal("who reads its file", seen["file"], "600 root")
+    Check.equal("whether it starts at boot", seen["enabled"], "enabled")
+    Check.that("a plan of what is there ends with 0", seen["plan"].endswith("no file would change\n0"), seen["plan"])
+    planned = seen["plan of a start"]
+    Check.that("one that starts a unit ends with 1", planned.endswith("coder.service\n1"), planned)
 
 
 def filled(sources: str) -> str:

@@ -179,7 +179,9 @@ def only(packages: Path, place: Path, *, is_before: bool) -> Path:
 
 @dataclass(frozen=True)
 class Given:
-    """What a play is made of: the system, a hermes for it, Ansible, the packages, the program, what the house serves, a directory to work in."""
+    """What a play is made of: the system, a hermes for it, Ansible, the packages, the program, what the house serves, a directory to
+    work in; where images are kept, and of which suite.
+    """
 
     lower: Path
     hermes: Path
@@ -188,6 +190,8 @@ class Given:
     binary: Path
     site: Path
     work: Path
+    cache: Path
+    suite: str
 
 
 class Check:

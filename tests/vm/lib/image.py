@@ -17,6 +17,8 @@ PACKAGES = [
     "libpam-systemd",
     "linux-image-cloud-amd64",
     "procps",
+    # A distribution that one reaches has it.
+    "python3-venv",
     "rpm",
     "systemd-sysv",
     "udev",

@@ -36,6 +36,14 @@ def run() -> None:
     equal("the gateway that was started by hand", by_request.pid, pid)
     before = ours.pid
 
+    # The commands of the day, though no receipt has these profiles.
+    contains("why it ended", hermes_install("why", "default").out, "default: runs now", "systemd was asked to stop it")
+    equal("restart without a name ends with", hermes_install("restart").code, 2)
+    equal("restart --all ends with", hermes_install("restart", "--all").code, 0)
+    pid = coder.until_up()
+    check("both are others", ours.pid not in (0, before) and by_request.pid == pid, (ours.pid, before, by_request.pid, pid))
+    before = ours.pid
+
     # A setting of one profile.
     second = System(2, CALM | {"coder": "drain-timeout = 300\n"}, manual=("coder",))
     equal("a switch with a new setting ends with", switch(first, second), 0)

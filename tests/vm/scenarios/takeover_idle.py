@@ -21,3 +21,4 @@ def run() -> None:
     equal("the other profile's gateways", default.gateways(), [Unit(default.unit).pid])
     give_back(coder, unit, hand)
     contains("why, when it is long gone", hermes_install("why", "coder").out, f"pid {hand.pid} of `hermes`", "takes the profile over")
+    equal("a restart ends with", hermes_install("restart", "coder").code, 0)

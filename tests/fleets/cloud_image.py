@@ -1,0 +1,64 @@
+"""The cloud-init file at the first boot of a cloud image, in an emulated machine that its own boot loader starts. Ten minutes."""
+
+import json
+import subprocess
+from pathlib import Path
+
+from cloud_init import SEEN, check, filled
+from hosts import PIP, Given
+from lib import image, machine, roots
+
+# Of a first boot with what it installs, in seconds; Python is 10 to 20 times slower there.
+PATIENCE = 3600
+BUS = "virtio-blk-pci"
+
+# Waits for cloud-init, tells the second serial port what is there then, and ends the machine.
+REPORT = """
+import json, subprocess
+def ask(command):
+    return subprocess.run(command, shell=True, stdin=subprocess.DEVNULL, capture_output=True, text=True).stdout.strip()
+ask("cloud-init status --wait")
+seen = {name: ask(command) for name, command in COMMANDS.items()}
+with open("/dev/ttyS1", "w") as port:
+    port.write(json.dumps(seen) + "\\n")
+subprocess.run(["systemctl", "poweroff"])
+"""
+
+
+def play(given: Given) -> None:
+    """One boot."""
+    report = REPORT.replace("COMMANDS", repr(SEEN))
+    # Debian cannot be reached from here, and the image leaves the network to cloud-init.
+    house = [
+        ["sh", "-c", "rm --force /etc/apt/sources.list /etc/apt/sources.list.d/debian.sources"],
+        ["sh", "-c", 'printf %s "$1" >/etc/pip.conf', "house", PIP],
+        ["systemctl", "start", "--no-block", "systemd-networkd.service"],
+        ["systemd-run", "--no-block", "--unit=report", "python3", "-c", report],
+    ]
+    text = filled((given.site / "next/hermes-gateway.sources").read_text())
+    seed = given.work / "cidata"
+    seed.mkdir()
+    # JSON is YAML.
+    (seed / "user-data").write_text(f"{text}\nbootcmd: {json.dumps(house)}\napt: {{preserve_sources_list: true}}\n")
+    (seed / "meta-data").write_text("instance-id: bots5\nlocal-hostname: bots5\n")
+    check(json.loads(booted(given, seed)))
+
+
+def booted(given: Given, seed: Path) -> str:
+    """What the machine reports at its end."""
+    disk, console, told = (given.work / name for name in ("seed.iso", "console", "told"))
+    roots.run("xorriso", "-as", "genisoimage", "-quiet", "-volid", "cidata", "-joliet", "-rock", "-o", str(disk), str(seed))
+    command = [
+        *("qemu-system-x86_64", "-M", "q35", "-accel", "tcg,thread=multi,tb-size=256", "-cpu", "max", "-smp", "1", "-m", "2048"),
+        *("-nodefaults", "-no-user-config", "-display", "none", "-vga", "std", "-no-reboot", "-device", "virtio-rng-pci"),
+        # It has an address of its own by DHCP, and reaches what this process reaches: the house.
+        *("-nic", "user,model=virtio-net-pci"),
+        *machine.drive("image", image.debian(given.cache, given.suite), f"{BUS},bootindex=0", "format=qcow2,snapshot=on"),
+        *machine.drive("seed", disk, BUS, "format=raw,readonly=on"),
+        *("-serial", f"file:{console}", "-serial", f"file:{told}"),
+    ]
+    try:
+        subprocess.run(command, stdin=subprocess.DEVNULL, check=True, timeout=PATIENCE)
+        return told.read_text()
+    finally:
+        print(console.read_text(errors="replace")[-4000:])
