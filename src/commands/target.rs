@@ -82,10 +82,11 @@ pub(super) fn targets(
     all: bool,
 ) -> Result<Vec<Target>> {
     let receipt = read_receipt(host)?;
+    let inventory = Inventory::of_own_manager(host);
     let mut known = installed(host, &receipt);
     // One that nobody names, and that neither runs nor is enabled, may be what is left of a profile.
     let in_use = |unit: &&Unit| !named.is_empty() || unit.how().is_some();
-    known.extend(placed(&Inventory::read(host), host, &receipt, in_use));
+    known.extend(placed(&inventory, &receipt, in_use));
     chosen(host.scope, command, known, named, all)
 }
 
@@ -97,12 +98,11 @@ pub(super) fn looked_at(
     all: bool,
 ) -> Result<Vec<Target>> {
     let receipt = read_receipt(host)?;
+    let inventory = Inventory::of_own_manager(host);
     let mut known = installed(host, &receipt);
     known.extend(receipt.shields.iter().map(Target::of_shield));
-    let inventory = Inventory::read(host);
-    known.extend(placed(&inventory, host, &receipt, |_| true));
-    let own = |unit: &&Unit| unit.is_guarded && unit.manager == host.manager();
-    let guarded = inventory.units.iter().filter(own);
+    known.extend(placed(&inventory, &receipt, |_| true));
+    let guarded = inventory.units.iter().filter(|unit| unit.is_guarded);
     known.extend(guarded.filter_map(Target::of_unit));
     chosen(host.scope, command, known, named, all)
 }
@@ -115,15 +115,13 @@ fn installed(host: &Host, receipt: &Receipt) -> Vec<Target> {
 /// Such instances of the shipped template as no receipt has: of a package's, enabled by hand, or of NixOS.
 fn placed(
     inventory: &Inventory,
-    host: &Host,
     receipt: &Receipt,
     is_meant: impl Fn(&&Unit) -> bool,
 ) -> Vec<Target> {
     let recorded = receipt.instances.iter().map(|i| i.profile.unit());
     let recorded: HashSet<String> = recorded.collect();
-    let own = |unit: &&Unit| unit.origin == Origin::Ours && unit.manager == host.manager();
-    let units = inventory.units.iter().filter(own).filter(is_meant);
-    let units = units.filter(|unit| !recorded.contains(&unit.name));
+    let is_new = |unit: &&Unit| unit.origin == Origin::Ours && !recorded.contains(&unit.name);
+    let units = inventory.units.iter().filter(is_new).filter(is_meant);
     let targets = units.filter_map(Target::of_unit);
     targets.filter(|t| t.unit == t.profile.unit()).collect()
 }
@@ -163,36 +161,29 @@ fn chosen(
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
     use crate::error::Error;
 
     #[test]
     fn what_nixos_or_somebody_enabled_of_a_package_is_meant_as_well() {
         let root = tempfile::tempdir().expect("a directory");
-        let golden = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden/deb/system-252");
-        let units = root.path().join("usr/lib/systemd/system");
-        let wants = root
-            .path()
-            .join("etc/systemd/system/multi-user.target.wants");
+        let at = |path: &str| root.path().join(path);
         for directory in [
-            &units,
-            &wants,
-            &root
-                .path()
-                .join("etc/systemd/system/hermes-gateway@left.service.d"),
+            "usr/lib/systemd/system",
+            "etc/systemd/system/multi-user.target.wants",
+            "etc/systemd/system/hermes-gateway@left.service.d",
         ] {
-            std::fs::create_dir_all(directory).expect("made");
+            std::fs::create_dir_all(at(directory)).expect("made");
         }
         let template = "usr/lib/systemd/system/hermes-gateway@.service";
-        std::fs::copy(golden.join(template), root.path().join(template)).expect("copied");
-        let link = wants.join("hermes-gateway@coder.service");
+        let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/deb/system-252");
+        std::fs::copy(golden.join(template), at(template)).expect("copied");
+        let link = at("etc/systemd/system/multi-user.target.wants/hermes-gateway@coder.service");
         std::os::unix::fs::symlink(format!("/{template}"), link).expect("linked");
-        std::fs::write(
-            root.path()
-                .join("etc/systemd/system/hermes-gateway@left.service.d/mine.conf"),
-            "[Service]\nNice=1\n",
-        )
-        .expect("written");
+        let drop_in = at("etc/systemd/system/hermes-gateway@left.service.d/mine.conf");
+        std::fs::write(drop_in, "[Service]\nNice=1\n").expect("written");
         let host = Host::observer(Scope::System, Some(root.path())).expect("an image");
         let of = |targets: Result<Vec<Target>>| -> Vec<(String, PathBuf)> {
             let targets = targets.expect("targets").into_iter();

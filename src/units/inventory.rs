@@ -18,7 +18,7 @@ use crate::host::systemctl::Manager;
 use crate::host::{DirectoryId, Host, Live};
 use crate::profile::ProfileName;
 use crate::units::concern::may_concern;
-use crate::units::load_path::{LoadPath, load_paths};
+use crate::units::load_path::{LoadPath, load_path, load_paths};
 use crate::units::origin::Origin;
 use crate::units::unit::Unit;
 
@@ -72,12 +72,20 @@ const AT_ONCE: usize = 64;
 impl Inventory {
     /// Look at everything.
     pub(crate) fn read(host: &Host) -> Self {
+        Self::of(host, load_paths(host))
+    }
+
+    /// Look at the units of the manager of a host's scope: no account's own manager keeps root waiting.
+    pub(crate) fn of_own_manager(host: &Host) -> Self {
+        Self::of(host, vec![load_path(host)])
+    }
+
+    fn of(host: &Host, mut load_paths: Vec<LoadPath>) -> Self {
         let mut inventory = Self {
             gateways: host.live().map(gateways).unwrap_or_default(),
             ..Self::default()
         };
         // At the same time: none has to wait for one that does not answer.
-        let mut load_paths = load_paths(host);
         while !load_paths.is_empty() {
             let rest = load_paths.split_off(load_paths.len().min(AT_ONCE));
             let some = std::mem::replace(&mut load_paths, rest);
