@@ -2,15 +2,13 @@
 
 import json
 import subprocess
-from pathlib import Path
 
 from cloud_init import SEEN, check, filled
 from hosts import PIP, Given
-from lib import image, machine, roots
+from lib import cloud, image, machine
 
 # Of a first boot with what it installs, in seconds; Python is 10 to 20 times slower there.
 PATIENCE = 3600
-BUS = "virtio-blk-pci"
 
 # What the image of a cloud has and this small one has not: keys of SSH, locales, a partition that grows.
 LACKS = """
@@ -47,25 +45,18 @@ def play(given: Given) -> None:
         ["systemd-run", "--no-block", "--unit=report", "python3", "-c", report],
     ]
     text = filled((given.site / "next/hermes-gateway.sources").read_text())
-    seed = given.work / "cidata"
-    seed.mkdir()
     # JSON is YAML.
-    (seed / "user-data").write_text(f"{text}\nbootcmd: {json.dumps(house)}\n{LACKS}")
-    (seed / "meta-data").write_text("instance-id: bots5\nlocal-hostname: bots5\n")
-    check(json.loads(booted(given, seed)))
+    check(json.loads(booted(given, f"{text}\nbootcmd: {json.dumps(house)}\n{LACKS}")))
 
 
-def booted(given: Given, seed: Path) -> str:
+def booted(given: Given, user_data: str) -> str:
     """What the machine reports at its end."""
-    disk, console, told = (given.work / name for name in ("seed.iso", "console", "told"))
-    roots.run("xorriso", "-as", "genisoimage", "-quiet", "-volid", "cidata", "-joliet", "-rock", "-o", str(disk), str(seed))
+    console, told = given.work / "console", given.work / "told"
     command = [
-        *("qemu-system-x86_64", "-M", "q35", "-accel", "tcg,thread=multi,tb-size=256", "-cpu", "max", "-smp", "1", "-m", "2048"),
-        *("-nodefaults", "-no-user-config", "-display", "none", "-vga", "std", "-no-reboot", "-device", "virtio-rng-pci"),
+        *machine.EMULATOR,
         # It has an address of its own by DHCP, and reaches what this process reaches: the house.
         *("-nic", "user,model=virtio-net-pci"),
-        *machine.drive("image", image.debian(given.cache, given.suite), f"{BUS},bootindex=0", "format=qcow2,snapshot=on"),
-        *machine.drive("seed", disk, BUS, "format=raw,readonly=on"),
+        *cloud.booting(image.debian(given.cache, given.suite), "qcow2", cloud.seed(given.work, user_data, "bots5")),
         *("-serial", f"file:{console}", "-serial", f"file:{told}"),
     ]
     try:

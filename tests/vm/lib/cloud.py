@@ -31,16 +31,7 @@ def run(case: Case) -> int:
         kind = "qcow2" if opened.read(4) == QCOW2 else "raw"
 
     def arguments(work: Path) -> list[str]:
-        return [
-            # What RHEL 10 wants is newer than the processors that are fast to emulate.
-            *("-cpu", "max", "-m", "2048"),
-            # Boot loaders of distributions may ask for a screen.
-            *("-vga", "std"),
-            # With the option not to reboot: end at once when there is nothing that boots.
-            *("-boot", "reboot-timeout=1000"),
-            *machine.drive("image", file.absolute(), f"{BUS},bootindex=0", f"format={kind},snapshot=on"),
-            *machine.drive("seed", _seed(work, portable.python(case.hermes)), BUS, "format=raw,readonly=on"),
-        ]
+        return booting(file, kind, _seed(work, portable.python(case.hermes)))
 
     code = machine.run(case, portable.environment(case.cache, case.hermes), BUS, arguments, ENDED)
     log = case.out / "log"
@@ -52,8 +43,33 @@ def run(case: Case) -> int:
     return code
 
 
+def booting(image: Path, kind: str, seed: Path) -> list[str]:
+    """qemu's arguments for an image of this format; nothing is written to it."""
+    return [
+        # What RHEL 10 wants is newer than the processors that are fast to emulate.
+        *("-cpu", "max", "-m", "2048"),
+        # Boot loaders of distributions may ask for a screen.
+        *("-vga", "std"),
+        # With the option not to reboot: end at once when there is nothing that boots.
+        *("-boot", "reboot-timeout=1000"),
+        *machine.drive("image", image.absolute(), f"{BUS},bootindex=0", f"format={kind},snapshot=on"),
+        *machine.drive("seed", seed, BUS, "format=raw,readonly=on"),
+    ]
+
+
+def seed(work: Path, user_data: str, name: str) -> Path:
+    """The disk that cloud-init looks for (its data source NoCloud), for a host of this name."""
+    place = work / "cidata"
+    place.mkdir()
+    (place / "user-data").write_text(user_data)
+    (place / "meta-data").write_text(json.dumps({"instance-id": name, "local-hostname": name}))
+    disk = work / "seed.iso"
+    roots.run("xorriso", "-as", "genisoimage", "-quiet", "-volid", "cidata", "-joliet", "-rock", "-o", str(disk), str(place))
+    return disk
+
+
 def _seed(work: Path, python: Path) -> Path:
-    """The disk that cloud-init looks for (its data source NoCloud)."""
+    """One that starts the scenario."""
     units = "/etc/systemd/system"
     files = {
         f"{units}/vmcheck.service": roots.unit(str(python)),
@@ -65,11 +81,5 @@ def _seed(work: Path, python: Path) -> Path:
         "write_files": [{"path": path, "content": content} for path, content in files.items()],
         "runcmd": [["systemctl", "daemon-reload"], ["systemctl", "start", "--no-block", "vmcheck.service"]],
     }
-    place = work / "cidata"
-    place.mkdir()
     # JSON is YAML.
-    (place / "user-data").write_text(f"#cloud-config\n{json.dumps(data, indent=1)}\n")
-    (place / "meta-data").write_text(json.dumps({"instance-id": "vmcheck", "local-hostname": "vmguest"}))
-    seed = work / "seed.iso"
-    roots.run("xorriso", "-as", "genisoimage", "-quiet", "-volid", "cidata", "-joliet", "-rock", "-o", str(seed), str(place))
-    return seed
+    return seed(work, f"#cloud-config\n{json.dumps(data, indent=1)}\n", "vmguest")

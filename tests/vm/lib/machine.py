@@ -37,6 +37,13 @@ ExecStart=-sh -c 'echo {BEGINS} >/dev/ttyS0'
 """
 
 
+# Of every machine; what it boots, and whether it has a network, comes behind.
+EMULATOR = [
+    *("qemu-system-x86_64", "-M", "q35", "-accel", "tcg,thread=multi,tb-size=256", "-smp", "1"),
+    *("-nodefaults", "-no-user-config", "-display", "none", "-no-reboot", "-device", "virtio-rng-pci"),
+]
+
+
 def run(case: Case, environment: Path, bus: str, arguments: Callable[[Path], list[str]], seconds: int) -> int:
     """Boot the case as often as it asks; how its last boot ended, 0 for good.
 
@@ -52,9 +59,7 @@ def run(case: Case, environment: Path, bus: str, arguments: Callable[[Path], lis
         command = [
             # Before the containers: slow as it is, the guest would run into deadlines of the programs in it.
             *("nice", "-n", "-10"),
-            *("qemu-system-x86_64", "-M", "q35", "-accel", "tcg,thread=multi,tb-size=256", "-smp", "1"),
-            *("-nodefaults", "-no-user-config", "-display", "none", "-no-reboot", "-net", "none"),
-            *("-device", "virtio-rng-pci", *arguments(work)),
+            *(*EMULATOR, "-net", "none", *arguments(work)),
             *drive("harness", harness, bus),
             # Shared between cases, so what the guest writes is forgotten.
             *drive("environment", environment, bus, "format=raw,snapshot=on"),
