@@ -21,6 +21,12 @@ def filesystem(image: Path, tree: Path, megabytes: int, label: str, offset: int 
     roots.run("mke2fs", "-q", "-t", "ext4", "-L", label, "-E", options, "-d", str(tree), str(image), blocks)
 
 
+def room_for(tree: Path) -> int:
+    """The megabytes of an image that holds this tree and no more: what it has in it, and what ext4 itself needs."""
+    files = [file.lstat().st_size for file in tree.rglob("*")]
+    return 16 + ((sum(files) + len(files) * 4096) >> 20) * 5 // 4
+
+
 def partitioned(image: Path, tree: Path, megabytes: int, label: str, code: bytes = b"", loader: bytes = b"") -> None:
     """A disk with a master boot record and one partition that holds such a file system.
 

@@ -54,7 +54,7 @@ def run(case: Case, environment: Path, bus: str, arguments: Callable[[Path], lis
     with tempfile.TemporaryDirectory(prefix="hermes-install-vm-", dir="/var/tmp") as scratch:
         work = Path(scratch)
         harness, found = work / "harness.img", work / "found.img"
-        disk.filesystem(harness, case.harness, 64, "harness")
+        disk.filesystem(harness, case.harness, disk.room_for(case.harness), "harness")
         disk.filesystem(found, case.out, 256, "found")
         command = [
             # Before the containers: slow as it is, the guest would run into deadlines of the programs in it.
