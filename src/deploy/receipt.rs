@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::deploy::chosen::Chosen;
 use crate::host::Host;
-use crate::host::rootfs::Actual;
+use crate::host::rootfs::{Actual, RootFs};
 use crate::profile::ProfileName;
 use crate::render::instance::Instance;
 use crate::render::model::Shield;
@@ -187,14 +187,13 @@ impl Receipt {
         self.files.keys().chain(self.pending.keys()).collect()
     }
 
-    /// The files that are recorded of each unit: its own, its drop-ins and the links that start it. What belongs to no
-    /// single instance has the key `None`.
-    pub(crate) fn files_by_unit(&self) -> BTreeMap<Option<&str>, Vec<(&String, &Stamp)>> {
-        let mut found: BTreeMap<_, Vec<_>> = BTreeMap::new();
-        for (path, stamp) in &self.files {
-            found.entry(unit_of(path)).or_default().push((path, stamp));
-        }
-        found
+    /// How files differ from what is recorded, each with the unit that it is of: its own file, its drop-ins and the links
+    /// that start it. What belongs to no single instance has `None`.
+    pub(crate) fn drift(&self, files: &RootFs) -> Vec<(Option<&str>, String)> {
+        let recorded = self.files.iter();
+        let differing =
+            recorded.filter_map(|(path, stamp)| Some((path, files.difference(path, stamp)?)));
+        differing.map(|(path, how)| (unit_of(path), how)).collect()
     }
 
     /// Whether it records nothing at all.
@@ -207,7 +206,7 @@ impl Receipt {
 }
 
 /// The unit that a file belongs to: the one that it is, links to or is a drop-in of; no template.
-pub(crate) fn unit_of(path: &str) -> Option<&str> {
+fn unit_of(path: &str) -> Option<&str> {
     let name = |part: &str| {
         let unit = part.strip_suffix(".d").unwrap_or(part);
         (unit.ends_with(".service") && !unit.ends_with("@.service")).then_some(unit.len())

@@ -4,6 +4,7 @@
 
 pub(crate) mod access;
 pub(crate) mod account;
+pub(crate) mod beside;
 pub(crate) mod boot;
 pub(crate) mod cgroup;
 pub(crate) mod credentials;

@@ -37,6 +37,9 @@ pub(crate) fn is_hidden(c: char) -> bool {
 
 /// A text with such characters as escapes: `\n`, `\x1b`, `\u202e`.
 pub(crate) fn visible(text: &str) -> String {
+    if !text.contains(is_hidden) {
+        return text.to_owned();
+    }
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         match c {
@@ -53,6 +56,9 @@ pub(crate) fn visible(text: &str) -> String {
 /// A text of several lines; what is in one of them cannot make another.
 fn lines(text: &impl std::fmt::Display) -> String {
     let text = text.to_string();
+    if !text.contains(|c| is_hidden(c) && !matches!(c, '\n' | '\t')) {
+        return text;
+    }
     let shown: Vec<String> = text
         .split('\n')
         .map(|line| line.split('\t').map(visible).collect::<Vec<_>>().join("\t"))

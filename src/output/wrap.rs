@@ -7,36 +7,43 @@ use super::{GOOD, lines, visible};
 /// Fewer columns are taken for so many.
 pub(crate) const LEAST: usize = 40;
 
-/// A text in lines of at most so many characters. A word is never cut, and what stands between backticks is one.
+/// A text in lines of at most so many characters. A word is never cut.
 fn wrap(text: &str, width: usize) -> Vec<String> {
-    // Nothing that is shown has a control character.
-    const GLUE: &str = "\0";
-    let spans = pieces(text);
-    let glued = |(at, span): (usize, &&str)| match at % 2 {
-        1 => span.replace(' ', GLUE),
-        _ => (*span).to_owned(),
-    };
-    let text = match spans.len() % 2 {
-        1 => spans
-            .iter()
-            .enumerate()
-            .map(glued)
-            .collect::<Vec<_>>()
-            .join("`"),
-        _ => text.to_owned(),
-    };
     let mut lines: Vec<String> = Vec::new();
-    for word in text.split(' ').filter(|word| !word.is_empty()) {
-        let word = word.replace(GLUE, " ");
+    let mut columns = 0;
+    for word in words(text) {
+        let length = word.chars().count();
         match lines.last_mut() {
-            Some(line) if line.chars().count() + 1 + word.chars().count() <= width => {
+            Some(line) if columns + 1 + length <= width => {
                 line.push(' ');
-                line.push_str(&word);
+                line.push_str(word);
+                columns += 1 + length;
             }
-            _ => lines.push(word),
+            _ => {
+                lines.push(word.to_owned());
+                columns = length;
+            }
         }
     }
     lines
+}
+
+/// The words of a text. What stands between backticks is one.
+fn words(text: &str) -> Vec<&str> {
+    let pieces = pieces(text);
+    let is_paired = pieces.len() % 2 == 1;
+    let (mut words, mut begin, mut at) = (Vec::new(), 0, 0);
+    for (n, piece) in pieces.iter().enumerate() {
+        let is_quoted = is_paired && n % 2 == 1;
+        for (gap, _) in piece.match_indices(' ').filter(|_| !is_quoted) {
+            words.push(&text[begin..at + gap]);
+            begin = at + gap + 1;
+        }
+        at += piece.len() + 1;
+    }
+    words.push(&text[begin..]);
+    words.retain(|word| !word.is_empty());
+    words
 }
 
 /// A message of a run, behind its label: its lines are wrapped two columns in. Those that stand further in are paths, commands
@@ -266,6 +273,18 @@ mod tests {
         let bare = way_out("fix", "systemctl reset-failed a.service", 0, 20);
         let bare = anstream::adapter::strip_str(&bare).to_string();
         assert_eq!(bare, "fix\n    systemctl reset-failed a.service\n");
+    }
+
+    #[test]
+    fn what_stands_between_backticks_is_one_word() {
+        assert_eq!(
+            words(" type  `a b`, or `c`."),
+            ["type", "`a b`,", "or", "`c`."]
+        );
+        // One that has no other is a character.
+        assert_eq!(words("an odd ` is one"), ["an", "odd", "`", "is", "one"]);
+        assert_eq!(words("`a b` `c"), ["`a", "b`", "`c"]);
+        assert_eq!(words("  "), [""; 0]);
     }
 
     #[test]

@@ -23,6 +23,7 @@ use crate::commands::page::width;
 use crate::deploy::receipt::{Receipt, read_receipt};
 use crate::error::{Exit, trouble};
 use crate::host::Host;
+use crate::host::beside::both;
 use crate::layout::Scope;
 use crate::output;
 use crate::profile::{ProfileName, discover, discover_tenants};
@@ -82,8 +83,8 @@ fn look(host: &Host, args: &StatusArgs) -> Result<Status> {
     host.files.begin();
     let receipt = read_receipt(host)?;
     let profiles = chosen(host, &receipt, &args.profiles)?;
-    let inventory = Inventory::read(host);
-    let sight = Sight::new(host, &receipt, &inventory, &profiles)?;
+    let (inventory, drift) = both(|| Inventory::read(host), || receipt.drift(&host.files));
+    let sight = Sight::new(host, &receipt, &inventory, drift, &profiles)?;
     let rows: Vec<Profile> = profiles
         .iter()
         .map(|(profile, root)| sight.profile(profile, root))

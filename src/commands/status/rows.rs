@@ -27,7 +27,6 @@ use crate::launcher::backoff::Waiting;
 use crate::layout::{ACCOUNT, Scope};
 use crate::profile::ProfileName;
 use crate::render::instance::Instance;
-use crate::render::tree::Stamp;
 use crate::takeover::other_owner::owning_units;
 use crate::units::inventory::Inventory;
 use crate::units::paused::{Paused, stopped_by_update};
@@ -40,9 +39,9 @@ pub(super) struct Sight<'a> {
     inventory: &'a Inventory,
     installed: BTreeMap<&'a ProfileName, &'a Instance>,
     states: HashMap<String, ServiceState>,
-    /// Recorded files by the unit that they are for.
-    files: BTreeMap<Option<&'a str>, Vec<(&'a String, &'a Stamp)>>,
-    /// What differs in files that are for no single unit.
+    /// What differs in recorded files, by the unit that they are for.
+    drift: BTreeMap<&'a str, Vec<String>>,
+    /// The same of files that are for no unit of a profile or shield.
     shared_drift: Vec<String>,
     installations: Installations<'a>,
     /// What is found for the profiles of a root that set no hermes.
@@ -55,42 +54,35 @@ impl<'a> Sight<'a> {
         host: &'a Host,
         receipt: &'a Receipt,
         inventory: &'a Inventory,
+        drift: Vec<(Option<&'a str>, String)>,
         profiles: &[(ProfileName, PathBuf)],
     ) -> Result<Self> {
         let names: Vec<String> = profiles.iter().map(|(p, _)| p.unit()).collect();
         let shown = host.live().map(|live| live.manager().show(&names));
         let shown = shown.transpose()?.unwrap_or_default().into_iter();
         let states = shown.map(|state| (state.id.clone(), state)).collect();
-        let mut sight = Self {
+        let own = receipt.instances.iter().map(|i| i.profile.unit());
+        let shielded = receipt.shields.iter().map(|s| s.unit.clone());
+        let known: BTreeSet<String> = own.chain(shielded).collect();
+        let mut by_unit: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+        let mut shared_drift = Vec::new();
+        for (unit, what) in drift {
+            match unit.filter(|unit| known.contains(*unit)) {
+                Some(unit) => by_unit.entry(unit).or_default().push(what),
+                None => shared_drift.push(what),
+            }
+        }
+        Ok(Self {
             host,
             receipt,
             inventory,
             installed: receipt.instances.iter().map(|i| (&i.profile, i)).collect(),
             states,
-            files: receipt.files_by_unit(),
-            shared_drift: Vec::new(),
+            drift: by_unit,
+            shared_drift,
             installations: Installations::new(host),
             shared: RefCell::default(),
-        };
-        sight.shared_drift = sight.in_shared_files();
-        Ok(sight)
-    }
-
-    /// What differs in files that are for no unit of a profile or shield.
-    fn in_shared_files(&self) -> Vec<String> {
-        let own = self.receipt.instances.iter().map(|i| i.profile.unit());
-        let shielded = self.receipt.shields.iter().map(|s| s.unit.clone());
-        let known: BTreeSet<String> = own.chain(shielded).collect();
-        let is_shared = |unit: &Option<&str>| unit.is_none_or(|unit| !known.contains(unit));
-        let shared = self.files.iter().filter(|(unit, _)| is_shared(unit));
-        shared
-            .flat_map(|(_, files)| self.differences(files))
-            .collect()
-    }
-
-    fn differences(&self, files: &[(&String, &Stamp)]) -> Vec<String> {
-        let differ = |(path, stamp): &(&String, &Stamp)| self.host.files.difference(path, stamp);
-        files.iter().filter_map(differ).collect()
+        })
     }
 
     /// Everything about one profile.
@@ -219,10 +211,13 @@ impl<'a> Sight<'a> {
         if is_installed {
             drift.extend(self.shared_drift.iter().cloned());
         }
-        let files = [Some(unit), shield].into_iter().flatten();
-        for files in files.filter_map(|unit| self.files.get(&Some(unit))) {
-            drift.extend(self.differences(files));
-        }
+        let units = [Some(unit), shield].into_iter().flatten();
+        drift.extend(
+            units
+                .filter_map(|unit| self.drift.get(unit))
+                .flatten()
+                .cloned(),
+        );
         if needs_reload {
             let typed = self.host.manager().command_prefix();
             drift.push(format!("`{unit}` changed on disk; {typed} daemon-reload"));

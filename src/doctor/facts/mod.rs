@@ -21,6 +21,7 @@ use self::units::{UnitFacts, unit_facts};
 use crate::deploy::receipt::read_receipt;
 use crate::gateway::command_line::Home;
 use crate::gateway::installations::Installations;
+use crate::host::beside::both;
 use crate::host::cgroup::UnitRef;
 use crate::host::keeper::keeper;
 use crate::host::manager::systemd_version;
@@ -136,7 +137,8 @@ impl Facts {
     /// Look at everything.
     pub(crate) fn read(host: &Host) -> Result<Self> {
         host.files.begin();
-        let inventory = Inventory::read(host);
+        let elsewhere = || (starters(host), drift(host));
+        let (inventory, (starters, drift)) = both(|| Inventory::read(host), elsewhere);
         let installations = Installations::new(host);
         let units = inventory.units.iter();
         let units = units.map(|unit| unit_facts(host, &installations, unit));
@@ -173,9 +175,9 @@ impl Facts {
             lingering: (lingering.unwrap_or_default().into_iter())
                 .filter_map(|name| name.into_string().ok())
                 .collect(),
-            starters: starters(host),
+            starters,
             mounts: mounts(host),
-            drift: drift(host)?,
+            drift: drift?,
         })
     }
 
@@ -257,15 +259,12 @@ fn drift(host: &Host) -> Result<Vec<Drift>> {
     for scope in scopes {
         let host = host.in_scope(*scope);
         let receipt = read_receipt(&host)?;
-        let again = format!("hermes-install upgrade --{} --force", scope.name());
-        for (path, stamp) in &receipt.files {
-            if let Some(what) = host.files.difference(path, stamp) {
-                found.push(Drift {
-                    what,
-                    hint: again.clone(),
-                });
-            }
-        }
+        let hint = format!("hermes-install upgrade --{} --force", scope.name());
+        let differing = receipt.drift(&host.files).into_iter();
+        found.extend(differing.map(|(_, what)| Drift {
+            what,
+            hint: hint.clone(),
+        }));
     }
     Ok(found)
 }
