@@ -134,6 +134,9 @@ impl Run {
                     self.failed.push(Failed { profile, why });
                     continue;
                 }
+                Ok(None) if self.manager.show_one(unit).is_ok_and(|state| state.runs()) => {
+                    "nothing to do, its gateway starts just now".to_owned()
+                }
                 Ok(None) => "nothing to do, it does not run".to_owned(),
                 Ok(Some(process)) if !is_outdated(&process) => {
                     "nothing to do, its gateway is as new as its hermes".to_owned()
