@@ -123,8 +123,9 @@ fn tell_served(served: &[Served], servers: &[Server]) {
             name(&server.process),
         ));
         output::print(format_args!(
-            "{by}  own one  hermes-install --profile {profile} --standalone\n  \
-             leave    hermes-install run {profile} gateway stop\n",
+            "{by}  setup    hermes-install run {profile} -- gateway setup\n  \
+             own one  hermes-install --profile {profile} --standalone\n  \
+             undo     hermes-install run {profile} gateway stop\n",
         ));
     }
 }
