@@ -64,6 +64,23 @@ fn install_is_a_command_and_what_happens_without_one() {
 }
 
 #[test]
+fn without_a_profile_it_says_which_there_are_and_where() {
+    let root = tempfile::tempdir().unwrap();
+    let home = root.path().join("var/lib/hermes");
+    std::fs::create_dir_all(root.path().join("var/lib")).unwrap();
+    let arguments = ["--root", root.path().to_str().unwrap(), "--system"];
+    let none = run(&arguments);
+    assert!(
+        none.contains("`/var/lib/hermes` has no profile yet"),
+        "{none}"
+    );
+    std::fs::create_dir_all(home.join("profiles/coder")).unwrap();
+    std::fs::write(home.join("config.yaml"), "").unwrap();
+    let some = run(&arguments);
+    assert!(some.contains("has `default`, `coder`"), "{some}");
+}
+
+#[test]
 fn every_command_that_reports_takes_the_same_options() {
     for command in commands() {
         if ["render", "generate"].contains(&command.as_str()) {

@@ -12,6 +12,7 @@ use crate::deploy::service::{Service, job, wait_for_all};
 use crate::error::{Exit, failed, refuse};
 use crate::gateway::installation::Installation;
 use crate::gateway::owner::{Owner, owner, unexamined};
+use crate::gateway::served::served_beside;
 use crate::gateway::update::{is_outdated, updater};
 use crate::gateway::version::Rules;
 use crate::host::Host;
@@ -54,15 +55,24 @@ pub(crate) fn stop(args: &ControlArgs) -> Result<Exit> {
     let run = Run::new(args, false, "hermes-install stop")?;
     let units = run.units();
     run.tell("stop", &units);
+    let beside: Vec<Vec<ProfileName>> =
+        (run.targets.iter().map(|target| served_beside(&target.home))).collect();
     run.manager.verb("stop", &units)?;
-    for target in &run.targets {
+    for (target, beside) in run.targets.iter().zip(beside) {
         if let Some(process) = owner(&target.home)?.and_then(|owner| owner.process) {
             refuse!(
                 "`{}` is stopped, and {} runs profile `{}`", target.unit, name(&process), target.profile;
                 "to stop it: `{}`", stop_command(&process)
             );
         }
-        run.output.done(format!("`{}` is stopped", target.unit));
+        let unit = &target.unit;
+        run.output.done(format!("`{unit}` is stopped"));
+        if !beside.is_empty() {
+            let names: Vec<String> = beside.iter().map(|name| format!("`{name}`")).collect();
+            let names = names.join(", ");
+            run.output
+                .step(format!("nobody serves {names} any more, as `{unit}` did"));
+        }
     }
     if run.output.json {
         output::json(&json::Controlled {
@@ -133,6 +143,9 @@ impl Run {
                     let profile = target.profile;
                     self.failed.push(Failed { profile, why });
                     continue;
+                }
+                Ok(None) if self.manager.show_one(unit).is_ok_and(|state| state.runs()) => {
+                    "nothing to do, its gateway starts just now".to_owned()
                 }
                 Ok(None) => "nothing to do, it does not run".to_owned(),
                 Ok(Some(process)) if !is_outdated(&process) => {

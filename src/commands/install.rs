@@ -1,5 +1,8 @@
 //! `install`, and `adopt`: install for profiles whose gateways somebody started by hand, which asks first.
 
+use std::ffi::OsStr;
+use std::path::Path;
+
 use anyhow::Result;
 
 use super::confirm::{confirm_moves, confirm_restarts, confirm_stops, tell_inherited, tell_left};
@@ -17,6 +20,7 @@ use crate::gateway::served::Server;
 use crate::host::Host;
 use crate::host::manager::reach_manager;
 use crate::host::process_text::name;
+use crate::layout::{Scope, host_command};
 use crate::output::{self, Output};
 use crate::preflight::Checked;
 use crate::profile::ProfileName;
@@ -123,8 +127,9 @@ fn tell_served(served: &[Served], servers: &[Server]) {
             name(&server.process),
         ));
         output::print(format_args!(
-            "{by}  own one  hermes-install --profile {profile} --standalone\n  \
-             leave    hermes-install run {profile} gateway stop\n",
+            "{by}  setup    hermes-install run {profile} -- gateway setup\n  \
+             own one  hermes-install --profile {profile} --standalone\n  \
+             undo     hermes-install run {profile} gateway stop\n",
         ));
     }
 }
@@ -157,6 +162,25 @@ pub(super) fn summary(
     // At once: there may be a thousand.
     let all: String = checked.iter().map(|c| told(host, c)).collect();
     output::print(all);
+    // The system's is in a directory of everybody's PATH.
+    if host.live().is_some() && host.scope == Scope::User && outcome.files > 0 {
+        let command = host.own.home.join(host_command(host.scope));
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        output::print(not_found(&command, &path));
+    }
+}
+
+/// Of a command that a shell with this PATH does not find: an account has `~/.local/bin` there from the first login on at which
+/// it is there (Debian's ~/.profile). Empty where it is found, or is a package's.
+fn not_found(command: &Path, path: &OsStr) -> String {
+    let is_found = std::env::split_paths(path).any(|place| Some(&*place) == command.parent());
+    if is_found || !command.exists() {
+        return String::new();
+    }
+    paragraph(&format!(
+        "`{}` is not found by its name yet; most shells look there from the next login on, this one after:",
+        command.display()
+    )) + "    PATH=~/.local/bin:$PATH\n"
 }
 
 fn tell_json(checked: &[Checked], outcome: &Outcome, left: &[String]) {
@@ -209,4 +233,22 @@ fn told(host: &Host, c: &Checked) -> String {
         kind = kind(host, c),
     );
     paragraph(&runs) + &commands
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_that_the_shell_does_not_find_is_told_with_the_way_to_it() {
+        let home = tempfile::tempdir().expect("a directory");
+        let place = home.path().join(".local/bin");
+        let command = place.join("hermes-install");
+        assert_eq!(not_found(&command, OsStr::new("/usr/bin")), "", "none");
+        std::fs::create_dir_all(&place).expect("made");
+        std::fs::write(&command, "").expect("written");
+        let told = not_found(&command, OsStr::new("/usr/bin"));
+        assert!(told.ends_with("\n    PATH=~/.local/bin:$PATH\n"), "{told}");
+        assert_eq!(not_found(&command, place.as_os_str()), "", "found");
+    }
 }

@@ -201,19 +201,15 @@ fn wanted(host: &Host, args: &InstallArgs, config: &Config) -> Result<Vec<Profil
         profiles.extend(config.profiles.keys().cloned());
     }
     if profiles.is_empty() {
-        let found: Vec<String> = discover(&host.default_root(), |path| host.real(path))
-            .iter()
-            .map(ToString::to_string)
-            .collect();
-        let hint = match found.as_slice() {
-            [] => format!(
-                "there is none yet under `{}`",
-                host.default_root().display()
-            ),
-            names => format!("there is {}", names.join(", ")),
+        let root = host.default_root();
+        let found = discover(&root, |path| host.real(path));
+        let names: Vec<String> = found.iter().map(|name| format!("`{name}`")).collect();
+        let has = match names.as_slice() {
+            [] => "no profile yet".to_owned(),
+            names => names.join(", "),
         };
         trouble!(
-            "no profile is named, and {hint}";
+            "no profile is named, and `{}` has {has}", root.display();
             "to install one: `hermes-install --profile default`";
             "to see what else there is: `hermes-install --help`"
         );

@@ -12,6 +12,7 @@ use crate::cli::RunArgs;
 use crate::deploy::receipt::read_receipt;
 use crate::error::{Exit, trouble};
 use crate::gateway::libraries::{TARGET, library_target, may_load};
+use crate::gateway::served::{Service, service};
 use crate::host::Host;
 use crate::host::access::Access;
 use crate::host::account::Account;
@@ -47,12 +48,19 @@ pub(crate) fn run(args: &RunArgs) -> Result<Exit> {
     let words = call.words(&instance, &args.words);
     let printer = args.output.printer();
     printer.command(shell_quote(&words));
-    if is_installed && offers_a_unit(&args.words) {
-        printer.step(format!(
-            "when hermes asks whether to start the gateway, answer n; after it: `hermes-install restart{} {}`",
-            host.scope.flag(),
-            args.profile
-        ));
+    if offers_a_unit(&args.words) {
+        // The gateway that reads what hermes writes here.
+        let reader = match service(&root, &args.profile) {
+            _ if is_installed => Some(args.profile.clone()),
+            Ok(Service::By(server)) => Some(server.profile),
+            _ => None,
+        };
+        if let Some(reader) = reader {
+            printer.step(format!(
+                "when hermes asks whether to start the gateway, answer n; after it: `hermes-install restart{} {reader}`",
+                host.scope.flag()
+            ));
+        }
     }
     let error = Command::new(&words[0]).args(&words[1..]).exec();
     Err(error).with_context(|| format!("`{}` could not be run", words[0]))

@@ -3,6 +3,7 @@
 use anyhow::{Result, bail};
 use serde_json::Value;
 
+use super::target::refuse_served;
 use crate::cli::ShowArgs;
 use crate::commands::json::{Setting, Shown, ShownProfile};
 use crate::commands::page::entry;
@@ -26,6 +27,7 @@ pub(crate) fn show(args: &ShowArgs) -> Result<Exit> {
     let is_installed =
         |wanted: &&ProfileName| receipt.instances.iter().any(|i| i.profile == **wanted);
     if let Some(unknown) = args.profiles.iter().find(|wanted| !is_installed(wanted)) {
+        refuse_served(&host, unknown, Some("hermes-install show --profile"))?;
         bail!(
             "profile `{unknown}` is not installed in the {} scope; see `hermes-install status`",
             host.scope.name()

@@ -7,8 +7,8 @@ use anyhow::Result;
 
 use crate::deploy::receipt::{Receipt, read_receipt};
 use crate::error::{refuse, trouble};
+use crate::gateway::served::{Service, is_parked, service};
 use crate::host::{Host, Live, span};
-use crate::layout::Scope;
 use crate::profile::ProfileName;
 use crate::render::instance::Instance;
 use crate::render::model::Shield;
@@ -87,7 +87,7 @@ pub(super) fn targets(
     // One that nobody names, and that neither runs nor is enabled, may be what is left of a profile.
     let in_use = |unit: &&Unit| !named.is_empty() || unit.how().is_some();
     known.extend(placed(&inventory, &receipt, in_use));
-    chosen(host.scope, command, known, named, all)
+    chosen(host, command, known, named, all)
 }
 
 /// The same, for a command that only looks: with the profiles that a unit of somebody else's runs, under a shield or the guard.
@@ -104,7 +104,7 @@ pub(super) fn looked_at(
     known.extend(placed(&inventory, &receipt, |_| true));
     let guarded = inventory.units.iter().filter(|unit| unit.is_guarded);
     known.extend(guarded.filter_map(Target::of_unit));
-    chosen(host.scope, command, known, named, all)
+    chosen(host, command, known, named, all)
 }
 
 fn installed(host: &Host, receipt: &Receipt) -> Vec<Target> {
@@ -126,17 +126,51 @@ fn placed(
     targets.filter(|t| t.unit == t.profile.unit()).collect()
 }
 
+/// Refuse a profile that has no unit because another's gateway serves it, or will when it is no longer parked. `command` is
+/// what that gateway can be named to.
+pub(super) fn refuse_served(
+    host: &Host,
+    profile: &ProfileName,
+    command: Option<&str>,
+) -> Result<()> {
+    let root = host.default_root();
+    if is_parked(&host.real(&profile.home(&root))) {
+        refuse!(
+            "profile `{profile}` is parked, and has no unit of its own";
+            "to have it served again: `hermes-install run {profile} gateway start`"
+        );
+    }
+    let Ok(Service::By(server)) = service(&root, profile) else {
+        return Ok(());
+    };
+    let server = server.profile;
+    let what =
+        format!("profile `{profile}` has no unit of its own: the gateway of `{server}` serves it");
+    let stop = format!("to have it left out: `hermes-install run {profile} gateway stop`");
+    let own = format!("for one of its own: `hermes-install --profile {profile} --standalone`");
+    match command {
+        Some(command) => refuse!(
+            "{what}";
+            "for that gateway, and so for all that it serves: `{command} {server}`";
+            "{stop}";
+            "{own}"
+        ),
+        None => refuse!("{what}"; "{stop}"),
+    }
+}
+
 fn chosen(
-    scope: Scope,
+    host: &Host,
     command: &str,
     known: Vec<Target>,
     named: &[ProfileName],
     all: bool,
 ) -> Result<Vec<Target>> {
-    let scope = scope.name();
+    let scope = host.scope.name();
     let names: Vec<&str> = known.iter().map(|t| t.profile.as_str()).collect();
     let is_known = |name: &&ProfileName| known.iter().any(|t| t.profile == **name);
     if let Some(unknown) = named.iter().find(|name| !is_known(name)) {
+        refuse_served(host, unknown, Some(command))?;
         trouble!(
             "profile `{unknown}` is not installed in the {scope} scope";
             "to install it: `hermes-install --profile {unknown}`";
@@ -165,6 +199,7 @@ mod tests {
 
     use super::*;
     use crate::error::Error;
+    use crate::layout::Scope;
 
     #[test]
     fn what_nixos_or_somebody_enabled_of_a_package_is_meant_as_well() {
@@ -218,7 +253,7 @@ mod tests {
         let of = |receipt: &Receipt, named: &[&str], all| {
             let named: Vec<ProfileName> = named.iter().map(|n| name(n)).collect();
             let targets = chosen(
-                host.scope,
+                &host,
                 "hermes-install stop",
                 installed(&host, receipt),
                 &named,
@@ -253,5 +288,11 @@ mod tests {
                 .contains("`c`")
         );
         assert!(of(&with(&[]), &[], true).is_err());
+
+        let parked = root.path().join("var/lib/hermes/profiles/c");
+        std::fs::create_dir_all(&parked).expect("a home");
+        std::fs::write(parked.join("gateway.parked"), "").expect("a mark");
+        let way = of(&one, &["c"], false).expect_err("parked");
+        assert!(way.contains("hermes-install run c gateway start"), "{way}");
     }
 }

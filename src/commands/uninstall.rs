@@ -2,6 +2,7 @@
 
 use anyhow::Result;
 
+use super::target::refuse_served;
 use crate::cli::UninstallArgs;
 use crate::commands::json;
 use crate::deploy::backup::moved_units;
@@ -10,7 +11,6 @@ use crate::deploy::pipeline::{Policy, plan_for};
 use crate::deploy::receipt::{Contents, Receipt, read_receipt};
 use crate::deploy::removal::take_down;
 use crate::error::{Exit, refuse, trouble};
-use crate::gateway::served::{Service, service};
 use crate::host::Host;
 use crate::host::process::shell_quote;
 use crate::output::{self, Output};
@@ -93,13 +93,7 @@ fn refuse_unknown(host: &Host, receipt: &Receipt, named: &[ProfileName]) -> Resu
     let Some(unknown) = named.iter().find(|p| !is_known(p)) else {
         return Ok(());
     };
-    if let Ok(Service::By(server)) = service(&host.default_root(), unknown) {
-        refuse!(
-            "profile `{unknown}` has no unit of its own: the gateway of `{}` serves it; \
-             `hermes-install run {unknown} gateway stop` has it left out",
-            server.profile
-        );
-    }
+    refuse_served(host, unknown, None)?;
     let names: Vec<&str> = receipt
         .instances
         .iter()

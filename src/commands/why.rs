@@ -245,6 +245,13 @@ mod tests {
         let planned =
             "without an error, after systemd was asked to reload it, which is a planned restart";
         assert_eq!(end.why, planned);
+        // A user's manager does not say that it ended well.
+        let [start, reload, _, next, _] = reloaded;
+        let of_a_user = [start, reload, event("a", 4, Kind::Ended), next];
+        assert_eq!(story(&of_a_user, Some("b")), Some(end));
+        let replaced = [event("a", 1, Kind::Started), event("a", 3, Kind::Ended)];
+        let why = story(&replaced, None).expect("an end").why;
+        assert_eq!(why, "without an error");
         let unready = [event("a", 2, Kind::Failed)];
         let why = story(&unready, None).expect("an end").why;
         assert_eq!(why, "systemd could not run it");

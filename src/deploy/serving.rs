@@ -71,6 +71,10 @@ impl Served {
         let mut is_asked = false;
         loop {
             if let Some(server) = self.live_server()? {
+                if is_asked {
+                    // systemd counts a planned restart as one that it did by itself.
+                    let _ = manager.verb("reset-failed", &[unit.to_owned()]);
+                }
                 output.done(format!(
                     "profile `{}` is served by the gateway of `{}`, pid {}",
                     self.profile, server.profile, server.process.pid

@@ -84,3 +84,31 @@ fn serves_by_choice(state: &State, peer: &ProfileName, root: &Path, profile: &Pr
 pub(crate) fn is_parked(home: &Path) -> bool {
     home.join("gateway.parked").exists()
 }
+
+/// The profiles beside its own that the gateway of this home says it serves.
+pub(crate) fn served_beside(home: &Path) -> Vec<ProfileName> {
+    let own = ProfileName::from_home(home).map(|(name, root)| name.for_hermes(root));
+    let state = State::read(home).filter(State::is_up);
+    let named = state.and_then(|state| state.served_profiles);
+    let named = named.iter().flatten().filter_map(|name| name.parse().ok());
+    named.filter(|name| own.as_ref() != Some(name)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whom_a_gateway_serves_beside_its_own_profile() {
+        let root = tempfile::tempdir().expect("a directory");
+        let says = |state: &str| {
+            let text = format!(
+                r#"{{"pid": 1, "gateway_state": "{state}", "served_profiles": ["default", "coder", "../x"]}}"#
+            );
+            std::fs::write(root.path().join("gateway_state.json"), text).expect("written");
+            served_beside(root.path())
+        };
+        assert_eq!(says("running"), ["coder".parse().expect("a name")]);
+        assert_eq!(says("stopped"), []);
+    }
+}

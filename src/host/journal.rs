@@ -43,8 +43,11 @@ pub(crate) enum Kind {
     },
     /// The OOM killer took a process of it.
     OomKill,
-    /// It ended well.
+    /// It ended well; a user's manager does not write that down.
     Succeeded,
+    /// It ended, in whatever way: the manager says what it has used. The last of these events is of a second later where it is
+    /// started again.
+    Ended,
     /// It failed.
     Failed,
 }
@@ -61,6 +64,7 @@ impl Kind {
             },
             "fe6faa94e7774663a0da52717891d8ef" => Self::OomKill,
             "7ad2d189f7e94e70a38c781354912448" => Self::Succeeded,
+            "ae8f7b866b0347b9af31fe1c80b127c0" => Self::Ended,
             "d9b373ed55a64feb8242e02dbe79a49c" => Self::Failed,
             _ => return None,
         })

@@ -104,6 +104,13 @@ def outdated(alpha: Profile, beta: Profile) -> None:
     equal("the broken one", Unit(beta.unit).states[0], "inactive")
     # hermes 0.22 has removed it.
     lock.unlink(missing_ok=True)
+    unit = Unit(beta.unit)
+    unit.systemctl("start")
+    # Before it can have the profile.
+    os.kill(unit.pid, signal.SIGSTOP)
+    done = typed("restart", "--outdated")
+    os.kill(unit.pid, signal.SIGCONT)
+    contains("what it says of one that starts", done.err, f"`{beta.unit}`: nothing to do, its gateway starts just now")
     equal("start ends with", typed("start", "beta").code, 0)
 
 

@@ -24,6 +24,7 @@ def run() -> None:
     equal("install of coder ends with", install(coder).code, 0)
     equal("who is served", sorted(default.state()["served_profiles"]), ["coder", "default"])
     check("the gateway was restarted as planned", host.pid != alone and host.show()["Result"] == "success", host.show())
+    equal("automatic restarts of it", host.restarts, 0)
     equal("gateways of coder's own", coder.gateways(), [])
     row = status(coder)
     equal("status of coder", (row["state"], row["served_by"], row["owner"]["pid"]), ("served", "default", host.pid))
