@@ -57,4 +57,4 @@ def after_purge(apt: Apt, tenant: Profile) -> None:
         shell("sh", "-euxc", command)
     for name in ("passwd", "group"):
         check(f"no account is left in /etc/{name}", "hermes" not in shell("getent", name))
-    equal("what is left of data", shell("find", "/var/lib", "-name", "hermes*"), "/var/lib/hermes-tenants\n")
+    equal("what is left of data", shell("find", "/var/lib", "-name", "hermes*"), "")
