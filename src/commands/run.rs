@@ -18,7 +18,7 @@ use crate::host::access::Access;
 use crate::host::account::Account;
 use crate::host::process::shell_quote;
 use crate::host::search::{hermes_search, install_command};
-use crate::host::systemctl::literal;
+use crate::host::systemctl::{literal, user_session};
 use crate::layout::Scope;
 use crate::profile::ProfileName;
 use crate::render::instance::Instance;
@@ -64,6 +64,9 @@ pub(crate) fn run(args: &RunArgs) -> Result<Exit> {
     let secrets = given.environment.iter().filter(|(n, v)| is_secret(n, v));
     let mut command = Command::new(&words[0]);
     command.args(&words[1..]).envs(secrets);
+    if host.scope == Scope::User {
+        user_session(&mut command);
+    }
     let error = command.exec();
     Err(error).with_context(|| format!("`{}` could not be run", words[0]))
 }
