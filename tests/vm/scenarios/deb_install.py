@@ -65,4 +65,5 @@ def as_its_unit_says() -> None:
     # Without the unit it is a profile of the package's account.
     drop_in.unlink()
     drop_in.parent.rmdir()
-    contains("a profile without a unit", hermes_install("run", "other", "config", "path").out, "/var/lib/hermes/profiles/other")
+    said = hermes_install("run", "other", "--", "--version").text
+    contains("a profile without a unit", said, "--uid=hermes --gid=hermes", "--setenv=HERMES_HOME=/var/lib/hermes ", "--profile other")
