@@ -262,7 +262,7 @@ fn a_second_owner_of_a_name_is_refused_with_the_ways_out() {
         assert_eq!(refused.status.code(), Some(3), "{said}");
         for part in [
             "runs profile `coder` of `/home/alice/.hermes/profiles/coder`",
-            "runuser -u bob -- hermes-install --user --profile coder --migrate",
+            "runuser --pty -u bob -- hermes-install --user --profile coder --migrate",
             "hermes-install uninstall --profile coder",
         ] {
             assert!(said.contains(part), "{part}: {said}");

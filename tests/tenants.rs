@@ -122,7 +122,7 @@ fn without_a_hermes_that_its_account_can_run_both_ways_on_are_named() {
         "no hermes executable that `hermes-coder` can run",
         "\n    useradd --system --create-home --key HOME_MODE=0700 --home-dir /var/lib/hermes-tenants/coder",
         "hermes-coder && curl -fsSL https://",
-        "runuser -u hermes-coder -- env HOME=/var/lib/hermes-tenants/coder",
+        "setsid --wait runuser -u hermes-coder -- env HOME=/var/lib/hermes-tenants/coder",
         "`hermes-install --profile coder --shared --create`",
     ] {
         assert!(refused.contains(part), "{part}\n{refused}");

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use anyhow::Result;
+use anyhow::{Result, anyhow};
 
 use super::target::{Target, live, targets};
 use crate::cli::{ControlArgs, RestartArgs};
@@ -59,7 +59,11 @@ pub(crate) fn stop(args: &ControlArgs) -> Result<Exit> {
         (run.targets.iter().map(|target| served_beside(&target.home))).collect();
     run.manager.verb("stop", &units)?;
     for (target, beside) in run.targets.iter().zip(beside) {
-        if let Some(process) = owner(&target.home)?.and_then(|owner| owner.process) {
+        let owner = owner(&target.home).map_err(|e| {
+            let (unit, why) = (&target.unit, unexamined(&target.home, &e));
+            anyhow!("`{unit}` is stopped, and whether another gateway runs is not known: {why}")
+        })?;
+        if let Some(process) = owner.and_then(|owner| owner.process) {
             refuse!(
                 "`{}` is stopped, and {} runs profile `{}`", target.unit, name(&process), target.profile;
                 "to stop it: `{}`", stop_command(&process)

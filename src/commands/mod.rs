@@ -6,6 +6,7 @@ pub(crate) mod control;
 pub(crate) mod doctor;
 mod findings;
 pub(crate) mod generate;
+mod given;
 pub(crate) mod guard;
 pub(crate) mod install;
 pub(crate) mod json;

@@ -7,6 +7,7 @@ use std::process::Command;
 
 use anyhow::{Context as _, Result};
 
+use super::given::Given;
 use super::target::live;
 use crate::cli::RunArgs;
 use crate::deploy::receipt::read_receipt;
@@ -18,9 +19,12 @@ use crate::host::access::Access;
 use crate::host::account::Account;
 use crate::host::process::shell_quote;
 use crate::host::search::{hermes_search, install_command};
-use crate::host::systemctl::literal;
+use crate::host::systemctl::{literal, user_session};
 use crate::layout::Scope;
+use crate::profile::ProfileName;
 use crate::render::instance::Instance;
+use crate::units::secret::is_secret;
+use crate::units::unit::find_account;
 
 /// Become systemd-run.
 pub(crate) fn run(args: &RunArgs) -> Result<Exit> {
@@ -28,12 +32,15 @@ pub(crate) fn run(args: &RunArgs) -> Result<Exit> {
     live(&host, "hermes-install run")?;
     let receipt = read_receipt(&host)?;
     let mut installed = receipt.instances.into_iter();
-    let found = installed.find(|i| i.profile == args.profile);
-    let is_installed = found.is_some();
-    let instance = found.unwrap_or_else(|| Instance::plain(args.profile.clone(), host.scope));
-    let account = account(&host, &instance)?;
-    let root = instance.root.clone().unwrap_or_else(|| host.default_root());
-    let hermes = hermes(&host, &instance, &account, &root)?;
+    let recorded = installed.find(|i| i.profile == args.profile);
+    let recorded = recorded.map(Given::of_instance);
+    let found = Given::by_unit(&host, &args.profile).or(recorded);
+    let has_unit = found.is_some();
+    let plain = || Given::of_instance(Instance::plain(args.profile.clone(), host.scope));
+    let given = found.unwrap_or_else(plain);
+    let account = account(&host, &given)?;
+    let root = given.root.clone().unwrap_or_else(|| host.default_root());
+    let hermes = hermes(&host, &args.profile, &given, &account, &root)?;
     let access = Access::new(&host, &account);
     let may_write = |path: &Path| access.may_work_in(path);
     let target = library_target(&hermes, &root, &|path| host.real(path), may_write);
@@ -45,13 +52,13 @@ pub(crate) fn run(args: &RunArgs) -> Result<Exit> {
         hermes: &hermes,
         target,
     };
-    let words = call.words(&instance, &args.words);
+    let words = call.words(&args.profile, &given, &args.words);
     let printer = args.output.printer();
     printer.command(shell_quote(&words));
     if offers_a_unit(&args.words) {
         // The gateway that reads what hermes writes here.
         let reader = match service(&root, &args.profile) {
-            _ if is_installed => Some(args.profile.clone()),
+            _ if has_unit => Some(args.profile.clone()),
             Ok(Service::By(server)) => Some(server.profile),
             _ => None,
         };
@@ -62,7 +69,13 @@ pub(crate) fn run(args: &RunArgs) -> Result<Exit> {
             ));
         }
     }
-    let error = Command::new(&words[0]).args(&words[1..]).exec();
+    let secrets = given.environment.iter().filter(|(n, v)| is_secret(n, v));
+    let mut command = Command::new(&words[0]);
+    command.args(&words[1..]).envs(secrets);
+    if host.scope == Scope::User {
+        user_session(&mut command);
+    }
+    let error = command.exec();
     Err(error).with_context(|| format!("`{}` could not be run", words[0]))
 }
 
@@ -75,12 +88,12 @@ fn offers_a_unit(words: &[String]) -> bool {
     )
 }
 
-fn account(host: &Host, instance: &Instance) -> Result<Account> {
-    let Some(account) = &instance.account else {
+fn account(host: &Host, given: &Given) -> Result<Account> {
+    let Some(account) = &given.account else {
         return Ok(host.own.clone());
     };
     let user = &account.user;
-    match Account::find(user, &host.root)? {
+    match find_account(host, user) {
         Some(found) => Ok(found),
         None => trouble!(
             "account `{user}` does not exist";
@@ -90,8 +103,14 @@ fn account(host: &Host, instance: &Instance) -> Result<Account> {
     }
 }
 
-fn hermes(host: &Host, instance: &Instance, account: &Account, root: &Path) -> Result<PathBuf> {
-    let set = instance.hermes.clone();
+fn hermes(
+    host: &Host,
+    profile: &ProfileName,
+    given: &Given,
+    account: &Account,
+    root: &Path,
+) -> Result<PathBuf> {
+    let set = given.hermes.clone();
     let mut places = set.map_or_else(|| hermes_search(root, &account.home), |hermes| vec![hermes]);
     places.retain(|place| host.is_file(place));
     match places.into_iter().next() {
@@ -100,7 +119,7 @@ fn hermes(host: &Host, instance: &Instance, account: &Account, root: &Path) -> R
             let is_own = account.uid == host.own.uid;
             let other = (!is_own).then_some((account.name.as_str(), account.home.as_path()));
             trouble!(
-                "there is no hermes executable for profile `{}`", instance.profile;
+                "there is no hermes executable for profile `{profile}`";
                 "to install hermes: `{}`", install_command(other, root)
             )
         }
@@ -118,14 +137,14 @@ struct Call<'a> {
 }
 
 impl Call<'_> {
-    fn words(&self, instance: &Instance, arguments: &[String]) -> Vec<String> {
+    fn words(&self, profile: &ProfileName, given: &Given, arguments: &[String]) -> Vec<String> {
         let mut words = vec!["systemd-run".to_owned()];
         if self.scope == Scope::User {
             words.push("--user".to_owned());
         }
         let options = ["--quiet", "--collect", "--wait", "--pipe", "--pty"];
         words.extend(options.map(str::to_owned));
-        if let Some(group) = instance.account.as_ref().map(|a| &a.group) {
+        if let Some(group) = given.account.as_ref().map(|a| &a.group) {
             words.push(format!("--uid={}", self.account.name));
             words.push(format!("--gid={group}"));
         }
@@ -138,23 +157,20 @@ impl Call<'_> {
         if let Some(target) = &self.target {
             words.push(format!("--setenv={TARGET}={}", target.display()));
         }
-        for (name, value) in &instance.environment {
-            words.push(format!("--setenv={name}={value}"));
+        for (name, value) in &given.environment {
+            // Neither shown nor in the list of processes: systemd-run has it of its own environment.
+            words.push(match is_secret(name, value) {
+                true => format!("--setenv={name}"),
+                false => format!("--setenv={name}={value}"),
+            });
         }
         // Taken from whoever types this: how the terminal is to be spoken to.
         words.extend(["--setenv=TERM".to_owned(), "--setenv=LANG".to_owned()]);
-        for file in &instance.environment_files {
-            words.push(format!("--property=EnvironmentFile={}", file.display()));
-        }
-        for (name, file) in &instance.credentials {
-            words.push(format!(
-                "--property=LoadCredential={name}:{}",
-                file.display()
-            ));
-        }
+        let properties = given.properties.iter();
+        words.extend(properties.map(|line| format!("--property={line}")));
         words.push("--".to_owned());
         words.push(literal(&self.hermes.to_string_lossy()));
-        let profile = instance.profile.for_hermes(self.root);
+        let profile = profile.for_hermes(self.root);
         words.extend(["--profile".to_owned(), profile.to_string()]);
         words.extend(arguments.iter().map(|word| literal(word)));
         words
@@ -191,6 +207,9 @@ mod tests {
         instance
             .environment
             .insert("TZ".into(), "Europe/Berlin".into());
+        instance
+            .environment
+            .insert("API_TOKEN".into(), "abcdefghij".into());
         let call = Call {
             scope: Scope::System,
             account: &bob,
@@ -198,13 +217,16 @@ mod tests {
             hermes: Path::new("/opt/hermes/bin/hermes"),
             target: Some("/srv/h/lazy-packages".into()),
         };
-        let all = call.words(&instance, &["gateway".into(), "$HOME".into()]);
+        let profile = instance.profile.clone();
+        let given = Given::of_instance(instance);
+        let all = call.words(&profile, &given, &["gateway".into(), "$HOME".into()]);
         let line = all.join(" ");
         assert!(line.starts_with("systemd-run --quiet "), "{line}");
         for part in [
             " --uid=bob --gid=bots ",
             " --setenv=HERMES_HOME=/srv/h ",
             " --setenv=TZ=Europe/Berlin ",
+            " --setenv=API_TOKEN ",
             " --setenv=HERMES_LAZY_INSTALL_TARGET=/srv/h/lazy-packages ",
             " --property=EnvironmentFile=/etc/a.env ",
         ] {

@@ -5,7 +5,7 @@ use anyhow::Result;
 use super::target::refuse_served;
 use crate::cli::UninstallArgs;
 use crate::commands::json;
-use crate::deploy::backup::moved_units;
+use crate::deploy::backup::{moved_units, note_told};
 use crate::deploy::lock::Lock;
 use crate::deploy::pipeline::{Policy, plan_for};
 use crate::deploy::receipt::{Contents, Receipt, read_receipt};
@@ -122,7 +122,9 @@ fn agree(what: &str) -> Result<()> {
 /// Nobody runs what an old owner of a profile ran before it was migrated: say where its unit is, and how it comes back.
 fn tell_moved(host: &Host, output: &Output) -> Result<()> {
     let manager = host.manager().command_prefix();
-    for (place, copy) in moved_units(host)? {
+    let moved = moved_units(host)?;
+    let is_news = !moved.is_empty();
+    for (place, copy) in moved {
         let name = place.file_name().unwrap_or_default().to_string_lossy();
         let paths = [copy.to_string_lossy(), place.to_string_lossy()];
         output.warn(format!(
@@ -134,7 +136,8 @@ fn tell_moved(host: &Host, output: &Output) -> Result<()> {
             shell_quote(&[name])
         ));
     }
-    Ok(())
+    // The copies stay, and it is not said again.
+    if is_news { note_told(host) } else { Ok(()) }
 }
 
 /// Leave only these contents of what is recorded; stop these units first. The number of files removed.

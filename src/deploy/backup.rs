@@ -97,8 +97,11 @@ impl Backup {
     }
 }
 
+/// What is in the backup of a run once a person was told of the units in it.
+const TOLD: &str = "told";
+
 /// Unit files that hermes-install moved out of this scope's directory, and whose place is still empty: each with its newest
-/// copy. Paths are absolute.
+/// copy. Paths are absolute. Those that a person was told of are left out.
 pub(crate) fn moved_units(host: &Host) -> Result<Vec<(PathBuf, PathBuf)>> {
     let above = Path::new("/").join(host.state("backup"));
     let units = host.units();
@@ -107,7 +110,11 @@ pub(crate) fn moved_units(host: &Host) -> Result<Vec<(PathBuf, PathBuf)>> {
     runs.sort();
     let mut found = BTreeMap::new();
     for run in runs {
-        let copies = above.join(run).join(&units);
+        let run = above.join(run);
+        if is_file(host, &run.join(TOLD))? {
+            continue;
+        }
+        let copies = run.join(&units);
         for name in host.files.names(&copies).unwrap_or_default() {
             let (copy, place) = (copies.join(&name), Path::new(&units).join(&name));
             let is_unit = name.to_str().is_some_and(|n| n.ends_with(".service"));
@@ -118,6 +125,17 @@ pub(crate) fn moved_units(host: &Host) -> Result<Vec<(PathBuf, PathBuf)>> {
         }
     }
     Ok(found.into_iter().collect())
+}
+
+/// Note that a person was told where the newest copies of such unit files are.
+pub(crate) fn note_told(host: &Host) -> Result<()> {
+    let above = host.state("backup");
+    let mut writer = Writer::new(&host.files);
+    for run in host.files.names(Path::new(&above)).unwrap_or_default() {
+        let place = Path::new(&above).join(run).join(TOLD);
+        writer.put_private(&place.to_string_lossy(), &Entry::text(String::new()))?;
+    }
+    Ok(())
 }
 
 fn is_file(host: &Host, path: &Path) -> Result<bool> {
@@ -148,12 +166,37 @@ mod tests {
     use std::time::{Duration, UNIX_EPOCH};
 
     use super::*;
+    use crate::layout::Scope;
 
     #[test]
     fn a_time_is_a_name_that_sorts() {
         let at = |seconds| dated(UNIX_EPOCH + Duration::from_secs(seconds));
         assert_eq!(at(0), "19700101T000000Z");
         assert_eq!(at(1_709_210_096), "20240229T123456Z");
+    }
+
+    #[test]
+    fn a_unit_that_a_person_was_told_of_is_told_of_once() {
+        let top = tempfile::tempdir().expect("a directory");
+        let host = Host::new(Scope::System, Some(top.path())).expect("an image");
+        let place = |run: &str| {
+            let copies = format!("{}/{run}/{}", host.state("backup"), host.units());
+            top.path().join(copies)
+        };
+        let keep = |run: &str, unit: &str| {
+            std::fs::create_dir_all(place(run)).expect("made");
+            std::fs::write(place(run).join(unit), "[Service]\n").expect("written");
+        };
+        let moved = || -> Vec<PathBuf> {
+            let moved = moved_units(&host).expect("read").into_iter();
+            moved.map(|(place, _)| place).collect()
+        };
+        keep("20240229T123456Z", "old.service");
+        assert_eq!(moved(), [Path::new("/etc/systemd/system/old.service")]);
+        note_told(&host).expect("noted");
+        assert_eq!(moved(), [""; 0].map(PathBuf::from));
+        keep("20240301T000000Z", "new.service");
+        assert_eq!(moved(), [Path::new("/etc/systemd/system/new.service")]);
     }
 
     #[test]

@@ -23,10 +23,14 @@ pub(crate) fn take_down(change: Transaction, stop: &[String]) -> Result<usize> {
     let host = change.host;
     let mut errors: Vec<anyhow::Error> = Vec::new();
     if let Some(live) = host.live() {
+        let manager = live.manager();
+        let states = manager.show(stop).unwrap_or_default();
         for unit in stop {
-            change.output.step(format!("stopping `{unit}`"));
-            let names = std::slice::from_ref(unit);
-            errors.extend(live.manager().verb("stop", names).err());
+            // There may be a job for it all the same.
+            if !states.iter().any(|s| s.id == *unit && s.is_at_rest()) {
+                change.output.step(format!("stopping `{unit}`"));
+            }
+            errors.extend(manager.verb("stop", std::slice::from_ref(unit)).err());
         }
     }
     let mut writer = Writer::new(&host.files);

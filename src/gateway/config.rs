@@ -68,6 +68,12 @@ impl Configuration {
         value.as_bool() == Some(true) || value.as_str().is_some_and(truth)
     }
 
+    /// Whether hermes may install what it lacks: `security.allow_lazy_installs` (tools/lazy_deps.py of 0.13 to 0.21).
+    pub(crate) fn may_install(&self) -> bool {
+        let value = self.0.get("security", "allow_lazy_installs");
+        value.as_bool() != Some(false)
+    }
+
     /// Where the tools of the gateway work: `terminal.cwd`, where it names a directory (`~` is the account's home).
     fn terminal_directory(&self, account_home: &Path) -> Option<PathBuf> {
         let text = self.0.get("terminal", "cwd").as_str()?.trim();
@@ -127,4 +133,16 @@ pub(crate) fn active_profile(files: &RootFs, hermes_root: &Path) -> Option<Strin
 pub(crate) fn active_name(text: &str) -> Option<String> {
     let name = text.trim().to_lowercase();
     (!name.is_empty() && name.len() <= 64).then_some(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hermes_installs_what_it_lacks_unless_its_settings_say_no() {
+        let may = |text: &str| Configuration::of(Ok(Some(text.to_owned()))).may_install();
+        assert!(may("") && may("security:\n  allow_lazy_installs: true\n"));
+        assert!(!may("security:\n  allow_lazy_installs: false\n"));
+    }
 }

@@ -9,6 +9,7 @@ use nix::unistd::geteuid;
 use rustix::fs::StatVfsMountFlags;
 
 use crate::gateway::command_line::executable;
+use crate::gateway::config::Configuration;
 use crate::gateway::installation::{Installation, distribution, site_packages};
 use crate::gateway::state::State;
 use crate::gateway::version::{Libraries, Rules};
@@ -81,8 +82,8 @@ fn is_of_name(c: char) -> bool {
     c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.')
 }
 
-/// What helps against that.
-pub(crate) fn remedy(process: &Process, platform: &str) -> Remedy {
+/// What helps against that, for the gateway of this home.
+pub(crate) fn remedy(process: &Process, home: &Path, platform: &str) -> Remedy {
     let view = process.view();
     let seen = |path: &Path| match &view {
         Ok(view) => view.at(path),
@@ -98,9 +99,13 @@ pub(crate) fn remedy(process: &Process, platform: &str) -> Remedy {
         meta.is_ok_and(|meta| process.credentials.may_work_in(&meta))
     };
     let built = hermes.filter(|hermes| is_sealed(hermes));
+    let may_install = Configuration::read(home).may_install();
+    let installs = |own: &Path, by: Libraries| {
+        let beside = || by == Libraries::Root && has_installer(&seen(own));
+        may_install && by != Libraries::Manager && (may_write(own) || beside())
+    };
     match (packages, Rules::of(version).libraries, built) {
-        (Some(own), Libraries::Never | Libraries::Root, _) if may_write(&own) => Remedy::TryAgain,
-        (Some(own), Libraries::Root, _) if has_installer(&seen(&own)) => Remedy::TryAgain,
+        (Some(own), by, _) if installs(&own, by) => Remedy::TryAgain,
         (own, _, Some(hermes)) => {
             let extra = own.map_or_else(|| platform.to_owned(), |own| extra(&seen(&own), platform));
             Remedy::Build(build(&hermes, &extra))

@@ -12,15 +12,16 @@ use crate::host::span;
 use crate::host::systemctl::Manager;
 use crate::output::printable;
 
-/// What root types to have an account run a command, which is quoted already.
+/// What root types to have an account run a command, which is quoted already. On a terminal of its own: what the account
+/// set up could type on root's (runuser(1), `--pty`).
 pub(crate) fn as_account(account: &str, command: &str) -> String {
-    format!("runuser -u {} -- {command}", shell_quote(&[account]))
+    format!("runuser --pty -u {} -- {command}", shell_quote(&[account]))
 }
 
-/// The same for what speaks with a person, such as an editor: a program that the account set up could type on root's own
-/// terminal (runuser(1), `--pty`).
-pub(crate) fn as_account_apart(account: &str, command: &str) -> String {
-    format!("runuser --pty -u {} -- {command}", shell_quote(&[account]))
+/// The same for a command that reads from a pipe, which a shell would take for a person behind such a terminal: it has none.
+pub(crate) fn as_account_piped(account: &str, command: &str) -> String {
+    let account = shell_quote(&[account]);
+    format!("setsid --wait runuser -u {account} -- {command}")
 }
 
 /// A process as a person would look for it.

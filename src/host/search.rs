@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use crate::host::Host;
 use crate::host::process::shell_quote;
-use crate::host::process_text::as_account;
+use crate::host::process_text::as_account_piped;
 
 /// Where a hermes executable is looked for when no setting names one, in this order: the checkout that upstream's
 /// installer makes for this root or account, its link, then the places of a system-wide one. A checkout of 0.22 and
@@ -56,7 +56,7 @@ pub(crate) fn install_command(account: Option<(&str, &Path)>, root: &Path) -> St
         None => shell_quote(&["env", &hermes_home, "bash"]),
         Some((name, home)) => {
             let home = format!("HOME={}", home.display());
-            as_account(name, &shell_quote(&["env", &home, &hermes_home, "bash"]))
+            as_account_piped(name, &shell_quote(&["env", &home, &hermes_home, "bash"]))
         }
     };
     format!(
@@ -84,7 +84,7 @@ mod tests {
         let root = Path::new("/var/lib/hermes");
         let command = install_command(Some(("hermes", root)), root);
         assert!(command.contains(
-            "runuser -u hermes -- env HOME=/var/lib/hermes HERMES_HOME=/var/lib/hermes bash"
+            "setsid --wait runuser -u hermes -- env HOME=/var/lib/hermes HERMES_HOME=/var/lib/hermes bash"
         ));
         assert!(
             install_command(None, Path::new("/home/a/.hermes"))
@@ -93,7 +93,7 @@ mod tests {
         let command = install_command(Some(("a b", root)), Path::new("/srv/x;id"));
         assert!(
             command.contains(
-                "runuser -u 'a b' -- env HOME=/var/lib/hermes 'HERMES_HOME=/srv/x;id' bash"
+                "setsid --wait runuser -u 'a b' -- env HOME=/var/lib/hermes 'HERMES_HOME=/srv/x;id' bash"
             ),
             "{command}"
         );

@@ -131,7 +131,7 @@ pub(crate) fn exits_zero_on_restart(version: Option<&str>) -> bool {
 }
 
 /// Variables that the units and the launcher set.
-pub(super) const UNITS: [&str; 4] = [
+pub(crate) const UNITS: [&str; 4] = [
     "HERMES_HOME",
     "HERMES_INSTALL_HERMES",
     "HERMES_GATEWAY_MAX_STARTS",

@@ -157,7 +157,7 @@ impl Unit {
     }
 
     /// The account that a unit of the system's manager names.
-    fn user(&self) -> String {
+    pub(crate) fn user(&self) -> String {
         self.expand(self.directives.value("Service", "User").unwrap_or("root"))
     }
 
@@ -275,7 +275,7 @@ impl Unit {
 }
 
 /// An account of a unit: by name or by number.
-pub(super) fn find_account(host: &Host, user: &str) -> Option<Account> {
+pub(crate) fn find_account(host: &Host, user: &str) -> Option<Account> {
     match user {
         "root" | "0" => Some(Account::root()),
         // By name first, as systemd looks (`get_user_creds`): there may be an account called 1000.

@@ -1,7 +1,7 @@
 //! The commands of systemctl that a person types to do something with a unit, such that they work where they are printed.
 
 use crate::host::process::shell_quote;
-use crate::host::process_text::{as_account, as_account_apart};
+use crate::host::process_text::as_account;
 use crate::host::systemctl::Manager;
 use crate::units::unit::Unit;
 
@@ -48,7 +48,7 @@ impl Unit {
                     true => String::new(),
                     false => format!("systemctl start user@{uid}.service && "),
                 };
-                start + &as_account_apart(account, &command)
+                start + &as_account(account, &command)
             }
             // Links are all that this is about where no manager runs. `-M` would start one (252), and with it what is enabled.
             "disable --now" | "mask --now" | "unmask" if !self.has_manager => {
@@ -109,7 +109,7 @@ mod tests {
         unit.has_manager = false;
         assert_eq!(
             unit.disable_command(),
-            "runuser -u bot -- env SYSTEMD_OFFLINE=1 systemctl --user disable a.service"
+            "runuser --pty -u bot -- env SYSTEMD_OFFLINE=1 systemctl --user disable a.service"
         );
         assert_eq!(
             unit.command("edit"),

@@ -60,7 +60,7 @@ pub(super) fn way_out(
     let profile = &row.profile;
     let restart = format!("hermes-install restart{scope} {profile}");
     let logs = format!("if that is not it: `hermes-install logs{scope} {profile} -n 50`");
-    Some(match remedy(process, platform) {
+    Some(match remedy(process, &row.home, platform) {
         Remedy::TryAgain => format!(
             "to have hermes install the library of {platform}, once the package index can be reached: `{restart}`; {logs}"
         ),

@@ -51,7 +51,7 @@ pub(super) fn mute(home: &Path, process: &Process) -> Option<Mute> {
     let state = State::read(home).filter(|state| state.pid == process.pid && state.is_up())?;
     let platforms = without_adapter(process, &state);
     let restart = restart_command(process);
-    let way_out = match remedy(process, platforms.first()?) {
+    let way_out = match remedy(process, home, platforms.first()?) {
         Remedy::TryAgain => restart,
         Remedy::Install(command) => format!("`{command}`, then `{restart}`"),
         Remedy::Build(what) => format!("{what}, then `{restart}`"),

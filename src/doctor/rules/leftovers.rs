@@ -229,7 +229,7 @@ mod tests {
         };
         let own = ["chown -h alice /srv/h/state.db", "rm /srv/h/gateway.pid"];
         assert_eq!(hints(false), own);
-        let as_alice = "runuser -u alice -- rm /srv/h/gateway.pid";
+        let as_alice = "runuser --pty -u alice -- rm /srv/h/gateway.pid";
         assert_eq!(hints(true), ["hermes-install doctor --fix", as_alice]);
     }
 }

@@ -2,6 +2,7 @@
 
 import os
 import pty
+import re
 import select
 import time
 from pathlib import Path
@@ -109,6 +110,16 @@ def types(her, place: Path) -> None:
     said = at_a_shell(f"{program()} run default -- gateway setup")
     contains("what the bot's program said", said, "typed")
     check("the bot's program types into its own terminal alone", not typed.exists(), said)
+    # What root is told to type.
+    told = hermes_install("plan", "--profile", "typo", "--shared").err
+    hint = re.search(r"runuser[^`\n]* profile create typo", told)
+    check("root is told to have hermes create a profile", hint, told)
+    if hint:
+        contains("what the bot's program said to that", at_a_shell(hint[0]), "typed")
+        check("it types into its own terminal alone", not typed.exists())
+    piped = f"echo 'python3 {typist}; echo was run' | setsid --wait runuser -u {her.name} -- env HOME={her.home} bash -s -- --skip-setup"
+    contains("a script of hers in a pipe", at_a_shell(piped), "was run")
+    check("it has no terminal", not typed.exists())
 
 
 def at_a_shell(command: str) -> str:

@@ -7,7 +7,7 @@ say then, and that it helps, is bot_mute.
 import subprocess
 from pathlib import Path
 
-from check import check, equal
+from check import check, contains, equal
 from gateway import Profile
 from index import Index
 from installer import install, program, status
@@ -24,8 +24,16 @@ def run() -> None:
     index, bot, model = Index(), BotAPI(), Echo()
     default = Profile("default")
     equal("install ends with", install(default, "--no-start").code, 0)
-    configure(default, bot, model, installs=True)
     unit = Unit(default.unit)
+
+    # hermes is told not to: then a start is no way out.
+    configure(default, bot, model)
+    unit.systemctl("start")
+    default.until_up(seconds=180)
+    # It is on a read-only file system here.
+    contains("what status says to do", str(status(default)["hint"]), "telegram needs a library", "`hermes-agent[messaging]`")
+    unit.systemctl("stop")
+    configure(default, bot, model, installs=True)
 
     unit.systemctl("start")
     default.until_up(seconds=180)

@@ -5,6 +5,7 @@ import signal
 from pathlib import Path
 
 from check import check, contains, equal
+from gateway import HERMES as HERMES_PROGRAM
 from gateway import Profile, fresh_account
 from installer import hermes_install, status
 from nixos import FAILED, System, declines, switch
@@ -45,11 +46,13 @@ def run() -> None:
     before = ours.pid
 
     # A setting of one profile.
-    second = System(2, CALM | {"coder": "drain-timeout = 300\n"}, manual=("coder",))
+    second = System(2, CALM | {"coder": 'drain-timeout = 300\nenvironment.MARK = "nix"\n'}, manual=("coder",))
     equal("a switch with a new setting ends with", switch(first, second), 0)
     equal("the gateway that it is for is another", coder.until_up(after=pid), by_request.pid)
     equal("its time to drain, and what systemd leaves it", by_request.show()["TimeoutStopUSec"], "5min 30s")
     equal("the other gateway", ours.pid, before)
+    asked = hermes_install("run", "coder", "--", "config", "path")
+    contains("hermes of that profile", asked.text, f"{coder.home}/config.yaml", "--setenv=MARK=nix", f"-- {HERMES_PROGRAM} ")
     check("it was stopped as planned", "Failed with result" not in by_request.journal(), by_request.journal())
     by_request.systemctl("stop")
     equal("a switch after a stop without autoStart ends with", switch(second, second), 0)

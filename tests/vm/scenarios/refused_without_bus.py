@@ -24,7 +24,7 @@ def create() -> None:
     words = ("--profile", "coder", "--shared", "--standalone", "--hermes", HERMES_OF_GUEST)
     refused = hermes_install(*words)
     equal("install of a profile that is not there ends with", refused.code, 3)
-    contains("what it says", refused.err, "profile `coder` does not exist", "`--create` has hermes create it", "runuser -u hermes")
+    contains("what it says", refused.err, "profile `coder` does not exist", "`--create` has hermes create it", "runuser --pty -u hermes")
     check("nothing names a program that Debian does not have", "sudo" not in refused.err, refused.err)
     done = hermes_install(*words, "--create")
     equal("with --create it ends with", done.code, 0)
