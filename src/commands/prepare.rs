@@ -10,6 +10,7 @@ use super::guard::is_wanted;
 use super::layers::Layers;
 use super::survey::{Found, Survey};
 use super::typed::{Verb, typed};
+
 use crate::cli::InstallArgs;
 use crate::config::Config;
 use crate::deploy::pipeline::{Policy, plan_for};
@@ -60,12 +61,16 @@ pub(super) fn prepare<'a>(
     output: &'a Output,
 ) -> Result<Prepared<'a>> {
     refuse_declared(host)?;
-    let config = Config::load(args.settings.config.as_deref(), host)?;
-    let profiles = wanted(host, args, &config)?;
-    let receipt = read_receipt(host)?;
-    let guard = is_wanted(&config, &receipt);
     systemd_level(host)?;
-    let (inventory, starters) = both(|| Inventory::read(host), || starters(host));
+    let files = || {
+        let config = Config::load(args.settings.config.as_deref(), host);
+        (config, read_receipt(host), starters(host))
+    };
+    let (inventory, (config, receipt, starters)) = both(|| Inventory::read(host), files);
+    let config = config?;
+    let profiles = wanted(host, args, &config)?;
+    let receipt = receipt?;
+    let guard = is_wanted(&config, &receipt);
     let typed = typed(verb, args);
     let mut survey = Survey {
         host,

@@ -81,9 +81,14 @@ fn is_as_wanted(is_live: bool, profile: &Profile) -> bool {
 
 fn look(host: &Host, args: &StatusArgs) -> Result<Status> {
     host.files.begin();
-    let receipt = read_receipt(host)?;
+    let recorded = || -> Result<_> {
+        let receipt = read_receipt(host)?;
+        let drift = receipt.drift(&host.files);
+        Ok((receipt, drift))
+    };
+    let (inventory, recorded) = both(|| Inventory::read(host), recorded);
+    let (receipt, drift) = recorded?;
     let profiles = chosen(host, &receipt, &args.profiles)?;
-    let (inventory, drift) = both(|| Inventory::read(host), || receipt.drift(&host.files));
     let sight = Sight::new(host, &receipt, &inventory, drift, &profiles)?;
     let rows: Vec<Profile> = profiles
         .iter()
