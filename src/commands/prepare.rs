@@ -10,7 +10,6 @@ use super::guard::is_wanted;
 use super::layers::Layers;
 use super::survey::{Found, Survey};
 use super::typed::{Verb, typed};
-
 use crate::cli::InstallArgs;
 use crate::config::Config;
 use crate::deploy::pipeline::{Policy, plan_for};

@@ -18,7 +18,6 @@ use anyhow::Result;
 use self::homes::{HomeFacts, Homes, home_facts};
 use self::roots::Roots;
 use self::units::{UnitFacts, unit_facts};
-
 use crate::deploy::receipt::read_receipt;
 use crate::gateway::command_line::Home;
 use crate::gateway::installations::Installations;
