@@ -1,6 +1,4 @@
 //! Two looks at the same time. Much of a look at a running host is waiting for its managers.
-//!
-//! It is not worth more threads: of a thousand units each half was read by one, and took as long as both before.
 
 use std::panic::resume_unwind;
 use std::thread;
