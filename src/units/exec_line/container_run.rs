@@ -61,9 +61,9 @@ impl Search<'_> {
         let (from, below) = binds.min_by_key(|(_, below)| below.as_os_str().len())?;
         // A name without a directory is that of a volume, which is the engine's own.
         let is_path = from.starts_with(['/', '~', '.']);
-        let setting = &self.setting;
-        let directory = setting.directory.as_deref();
-        let top = located(from, directory, &setting.user_home).filter(|_| is_path)?;
+        let execution = &self.execution;
+        let directory = execution.directory.as_deref();
+        let top = located(from, directory, &execution.user_home).filter(|_| is_path)?;
         Some(if below.as_os_str().is_empty() {
             top
         } else {

@@ -24,33 +24,33 @@ impl Search<'_> {
         };
         let profile = option(["--profile", "-p"])?.to_owned();
         let told = option(["--home", "--home"]).map(Path::new);
-        let setting = &self.setting;
-        let told = told.or_else(|| setting.environment.get("HERMES_HOME").map(Path::new));
-        let root = root_for(told, &setting.user_home);
+        let execution = &self.execution;
+        let told = told.or_else(|| execution.environment.get("HERMES_HOME").map(Path::new));
+        let root = root_for(told, &execution.user_home);
         let home = match profile.parse::<ProfileName>() {
             Ok(name) => name.home(&root),
             Err(_) => root.join("profiles").join(&profile),
         };
         Some(GatewayCall {
-            home: (!setting.is_elsewhere).then_some(home),
+            home: (!execution.is_elsewhere).then_some(home),
             profile: Some(profile),
             replaces: false,
             follows_active: false,
             is_launcher: true,
             is_contained: false,
-            account: setting.account.clone(),
+            account: execution.account.clone(),
         })
     }
 
     pub(super) fn call(&self, command: &Command) -> GatewayCall {
-        let setting = &self.setting;
-        let told = setting.environment.get("HERMES_HOME").map(Path::new);
-        let user_home = match setting.environment.get("HOME") {
+        let execution = &self.execution;
+        let told = execution.environment.get("HERMES_HOME").map(Path::new);
+        let user_home = match execution.environment.get("HOME") {
             Some(home) => Path::new(home),
-            None => &setting.user_home,
+            None => &execution.user_home,
         };
         // hermes 0.21 and later follow the active profile in a terminal only.
-        let is_supervised = setting.environment.contains_key(SUPERVISED);
+        let is_supervised = execution.environment.contains_key(SUPERVISED);
         let active = |root: &Path| {
             if is_supervised {
                 None
@@ -61,7 +61,7 @@ impl Search<'_> {
         let home = command.home(told, user_home, active);
         // In a container or under another account only a named home could be meant, and that may be another there.
         let is_known =
-            !setting.is_elsewhere && home.is_absolute() && !home.to_string_lossy().contains('$');
+            !execution.is_elsewhere && home.is_absolute() && !home.to_string_lossy().contains('$');
         GatewayCall {
             home: is_known.then_some(home),
             profile: command.profile.clone(),
@@ -69,7 +69,7 @@ impl Search<'_> {
             follows_active: is_known && !is_supervised && command.follows_active(told),
             is_launcher: false,
             is_contained: false,
-            account: setting.account.clone(),
+            account: execution.account.clone(),
         }
     }
 }

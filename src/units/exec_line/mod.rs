@@ -5,11 +5,11 @@
 pub(crate) mod command;
 mod container_run;
 mod effects;
+mod execution;
 pub(crate) mod gateway_call;
 mod nix_command;
 mod script;
 mod script_text;
-mod setting;
 mod shell_run;
 mod shell_text;
 mod wrapper;
@@ -23,11 +23,11 @@ use std::rc::Rc;
 use crate::gateway::command_line::{Command, gateway_verb, is_hermes_line};
 use crate::gateway::entry::runs_source;
 pub(crate) use crate::units::exec_line::effects::{Context, Effects, GatewayCall};
+use crate::units::exec_line::execution::Execution;
 use crate::units::exec_line::gateway_call::in_container;
 use crate::units::exec_line::nix_command::packaged;
 use crate::units::exec_line::script::shell_of;
 use crate::units::exec_line::script_text::speaks_of_running;
-use crate::units::exec_line::setting::Setting;
 use crate::units::exec_line::shell_text::{ShellText, shell_text, typed};
 use crate::units::exec_line::wrapper_table::{CLUSTERS, CONTAINERS};
 use crate::units::exec_line::wrappers::{Becoming, Inner, base, inner};
@@ -51,7 +51,7 @@ const DEPTH: usize = 12;
 pub(crate) fn effects(argv: &[String], context: &Context) -> Effects {
     let mut search = Search::new(context);
     if search.spend(context.environment.len() + 1) {
-        let argv = search.setting.words(argv);
+        let argv = search.execution.words(argv);
         search.command(&argv, DEPTH);
     }
     search.found.remove(&0).unwrap_or_default()
@@ -66,8 +66,8 @@ pub(crate) fn effects_of_lines(
 ) -> BTreeMap<usize, Effects> {
     let mut search = Search::new(context);
     if search.spend(context.environment.len() + SCRIPT) {
-        search.setting.enter_script(file);
-        search.setting.parameters = Some(parameters.to_vec());
+        search.execution.enter_script(file);
+        search.execution.parameters = Some(parameters.to_vec());
         search.is_of_file = true;
         let text = Rc::new(shell::read(text, shell_of(file)));
         search.run(&text, 0..text.items.len(), DEPTH);
@@ -77,29 +77,29 @@ pub(crate) fn effects_of_lines(
 
 struct Search<'a> {
     context: &'a Context<'a>,
-    setting: Setting,
+    execution: Execution,
     /// What the command reads that runs.
     input: Option<String>,
     /// The line that runs, and whether those that follow are of the same file.
     line: usize,
     is_of_file: bool,
     /// What was typed into a terminal counts for what is typed later.
-    terminals: BTreeMap<String, Setting>,
+    terminals: BTreeMap<String, Execution>,
     found: BTreeMap<usize, Effects>,
 }
 
 impl<'a> Search<'a> {
     fn new(context: &'a Context<'a>) -> Self {
-        let mut setting = Setting {
+        let mut execution = Execution {
             environment: context.environment.clone(),
             user_home: context.user_home.clone(),
             uid: context.uid,
-            ..Setting::default()
+            ..Execution::default()
         };
-        setting.move_to(context.directory.clone());
+        execution.move_to(context.directory.clone());
         Self {
             context,
-            setting,
+            execution,
             input: None,
             line: 0,
             is_of_file: false,
@@ -114,15 +114,15 @@ impl<'a> Search<'a> {
 
     /// What a program has run as somebody else; afterwards all is as before.
     fn within(&mut self, becoming: Option<Becoming>, run: impl FnOnce(&mut Self)) {
-        if !self.spend(self.setting.len()) {
+        if !self.spend(self.execution.len()) {
             return;
         }
-        let was = self.setting.clone();
+        let was = self.execution.clone();
         if let Some(becoming) = becoming {
-            self.setting.turn_into(&becoming, self.context.account);
+            self.execution.turn_into(&becoming, self.context.account);
         }
         run(self);
-        self.setting = was;
+        self.execution = was;
     }
 
     /// A command of another program's, which knows no function of a shell's.
@@ -136,7 +136,7 @@ impl<'a> Search<'a> {
         let (set, argv) = argv.split_at(set.count());
         let assign = |search: &mut Self| {
             for (name, value) in set.iter().filter_map(|word| assignment(word)) {
-                search.setting.assign(name, value);
+                search.execution.assign(name, value);
             }
         };
         let is_whole = argv.is_empty() || after_cd(argv, None, Path::new("/")).is_some();
@@ -161,10 +161,10 @@ impl<'a> Search<'a> {
             return;
         }
         let program = base(first);
-        let setting = &self.setting;
-        let directory = setting.directory.as_deref();
-        if let Some(moved) = after_cd(argv, directory, &setting.user_home) {
-            return self.setting.move_to(moved);
+        let execution = &self.execution;
+        let directory = execution.directory.as_deref();
+        if let Some(moved) = after_cd(argv, directory, &execution.user_home) {
+            return self.execution.move_to(moved);
         }
         if let Some(call) = self.launcher(argv) {
             return self.add(call);
@@ -210,11 +210,11 @@ impl<'a> Search<'a> {
         self.within(becoming, |search| {
             let remembered = terminal.as_ref();
             if let Some(was) = remembered.and_then(|name| search.terminals.get(name)) {
-                search.setting.clone_from(was);
+                search.execution.clone_from(was);
             }
             search.shell(&text, Shell::Posix, Some(parameters), depth - 1);
             if let Some(name) = terminal {
-                search.terminals.insert(name, search.setting.clone());
+                search.terminals.insert(name, search.execution.clone());
             }
         });
     }

@@ -41,9 +41,9 @@ impl Search<'_> {
         };
         // What has no `/` is looked for among programs.
         let is_path = path.contains('/') || path != &argv[0];
-        let setting = &self.setting;
-        let directory = setting.directory.as_deref();
-        let file = located(path, directory, &setting.user_home).filter(|_| is_path);
+        let execution = &self.execution;
+        let directory = execution.directory.as_deref();
+        let file = located(path, directory, &execution.user_home).filter(|_| is_path);
         let is_read_here = matches!(base(&argv[0]), "." | "source");
         let is_given = is_read_here || is_shell(base(&argv[0]));
         let read = if is_given {
@@ -59,10 +59,10 @@ impl Search<'_> {
                 let file = file.unwrap_or_default();
                 let has_own = !is_read_here || !parameters.is_empty();
                 let run = |search: &mut Self| {
-                    let was = search.setting.enter_script(&file);
+                    let was = search.execution.enter_script(&file);
                     let own = has_own.then_some(parameters);
                     search.shell(&text, shell_of(&file), own, depth - 1);
-                    search.setting.leave_script(was);
+                    search.execution.leave_script(was);
                 };
                 if is_read_here {
                     run(self)
@@ -87,7 +87,7 @@ impl Search<'_> {
 
     /// A gateway in a container: its words are those of hermes, its home is another there.
     pub(super) fn container(&mut self, argv: &[String], depth: usize) {
-        let was = std::mem::replace(&mut self.setting.is_elsewhere, true);
+        let was = std::mem::replace(&mut self.execution.is_elsewhere, true);
         let words = 1..argv.len();
         if let Some((at, command)) = words
             .clone()
@@ -100,7 +100,7 @@ impl Search<'_> {
         } else if words.into_iter().any(|at| typed(&argv[at..]).is_some()) {
             self.reading(&[], None, depth);
         }
-        self.setting.is_elsewhere = was;
+        self.execution.is_elsewhere = was;
     }
 }
 

@@ -42,10 +42,10 @@ impl Search<'_> {
         let text = Rc::new(shell::read(text, shell));
         let is_of_file = std::mem::replace(&mut self.is_of_file, false);
         let input = self.input.take();
-        let before = parameters.map(|own| self.setting.parameters.replace(own.to_vec()));
+        let before = parameters.map(|own| self.execution.parameters.replace(own.to_vec()));
         self.run(&text, 0..text.items.len(), depth);
         if let Some(before) = before {
-            self.setting.parameters = before;
+            self.execution.parameters = before;
         }
         (self.is_of_file, self.input) = (is_of_file, input);
     }
@@ -73,13 +73,13 @@ impl Search<'_> {
                     name,
                     appends,
                     words,
-                } => self.setting.fill_array(name, words, *appends),
+                } => self.execution.fill_array(name, words, *appends),
                 Item::For { name, words, .. } => {
                     self.each(name, words.as_deref(), |search| {
                         search.run(text, body.clone(), depth);
                     });
                 }
-                Item::Case { word } => choice.word = Some(self.setting.expand(word)),
+                Item::Case { word } => choice.word = Some(self.execution.expand(word)),
                 Item::Arm { is_first, when, .. } => {
                     if choice.comes_to(*is_first, self.holds(when, choice.word.as_deref())) {
                         printed = self.run(text, body, depth);
@@ -91,7 +91,7 @@ impl Search<'_> {
                         body,
                         is_of_file: self.is_of_file,
                     };
-                    self.setting.functions.insert(name.clone(), function);
+                    self.execution.functions.insert(name.clone(), function);
                 }
             }
         }
@@ -102,7 +102,7 @@ impl Search<'_> {
     fn each(&mut self, name: &str, words: Option<&[String]>, mut body: impl FnMut(&mut Self)) {
         let values = match words {
             Some(words) => self.values(words),
-            None => self.setting.parameters.clone().unwrap_or_default(),
+            None => self.execution.parameters.clone().unwrap_or_default(),
         };
         for value in values {
             if !self.spend(1) {
@@ -110,9 +110,9 @@ impl Search<'_> {
             }
             // One that is not known leaves the variable as it is written.
             if value.contains('$') {
-                drop(self.setting.environment.remove(name))
+                drop(self.execution.environment.remove(name))
             } else {
-                self.setting.assign(name, &value)
+                self.execution.assign(name, &value)
             }
             body(self);
         }
@@ -122,7 +122,7 @@ impl Search<'_> {
     fn holds(&self, when: &When, word: Option<&str>) -> Option<bool> {
         match when {
             When::Else => Some(true),
-            When::Holds(test) => test.holds(|word| self.setting.expand(word)),
+            When::Holds(test) => test.holds(|word| self.execution.expand(word)),
             When::Fits(patterns) => {
                 let word = word.filter(|word| !word.contains('$') && self.spend(patterns.len()))?;
                 any(patterns.iter().map(|pattern| fits(pattern, word)))
@@ -142,11 +142,11 @@ impl Search<'_> {
         if self.is_of_file {
             self.line = command.line;
         }
-        let argv = self.setting.words(&command.words);
+        let argv = self.execution.words(&command.words);
         let own = command.input.and_then(|at| text.inputs.get(at));
         let input = match own {
             Some(input) if input.is_literal => Some(input.text.clone()),
-            Some(input) => Some(self.setting.expand(&input.text.replace("\\$", "$$"))),
+            Some(input) => Some(self.execution.expand(&input.text.replace("\\$", "$$"))),
             None => piped.filter(|_| command.is_piped),
         };
         self.input.clone_from(&input);
@@ -168,7 +168,7 @@ impl Search<'_> {
 
     /// What a loop goes through.
     fn values(&self, words: &[String]) -> Vec<String> {
-        let words = self.setting.words(words).into_iter();
+        let words = self.execution.words(words).into_iter();
         let found = words.flat_map(|word| match (self.files(&word), in_braces(&word)) {
             (Some(files), _) => files,
             (None, Some(words)) => words,
@@ -180,8 +180,8 @@ impl Search<'_> {
     /// The files that `DIRECTORY/*` stands for.
     fn files(&self, word: &str) -> Option<Vec<String>> {
         let above = word.strip_suffix("/*/").or(word.strip_suffix("/*"))?;
-        let setting = &self.setting;
-        let directory = located(above, setting.directory.as_deref(), &setting.user_home)?;
+        let execution = &self.execution;
+        let directory = located(above, execution.directory.as_deref(), &execution.user_home)?;
         let names = (self.context.names)(&directory).into_iter();
         let names = names.filter(|name| !name.starts_with('.'));
         let files = names.take(MOST_FILES).map(|name| format!("{above}/{name}"));
@@ -191,19 +191,19 @@ impl Search<'_> {
     /// What a shell does itself; whether it does.
     pub(super) fn builtin(&mut self, argv: &[String], depth: usize) -> bool {
         let (first, rest) = argv.split_first().expect("a command");
-        if let Some(function) = self.setting.functions.get(first).cloned() {
+        if let Some(function) = self.execution.functions.get(first).cloned() {
             self.call_function(&function, rest, depth);
             return true;
         }
         match first.as_str() {
             "export" | "local" | "declare" | "typeset" | "readonly" => {
                 for (name, value) in rest.iter().filter_map(|word| assignment(word)) {
-                    self.setting.assign(name, value);
+                    self.execution.assign(name, value);
                 }
             }
             "unset" => {
                 for name in rest {
-                    self.setting.environment.remove(name);
+                    self.execution.environment.remove(name);
                 }
             }
             "set" => {
@@ -211,13 +211,13 @@ impl Search<'_> {
                 let mut words = rest.iter().skip_while(is_own).peekable();
                 let is_list =
                     words.next_if(|word| *word == "--").is_some() || words.peek().is_some();
-                if let Some(parameters) = self.setting.parameters.as_mut().filter(|_| is_list) {
+                if let Some(parameters) = self.execution.parameters.as_mut().filter(|_| is_list) {
                     *parameters = words.cloned().collect();
                 }
             }
             "shift" => {
                 let times = rest.first().map_or(Ok(1), |word| word.parse());
-                if let (Some(parameters), Ok(times)) = (&mut self.setting.parameters, times) {
+                if let (Some(parameters), Ok(times)) = (&mut self.execution.parameters, times) {
                     parameters.drain(..parameters.len().min(times));
                 }
             }
@@ -235,11 +235,11 @@ impl Search<'_> {
         if !self.spend(1) {
             return;
         }
-        let before = self.setting.parameters.replace(parameters.to_vec());
+        let before = self.execution.parameters.replace(parameters.to_vec());
         let is_of_file = std::mem::replace(&mut self.is_of_file, function.is_of_file);
         let (line, input) = (self.line, self.input.take());
         self.run(&function.text, function.body.clone(), depth - 1);
-        self.setting.parameters = before;
+        self.execution.parameters = before;
         (self.is_of_file, self.line, self.input) = (is_of_file, line, input);
     }
 }

@@ -1,4 +1,4 @@
-//! What a command runs in: as whom, where, and with which variables, as far as the commands before it say. Pure.
+//! What a command is executed in: as whom, where, and with which variables, as far as the commands before it say. Pure.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -10,9 +10,9 @@ use crate::units::exec_line::wrappers::Becoming;
 use crate::units::shell::directory::OF_SCRIPT_TOO;
 use crate::units::shell::variables::{is_name, variables};
 
-/// What a command runs in.
+/// See the module.
 #[derive(Debug, Default, Clone)]
-pub(super) struct Setting {
+pub(super) struct Execution {
     pub(super) environment: BTreeMap<String, String>,
     pub(super) user_home: PathBuf,
     pub(super) directory: Option<PathBuf>,
@@ -30,7 +30,7 @@ pub(super) struct Setting {
 /// How many words of a command are looked at; people write fewer.
 const MOST: usize = 500;
 
-impl Setting {
+impl Execution {
     /// How much a copy of it costs.
     pub(super) fn len(&self) -> usize {
         let arrays: usize = self.arrays.values().map(|words| words.len() + 1).sum();
