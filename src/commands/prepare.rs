@@ -18,7 +18,6 @@ use crate::deploy::serving::Served;
 use crate::deploy::transaction::Transaction;
 use crate::error::trouble;
 use crate::host::Host;
-use crate::host::beside::both;
 use crate::host::declared::refuse_declared;
 use crate::host::manager::systemd_level;
 use crate::host::mounts::{mounts, network_of};
@@ -30,7 +29,7 @@ use crate::takeover::detect::Inherited;
 use crate::takeover::migrate::Allow;
 use crate::takeover::template::refuse_siblings;
 use crate::units::inventory::Inventory;
-use crate::units::starters::{Starter, starters, told_of};
+use crate::units::starters::told_of;
 
 /// Everything known before anything is changed.
 pub(super) struct Prepared<'a> {
@@ -60,16 +59,12 @@ pub(super) fn prepare<'a>(
     output: &'a Output,
 ) -> Result<Prepared<'a>> {
     refuse_declared(host)?;
-    systemd_level(host)?;
-    let files = || {
-        let config = Config::load(args.settings.config.as_deref(), host);
-        (config, read_receipt(host), starters(host))
-    };
-    let (inventory, (config, receipt, starters)) = both(|| Inventory::read(host), files);
-    let config = config?;
+    let config = Config::load(args.settings.config.as_deref(), host)?;
     let profiles = wanted(host, args, &config)?;
-    let receipt = receipt?;
+    let receipt = read_receipt(host)?;
     let guard = is_wanted(&config, &receipt);
+    systemd_level(host)?;
+    let inventory = Inventory::read(host);
     let typed = typed(verb, args);
     let mut survey = Survey {
         host,
@@ -91,7 +86,7 @@ pub(super) fn prepare<'a>(
     survey.servers()?;
     let mut found = survey.found;
     refuse_siblings(host, &inventory, &receipt, &found.migrations, &typed)?;
-    let notes = notes(host, &starters, &mut found);
+    let notes = notes(host, &mut found);
     let contents = Contents {
         guard: Some(guard),
         ..contents(host, &receipt, &mut found)
@@ -145,11 +140,11 @@ fn started(checked: &[Checked]) -> impl Iterator<Item = (String, PathBuf)> {
 }
 
 /// What a person should know of these profiles, whatever is done.
-fn notes(host: &Host, starters: &[Starter], found: &mut Found) -> Vec<String> {
+fn notes(host: &Host, found: &mut Found) -> Vec<String> {
     let homes: Vec<&Path> = found.checked.iter().map(|c| c.home.as_path()).collect();
     let mut notes = std::mem::take(&mut found.notes);
     notes.extend(on_network(host, &homes));
-    notes.extend(told_of(host, starters, &homes));
+    notes.extend(told_of(host, &homes));
     notes.extend(found.migrations.iter().flat_map(|m| m.notes.clone()));
     notes
 }

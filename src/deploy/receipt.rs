@@ -189,13 +189,11 @@ impl Receipt {
 
     /// How files differ from what is recorded, each with the unit that it is of: its own file, its drop-ins and the links
     /// that start it. What belongs to no single instance has `None`.
-    pub(crate) fn drift(&self, files: &RootFs) -> Vec<(Option<String>, String)> {
+    pub(crate) fn drift(&self, files: &RootFs) -> Vec<(Option<&str>, String)> {
         let recorded = self.files.iter();
         let differing =
             recorded.filter_map(|(path, stamp)| Some((path, files.difference(path, stamp)?)));
-        differing
-            .map(|(path, how)| (unit_of(path).map(str::to_owned), how))
-            .collect()
+        differing.map(|(path, how)| (unit_of(path), how)).collect()
     }
 
     /// Whether it records nothing at all.

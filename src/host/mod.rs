@@ -4,7 +4,6 @@
 
 pub(crate) mod access;
 pub(crate) mod account;
-pub(crate) mod beside;
 pub(crate) mod boot;
 pub(crate) mod cgroup;
 pub(crate) mod credentials;

@@ -23,7 +23,6 @@ use crate::commands::page::width;
 use crate::deploy::receipt::{Receipt, read_receipt};
 use crate::error::{Exit, trouble};
 use crate::host::Host;
-use crate::host::beside::both;
 use crate::layout::Scope;
 use crate::output;
 use crate::profile::{ProfileName, discover, discover_tenants};
@@ -81,14 +80,10 @@ fn is_as_wanted(is_live: bool, profile: &Profile) -> bool {
 
 fn look(host: &Host, args: &StatusArgs) -> Result<Status> {
     host.files.begin();
-    let recorded = || -> Result<_> {
-        let receipt = read_receipt(host)?;
-        let drift = receipt.drift(&host.files);
-        Ok((receipt, drift))
-    };
-    let (inventory, recorded) = both(|| Inventory::read(host), recorded);
-    let (receipt, drift) = recorded?;
+    let receipt = read_receipt(host)?;
     let profiles = chosen(host, &receipt, &args.profiles)?;
+    let inventory = Inventory::read(host);
+    let drift = receipt.drift(&host.files);
     let sight = Sight::new(host, &receipt, &inventory, drift, &profiles)?;
     let rows: Vec<Profile> = profiles
         .iter()

@@ -40,7 +40,7 @@ pub(super) struct Sight<'a> {
     installed: BTreeMap<&'a ProfileName, &'a Instance>,
     states: HashMap<String, ServiceState>,
     /// What differs in recorded files, by the unit that they are for.
-    drift: BTreeMap<String, Vec<String>>,
+    drift: BTreeMap<&'a str, Vec<String>>,
     /// The same of files that are for no unit of a profile or shield.
     shared_drift: Vec<String>,
     installations: Installations<'a>,
@@ -54,7 +54,7 @@ impl<'a> Sight<'a> {
         host: &'a Host,
         receipt: &'a Receipt,
         inventory: &'a Inventory,
-        drift: Vec<(Option<String>, String)>,
+        drift: Vec<(Option<&'a str>, String)>,
         profiles: &[(ProfileName, PathBuf)],
     ) -> Result<Self> {
         let names: Vec<String> = profiles.iter().map(|(p, _)| p.unit()).collect();
@@ -64,10 +64,10 @@ impl<'a> Sight<'a> {
         let own = receipt.instances.iter().map(|i| i.profile.unit());
         let shielded = receipt.shields.iter().map(|s| s.unit.clone());
         let known: BTreeSet<String> = own.chain(shielded).collect();
-        let mut by_unit: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        let mut by_unit: BTreeMap<&str, Vec<String>> = BTreeMap::new();
         let mut shared_drift = Vec::new();
         for (unit, what) in drift {
-            match unit.filter(|unit| known.contains(unit)) {
+            match unit.filter(|unit| known.contains(*unit)) {
                 Some(unit) => by_unit.entry(unit).or_default().push(what),
                 None => shared_drift.push(what),
             }

@@ -21,7 +21,6 @@ use self::units::{UnitFacts, unit_facts};
 use crate::deploy::receipt::read_receipt;
 use crate::gateway::command_line::Home;
 use crate::gateway::installations::Installations;
-use crate::host::beside::both;
 use crate::host::cgroup::UnitRef;
 use crate::host::keeper::keeper;
 use crate::host::manager::systemd_version;
@@ -137,8 +136,7 @@ impl Facts {
     /// Look at everything.
     pub(crate) fn read(host: &Host) -> Result<Self> {
         host.files.begin();
-        let elsewhere = || (starters(host), drift(host));
-        let (inventory, (starters, drift)) = both(|| Inventory::read(host), elsewhere);
+        let inventory = Inventory::read(host);
         let installations = Installations::new(host);
         let units = inventory.units.iter();
         let units = units.map(|unit| unit_facts(host, &installations, unit));
@@ -175,9 +173,9 @@ impl Facts {
             lingering: (lingering.unwrap_or_default().into_iter())
                 .filter_map(|name| name.into_string().ok())
                 .collect(),
-            starters,
+            starters: starters(host),
             mounts: mounts(host),
-            drift: drift?,
+            drift: drift(host)?,
         })
     }
 

@@ -77,15 +77,17 @@ pub(crate) fn starters(host: &Host) -> Vec<Starter> {
     look.found
 }
 
-/// Those of these that start gateways of these homes, each as a sentence.
-pub(crate) fn told_of(host: &Host, starters: &[Starter], homes: &[&Path]) -> Vec<String> {
+/// What starts gateways of these homes, each as a sentence.
+pub(crate) fn told_of(host: &Host, homes: &[&Path]) -> Vec<String> {
     let homes: Vec<DirectoryId> = homes.iter().map(|home| host.directory(home)).collect();
     let is_theirs = |starter: &Starter| {
         let home = starter.home.as_ref().map(|home| host.directory(home));
         home.is_some_and(|home| homes.contains(&home))
     };
-    let theirs = starters.iter().filter(|starter| is_theirs(starter));
-    theirs.map(Starter::told).collect()
+    let all = starters(host).into_iter();
+    all.filter(is_theirs)
+        .map(|starter| starter.told())
+        .collect()
 }
 
 pub(super) struct Look {
