@@ -132,8 +132,17 @@ pub(crate) fn note_told(host: &Host) -> Result<()> {
     let above = host.state("backup");
     let mut writer = Writer::new(&host.files);
     for run in host.files.names(Path::new(&above)).unwrap_or_default() {
-        let place = Path::new(&above).join(run).join(TOLD);
-        writer.put_private(&place.to_string_lossy(), &Entry::text(String::new()))?;
+        let run = Path::new(&above).join(run);
+        if host
+            .files
+            .names(&run.join(host.units()))
+            .is_ok_and(|copies| !copies.is_empty())
+        {
+            writer.put_private(
+                &run.join(TOLD).to_string_lossy(),
+                &Entry::text(String::new()),
+            )?;
+        }
     }
     Ok(())
 }

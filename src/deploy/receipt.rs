@@ -206,7 +206,7 @@ impl Receipt {
 }
 
 /// The unit that a file belongs to: the one that it is, links to or is a drop-in of; no template.
-fn unit_of(path: &str) -> Option<&str> {
+pub(crate) fn unit_of(path: &str) -> Option<&str> {
     let name = |part: &str| {
         let unit = part.strip_suffix(".d").unwrap_or(part);
         (unit.ends_with(".service") && !unit.ends_with("@.service")).then_some(unit.len())

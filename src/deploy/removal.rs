@@ -16,6 +16,7 @@ use crate::error::failed;
 use crate::host::Host;
 use crate::host::read::is_missing;
 use crate::host::rootfs::RootFs;
+use crate::host::service_state::ServiceState;
 
 /// Remove what is no longer wanted, go on after errors, and report them all.
 /// `stop` are units that go.
@@ -24,10 +25,14 @@ pub(crate) fn take_down(change: Transaction, stop: &[String]) -> Result<usize> {
     let mut errors: Vec<anyhow::Error> = Vec::new();
     if let Some(live) = host.live() {
         let manager = live.manager();
-        let states = manager.show(stop).unwrap_or_default();
+        let states = manager.show(stop).unwrap_or_default().into_iter();
+        let at_rest = states
+            .filter(ServiceState::is_at_rest)
+            .map(|state| state.id);
+        let at_rest: BTreeSet<String> = at_rest.collect();
         for unit in stop {
             // There may be a job for it all the same.
-            if !states.iter().any(|s| s.id == *unit && s.is_at_rest()) {
+            if !at_rest.contains(unit) {
                 change.output.step(format!("stopping `{unit}`"));
             }
             errors.extend(manager.verb("stop", std::slice::from_ref(unit)).err());

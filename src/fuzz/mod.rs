@@ -14,7 +14,7 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::{LazyLock, Mutex, PoisonError};
 
 use crate::config::Config;
-use crate::deploy::receipt::Receipt;
+use crate::deploy::receipt::{Receipt, unit_of};
 use crate::gateway::command_line;
 use crate::gateway::config::active_name;
 use crate::gateway::version::Version;
@@ -166,6 +166,7 @@ fn receipt(data: &[u8]) {
         let again = Receipt::parse(&bytes, "receipt.json").expect("what was written is read");
         assert_eq!(bytes, again.to_bytes(), "read again");
         let _ = (again.contents(), again.paths());
+        let _ = again.files.keys().filter_map(|path| unit_of(path)).count();
     }
 }
 

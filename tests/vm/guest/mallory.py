@@ -4,6 +4,7 @@ import os
 import pwd
 import shlex
 import subprocess
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -94,6 +95,22 @@ UP = ("running", "degraded")
 
 def mallory() -> Account:
     return Account("mallory")
+
+
+def planted(home: Path, names: Iterable[str], plants: dict[str, Callable[[Path], object]]) -> Iterator[tuple[Path, str]]:
+    """Each of these files of a home as each of the plants, which its account makes; at last it is what it was."""
+    owner = home.stat().st_uid
+    for path in (home / name for name in names):
+        kept = path.read_bytes() if path.exists() else None
+        for how, plant in plants.items():
+            path.unlink(missing_ok=True)
+            plant(path)
+            os.chown(path, owner, -1, follow_symlinks=False)
+            yield path, how
+        path.unlink(missing_ok=True)
+        if kept is not None:
+            path.write_bytes(kept)
+            os.chown(path, owner, -1)
 
 
 def is_running(pid: int) -> bool:

@@ -10,7 +10,7 @@ import wait
 from check import check, contains, equal, measured
 from gateway import Profile, fresh_account
 from installer import install, program
-from mallory import STAND_IN, Account, mallory
+from mallory import STAND_IN, Account, mallory, planted
 from systemd import Unit, systemctl
 from tenant import tenant
 
@@ -62,7 +62,7 @@ def run() -> None:
 
     namesake(coder, unit, her)
     as_after_su(coder, her)
-    planted(coder, unit)
+    in_its_home(coder, unit)
     loud()
 
 
@@ -114,23 +114,14 @@ def as_after_su(coder: Profile, her: Account) -> None:
     equal("her gateway", her_pid(her, coder), pid)
 
 
-def planted(coder: Profile, unit: Unit) -> None:
+def in_its_home(coder: Profile, unit: Unit) -> None:
     """A bot owns its home: what it puts there makes nothing of root's wait or grow."""
-    for name in ("gateway.lock", "gateway.pid", "gateway_state.json", ".hermes-install.lock", "config.yaml"):
-        path = coder.home / name
-        kept = path.read_bytes() if path.exists() else None
-        for how, plant in PLANTS.items():
-            path.unlink(missing_ok=True)
-            plant(path)
-            os.chown(path, coder.home.stat().st_uid, -1, follow_symlinks=False)
-            for verb in ("why", "logs", "stop", *(("start",) if name in REFUSED else ())):
-                done = ends(f"{verb} with {how} as {name}", (verb, "coder"))
-                if verb == "stop" and done.returncode != 0:
-                    contains(f"{verb} with {how} as {name}", done.stderr, f"`{path}`")
-        path.unlink(missing_ok=True)
-        if kept is not None:
-            path.write_bytes(kept)
-            os.chown(path, coder.home.stat().st_uid, -1)
+    names = ("gateway.lock", "gateway.pid", "gateway_state.json", ".hermes-install.lock", "config.yaml")
+    for path, how in planted(coder.home, names, PLANTS):
+        for verb in ("why", "logs", "stop", *(("start",) if path.name in REFUSED else ())):
+            done = ends(f"{verb} with {how} as {path.name}", (verb, "coder"))
+            if verb == "stop" and done.returncode != 0:
+                contains(f"{verb} with {how} as {path.name}", done.stderr, f"`{path}`")
     unit.systemctl("stop", check=False)
 
 

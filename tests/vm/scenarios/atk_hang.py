@@ -10,7 +10,7 @@ import wait
 from check import check, contains, equal
 from gateway import Profile
 from installer import install, program
-from mallory import Account, mallory
+from mallory import Account, mallory, planted
 from systemd import Unit
 
 SECONDS = 170
@@ -59,19 +59,10 @@ def run() -> None:
     install(default)
     unit = Unit(default.unit)
     unit.systemctl("stop")
-    for name in ("gateway.lock", "gateway.pid", "gateway_state.json", ".env", "active_profile", "config.yaml"):
-        path = default.home / name
-        kept = path.read_bytes() if path.exists() else None
-        for how, plant in PLANTS.items():
-            path.unlink(missing_ok=True)
-            plant(path)
-            os.chown(path, default.home.stat().st_uid, -1, follow_symlinks=False)
-            for command in COMMANDS:
-                ends(f"{' '.join(command)} with {how} as {name}", command)
-            path.unlink(missing_ok=True)
-        if kept is not None:
-            path.write_bytes(kept)
-            os.chown(path, default.home.stat().st_uid, -1)
+    names = ("gateway.lock", "gateway.pid", "gateway_state.json", ".env", "active_profile", "config.yaml")
+    for path, how in planted(default.home, names, PLANTS):
+        for command in COMMANDS:
+            ends(f"{' '.join(command)} with {how} as {path.name}", command)
 
     launcher(default, unit)
     her = mallory()
