@@ -107,8 +107,10 @@ impl Cli {
     }
 }
 
-/// The commands; those that only units call are hidden from `--help`.
+/// The commands; those that only units call are hidden from `--help`. The options of one are made when it is typed: all of them are
+/// most of the work of `--version`.
 #[derive(Debug, Subcommand)]
+#[command(defer = true)]
 pub(crate) enum Command {
     /// Install profiles, start them and wait until they run
     ///

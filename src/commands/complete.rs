@@ -82,8 +82,9 @@ fn answer(shell: &dyn EnvCompleter, words: Vec<OsString>) -> Option<Vec<u8>> {
         return None;
     }
     let directory = std::env::current_dir().ok();
-    let mut command = with_names(Cli::command());
+    let mut command = Cli::command();
     command.build();
+    let mut command = with_names(command);
     let mut out = Vec::new();
     shell
         .write_complete(&mut command, words, directory.as_deref(), &mut out)
