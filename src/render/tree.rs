@@ -36,8 +36,11 @@ impl std::fmt::Debug for Entry {
 impl Entry {
     /// A file that everybody may read.
     pub(crate) fn text(text: String) -> Self {
+        let mut bytes = text.into_bytes();
+        // A template's text comes with room for much more, and there may be a thousand.
+        bytes.shrink_to_fit();
         Self::File {
-            bytes: Arc::new(text.into_bytes()),
+            bytes: Arc::new(bytes),
             mode: 0o644,
         }
     }

@@ -13,6 +13,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -167,10 +168,12 @@ def cached(cache: Path, name: str, inputs: list[str], build: Callable[[Path], No
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not place.exists():
             print(f"building {place.name}", flush=True)
+            begin = time.monotonic()
             scratch = Path(tempfile.mkdtemp(prefix=f".{name}-", dir=cache))
             try:
                 build(scratch / "new")
                 (scratch / "new").rename(place)
+                print(f"built {place.name} in {time.monotonic() - begin:.0f} s", flush=True)
             finally:
                 shutil.rmtree(scratch, ignore_errors=True)
     return place
