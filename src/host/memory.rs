@@ -169,6 +169,14 @@ impl Memory {
         Ok(seen)
     }
 
+    /// Whether something was seen at a path.
+    pub(super) fn is_there(&self, path: &Path) -> bool {
+        self.with(|look| {
+            matches!(look.as_ref()?.metadata.get(path.as_os_str())?, Ok(_)).then_some(())
+        })
+        .is_some()
+    }
+
     pub(super) fn way(&self, path: &Path) -> Option<Way> {
         self.with(|look| look.as_ref()?.ways.get(path.as_os_str()).cloned())
     }

@@ -48,6 +48,13 @@ impl Host {
         if !self.files.is_look() || path.as_os_str().len() >= LONGEST {
             return false;
         }
+        // What is there has all that is above it.
+        if path
+            .parent()
+            .is_some_and(|above| self.files.memory.is_there(above))
+        {
+            return false;
+        }
         let is_gap = |above: &Path| {
             let seen = self.metadata_once(above, || self.metadata_of_image(above));
             seen.err() == Some(ErrorKind::NotFound)

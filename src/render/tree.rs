@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io::{self, BufRead as _, BufReader, Read};
 use std::sync::Arc;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 /// One thing in a tree.
@@ -68,8 +68,8 @@ impl Entry {
 }
 
 /// An entry's identity without its contents.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, serde::Deserialize)]
-#[serde(untagged)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged, try_from = "Written")]
 pub(crate) enum Stamp {
     /// A regular file.
     File {
@@ -84,6 +84,29 @@ pub(crate) enum Stamp {
         /// Its target.
         link: String,
     },
+}
+
+/// A stamp as it is read: serde would keep each of an untagged enum's fields before it knows what they are.
+#[derive(Deserialize)]
+struct Written {
+    sha256: Option<String>,
+    mode: Option<Mode>,
+    link: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Mode(#[serde(with = "octal")] u32);
+
+impl TryFrom<Written> for Stamp {
+    type Error = &'static str;
+
+    fn try_from(written: Written) -> Result<Self, Self::Error> {
+        match (written.link, written.sha256, written.mode) {
+            (Some(link), None, None) => Ok(Self::Link { link }),
+            (None, Some(sha256), Some(Mode(mode))) => Ok(Self::File { sha256, mode }),
+            _ => Err("a file has `sha256` and `mode`, a link has `link`"),
+        }
+    }
 }
 
 /// Hexadecimal SHA-256.
