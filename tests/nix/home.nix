@@ -41,12 +41,13 @@ let
       configuration
       {
         options = {
-          inherit (pkgs.options) assertions warnings;
-          meta = pkgs.options.anything;
-          programs.fish = pkgs.options.anything;
+          inherit (pkgs.stand-ins) assertions warnings;
+          meta = pkgs.stand-ins.anything;
+          programs.fish = pkgs.stand-ins.anything;
         };
       }
     ]
+    # All but those files of NixOS.
     ++ lib.filter (module: !lib.isPath module || lib.pathExists module) (
       import (modules + "/modules.nix") {
         inherit pkgs;
@@ -57,7 +58,7 @@ let
     );
   };
 
-  inherit (if pkgs ? options then core else whole) config;
+  inherit (if pkgs ? stand-ins then core else whole) config;
 in
 {
   inherit (config) home-files;
@@ -66,6 +67,6 @@ in
     drop-in =
       config.xdg.configFile."systemd/user/hermes-gateway@coder.service.d/60-home-manager.conf".text;
     complaints = config.warnings ++ map (a: a.message) (lib.filter (a: !a.assertion) config.assertions);
-    generation = if pkgs ? options then null else config.home.activationPackage.drvPath;
+    generation = if pkgs ? stand-ins then null else config.home.activationPackage.drvPath;
   };
 }

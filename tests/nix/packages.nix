@@ -103,12 +103,9 @@ let
     };
 
   pkgs = names // {
-    inherit
-      lib
-      nixos
-      options
-      writeTextFile
-      ;
+    inherit lib nixos writeTextFile;
+    # For Home Manager, which reads a few files of NixOS. A whole nixpkgs has no such package.
+    stand-ins = options;
     path = nixpkgs;
     stdenv.hostPlatform = lib.systems.elaborate system;
     writeText = name: text: writeTextFile { inherit name text; };
