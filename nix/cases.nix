@@ -1,5 +1,5 @@
 # Configurations of services.hermes-gateway and what the module has to say to them: `says`, a part of the assertion that
-# fails; `refused`, that a type does not take it; neither, that it is fine. `agent` is what upstream's module is set to.
+# fails; `refused`, the option whose type does not take it; neither, that it is fine. `agent` is what upstream's module is set to.
 let
   hermes.hermesExecutable = "/opt/hermes/bin/hermes";
   one = profile: hermes // { profiles.coder = profile; };
@@ -120,7 +120,7 @@ in
         tenant = true;
       };
     };
-    refused = true;
+    refused = "userProfiles.coder.tenant";
   };
   one-home = {
     settings = hermes // {
@@ -188,50 +188,64 @@ in
     settings = hermes // {
       profiles.Coder = { };
     };
-    refused = true;
+    refused = "profiles.Coder.name";
   };
   reserved-name = {
     settings = hermes // {
       profiles.root = { };
     };
-    refused = true;
+    refused = "profiles.root.name";
   };
   climbing-name = {
     settings = hermes // {
       profiles."../x" = { };
     };
-    refused = true;
+    refused = "profiles.\"../x\".name";
   };
   restart-always = {
     settings = one { restart = "always"; };
-    refused = true;
+    refused = "profiles.coder.restart";
   };
   no-such-hardening = {
     settings = one { hardening = "none"; };
-    refused = true;
+    refused = "profiles.coder.hardening";
   };
   wrapped-executable = {
     settings = one { } // {
       hermesExecutable = "/opt/hermes/bin/.hermes-wrapped";
     };
-    refused = true;
+    refused = "hermesExecutable";
   };
   secret-in-the-store = {
     settings = one { environmentFiles = [ (builtins.toFile "secret" "TOKEN=1") ]; };
-    refused = true;
+    refused = "profiles.coder.environmentFiles";
+  };
+  secret-to-be-copied = {
+    settings = one { credentials.token = /run/secrets/token; };
+    refused = "profiles.coder.credentials.token";
+  };
+  directory-to-be-copied = {
+    settings = one { readWritePaths = [ ./examples ]; };
+    refused = "profiles.coder.readWritePaths";
+  };
+  root-to-be-copied = {
+    settings = one { } // {
+      stateDir = ./examples;
+    };
+    refused = "stateDir";
   };
   relative-root = {
     settings = one { } // {
       stateDir = "hermes";
     };
-    refused = true;
+    refused = "stateDir";
   };
   heavy = {
     settings = one { cpuWeight = 10001; };
-    refused = true;
+    refused = "profiles.coder.cpuWeight";
   };
   negative-drain = {
     settings = one { drainTimeout = -1; };
-    refused = true;
+    refused = "profiles.coder.drainTimeout";
   };
 }

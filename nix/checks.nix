@@ -63,7 +63,7 @@ let
         lib.attrValues ours
       );
     in
-    if case.refused or false then
+    if case ? refused then
       if taken.success then "no type refuses it" else null
     else if !taken.success then
       "a type refuses it"

@@ -77,7 +77,9 @@ in
             lib.generators.toINI
               {
                 listsAsDuplicateKeys = true;
-                mkKeyValue = lib.generators.mkKeyValueDefault { } "=";
+                # As Home Manager writes its own units.
+                mkKeyValue =
+                  key: value: "${key}=${if lib.isBool value then lib.boolToString value else toString value}";
               }
               {
                 Service = profile.extraServiceConfig // {

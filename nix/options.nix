@@ -5,12 +5,12 @@ let
   inherit (lib) mkOption types literalExpression;
   inherit (import ./settings.nix) badName;
 
-  # Secrets stay out of the store, which every account can read.
-  secretFile = types.pathWith {
+  # Written as a string. Nix would copy what `/run/secrets/token` without quotes names into the store, where secrets are
+  # read by every account and nothing can be written.
+  path = types.pathWith {
     absolute = true;
     inStore = false;
   };
-  path = types.pathWith { absolute = true; };
   account = types.strMatching "[a-z_][a-z0-9_-]*";
   value = types.oneOf [
     types.bool
@@ -69,7 +69,7 @@ let
         '';
       };
       environmentFiles = mkOption {
-        type = types.listOf secretFile;
+        type = types.listOf path;
         default = [ ];
         example = [ "/run/secrets/hermes.env" ];
         description = ''
@@ -78,7 +78,7 @@ let
         '';
       };
       credentials = mkOption {
-        type = types.attrsOf secretFile;
+        type = types.attrsOf path;
         default = { };
         example = {
           "bot-token" = "/run/secrets/bot-token";

@@ -94,7 +94,7 @@ let
 
   # Those that need types, and those of people's managers, are for the genuine module.
   sound = builtins.filter (
-    name: !(cases.${name}.refused or false) && !(cases.${name}.settings ? userProfiles)
+    name: !(cases.${name} ? refused) && !(cases.${name}.settings ? userProfiles)
   ) (builtins.attrNames cases);
 in
 {

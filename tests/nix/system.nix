@@ -2,11 +2,7 @@
 # everything that a person should read about the options.
 { nixpkgs }:
 let
-  pkgs = import nixpkgs {
-    system = builtins.currentSystem;
-    config = { };
-    overlays = [ ];
-  };
+  pkgs = import ./packages.nix { inherit nixpkgs; };
   inherit (pkgs) lib;
   nixos = pkgs.nixos [
     ../../nix/module.nix

@@ -8,14 +8,14 @@ def link(rendered: Path, program: Path, prefix: str, instances: dict[str, dict],
     """Units and drop-ins below /etc/systemd/system, the launcher where the units name it.
 
     `rendered` is what systemd.packages names. An instance has the text of the drop-in that NixOS adds (none without a
-    nixpkgs), and the targets that want it.
+    NixOS), and the targets that want it.
     """
     units = place / "etc/systemd/system"
     shutil.copytree(rendered / "lib/systemd/system", units)
     for path in [units, *units.rglob("*")]:
         path.chmod(0o755 if path.is_dir() else 0o644)
     for name, instance in instances.items():
-        if instance["text"] is not None:
+        if instance["text"]:
             (units / f"{name}.d").mkdir(exist_ok=True)
             (units / f"{name}.d/overrides.conf").write_text(instance["text"])
         for target in instance["wantedBy"]:
