@@ -171,10 +171,8 @@ impl Memory {
 
     /// Whether something was seen at a path.
     pub(super) fn is_there(&self, path: &Path) -> bool {
-        self.with(|look| {
-            matches!(look.as_ref()?.metadata.get(path.as_os_str())?, Ok(_)).then_some(())
-        })
-        .is_some()
+        let seen = |look: &Look| Some(look.metadata.get(path.as_os_str())?.is_ok());
+        self.with(|look| seen(look.as_ref()?)) == Some(true)
     }
 
     pub(super) fn way(&self, path: &Path) -> Option<Way> {
