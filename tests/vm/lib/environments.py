@@ -45,35 +45,64 @@ def environment(cache: Path, suite: str, version: str) -> Path:
     """
     base = roots.root(cache, suite)
     number = version.removesuffix(store.SUFFIX)
+    if version != number:
+        return _with_store(cache, suite, environment(cache, suite, number), version)
 
     def build(place: Path) -> None:
         wheels = place.with_name(place.name + ".wheels")
         wheels.mkdir()
-        if number in REPACKAGED:
-            _repackaged(number, wheels)
-        _download(suite, wheels, f"hermes-agent=={number}", *EXTRAS)
+        if version in REPACKAGED:
+            _repackaged(version, wheels)
+        _download(suite, wheels, f"hermes-agent=={version}", *EXTRAS)
         installed = set(wheels.iterdir())
         _download(suite, wheels, _platform_library(next(wheels.glob("hermes_agent-*.whl"))))
-        home = f"/opt/hermes/{version}"
+        home = _home(version)
         with roots.overlay(base) as view:
-            shutil.copytree(wheels, view.merged / "wheels")
+            _copy(wheels, view.merged / "wheels")
             # pip unpacks wheels; nothing of what is in them runs here.
             chroot = ("chroot", str(view.merged))
-            roots.run(*chroot, "python3", "-m", "venv", home)
+            roots.run(*chroot, "python3", "-m", "venv", str(home))
             pip = (f"{home}/bin/pip", "install", "--quiet", "--no-index", "--find-links=/wheels")
             env = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
-            roots.run(*chroot, *pip, f"hermes-agent=={number}", *EXTRAS, env=env)
-            if version != number:
-                store.add(view.merged, Path(home), roots.SUITES[suite])
-            shutil.copytree(view.merged / home[1:], place, symlinks=True)
+            roots.run(*chroot, *pip, f"hermes-agent=={version}", *EXTRAS, env=env)
+            _copy(view.merged / home.relative_to("/"), place)
         (place / "wheels").mkdir()
         for wheel in set(wheels.iterdir()) - installed:
             shutil.move(wheel, place / "wheels")
         shutil.rmtree(wheels)
 
-    made_by = [Path(__file__), *([Path(store.__file__)] if version != number else [])]
-    inputs = [str(base), suite, version, *(path.read_text() for path in made_by)]
+    inputs = [str(base), suite, version, Path(__file__).read_text()]
     return roots.cached(cache, f"hermes-{version}-{suite}", inputs, build)
+
+
+def _with_store(cache: Path, suite: str, plain: Path, version: str) -> Path:
+    """The same environment at another place, where its programs name that place, with what install.sh places."""
+    base = roots.root(cache, suite)
+    home = _home(version)
+    before = _home(version.removesuffix(store.SUFFIX))
+
+    def build(place: Path) -> None:
+        with roots.overlay(base) as view:
+            there = view.merged / home.relative_to("/")
+            _copy(plain, there)
+            for program in [there / "pyvenv.cfg", *(there / "bin").iterdir()]:
+                if not program.is_symlink():
+                    program.write_bytes(program.read_bytes().replace(f"{before}/".encode(), f"{home}/".encode()))
+            store.add(view.merged, home, roots.SUITES[suite])
+            _copy(there, place)
+
+    inputs = [str(plain), version, *(Path(path).read_text() for path in (__file__, store.__file__))]
+    return roots.cached(cache, f"hermes-{version}-{suite}", inputs, build)
+
+
+def _home(version: str) -> Path:
+    """Where the guest has an environment."""
+    return Path("/opt/hermes") / version
+
+
+def _copy(source: Path, place: Path) -> None:
+    """A tree as it is, with the times by which Python knows what is compiled."""
+    roots.run("cp", "--archive", str(source), str(place))
 
 
 def _download(suite: str, wheels: Path, *requirements: str) -> None:
