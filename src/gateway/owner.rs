@@ -2,6 +2,7 @@
 //!
 //! Reads only. A lock is never unlinked and held for microseconds at most.
 
+use std::cell::OnceCell;
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
@@ -82,6 +83,25 @@ pub(crate) fn owner(home: &Path) -> std::io::Result<Option<Owner>> {
 
 /// The same, where not everybody counts who may be about to take it.
 pub(crate) fn owner_among(home: &Path, rivals: Rivals) -> std::io::Result<Option<Owner>> {
+    find(home, rivals, &OnceCell::new())
+}
+
+/// Who has each of many homes: those who may be about to take one are looked for once, among all processes.
+#[derive(Debug, Default)]
+pub(crate) struct Owners(OnceCell<Vec<Running>>);
+
+impl Owners {
+    /// As [`owner`] tells.
+    pub(crate) fn of(&self, home: &Path) -> std::io::Result<Option<Owner>> {
+        find(home, Rivals::All, &self.0)
+    }
+}
+
+fn find(
+    home: &Path,
+    rivals: Rivals,
+    replacers: &OnceCell<Vec<Running>>,
+) -> std::io::Result<Option<Owner>> {
     // Any liveness probe, this one and upstream's, holds the lock for an instant. Only a holder that stays counts.
     let patience = Instant::now() + Duration::from_secs(1);
     loop {
@@ -100,7 +120,9 @@ pub(crate) fn owner_among(home: &Path, rivals: Rivals) -> std::io::Result<Option
             }));
         }
         if !held {
-            return Ok(replacer(home, rivals));
+            let is_replacer = |r: &Running| r.command.aim != Aim::Run;
+            let replacers = replacers.get_or_init(|| Running::all().filter(is_replacer).collect());
+            return Ok(replacer(home, rivals, replacers));
         }
         if Instant::now() > patience {
             return Ok(Some(Owner {
@@ -166,10 +188,9 @@ fn live(record: &Record, home: &Path) -> Option<(Process, bool)> {
 
 /// A `gateway run --replace` for this home on its way: for 0.5 to 3 s in a takeover nobody holds the lock. A process whose
 /// account could not open the lock takes nothing over, whatever it names.
-fn replacer(home: &Path, rivals: Rivals) -> Option<Owner> {
+fn replacer(home: &Path, rivals: Rivals, replacers: &[Running]) -> Option<Owner> {
     let mut doubtful = None;
-    let is_replacer = |r: &Running| r.command.aim != Aim::Run && r.may_work_on(home);
-    let replacers = Running::all().filter(is_replacer);
+    let replacers = replacers.iter().filter(|r| r.may_work_on(home));
     for running in replacers.filter(|r| takes_over(&r.process, &r.command, rivals)) {
         let process = &running.process;
         let works = running.works_on(home);
@@ -183,7 +204,7 @@ fn replacer(home: &Path, rivals: Rivals) -> Option<Owner> {
             Home::Hidden => continue,
         };
         let owner = Owner {
-            process: Some(running.process),
+            process: Some(process.clone()),
             how: "is taking it over with `--replace`",
             hold,
             is_proven: works == Works::Here,

@@ -14,7 +14,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result};
 use nix::unistd::{Gid, Uid, geteuid, setgroups, setresgid, setresuid, setsid};
 use rustix::process::{
-    Pid, Resource, Rlimit, Signal, WaitOptions, set_child_subreaper, setrlimit, waitpid,
+    Pid, Resource, Rlimit, Signal, WaitId, WaitIdOptions, WaitOptions, set_child_subreaper,
+    setrlimit, waitid, waitpid,
 };
 use rustix::thread::{CapabilitySet, CapabilitySets};
 
@@ -79,6 +80,10 @@ fn groups(account: &Account) -> Vec<u32> {
 /// End what such a program left behind: our children in other sessions than ours, since this moment. What we start
 /// ourselves stays in our session. Whoever forks faster than this runs on, as its account may at any time.
 fn end_the_rest(since: Instant) {
+    // Most leave nothing, and to look at all processes of a host takes as long as they are many.
+    if !has_child() {
+        return;
+    }
     let me = std::process::id() as i32;
     let Some(own) = Process::read(me) else { return };
     let is_left = |p: &Process| {
@@ -99,6 +104,12 @@ fn end_the_rest(since: Instant) {
             }
         }
     }
+}
+
+/// Whether this process has a child, one that has ended and was not asked for included (ECHILD of wait(2)).
+fn has_child() -> bool {
+    let look = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+    waitid(WaitId::All, look).err() != Some(rustix::io::Errno::CHILD)
 }
 
 /// Become an account for good and execute a program; returns only when that failed.

@@ -210,25 +210,28 @@ fn examine_home(host: &Host, account: &Account, home: &Path) -> Result<Result<()
             (AccessFlags::W_OK, "-w"),
             (AccessFlags::X_OK, "-x"),
         ];
-        for (_, flag) in all.iter().filter(|(bit, _)| flags.contains(*bit)) {
-            match test(account, flag, path) {
-                Ok(true) => {}
-                Ok(false) => return Err(Errno::EACCES),
-                Err(e) => {
-                    failed.replace(Some(e));
-                    return Err(Errno::EIO);
-                }
+        let asked = all.iter().filter(|(bit, _)| flags.contains(*bit));
+        let asked: Vec<&str> = asked.map(|(_, flag)| *flag).collect();
+        match test(account, &asked, path) {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(Errno::EACCES),
+            Err(e) => {
+                failed.replace(Some(e));
+                Err(Errno::EIO)
             }
         }
-        Ok(())
     };
     let problem = examine(&host.real(home), &may);
     failed.into_inner().map_or(Ok(problem), Err)
 }
 
-/// test(1) as the account: the kernel's own answer, access lists included.
-pub(super) fn test(account: &Account, flag: &str, path: &Path) -> Result<bool> {
-    let argv = [OsStr::new("test"), OsStr::new(flag), path.as_os_str()];
+/// test(1) as the account, all of this at once: the kernel's own answer, access lists included.
+pub(super) fn test(account: &Account, flags: &[&str], path: &Path) -> Result<bool> {
+    let mut argv = vec![OsStr::new("test")];
+    for flag in flags {
+        argv.extend([OsStr::new(flag), path.as_os_str(), OsStr::new("-a")]);
+    }
+    argv.pop();
     let out = run_as(account, &[], &argv, LOOK).with_context(|| {
         format!(
             "`{}` cannot be checked as `{}`",

@@ -128,7 +128,7 @@ pub(super) fn find_hermes(
         if !host.exists(path) {
             return Executable::Missing;
         }
-        match host.live().map(|_| test(account, "-x", path)) {
+        match host.live().map(|_| test(account, &["-x"], path)) {
             _ if !host.is_file(path) => Executable::Denied,
             None | Some(Ok(true)) => Executable::Runs,
             Some(Ok(false)) => Executable::Denied,

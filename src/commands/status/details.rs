@@ -4,7 +4,7 @@ use crate::commands::json::{Hermes, LastEnd, Owner, Profile};
 use crate::deploy::desired::links;
 use crate::gateway::command_line::shown;
 use crate::gateway::installation::Installation;
-use crate::gateway::owner::{owner, unexamined};
+use crate::gateway::owner::{Owners, unexamined};
 use crate::gateway::version::Version;
 use crate::host::Host;
 use crate::host::account::account_name;
@@ -19,12 +19,13 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 pub(super) fn found_owner(
     host: &Host,
+    owners: &Owners,
     home: &Path,
 ) -> (Option<crate::gateway::owner::Owner>, Option<String>) {
     if host.live().is_none() {
         return (None, None);
     }
-    match owner(home) {
+    match owners.of(home) {
         Ok(owner) => (owner, None),
         Err(e) => (None, Some(unexamined(home, &e))),
     }

@@ -15,8 +15,9 @@ use crate::deploy::receipt::Receipt;
 use crate::gateway::gone::is_gone;
 use crate::gateway::installation::Installation;
 use crate::gateway::installations::Installations;
+use crate::gateway::owner::Owners;
 use crate::gateway::platforms::without_adapter;
-use crate::gateway::served::{Service, is_parked, service as service_of};
+use crate::gateway::served::{Server, Servers, Service, is_parked};
 use crate::gateway::state::State as Record;
 use crate::host::Host;
 use crate::host::account::account_name;
@@ -46,6 +47,9 @@ pub(super) struct Sight<'a> {
     installations: Installations<'a>,
     /// What is found for the profiles of a root that set no hermes.
     shared: RefCell<HashMap<PathBuf, Option<Installation>>>,
+    owners: Owners,
+    /// By root.
+    servers: RefCell<HashMap<PathBuf, Servers>>,
 }
 
 impl<'a> Sight<'a> {
@@ -82,6 +86,8 @@ impl<'a> Sight<'a> {
             shared_drift,
             installations: Installations::new(host),
             shared: RefCell::default(),
+            owners: Owners::default(),
+            servers: RefCell::default(),
         })
     }
 
@@ -93,11 +99,12 @@ impl<'a> Sight<'a> {
         let get =
             |word: fn(&ServiceState) -> &String| service.map(word).cloned().unwrap_or_default();
         let main_pid = service.and_then(|s| s.main_pid).unwrap_or_default();
-        let (owner, unknown) = found_owner(host, &home);
+        let (owner, unknown) = found_owner(host, &self.owners, &home);
         let record = owner.as_ref().and_then(|_| Record::read(&home));
-        let server = match host.live().map(|_| service_of(root, profile)) {
-            Some(Ok(Service::By(server))) if owner.is_none() => Some(server),
-            _ => None,
+        let server = if host.live().is_some() && owner.is_none() {
+            self.server(profile, root)
+        } else {
+            None
         };
         let process = owner.as_ref().and_then(|o| o.process.as_ref());
         let own = process.zip(record.as_ref()).filter(|(p, r)| p.pid == r.pid);
@@ -163,6 +170,17 @@ impl<'a> Sight<'a> {
         let usual = || hint(host, self.inventory, &row, process, &mute, is_loaded);
         row.hint = paused.map(|paused| paused.what).or_else(usual);
         row
+    }
+
+    /// The other gateway that serves a profile.
+    fn server(&self, profile: &ProfileName, root: &Path) -> Option<Box<Server>> {
+        let mut known = self.servers.borrow_mut();
+        let servers = known.entry(root.to_owned());
+        let servers = servers.or_insert_with_key(|root| Servers::read(root));
+        match servers.service(profile) {
+            Ok(Service::By(server)) => Some(server),
+            _ => None,
+        }
     }
 
     /// The account that the gateway runs as, or would.

@@ -2,9 +2,10 @@
 
 use std::path::Path;
 
+use super::roots::Roots;
 use crate::gateway::command_line::executable;
 use crate::gateway::platforms::{Remedy, remedy, without_adapter};
-use crate::gateway::served::{Service, service};
+use crate::gateway::served::{Servers, Service};
 use crate::gateway::state::State;
 use crate::gateway::update::is_outdated;
 use crate::host::account::account_name;
@@ -33,14 +34,15 @@ pub(crate) struct Outdated {
 }
 
 /// Another gateway than this one that serves the profile of this home.
-pub(super) fn other_server(home: &Path, own: &Process) -> Option<String> {
+pub(super) fn other_server(roots: &mut Roots, home: &Path, own: &Process) -> Option<String> {
     let root = root_for(Some(home), Path::new("/nonexistent"));
+    let servers = roots.of(home).servers.get_or_init(|| Servers::read(&root));
     let profile = if home == root {
         "default".parse()
     } else {
         home.file_name()?.to_str()?.parse()
     };
-    match service(&root, &profile.ok()?) {
+    match servers.service(&profile.ok()?) {
         Ok(Service::By(server)) if server.process.pid != own.pid => Some(name(&server.process)),
         _ => None,
     }

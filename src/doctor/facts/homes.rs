@@ -12,7 +12,7 @@ use super::roots::Roots;
 use crate::deploy::rights::is_no_secret;
 use crate::gateway::config::Configuration;
 use crate::gateway::gone::{Gone, gone, is_gone};
-use crate::gateway::owner::{Hold, PID, owner};
+use crate::gateway::owner::{Hold, PID};
 use crate::gateway::running::GATEWAY_LOCK;
 use crate::gateway::state::STATE;
 use crate::host::Host;
@@ -174,7 +174,7 @@ pub(super) fn home_facts(host: &Host, roots: &mut Roots, home: &Path, is_named: 
         return facts;
     };
     if host.live().is_some() {
-        facts.read_owner(&real);
+        facts.read_owner(roots, &real);
     }
     facts.uid = meta.uid();
     facts.account = host.account_name(meta.uid());
@@ -222,12 +222,12 @@ pub(super) fn home_facts(host: &Host, roots: &mut Roots, home: &Path, is_named: 
 
 impl HomeFacts {
     /// Ask the kernel for the gateway that has this home, and that gateway for what it is.
-    fn read_owner(&mut self, real: &Path) {
-        let found = owner(real);
+    fn read_owner(&mut self, roots: &mut Roots, real: &Path) {
+        let found = roots.owners.of(real);
         self.is_owned = found.as_ref().ok().map(Option::is_some);
         let holder = found.ok().flatten().filter(|o| o.hold == Hold::Has);
         if let Some(process) = holder.and_then(|o| o.process) {
-            self.also_served_by = other_server(&self.home, &process);
+            self.also_served_by = other_server(roots, &self.home, &process);
             self.outdated = outdated(&process);
             self.mute = mute(real, &process);
         }
