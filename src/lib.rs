@@ -73,7 +73,7 @@ fn usage(help: &clap::Error) -> Exit {
         let _ = help.print();
         return Exit::Done;
     }
-    if std::env::args().any(|word| word == "--json") {
+    if std::env::args_os().any(|word| word == "--json") {
         let text = help.render().to_string();
         let mut parts = text.trim().split("\n\n").map(str::to_owned);
         let message = parts.next().unwrap_or_default();
