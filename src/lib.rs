@@ -5,12 +5,13 @@
 //!                      ├─ Model (validated) ── render (pure) ──→ Tree (desired) ─┐
 //! layout (data) ───────┘                                                         │
 //! receipt (recorded) ────────────────────────────────────────────────────────────┼→ Plan (pure) → transaction → receipt'
-//! files, systemd, /proc ── observe, inventory, preflight (read only) → (actual) ────┘
+//! files, systemd, /proc ── host, units, preflight (read only) ───→ (actual) ────────┘
 //! ```
 //!
 //! Pure: `profile`, `layout`, `render`, `deploy::plan`, `deploy::receipt`, `units::unit_file`,
 //! `units::exec_line`, `doctor::rules`. Reading: `config`, `host`, `gateway`, `units`, `doctor::facts`,
-//! `preflight`, `takeover`. With effects: `deploy::writer` writes files, `host::systemctl` spawns programs,
+//! `preflight`, `takeover`. With effects: `deploy::writer` writes files, `host::systemctl`, `host::run_as` and
+//! `host::transfer` start programs,
 //! `output` prints; `deploy::transaction`, `deploy::removal` and `doctor::fix` put them in order, the first after a
 //! `deploy::handover` where a profile has an old owner. `launcher` and `gateway::stop` are what a unit runs, and
 //! stand apart from all that; a handover and a fix borrow the stop.
@@ -73,7 +74,7 @@ fn usage(help: &clap::Error) -> Exit {
         let _ = help.print();
         return Exit::Done;
     }
-    if std::env::args().any(|word| word == "--json") {
+    if std::env::args_os().any(|word| word == "--json") {
         let text = help.render().to_string();
         let mut parts = text.trim().split("\n\n").map(str::to_owned);
         let message = parts.next().unwrap_or_default();

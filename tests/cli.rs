@@ -17,6 +17,23 @@ fn the_version_is_the_crate_s() {
     );
 }
 
+#[test]
+fn a_word_that_is_no_utf_8_is_wrong_usage() {
+    use std::os::unix::ffi::OsStrExt as _;
+    let word = std::ffi::OsStr::from_bytes(b"--profile=\xff");
+    let output = program().arg("status").arg(word).output().unwrap();
+    assert_eq!(output.status.code(), Some(2), "{}", told(&output));
+}
+
+#[test]
+fn a_wait_may_be_longer_than_any_clock_goes() {
+    let root = tempfile::tempdir().unwrap();
+    let wait = u64::MAX.to_string();
+    let arguments = ["uninstall", "--system", "--wait", &wait, "--root"];
+    let output = program().args(arguments).arg(root.path()).output().unwrap();
+    assert!(output.status.success(), "{}", told(&output));
+}
+
 /// The commands that `--help` lists.
 pub(crate) fn commands() -> Vec<String> {
     let text = run(&["--help"]);

@@ -3,13 +3,13 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, anyhow};
+use anyhow::Result;
 
 use super::target::{Target, live, targets};
 use crate::cli::{ControlArgs, RestartArgs};
 use crate::commands::json;
-use crate::deploy::service::{Service, job, wait_for_all};
-use crate::error::{Exit, failed, refuse};
+use crate::deploy::service::{Service, job, refuse_left, wait_for_all};
+use crate::error::{Exit, failed};
 use crate::gateway::installation::Installation;
 use crate::gateway::owner::{Owner, owner, unexamined};
 use crate::gateway::served::served_beside;
@@ -17,7 +17,6 @@ use crate::gateway::update::{is_outdated, updater};
 use crate::gateway::version::Rules;
 use crate::host::Host;
 use crate::host::process::Process;
-use crate::host::process_text::{name, stop_command};
 use crate::host::span;
 use crate::host::systemctl::Systemctl;
 use crate::output::{self, Output};
@@ -59,17 +58,8 @@ pub(crate) fn stop(args: &ControlArgs) -> Result<Exit> {
         (run.targets.iter().map(|target| served_beside(&target.home))).collect();
     run.manager.verb("stop", &units)?;
     for (target, beside) in run.targets.iter().zip(beside) {
-        let owner = owner(&target.home).map_err(|e| {
-            let (unit, why) = (&target.unit, unexamined(&target.home, &e));
-            anyhow!("`{unit}` is stopped, and whether another gateway runs is not known: {why}")
-        })?;
-        if let Some(process) = owner.and_then(|owner| owner.process) {
-            refuse!(
-                "`{}` is stopped, and {} runs profile `{}`", target.unit, name(&process), target.profile;
-                "to stop it: `{}`", stop_command(&process)
-            );
-        }
         let unit = &target.unit;
+        refuse_left(unit, &target.profile, &target.home)?;
         run.output.done(format!("`{unit}` is stopped"));
         if !beside.is_empty() {
             let names: Vec<String> = beside.iter().map(|name| format!("`{name}`")).collect();

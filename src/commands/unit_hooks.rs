@@ -1,4 +1,5 @@
-//! What is run by units (`exec`, `planned-stop`, `planned-restart`, `post-stop`) and by this program itself (`run-as`).
+//! What is run by units (`exec`, `before-start`, `planned-stop`, `planned-restart`, `post-stop`) and by this program itself
+//! (`run-as`).
 
 use std::path::{Path, PathBuf};
 

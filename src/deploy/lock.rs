@@ -25,7 +25,7 @@ impl Lock {
     /// Take it, waiting for so long, or say who might have it.
     pub(crate) fn take(host: &Host, wait: Duration) -> Result<Self> {
         let (path, is_file) = place(host)?;
-        let deadline = Instant::now() + wait;
+        let begin = Instant::now();
         loop {
             let held = lock(&path, is_file)
                 .with_context(|| format!("`{}` cannot be locked", path.display()))?;
@@ -36,7 +36,7 @@ impl Lock {
                     _held: held,
                 });
             }
-            if Instant::now() >= deadline {
+            if begin.elapsed() >= wait {
                 bail!(
                     "another hermes-install is at work (it holds a lock on `{}`); run this again later, or with \
                      `--wait SECONDS`",

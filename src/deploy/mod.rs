@@ -4,6 +4,7 @@
 mod accounts;
 pub(crate) mod backup;
 pub(crate) mod chosen;
+mod conflict;
 pub(crate) mod creation;
 pub(crate) mod desired;
 pub(crate) mod handover;

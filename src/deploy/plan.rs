@@ -8,6 +8,7 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 
+use crate::deploy::conflict::conflict;
 use crate::deploy::receipt::Receipt;
 use crate::host::rootfs::{Actual, Observed};
 use crate::render::tree::{Entry, Tree};
@@ -140,41 +141,10 @@ fn wanted(
             way_out: "move it away".to_owned(),
         },
         Actual::Present(..) if force => Action::Overwrite,
-        Actual::Present(entry, _) => conflict(path, entry, receipt),
-    }
-}
-
-fn conflict(path: &str, entry: &Entry, receipt: &Receipt) -> Action {
-    let name = path.rsplit('/').next().unwrap_or(path);
-    let (reason, way_out) = match entry {
-        Entry::Link { target } if target == "/dev/null" => (
-            "it is masked".to_owned(),
-            format!("`systemctl unmask {name}` if it may run again"),
-        ),
-        Entry::Link { target } => (
-            format!("it is a link to `{target}`"),
-            "remove it, or give `--force` to replace it and keep a backup".to_owned(),
-        ),
-        Entry::File { .. } if receipt.stamps(path).next().is_some() => (
-            "it was edited after it was installed".to_owned(),
-            format!(
-                "move the edit into `{}`, or give `--force` to replace the file and keep a backup",
-                drop_in_beside(path)
-            ),
-        ),
-        Entry::File { .. } => (
-            "it was not written by hermes-install".to_owned(),
-            "move it away, or give `--force` to replace it and keep a backup".to_owned(),
-        ),
-    };
-    Action::Conflict { reason, way_out }
-}
-
-/// The drop-in that would carry an edit of this file.
-fn drop_in_beside(path: &str) -> String {
-    match path.rsplit_once('/') {
-        Some((directory, name)) if name.ends_with(".conf") => format!("/{directory}/60-local.conf"),
-        _ => format!("/{path}.d/60-local.conf"),
+        Actual::Present(entry, _) => {
+            let (reason, way_out) = conflict(path, entry, receipt);
+            Action::Conflict { reason, way_out }
+        }
     }
 }
 

@@ -6,11 +6,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 
 use crate::deploy::backup::dated;
-use crate::deploy::service::job;
-use crate::error::refuse;
-use crate::gateway::owner::owner;
+use crate::deploy::service::{job, refuse_left};
 use crate::host::account::Account;
-use crate::host::process_text::{name, stop_command};
 use crate::host::transfer::Side;
 use crate::host::{Host, Live};
 use crate::output::Output;
@@ -51,12 +48,7 @@ impl Relocation {
             ));
             job(&manager, output, "stop", std::slice::from_ref(&unit))?;
         }
-        if let Some(process) = owner(&self.home)?.and_then(|owner| owner.process) {
-            refuse!(
-                "`{unit}` is stopped, and {} runs profile `{}`", name(&process), self.profile;
-                "to stop it: `{}`", stop_command(&process)
-            );
-        }
+        refuse_left(&unit, &self.profile, &self.home)?;
         Ok(was_started)
     }
 

@@ -4,16 +4,19 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, bail};
+use anyhow::{Result, anyhow, bail};
 
 use crate::deploy::readiness::{Started, watch};
 use crate::error::refuse;
+use crate::gateway::owner::{owner, unexamined};
+use crate::gateway::running::GATEWAY_LOCK;
 use crate::gateway::stop::{Force, Stopped, planned_stop};
-use crate::host::process::Process;
-use crate::host::process_text::name;
+use crate::host::process::{Process, shell_quote};
+use crate::host::process_text::{name, stop_command};
 use crate::host::span;
 use crate::host::systemctl::Systemctl;
 use crate::output::Output;
+use crate::profile::ProfileName;
 
 /// How many journal lines explain a failed start.
 const LINES: usize = 15;
@@ -185,6 +188,29 @@ pub(crate) fn stop_as_planned(
     Ok(())
 }
 
+/// Refuse where a unit was stopped and another gateway has its profile.
+pub(crate) fn refuse_left(unit: &str, profile: &ProfileName, home: &Path) -> Result<()> {
+    let owner = owner(home).map_err(|e| {
+        let why = unexamined(home, &e);
+        anyhow!("`{unit}` is stopped, and whether another gateway runs is not known: {why}")
+    })?;
+    match owner.map(|owner| owner.process) {
+        None => Ok(()),
+        Some(Some(process)) => refuse!(
+            "`{unit}` is stopped, and {} runs profile `{profile}`", name(&process);
+            "to stop it: `{}`", stop_command(&process)
+        ),
+        Some(None) => {
+            let lock = home.join(GATEWAY_LOCK).display().to_string();
+            refuse!(
+                "`{unit}` is stopped, and a process that cannot be seen from here holds `{lock}`, and so has profile \
+                 `{profile}`";
+                "to find it, in containers too: `{}`", shell_quote(&["fuser", "-v", &lock])
+            )
+        }
+    }
+}
+
 /// From the time that has passed to a word every ten seconds, which is given that time as a person reads it.
 fn every_ten_seconds(say: impl Fn(&str)) -> impl FnMut(Duration) {
     let mut said = 0;
@@ -209,5 +235,18 @@ mod tests {
         }
         drop(tick);
         assert_eq!(said.into_inner(), ["10s", "20s", "30s"]);
+    }
+
+    #[test]
+    fn a_lock_whose_holder_is_not_seen_is_somebody_s() {
+        let home = tempfile::tempdir().expect("a directory");
+        let profile: ProfileName = "coder".parse().expect("a name");
+        let left = || refuse_left("hermes-gateway@coder.service", &profile, home.path());
+        left().expect("nobody has it");
+        let lock = std::fs::File::create(home.path().join("gateway.lock")).expect("a lock");
+        let held = nix::fcntl::Flock::lock(lock, nix::fcntl::FlockArg::LockExclusiveNonblock);
+        let _held = held.map_err(|(_, e)| e).expect("held");
+        let why = left().expect_err("this very process, which is no gateway");
+        assert!(format!("{why:#}").contains("gateway.lock"), "{why:#}");
     }
 }

@@ -103,8 +103,10 @@ impl Command {
         let named = is_named_home(home);
         match self.profile.as_deref() {
             None => true,
-            Some("default") => !named,
-            Some(profile) => named && home.ends_with(profile),
+            Some(profile) => match profile.trim().to_lowercase().as_str() {
+                "" | "default" => !named,
+                name => named && home.ends_with(name),
+            },
         }
     }
 
@@ -239,6 +241,20 @@ mod tests {
 
     fn parse(line: &str) -> Option<Command> {
         Command::parse(&line.split(' ').collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn a_profile_is_meant_however_it_is_written() {
+        let may_mean = |line: &str, home: &str| {
+            let command = parse(line).expect("a gateway's");
+            command.may_mean(Path::new(home))
+        };
+        let (root, coder) = ("/srv/h", "/srv/h/profiles/coder");
+        assert!(may_mean("hermes -p Coder gateway run --replace", coder));
+        assert!(may_mean("hermes -p Default gateway run --replace", root));
+        assert!(!may_mean("hermes -p Coder gateway run --replace", root));
+        assert!(!may_mean("hermes -p other gateway run --replace", coder));
+        assert!(may_mean("hermes gateway run --replace", coder));
     }
 
     #[test]

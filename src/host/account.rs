@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 use nix::unistd::{Group, Uid, User};
 
-use crate::host::read::UNIT;
+use crate::host::read::{UNIT, text};
 use crate::host::rootfs::RootFs;
 
 /// An account, or what an account will be once it is made.
@@ -176,10 +176,18 @@ pub(crate) fn all(root: &Path) -> Vec<Account> {
 
 /// The names of those of this host.
 pub(super) fn names() -> BTreeSet<String> {
-    let passwd = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
+    names_in(
+        Path::new("/etc/passwd"),
+        Path::new("/var/lib/systemd/linger"),
+    )
+}
+
+fn names_in(passwd: &Path, lingering: &Path) -> BTreeSet<String> {
+    // Accounts write fields of their lines themselves (chfn(1)), in whatever encoding: none of them is to hide the others.
+    let passwd = std::fs::read(passwd).map(text).unwrap_or_default();
     let named = passwd.lines().filter_map(|line| line.split(':').next());
     let mut names: BTreeSet<String> = named.map(str::to_owned).collect();
-    let lingering = std::fs::read_dir("/var/lib/systemd/linger");
+    let lingering = std::fs::read_dir(lingering);
     let lingering = lingering.into_iter().flatten().flatten();
     names.extend(lingering.filter_map(|entry| entry.file_name().into_string().ok()));
     names
@@ -191,4 +199,19 @@ pub(crate) fn account_name(uid: u32) -> String {
         .ok()
         .flatten()
         .map_or_else(|| uid.to_string(), |user| user.name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_that_is_no_utf_8_hides_no_account() {
+        let top = tempfile::tempdir().expect("a directory");
+        let passwd = top.path().join("passwd");
+        let lines = b"root:x:0:0:root:/root:/bin/sh\nmallory:x:1001:1001:,B\xfcro,,:/home/m:/bin/sh\nbob:x:1002:1002::/home/b:/bin/sh\n";
+        std::fs::write(&passwd, lines).expect("written");
+        let names: Vec<String> = names_in(&passwd, top.path()).into_iter().collect();
+        assert_eq!(names, ["bob", "mallory", "passwd", "root"]);
+    }
 }

@@ -63,7 +63,7 @@ impl UnitRef {
             }
         }
         is_unit(name).then(|| Self {
-            name: name.replace("\\x2d", "-"),
+            name: (*name).to_owned(),
             user,
         })
     }
@@ -133,6 +133,10 @@ mod tests {
         assert_eq!(
             unit("/system.slice/system-hermes\\x2dgateway.slice/hermes-gateway@a-b.service"),
             Some(("hermes-gateway@a-b.service".into(), None))
+        );
+        assert_eq!(
+            unit("/system.slice/hermes\\x2dbot.service"),
+            Some(("hermes\\x2dbot.service".into(), None))
         );
         assert_eq!(
             unit("/user.slice/user-1000.slice/user@1000.service/app.slice/x.service"),

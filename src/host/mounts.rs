@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::host::Host;
-use crate::host::read::UNIT;
+use crate::host::read::{self, UNIT};
 
 /// A file system that is, or will be, mounted somewhere.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,7 +63,9 @@ pub(crate) fn mounts(host: &Host) -> Vec<Mount> {
     let mut found: Vec<Mount> = match host.live() {
         None => Vec::new(),
         Some(_) => {
-            let now = std::fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
+            let now = std::fs::read("/proc/self/mountinfo");
+            // Whoever may mount gives a place its name.
+            let now = now.map(read::text).unwrap_or_default();
             let mut now = mountinfo(&now);
             now.reverse();
             now

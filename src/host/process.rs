@@ -14,6 +14,7 @@ use crate::host::cgroup::{UnitRef, container_of, user_of};
 use crate::host::credentials::Credentials;
 use crate::host::insight::look;
 use crate::host::process_memory;
+use crate::host::read::text;
 use crate::output::{is_hidden, visible};
 
 /// One process.
@@ -125,7 +126,8 @@ impl Process {
 
     /// Its control group.
     fn cgroup(&self) -> Option<String> {
-        let text = look(|| fs::read_to_string(dir(self.pid).join("cgroup"))).ok()?;
+        // A user's control groups have any name, and the one of a process is not to be hidden by it.
+        let text = look(|| fs::read(dir(self.pid).join("cgroup")).map(text)).ok()?;
         // Version 2 has one line, `0::/path`; on a hybrid host the `name=systemd` line has the path.
         let path = text
             .lines()
@@ -165,7 +167,8 @@ pub(super) fn dir(pid: i32) -> PathBuf {
 
 /// Whether a process has a handler for a signal: `SigCgt` of /proc/PID/status (proc_pid_status(5)).
 pub(crate) fn catches(pid: i32, signal: rustix::process::Signal) -> std::io::Result<bool> {
-    let text = look(|| fs::read_to_string(dir(pid).join("status")))?;
+    // A process has any name.
+    let text = look(|| fs::read(dir(pid).join("status")).map(text))?;
     let mask = text.lines().find_map(|l| l.strip_prefix("SigCgt:"));
     let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
     Ok(mask.is_some_and(|mask| mask & (1 << (signal.as_raw() - 1)) != 0))

@@ -35,18 +35,9 @@ impl Side<'_> {
                 side.account.name
             )
         };
-        let mut reader = read
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .with_context(|| failed(self, "read"))?;
-        let stream = reader.stdout.take().map_or_else(Stdio::null, Stdio::from);
-        let writer = write.stdin(stream).stdout(Stdio::null());
-        let writer = writer.stderr(Stdio::piped()).spawn();
-        let written = writer.map_err(Into::into).and_then(end);
-        let read = end(reader).with_context(|| failed(self, "read"));
+        let (read, written) = join(&mut read, &mut write);
         written.with_context(|| failed(to, "written"))?;
-        read
+        read.with_context(|| failed(self, "read"))
     }
 
     /// Make it, empty, whatever is left of an earlier one.
@@ -115,6 +106,26 @@ impl Side<'_> {
     }
 }
 
+/// Have one program read what another one writes; how each ended.
+fn join(read: &mut Command, write: &mut Command) -> (Result<()>, Result<()>) {
+    let reader = read.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+    let mut reader = match reader {
+        Ok(reader) => reader,
+        Err(e) => return (Err(e.into()), Ok(())),
+    };
+    let stream = reader.stdout.take().map_or_else(Stdio::null, Stdio::from);
+    let writer = write.stdin(stream).stdout(Stdio::null());
+    let writer = writer.stderr(Stdio::piped()).spawn();
+    // At the same time: one that complains of many files fills its pipe, and waits for whoever reads that.
+    std::thread::scope(|scope| {
+        let read = scope.spawn(|| end(reader));
+        let written = writer.map_err(Into::into).and_then(end);
+        let read = read.join();
+        let read = read.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        (read, written)
+    })
+}
+
 fn end(child: Child) -> Result<()> {
     let done = child.wait_with_output()?;
     if !done.status.success() {
@@ -127,4 +138,33 @@ fn end(child: Child) -> Result<()> {
         );
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::channel;
+    use std::time::Duration;
+
+    use super::*;
+
+    fn shell(text: &str) -> Command {
+        let mut command = Command::new("/bin/sh");
+        command.args(["-c", text]);
+        command
+    }
+
+    #[test]
+    fn a_reader_that_complains_of_many_files_ends() {
+        let (tell, told) = channel();
+        std::thread::spawn(move || {
+            let mut read = shell("head -c 300000 /dev/zero >&2; echo file; exit 2");
+            let mut write = shell("read name && test $name = file");
+            tell.send(join(&mut read, &mut write))
+        });
+        let (read, written) = told
+            .recv_timeout(Duration::from_secs(60))
+            .expect("both end");
+        assert!(read.is_err(), "the reader failed");
+        assert!(written.is_ok(), "{written:?}");
+    }
 }

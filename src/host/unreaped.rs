@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use crate::host::insight::look;
 use crate::host::process::Process;
+use crate::host::read::text;
 
 /// Wait for the parent of a process that has ended to take note of it, but no longer than this; the process ID of a parent
 /// that has not.
@@ -21,7 +22,8 @@ pub(crate) fn parent_that_waits_not(ended: &Process, time: Duration) -> Option<i
 
 /// The parent of a zombie, from /proc/PID/stat (proc_pid_stat(5)); `None` when that process is none.
 fn parent_of_zombie(process: &Process) -> Option<i32> {
-    let stat = look(|| fs::read_to_string(format!("/proc/{}/stat", process.pid))).ok()?;
+    // A process has any name.
+    let stat = look(|| fs::read(format!("/proc/{}/stat", process.pid)).map(text)).ok()?;
     let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
     let is_it = fields.get(19)?.parse() == Ok(process.start) && *fields.first()? == "Z";
     fields.get(1)?.parse().ok().filter(|_| is_it)

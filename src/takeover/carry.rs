@@ -171,7 +171,10 @@ impl Carried {
     fn add(&mut self, old: &OldUnit, line: &Directive) {
         // The new unit has another instance name; all else means the same there.
         let instance = |value: &str| {
-            if ["%i", "%I", "%p", "%j"].iter().any(|s| value.contains(s)) {
+            if ["%i", "%I", "%f", "%p", "%P", "%j", "%J"]
+                .iter()
+                .any(|s| value.contains(s))
+            {
                 (old.expand)(value)
             } else {
                 value.to_owned()

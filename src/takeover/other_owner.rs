@@ -9,6 +9,7 @@ use crate::gateway::owner::owner;
 use crate::gateway::running::GATEWAY_LOCK;
 use crate::host::Host;
 use crate::host::cgroup::UnitRef;
+use crate::host::process::shell_quote;
 use crate::host::process_text::name;
 use crate::host::process_text::stop_command;
 use crate::layout::Scope;
@@ -94,8 +95,10 @@ fn process_claim(host: &Host, profile: &ProfileName, home: &Path) -> Result<Opti
                 "a process that cannot be seen from here holds `{}`",
                 home.join(GATEWAY_LOCK).display()
             ),
-            way_out: "find it with `fuser -v` on that file, in containers too, and stop it"
-                .to_owned(),
+            way_out: format!(
+                "`{}` finds it, in containers too; stop it",
+                shell_quote(&["fuser", "-v", &home.join(GATEWAY_LOCK).to_string_lossy()])
+            ),
         }));
     };
     let own = UnitRef {

@@ -40,6 +40,7 @@ impl Specifiers<'_> {
     fn one(&self, specifier: char) -> Option<String> {
         let stem = self.unit.rsplit_once('.').map_or(self.unit, |(s, _)| s);
         let (prefix, instance) = stem.split_once('@').unwrap_or((stem, ""));
+        let last = prefix.rsplit('-').next().unwrap_or(prefix);
         let (name, uid, home) = self.account;
         let place = |system: &str, user: &str| {
             if self.is_user {
@@ -51,11 +52,15 @@ impl Specifiers<'_> {
         Some(match specifier {
             '%' => "%".to_owned(),
             'i' => instance.to_owned(),
-            'I' => instance.replace('-', "/"),
+            'I' => unescaped(instance),
             'n' => self.unit.to_owned(),
             'N' => stem.to_owned(),
             'p' => prefix.to_owned(),
-            'j' => prefix.rsplit('-').next().unwrap_or(prefix).to_owned(),
+            'P' => unescaped(prefix),
+            'j' => last.to_owned(),
+            'J' => unescaped(last),
+            'f' if instance.is_empty() => format!("/{}", unescaped(prefix)),
+            'f' => format!("/{}", unescaped(instance)),
             'h' => home.display().to_string(),
             'u' => name.to_owned(),
             'U' => uid.to_string(),
@@ -70,6 +75,30 @@ impl Specifiers<'_> {
             _ => return None,
         })
     }
+}
+
+/// A part of a unit's name as systemd-escape(1) was given it: `-` was a slash, and `\xHH` is any other byte.
+fn unescaped(name: &str) -> String {
+    let mut out = Vec::with_capacity(name.len());
+    let mut rest = name.as_bytes();
+    while let [first, more @ ..] = rest {
+        let byte = match more {
+            [b'x', high, low, ..] if *first == b'\\' => hexadecimal(*high, *low),
+            _ => None,
+        };
+        rest = if byte.is_some() { &more[3..] } else { more };
+        out.push(match (byte, first) {
+            (Some(byte), _) => byte,
+            (None, b'-') => b'/',
+            (None, other) => *other,
+        });
+    }
+    String::from_utf8_lossy(&out).into_owned()
+}
+
+fn hexadecimal(high: u8, low: u8) -> Option<u8> {
+    let digit = |digit: u8| char::from(digit).to_digit(16);
+    u8::try_from(digit(high)? * 16 + digit(low)?).ok()
 }
 
 #[cfg(test)]
@@ -87,5 +116,27 @@ mod tests {
             specifiers.expand("%h/%i/%I %p %% %Z%"),
             "/root/a-b/a/b hermes-gateway % %Z%"
         );
+    }
+
+    #[test]
+    fn names_that_systemd_escape_wrote_are_read_back() {
+        let expand = |unit| {
+            let specifiers = Specifiers {
+                unit,
+                account: ("root", 0, Path::new("/root")),
+                is_user: false,
+            };
+            specifiers.expand("%i %I %f %p %P %J")
+        };
+        assert_eq!(
+            expand("hermes\\x2dbot@srv-my\\x2dbot.service"),
+            "srv-my\\x2dbot srv/my-bot /srv/my-bot hermes\\x2dbot hermes-bot hermes-bot"
+        );
+        assert_eq!(
+            expand("srv-b\\xc3\\xa4r.service"),
+            "  /srv/b\u{e4}r srv-b\\xc3\\xa4r srv/b\u{e4}r b\u{e4}r"
+        );
+        let odd = expand("bot@\\x2-\\xff\\.service");
+        assert!(odd.starts_with("\\x2-\\xff\\ \\x2/"), "{odd}");
     }
 }

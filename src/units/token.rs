@@ -1,6 +1,6 @@
 //! Secrets that are known by how they look, or by the name before a colon, as in a header or in JSON. Pure.
 
-use crate::units::secret::is_secret;
+use crate::units::secret::{is_secret, may_be_secret};
 
 /// How the keys of well-known services begin.
 const BEGINNINGS: [&str; 14] = [
@@ -76,15 +76,19 @@ fn named(name: &str, behind: &str) -> Option<(usize, usize)> {
     let mut value = value;
     if name.eq_ignore_ascii_case("authorization") {
         // The scheme, such as `Bearer`, is no part of the secret.
-        let (scheme, credential) = value.split_once(' ')?;
-        value = credential.trim_start();
-        let is_scheme = scheme.chars().all(|c| c.is_ascii_alphabetic());
+        let scheme = |c: char| c.is_ascii_alphabetic();
+        value = value.trim_start_matches(scheme).strip_prefix(' ')?;
+        value = value.trim_start();
         let length = value.find(ends).unwrap_or(value.len());
-        let is_hidden = value.starts_with(HIDDEN) || length == 0 || !is_scheme;
+        let is_hidden = value.starts_with(HIDDEN) || length == 0;
         return (!is_hidden).then_some((behind.len() - value.len(), length));
     }
+    let name = name.replace('-', "_");
+    if !may_be_secret(&name, value) {
+        return None;
+    }
     let length = value.find(ends).unwrap_or(value.len());
-    let is_named = is_secret(&name.replace('-', "_"), &value[..length]);
+    let is_named = is_secret(&name, &value[..length]);
     let is_hidden = value.starts_with(HIDDEN) || value.starts_with('$');
     (is_named && !is_hidden).then_some((behind.len() - value.len(), length))
 }

@@ -105,6 +105,14 @@ fn edit(unit: &Unit) -> String {
     }
 }
 
+/// A command of hermes-install for the manager of a unit; the system's needs no flag.
+fn installer(unit: &Unit, words: &str) -> String {
+    match unit.manager {
+        Manager::System => format!("hermes-install {words}"),
+        _ => unit.installer_command(|scope| format!("hermes-install {words} {scope}")),
+    }
+}
+
 /// The command that puts a safe unit in place of somebody else's, where it would work.
 fn install(facts: &Facts, unit: &Unit) -> String {
     let is_too_old = facts.systemd.is_some_and(|level| level < SYSTEMD_FLOOR);

@@ -1,6 +1,6 @@
 //! Rules about a gateway that serves several profiles.
 
-use super::{Rule, gateways};
+use super::{Rule, gateways, installer};
 use crate::doctor::facts::Facts;
 use crate::doctor::finding::Findings;
 use crate::doctor::finding::Severity::Error;
@@ -40,10 +40,11 @@ fn multiplexed(facts: &Facts, findings: &mut Findings) {
                 unit.title()
             );
             let profile = home.home.file_name().unwrap_or_default();
+            let keep = format!("--profile {} --standalone", profile.to_string_lossy());
             let hint = format!(
-                "{}, or keep it with: hermes-install --profile {} --standalone",
+                "{}, or keep it with: {}",
                 unit.disable_command(),
-                profile.to_string_lossy()
+                installer(unit, &keep)
             );
             findings.add(what, hint).unit(unit).at_unit(unit);
         }

@@ -2,7 +2,7 @@
 
 use crate::doctor::finding::Severity::{Error, Note, Warning};
 
-use super::{Rule, gateways};
+use super::{Rule, gateways, installer};
 use crate::doctor::facts::Facts;
 use crate::doctor::finding::{Findings, Fix};
 use crate::gateway::gone::Gone;
@@ -131,8 +131,7 @@ fn hermes_changed(facts: &Facts, findings: &mut Findings) {
                 .map(|version| version.to_string())
                 .unwrap_or_default()
         );
-        let scope = if unit.is_user() { " --user" } else { "" };
-        let hint = format!("hermes-install{scope} --profile {profile}");
+        let hint = installer(unit, &format!("--profile {profile}"));
         findings.add(what, hint).unit(unit).at_unit(unit);
     }
 }
@@ -157,10 +156,7 @@ fn profile_gone(facts: &Facts, findings: &mut Findings) {
         let name = ProfileName::from_home(&home.home).map(|(name, _)| name.to_string());
         let name = name.unwrap_or_default();
         let hint = match unit.origin {
-            Origin::Ours if unit.is_user() => {
-                format!("hermes-install uninstall --user --profile {name}")
-            }
-            Origin::Ours => format!("hermes-install uninstall --profile {name}"),
+            Origin::Ours => installer(unit, &format!("uninstall --profile {name}")),
             _ => unit.disable_command(),
         };
         let what = format!(

@@ -83,6 +83,8 @@ struct Search<'a> {
     /// The line that runs, and whether those that follow are of the same file.
     line: usize,
     is_of_file: bool,
+    /// How many blocks of shells' texts are being run, each within the one before.
+    blocks: usize,
     /// What was typed into a terminal counts for what is typed later.
     terminals: BTreeMap<String, Execution>,
     found: BTreeMap<usize, Effects>,
@@ -103,6 +105,7 @@ impl<'a> Search<'a> {
             input: None,
             line: 0,
             is_of_file: false,
+            blocks: 0,
             terminals: BTreeMap::new(),
             found: BTreeMap::new(),
         }
@@ -284,6 +287,11 @@ mod tests {
 
     fn text_of(path: &Path) -> Option<String> {
         let text = match path.to_str()? {
+            "/x/deep.sh" => {
+                return Some(
+                    "for a in x; do ".repeat(490) + ". /x/deep.sh" + &"; done".repeat(490),
+                );
+            }
             "/x/run.sh" => {
                 "#!/bin/sh\nset -e\nexport HERMES_HOME=/srv/s\nexec \\\n  hermes gateway run\n"
             }
@@ -309,6 +317,11 @@ mod tests {
             _ => return None,
         };
         Some(text.into())
+    }
+
+    #[test]
+    fn blocks_in_each_other_end() {
+        assert_eq!(all("/bin/sh /x/deep.sh"), Effects::default());
     }
 
     fn all(line: &str) -> Effects {

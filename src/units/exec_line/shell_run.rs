@@ -8,6 +8,7 @@ use std::rc::Rc;
 use crate::units::exec_line::Search;
 use crate::units::exec_line::wrappers::base;
 use crate::units::shell;
+use crate::units::shell::braces::in_braces;
 use crate::units::shell::directory::located;
 use crate::units::shell::items::{Item, Shell, ShellCommand, Text, When};
 use crate::units::shell::pattern::fits;
@@ -24,6 +25,8 @@ pub(super) struct Function {
 
 /// How many files a pattern stands for; people have fewer profiles.
 const MOST_FILES: usize = 100;
+/// How deep blocks may stand in each other, those of all texts that call each other: each is run within the one around it.
+const BLOCKS: usize = 200;
 /// How many bytes of a text cost as much as a word.
 const BYTES: usize = 16;
 
@@ -57,6 +60,16 @@ impl Search<'_> {
         range: Range<usize>,
         depth: usize,
     ) -> Option<String> {
+        if self.blocks == BLOCKS {
+            return None;
+        }
+        self.blocks += 1;
+        let printed = self.items(text, range, depth);
+        self.blocks -= 1;
+        printed
+    }
+
+    fn items(&mut self, text: &Rc<Text>, range: Range<usize>, depth: usize) -> Option<String> {
         let mut at = range.start;
         let end = range.end.min(text.items.len());
         let mut printed = None;
@@ -274,25 +287,4 @@ fn any(all: impl Iterator<Item = Option<bool>>) -> Option<bool> {
         }
     }
     is_told.then_some(false)
-}
-
-/// `{a,b}` and `{1..3}` as the words that a shell makes of them.
-fn in_braces(word: &str) -> Option<Vec<String>> {
-    let (before, rest) = word.split_once('{')?;
-    let (inside, after) = rest.split_once('}')?;
-    let parts: Vec<String> = match inside.split_once("..") {
-        Some((first, last)) => {
-            let (first, last): (usize, usize) = (first.parse().ok()?, last.parse().ok()?);
-            let numbers = (first..=last).take(MOST_FILES);
-            numbers.map(|number| number.to_string()).collect()
-        }
-        None if inside.contains(',') => inside.split(',').map(str::to_owned).collect(),
-        None => return None,
-    };
-    let afters = in_braces(after).unwrap_or_else(|| vec![after.to_owned()]);
-    let words = parts.iter().flat_map(|part| {
-        let all = afters.iter();
-        all.map(move |after| format!("{before}{part}{after}"))
-    });
-    Some(words.take(MOST_FILES).collect())
 }

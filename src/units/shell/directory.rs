@@ -54,6 +54,14 @@ pub(crate) const OF_SCRIPT_TOO: [&str; 3] = [OF_SCRIPT, "BASH_SOURCE%/*", "BASH_
 
 /// What a command substitution says of directories, as an expansion: `$(dirname "$0")`, `$(cd DIRECTORY && pwd)`.
 pub(crate) fn substituted(text: &str) -> Option<String> {
+    nested(text, DEPTH)
+}
+
+/// How deep such substitutions are followed that stand in each other.
+const DEPTH: usize = 4;
+
+fn nested(text: &str, depth: usize) -> Option<String> {
+    let left = depth.checked_sub(1)?;
     let text = text.trim();
     let text = text.strip_prefix("CDPATH= ").unwrap_or(text);
     if is_pwd(text) {
@@ -85,7 +93,7 @@ pub(crate) fn substituted(text: &str) -> Option<String> {
         return None;
     }
     match to.strip_prefix("$(").and_then(|to| to.rsplit_once(')')) {
-        Some((inside, below)) => Some(substituted(inside)? + below),
+        Some((inside, below)) => Some(nested(inside, left)? + below),
         None if to.starts_with("${") => Some(to.to_owned()),
         None => None,
     }
@@ -132,6 +140,13 @@ mod tests {
         ] {
             assert_eq!(substituted(text), None, "{text}");
         }
+    }
+
+    #[test]
+    fn substitutions_in_each_other_end() {
+        let deep =
+            "cd $(".repeat(50_000) + "cd ${0%/*} && pwd" + ") && pwd".repeat(50_000).as_str();
+        assert_eq!(substituted(&deep), None);
     }
 
     #[test]

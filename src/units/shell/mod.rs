@@ -2,6 +2,7 @@
 //! substituted commands included. Pure; far from a shell, and near enough to tell what runs from what is only written.
 
 mod blocks;
+pub(crate) mod braces;
 pub(crate) mod directory;
 mod fish;
 pub(crate) mod items;
@@ -179,7 +180,7 @@ impl Reader {
             return known;
         }
         let unknown = "$()".to_owned();
-        if self.depth == 0 {
+        if self.depth == 0 || self.found.len() >= MOST {
             return unknown;
         }
         let mut inner = Reader::new(text);

@@ -1,7 +1,13 @@
 //! A pattern of `case` or `[[` in a shell's text, and whether it fits. Pure.
 
-/// Whether a pattern fits a text; `None` where that takes more than `*` and `?`.
+/// Bytes of a pattern or of a text beyond which it is not tried: that costs as much as both multiplied.
+const LONGEST: usize = 1000;
+
+/// Whether a pattern fits a text; `None` where that takes more than `*` and `?`, or too long.
 pub(crate) fn fits(pattern: &str, text: &str) -> Option<bool> {
+    if pattern.len().max(text.len()) > LONGEST {
+        return None;
+    }
     if pattern.contains(['[', '$', '\\']) {
         return None;
     }
@@ -30,4 +36,16 @@ pub(crate) fn fits(pattern: &str, text: &str) -> Option<bool> {
         places = next;
     }
     Some(places[pattern.len()])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pattern_that_nobody_writes_is_not_tried() {
+        assert_eq!(fits("a*c?", "abcd"), Some(true));
+        assert_eq!(fits("a*c?", "abdd"), Some(false));
+        assert_eq!(fits(&"*a".repeat(5_000), &"a".repeat(5_000)), None);
+    }
 }

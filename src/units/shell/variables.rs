@@ -1,5 +1,7 @@
 //! Environment variables in the words of a command line, and what shells make of their values. Pure.
 
+use std::collections::HashMap;
+
 /// Bytes of a word beyond which variables stay as they are: they can be made of each other.
 const LONGEST: usize = 64 << 10;
 /// How deep defaults may stand in each other.
@@ -26,6 +28,7 @@ pub(crate) fn variables(word: &str, value: &dyn Fn(&str) -> Option<String>) -> S
 fn expand(word: &str, value: &dyn Fn(&str) -> Option<String>, depth: usize) -> String {
     let mut out = String::new();
     let mut rest = word;
+    let closings = closings(word);
     while let Some(at) = rest.find('$').filter(|_| out.len() < LONGEST) {
         out.push_str(&rest[..at]);
         rest = &rest[at + 1..];
@@ -35,7 +38,8 @@ fn expand(word: &str, value: &dyn Fn(&str) -> Option<String>, depth: usize) -> S
             continue;
         }
         let found = match rest.strip_prefix('{') {
-            Some(inside) => closing(inside).and_then(|end| {
+            Some(inside) => closings.get(&(word.len() - rest.len())).and_then(|end| {
+                let end = end - (word.len() - inside.len());
                 let found = in_braces(&inside[..end], value, depth)?;
                 Some((found, &inside[end + 1..]))
             }),
@@ -62,18 +66,17 @@ fn expand(word: &str, value: &dyn Fn(&str) -> Option<String>, depth: usize) -> S
     out + rest
 }
 
-/// Where the brace closes that was opened before this text.
-fn closing(text: &str) -> Option<usize> {
-    let mut depth = 0_usize;
-    for (at, c) in text.char_indices() {
-        match c {
-            '{' => depth += 1,
-            '}' if depth == 0 => return Some(at),
-            '}' => depth -= 1,
+/// Where each brace of a text closes, by where it opens. Looked for once: a text may open braces that never close.
+fn closings(text: &str) -> HashMap<usize, usize> {
+    let (mut open, mut found) = (Vec::new(), HashMap::new());
+    for (at, byte) in text.bytes().enumerate() {
+        match byte {
+            b'{' => open.push(at),
+            b'}' => found.extend(open.pop().map(|begin| (begin, at))),
             _ => {}
         }
     }
-    None
+    found
 }
 
 /// What stands in braces: a name, and perhaps what a shell is to do with its value (dash(1), Parameter Expansion).
@@ -110,4 +113,32 @@ fn in_braces(inside: &str, value: &dyn Fn(&str) -> Option<String>, depth: usize)
         operator if operator.starts_with(['?']) || operator.starts_with(":?") => known,
         _ => return None,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    /// Processor time, which other work of the machine does not shorten.
+    fn spent() -> Duration {
+        let clock = nix::time::ClockId::CLOCK_THREAD_CPUTIME_ID;
+        nix::time::clock_gettime(clock).expect("a clock").into()
+    }
+
+    #[test]
+    fn braces_that_never_close_are_looked_at_once() {
+        let value = |name: &str| (name == "A").then(|| "x".to_owned());
+        assert_eq!(variables("${A}${B:-${A}y}${C", &value), "xxy${C");
+        let begin = spent();
+        for word in [
+            "${".repeat(30_000),
+            "${a".repeat(20_000) + &"}".repeat(20_000),
+        ] {
+            assert_eq!(variables(&word, &value), word);
+        }
+        let took = spent() - begin;
+        assert!(took < Duration::from_secs(5), "{took:?}");
+    }
 }

@@ -203,10 +203,11 @@ impl Look {
     /// What a line was found to do with gateways.
     fn add(&mut self, line: &Line, effects: Effects) {
         let own = line.account.map(|account| account.name.clone());
+        let text = printable(&words_without_secrets(&line.text.trim().replace('\t', " ")));
         let starter = |home: Option<PathBuf>, replaces| Starter {
             file: line.file.to_owned(),
             line: line.number,
-            text: printable(&words_without_secrets(&line.text.trim().replace('\t', " "))),
+            text: text.clone(),
             account: own.clone(),
             home,
             replaces,
