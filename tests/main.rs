@@ -5,6 +5,7 @@ mod architecture;
 mod attacks;
 mod cli;
 mod completions;
+mod debian;
 mod doctor;
 mod exec;
 mod golden;

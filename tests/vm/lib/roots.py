@@ -210,6 +210,6 @@ def run(*command: str, env: dict[str, str] | None = None) -> None:
     try:
         done = subprocess.run(command, env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True)
     except FileNotFoundError as e:
-        raise RuntimeError(f"{command[0]} is not installed; .ci/run at the top of the tree names Debian's packages") from e
+        raise RuntimeError(f"{command[0]} is not installed; .ci/packages at the top of the tree installs it") from e
     if done.returncode != 0:
         raise RuntimeError(f"{' '.join(command)} failed ({done.returncode}):\n{done.stdout}{done.stderr}")
