@@ -69,6 +69,23 @@ fn help_names_the_first_command_to_try_and_hides_what_units_call() {
 }
 
 #[test]
+fn the_help_of_a_command_begins_with_what_the_list_says() {
+    let list = run(&["--help"]);
+    for command in commands() {
+        let line = list
+            .lines()
+            .find(|l| l.trim_start().starts_with(&format!("{command} ")));
+        let (_, what) = line.unwrap().trim().split_once(' ').unwrap();
+        for help in [run(&[&command, "--help"]), run(&[&command, "-h"])] {
+            assert!(
+                help.contains(&format!("\n{}\n", what.trim())),
+                "{what}: {help}"
+            );
+        }
+    }
+}
+
+#[test]
 fn install_is_a_command_and_what_happens_without_one() {
     let root = tempfile::tempdir().unwrap();
     std::fs::create_dir_all(root.path().join("var/lib")).unwrap();

@@ -5,7 +5,7 @@ use clap::Args;
 use crate::cli::common::{OutputArgs, ScopeArgs, SettingArgs, WaitArgs};
 use crate::profile::ProfileName;
 
-/// Arguments of install.
+// Arguments of install.
 #[derive(Debug, Clone, Default, Args)]
 pub(crate) struct InstallArgs {
     #[command(flatten)]
@@ -43,7 +43,7 @@ pub(crate) struct InstallArgs {
     pub(crate) output: OutputArgs,
 }
 
-/// Arguments of plan.
+// Arguments of plan.
 #[derive(Debug, Args)]
 pub(crate) struct PlanArgs {
     #[command(flatten)]
@@ -53,14 +53,14 @@ pub(crate) struct PlanArgs {
     pub(crate) diff: bool,
 }
 
-/// Arguments of adopt.
+// Arguments of adopt.
 #[derive(Debug, Args)]
 pub(crate) struct AdoptArgs {
     #[command(flatten)]
     pub(crate) install: InstallArgs,
 }
 
-/// Arguments of shield.
+// Arguments of shield.
 #[derive(Debug, Args)]
 pub(crate) struct ShieldArgs {
     /// Shield the unit that hermes made for this profile; give it again for more
@@ -86,7 +86,7 @@ pub(crate) struct ShieldArgs {
     pub(crate) output: OutputArgs,
 }
 
-/// Arguments of guard.
+// Arguments of guard.
 #[derive(Debug, Args)]
 pub(crate) struct GuardArgs {
     /// Take it away again; a package's drop-ins are masked
@@ -103,7 +103,7 @@ pub(crate) struct GuardArgs {
     pub(crate) output: OutputArgs,
 }
 
-/// Arguments of split.
+// Arguments of split.
 #[derive(Debug, Args)]
 pub(crate) struct SplitArgs {
     /// The profile, which has a unit of its own in the system's manager
@@ -120,7 +120,7 @@ pub(crate) struct SplitArgs {
     pub(crate) output: OutputArgs,
 }
 
-/// Arguments of upgrade.
+// Arguments of upgrade.
 #[derive(Debug, Args)]
 pub(crate) struct UpgradeArgs {
     #[command(flatten)]
@@ -137,7 +137,7 @@ pub(crate) struct UpgradeArgs {
     pub(crate) output: OutputArgs,
 }
 
-/// Arguments of uninstall.
+// Arguments of uninstall.
 #[derive(Debug, Args)]
 pub(crate) struct UninstallArgs {
     /// Remove this profile's unit only; give it again for more

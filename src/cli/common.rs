@@ -10,7 +10,7 @@ use crate::layout::Scope;
 use crate::output::Output;
 use crate::profile::ProfileName;
 
-/// Which manager is meant.
+// Which manager is meant.
 #[derive(Debug, Clone, Default, Args)]
 pub(crate) struct ScopeArgs {
     /// The system's manager: starts at boot, needs root (default as root)
@@ -35,7 +35,7 @@ impl ScopeArgs {
     }
 }
 
-/// How much is said, and how.
+// How much is said, and how.
 #[derive(Debug, Clone, Default, Args)]
 pub(crate) struct OutputArgs {
     /// Say nothing but errors
@@ -56,7 +56,7 @@ impl OutputArgs {
     }
 }
 
-/// How long to wait for another run.
+// How long to wait for another run.
 #[derive(Debug, Clone, Default, Args)]
 pub(crate) struct WaitArgs {
     /// Wait up to SECONDS for another hermes-install to finish, instead of failing at once
@@ -71,7 +71,7 @@ impl WaitArgs {
     }
 }
 
-/// Settings of the profiles to install.
+// Settings of the profiles to install.
 #[derive(Debug, Clone, Default, Args)]
 pub(crate) struct SettingArgs {
     /// Profile to run; give it again for more

@@ -5,7 +5,7 @@ use clap::Args;
 use crate::cli::common::{OutputArgs, ScopeArgs, WaitArgs};
 use crate::profile::ProfileName;
 
-/// Arguments of status.
+// Arguments of status.
 #[derive(Debug, Args)]
 pub(crate) struct StatusArgs {
     /// Show this profile only, and all that is known of it; give it again for more
@@ -34,7 +34,7 @@ pub(crate) struct StatusArgs {
     pub(crate) output: OutputArgs,
 }
 
-/// Arguments of show.
+// Arguments of show.
 #[derive(Debug, Args)]
 pub(crate) struct ShowArgs {
     /// Show this profile only; give it again for more
@@ -46,7 +46,7 @@ pub(crate) struct ShowArgs {
     pub(crate) output: OutputArgs,
 }
 
-/// Arguments of start and stop.
+// Arguments of start and stop.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct ControlArgs {
     /// Profiles; the only one that is installed when none is named
@@ -61,7 +61,7 @@ pub(crate) struct ControlArgs {
     pub(crate) output: OutputArgs,
 }
 
-/// Arguments of restart.
+// Arguments of restart.
 #[derive(Debug, Args)]
 pub(crate) struct RestartArgs {
     #[command(flatten)]
@@ -75,7 +75,7 @@ pub(crate) struct RestartArgs {
     pub(crate) outdated: bool,
 }
 
-/// Arguments of logs.
+// Arguments of logs.
 #[derive(Debug, Args)]
 pub(crate) struct LogsArgs {
     /// Profiles; the only one that is installed when none is named
@@ -96,7 +96,7 @@ pub(crate) struct LogsArgs {
     pub(crate) output: OutputArgs,
 }
 
-/// Arguments of why.
+// Arguments of why.
 #[derive(Debug, Args)]
 pub(crate) struct WhyArgs {
     /// Profiles; the only one that is installed when none is named
@@ -114,7 +114,7 @@ pub(crate) struct WhyArgs {
     pub(crate) output: OutputArgs,
 }
 
-/// Arguments of run.
+// Arguments of run.
 #[derive(Debug, Args)]
 pub(crate) struct RunArgs {
     #[command(flatten)]
@@ -133,7 +133,7 @@ pub(crate) struct RunArgs {
     pub(crate) words: Vec<String>,
 }
 
-/// Arguments of doctor.
+// Arguments of doctor.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Exit status: 0 nothing but notes; 1 errors or warnings (after --fix, those that are left); \

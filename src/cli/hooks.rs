@@ -7,7 +7,7 @@ use clap::Args;
 
 use crate::profile::ProfileName;
 
-/// Whose gateway it is.
+// Whose gateway it is.
 #[derive(Debug, Args)]
 #[group(required = true, multiple = false, args = ["profile", "guarded"])]
 pub(crate) struct WhoseArgs {
@@ -18,7 +18,7 @@ pub(crate) struct WhoseArgs {
     pub(crate) guarded: GuardedArgs,
 }
 
-/// A unit under the guard.
+// A unit under the guard.
 #[derive(Debug, Args)]
 pub(crate) struct GuardedArgs {
     /// A unit of another's, which the guard's drop-in makes safe: its own files say what it runs
@@ -29,7 +29,7 @@ pub(crate) struct GuardedArgs {
     pub(crate) user: bool,
 }
 
-/// Arguments of exec.
+// Arguments of exec.
 #[derive(Debug, Args)]
 pub(crate) struct ExecArgs {
     #[command(flatten)]
@@ -42,14 +42,14 @@ pub(crate) struct ExecArgs {
     pub(crate) hermes: Option<PathBuf>,
 }
 
-/// Arguments of the unit's helpers; the rest comes from systemd's environment.
+// Arguments of the unit's helpers; the rest comes from systemd's environment.
 #[derive(Debug, Args)]
 pub(crate) struct HelperArgs {
     #[command(flatten)]
     pub(crate) whose: WhoseArgs,
 }
 
-/// Arguments of run-as.
+// Arguments of run-as.
 #[derive(Debug, Args)]
 pub(crate) struct RunAsArgs {
     /// User ID to run it as

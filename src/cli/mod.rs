@@ -108,7 +108,8 @@ impl Cli {
 }
 
 /// The commands; those that only units call are hidden from `--help`. The options of one are made when it is typed: all of them are
-/// most of the work of `--version`.
+/// most of the work of `--version`. They are made after what is said here of the command, and a `///` above a struct of options would
+/// replace it: those have `//`.
 #[derive(Debug, Subcommand)]
 #[command(defer = true)]
 pub(crate) enum Command {
@@ -120,7 +121,7 @@ pub(crate) enum Command {
     Plan(PlanArgs),
     /// Take over a gateway that somebody started by hand
     ///
-    /// The gateway is stopped as planned, its running turns are finished, and its unit is started.
+    /// The gateway is stopped as planned, and its unit is started.
     Adopt(AdoptArgs),
     /// Make hermes' own unit, or another, safe with a drop-in
     ///
@@ -159,7 +160,7 @@ pub(crate) enum Command {
     Split(SplitArgs),
     /// Bring what is installed up to this version
     ///
-    /// Units that changed are restarted after their turns. When one does not come up, everything is put back.
+    /// Units that changed are stopped as planned and started. When one does not come up, everything is put back.
     Upgrade(UpgradeArgs),
     /// Remove exactly what was installed; profiles stay
     Uninstall(UninstallArgs),

@@ -7,7 +7,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use crate::cli::common::SettingArgs;
 use crate::layout::{Layout, SYSTEMD_FLOOR, Scope};
 
-/// Arguments of render.
+// Arguments of render.
 #[derive(Debug, Args)]
 pub(crate) struct RenderArgs {
     #[command(flatten)]
@@ -32,14 +32,14 @@ pub(crate) struct RenderArgs {
     pub(crate) output: Option<PathBuf>,
 }
 
-/// Arguments of generate.
+// Arguments of generate.
 #[derive(Debug, Args)]
 pub(crate) struct GenerateArgs {
     #[command(subcommand)]
     pub(crate) what: Generate,
 }
 
-/// What can be generated.
+// What can be generated.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Generate {
     /// A man page in roff

@@ -152,10 +152,7 @@ pub(super) fn confirm_restarts(
     if units.is_empty() || yes {
         return Ok(Vec::new());
     }
-    let question = format!(
-        "apply this and restart {}, after running turns?",
-        units.join(", ")
-    );
+    let question = format!("apply this, and restart {} as planned?", units.join(", "));
     match output::ask(&question) {
         Some(true) => Ok(Vec::new()),
         Some(false) => refuse!("nothing was changed"),

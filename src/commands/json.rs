@@ -508,6 +508,6 @@ pub(crate) struct Elsewhere {
     pub(crate) how: String,
     /// Whether it runs under the guard.
     pub(crate) guarded: bool,
-    /// `None` when it does not say.
+    /// Null when it does not say.
     pub(crate) home: Option<PathBuf>,
 }
