@@ -125,8 +125,8 @@ def _matrix(cells: list[Result]) -> str:
         words = Counter(_verdict(r) for r in cells if r.scenario.split("@")[1] in firsts)
         if words:
             lines.append(f"* {policy}: " + ", ".join(f"{number} {word}" for word, number in words.most_common()))
-    versions = sorted({r.hermes for r in cells}, key=lambda v: ([int(n) for n in v.split("-")[0].split(".")], v))
     for suite in suites:
+        versions = sorted({r.hermes for r in cells if r.suite == suite}, key=lambda v: ([int(n) for n in v.split("-")[0].split(".")], v))
         lines += ["", f"## {suite}", "", f"| event | first | {' | '.join(versions)} |", "|---|---|" + "---|" * len(versions)]
         found = {(r.scenario, r.hermes): _word(r) for r in cells if r.suite == suite}
         for name in sorted({name for name, _ in found}, key=_order):
