@@ -237,13 +237,22 @@ impl<'a> Search<'a> {
             Inner {
                 words: [],
                 becoming: becoming @ Some(_),
+                ..
             } => self.reading(&[], becoming, depth),
             // The words before the command may set variables for those behind it.
             Inner {
                 words,
                 becoming: None,
-            } => self.command(words, depth - 1),
-            Inner { words, becoming } => self.within(becoming, |search| {
+                set,
+            } if set.is_empty() => self.command(words, depth - 1),
+            Inner {
+                words,
+                becoming,
+                set,
+            } => self.within(becoming, |search| {
+                for (name, value) in set.into_iter().filter_map(assignment) {
+                    search.execution.assign(name, value);
+                }
                 search.command(words, depth - 1);
             }),
         }
@@ -456,6 +465,14 @@ mod tests {
             (
                 "/usr/bin/sudo -u bob HERMES_HOME=/srv/b hermes -p coder gateway run",
                 "/srv/b/profiles/coder",
+            ),
+            (
+                "/usr/bin/systemd-run --uid=bob --setenv=HERMES_HOME=/srv/b hermes -p coder gateway run",
+                "/srv/b/profiles/coder",
+            ),
+            (
+                "/usr/bin/systemd-run --scope -E HERMES_HOME=/srv/b hermes -p default gateway run",
+                "/srv/b",
             ),
             (
                 "/usr/bin/sudo -u bob sudo hermes -p coder gateway run",

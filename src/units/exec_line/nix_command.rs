@@ -11,6 +11,7 @@ pub(super) fn in_nix_shell(argv: &[String]) -> Option<Inner<'_>> {
     argv[1..at].iter().any(enters).then(|| Inner {
         words: &argv[at + 1..],
         becoming: None,
+        set: Vec::new(),
     })
 }
 

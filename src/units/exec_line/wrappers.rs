@@ -10,6 +10,8 @@ pub(crate) struct Inner<'a> {
     pub(crate) words: &'a [String],
     /// As whom it runs, if not as the outer one.
     pub(crate) becoming: Option<Becoming>,
+    /// What options of the outer one put into its environment, as `NAME=VALUE`.
+    pub(crate) set: Vec<&'a str>,
 }
 
 /// As whom a command runs, and with what.
@@ -66,6 +68,11 @@ pub(crate) fn inner(argv: &[String]) -> Option<Inner<'_>> {
         Some(Inner {
             words,
             becoming: wrapper.becoming(&options, operands),
+            // The letter of this one is something else elsewhere.
+            set: match program {
+                "systemd-run" => options.values(&["setenv", "E"]),
+                _ => Vec::new(),
+            },
         })
     })
 }
@@ -78,7 +85,12 @@ pub(super) struct Options<'a> {
     pub(super) rest: &'a [String],
 }
 
-impl Options<'_> {
+impl<'a> Options<'a> {
+    fn values(&self, names: &[&str]) -> Vec<&'a str> {
+        let named = self.named.iter().filter(|(name, _)| names.contains(name));
+        named.filter_map(|(_, value)| *value).collect()
+    }
+
     pub(super) fn has(&self, names: &[&str]) -> bool {
         self.named.iter().any(|(name, _)| names.contains(name))
     }
