@@ -1,5 +1,6 @@
 //! File systems of their own: the mount table of the running host, `/etc/fstab` of it and of an image. Reads only.
 
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
 use crate::host::Host;
@@ -17,6 +18,25 @@ pub(crate) struct Mount {
 }
 
 impl Mount {
+    /// The name of its unit: as `systemd-escape --path --suffix=mount` makes it (systemd.unit(5), STRING ESCAPING).
+    pub(crate) fn unit_name(&self) -> String {
+        let path = self.place.as_os_str().as_bytes();
+        let path = path.strip_prefix(b"/").unwrap_or(path);
+        let mut name = String::new();
+        for (at, byte) in path.iter().copied().enumerate() {
+            match char::from(byte) {
+                '/' => name.push('-'),
+                '.' if at == 0 => name += "\\x2e",
+                c if c.is_ascii_alphanumeric() || matches!(c, ':' | '_' | '.') => name.push(c),
+                _ => name += &format!("\\x{byte:02x}"),
+            }
+        }
+        if name.is_empty() {
+            name.push('-');
+        }
+        name + ".mount"
+    }
+
     /// Whether other hosts may have it mounted at the same time.
     pub(crate) fn is_of_network(&self) -> bool {
         const KINDS: [&str; 17] = [
@@ -146,6 +166,24 @@ fn unescaped(field: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_mount_has_the_unit_that_systemd_escape_names() {
+        for (place, unit) in [
+            ("/", "-.mount"),
+            ("/srv/bots", "srv-bots.mount"),
+            ("/mnt/my-disk/a b", "mnt-my\\x2ddisk-a\\x20b.mount"),
+            ("/.hidden/.x", "\\x2ehidden-.x.mount"),
+            ("/srv/\u{e9}:_", "srv-\\xc3\\xa9:_.mount"),
+        ] {
+            let mount = Mount {
+                place: place.into(),
+                kind: "ext4".to_owned(),
+                is_late: true,
+            };
+            assert_eq!(mount.unit_name(), unit);
+        }
+    }
 
     #[test]
     fn the_table_says_what_is_of_the_network_and_what_comes_late() {

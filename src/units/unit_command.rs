@@ -23,6 +23,23 @@ impl Unit {
         self.command_on(verb, std::slice::from_ref(&self.name))
     }
 
+    /// The command that says why it cannot be loaded.
+    pub(crate) fn verify_command(&self) -> String {
+        let name = shell_quote(std::slice::from_ref(&self.name));
+        let of_user = format!("systemd-analyze --user verify {name}");
+        match &self.manager {
+            Manager::System => format!("systemd-analyze verify {name}"),
+            Manager::User => of_user,
+            Manager::UserOf(account) => {
+                let uid = self.manager_account.uid;
+                as_account(
+                    account,
+                    &format!("env XDG_RUNTIME_DIR=/run/user/{uid} {of_user}"),
+                )
+            }
+        }
+    }
+
     /// A command of hermes-install for its manager, made with the flag that names the scope.
     pub(crate) fn installer_command(&self, command: impl FnOnce(&str) -> String) -> String {
         match &self.manager {
@@ -99,6 +116,10 @@ mod tests {
         assert_eq!(
             unit.command("stop"),
             "systemctl --user -M bot@ stop a.service"
+        );
+        assert_eq!(
+            unit.verify_command(),
+            "runuser --pty -u bot -- env XDG_RUNTIME_DIR=/run/user/998 systemd-analyze --user verify a.service"
         );
         assert_eq!(
             unit.disable_command(),

@@ -77,14 +77,17 @@ fn waits(unit: &Unit, mount: &Mount) -> bool {
         let path = path.trim_start_matches('-');
         std::path::Path::new(path).starts_with(&mount.place)
     };
-    let name = mount.place.display().to_string();
-    let name = name.trim_matches('/').replace('-', "\\x2d");
-    let name = format!("{}.mount", name.replace('/', "-"));
-    let after = values("Unit", "After");
+    // systemd reads no escapes here: they are of the name.
+    let after = unit.directives.list("Unit", "After");
+    let after: Vec<String> = after
+        .iter()
+        .flat_map(|line| line.value.split_whitespace())
+        .map(|name| unit.expand(name))
+        .collect();
     // systemd waits for the disk of a working directory by itself.
     values("Unit", "RequiresMountsFor").iter().any(is_below)
         || values("Unit", "WantsMountsFor").iter().any(is_below)
         || values("Service", "WorkingDirectory").iter().any(is_below)
-        || after.contains(&name)
+        || after.contains(&mount.unit_name())
         || (mount.is_of_network() && after.iter().any(|unit| unit == "remote-fs.target"))
 }

@@ -4,7 +4,6 @@ use super::{Rule, edit, gateways};
 use crate::doctor::facts::Facts;
 use crate::doctor::finding::Severity::{Error, Note, Warning};
 use crate::doctor::finding::{Finding, Findings};
-use crate::host::process::shell_quote;
 use crate::units::load_problem::load_problems;
 use crate::units::unit::Unit;
 use crate::units::unit_file::{Directive, words};
@@ -108,12 +107,8 @@ fn cannot_load(facts: &Facts, findings: &mut Findings) {
         }
         if unit.cannot_load && problems.is_empty() {
             let what = format!("{} cannot be loaded: its manager refuses it", unit.title());
-            let user = if unit.is_user() { "--user " } else { "" };
-            let hint = format!(
-                "systemd-analyze {user}verify {}",
-                shell_quote(&[&unit.name])
-            );
-            findings.add(what, hint).unit(unit).at_unit(unit);
+            let finding = findings.add(what, unit.verify_command());
+            finding.unit(unit).at_unit(unit);
         }
         for line in unit.directives.list("Service", "EnvironmentFile") {
             if !line.value.trim_start_matches('-').starts_with(['/', '%']) {
