@@ -116,6 +116,8 @@ fn join(read: &mut Command, write: &mut Command) -> (Result<()>, Result<()>) {
     let stream = reader.stdout.take().map_or_else(Stdio::null, Stdio::from);
     let writer = write.stdin(stream).stdout(Stdio::null());
     let writer = writer.stderr(Stdio::piped()).spawn();
+    // A command keeps what it was given. The reader ends with the writer when nobody else has the other end of its pipe.
+    write.stdin(Stdio::null());
     // At the same time: one that complains of many files fills its pipe, and waits for whoever reads that.
     std::thread::scope(|scope| {
         let read = scope.spawn(|| end(reader));
@@ -151,6 +153,20 @@ mod tests {
         let mut command = Command::new("/bin/sh");
         command.args(["-c", text]);
         command
+    }
+
+    #[test]
+    fn a_reader_ends_with_the_writer() {
+        let (tell, told) = channel();
+        std::thread::spawn(move || {
+            let mut read = shell("head -c 10000000 /dev/zero");
+            let mut write = shell("exit 1");
+            tell.send(join(&mut read, &mut write))
+        });
+        let (_, written) = told
+            .recv_timeout(Duration::from_secs(60))
+            .expect("both end");
+        assert!(written.is_err(), "the writer failed");
     }
 
     #[test]
