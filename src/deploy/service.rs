@@ -8,10 +8,9 @@ use anyhow::{Result, anyhow, bail};
 
 use crate::deploy::readiness::{Started, watch};
 use crate::error::refuse;
-use crate::gateway::owner::{owner, unexamined};
-use crate::gateway::running::GATEWAY_LOCK;
+use crate::gateway::owner::{owner, unexamined, unseen};
 use crate::gateway::stop::{Force, Stopped, planned_stop};
-use crate::host::process::{Process, shell_quote};
+use crate::host::process::Process;
 use crate::host::process_text::{name, stop_command};
 use crate::host::span;
 use crate::host::systemctl::Systemctl;
@@ -201,11 +200,10 @@ pub(crate) fn refuse_left(unit: &str, profile: &ProfileName, home: &Path) -> Res
             "to stop it: `{}`", stop_command(&process)
         ),
         Some(None) => {
-            let lock = home.join(GATEWAY_LOCK).display().to_string();
+            let (what, command) = unseen(home);
             refuse!(
-                "`{unit}` is stopped, and a process that cannot be seen from here holds `{lock}`, and so has profile \
-                 `{profile}`";
-                "to find it, in containers too: `{}`", shell_quote(&["fuser", "-v", &lock])
+                "`{unit}` is stopped, and {what}, and so has profile `{profile}`";
+                "to find it, in containers too: `{command}`"
             )
         }
     }

@@ -17,7 +17,7 @@ use crate::gateway::installation::Installation;
 use crate::gateway::running::{GATEWAY_LOCK, Running, Works};
 use crate::gateway::state::State;
 use crate::gateway::version::{RestartCommand, Rules};
-use crate::host::process::Process;
+use crate::host::process::{Process, shell_quote};
 use crate::host::read::{self, open_regular, read_own};
 
 /// Made by a starting gateway, removed by one that ends well.
@@ -71,6 +71,15 @@ pub(crate) const START: Duration = Duration::from_secs(60);
 pub(crate) fn unexamined(home: &Path, error: &std::io::Error) -> String {
     let lock = home.join(GATEWAY_LOCK);
     format!("`{}` cannot be examined: {error}", lock.display())
+}
+
+/// What is said where a lock has a holder whom nobody sees, and the command that finds that one, in containers, too.
+pub(crate) fn unseen(home: &Path) -> (String, String) {
+    let lock = home.join(GATEWAY_LOCK).display().to_string();
+    (
+        format!("a process that cannot be seen from here holds `{lock}`"),
+        shell_quote(&["fuser", "-v", &lock]),
+    )
 }
 
 /// Whoever has the gateway of this profile home now, or is about to take it.

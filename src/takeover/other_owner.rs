@@ -5,11 +5,9 @@ use std::path::Path;
 
 use anyhow::Result;
 
-use crate::gateway::owner::owner;
-use crate::gateway::running::GATEWAY_LOCK;
+use crate::gateway::owner::{owner, unseen};
 use crate::host::Host;
 use crate::host::cgroup::UnitRef;
-use crate::host::process::shell_quote;
 use crate::host::process_text::name;
 use crate::host::process_text::stop_command;
 use crate::layout::Scope;
@@ -90,16 +88,9 @@ fn process_claim(host: &Host, profile: &ProfileName, home: &Path) -> Result<Opti
         return Ok(None);
     };
     let Some(process) = owner.process else {
-        return Ok(Some(OtherOwner {
-            who: format!(
-                "a process that cannot be seen from here holds `{}`",
-                home.join(GATEWAY_LOCK).display()
-            ),
-            way_out: format!(
-                "`{}` finds it, in containers too; stop it",
-                shell_quote(&["fuser", "-v", &home.join(GATEWAY_LOCK).to_string_lossy()])
-            ),
-        }));
+        let (who, command) = unseen(home);
+        let way_out = format!("`{command}` finds it, in containers too; stop it");
+        return Ok(Some(OtherOwner { who, way_out }));
     };
     let own = UnitRef {
         name: profile.unit(),

@@ -19,3 +19,10 @@ mod unit_command;
 mod unit_effects;
 pub(crate) mod unit_file;
 pub(crate) mod unit_files;
+
+/// Processor time of this thread, which other work of the machine does not shorten.
+#[cfg(test)]
+fn spent() -> std::time::Duration {
+    let clock = nix::time::ClockId::CLOCK_THREAD_CPUTIME_ID;
+    nix::time::clock_gettime(clock).expect("a clock").into()
+}

@@ -216,6 +216,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::units::spent;
 
     #[test]
     fn secrets_are_left_out_of_command_lines_and_urls() {
@@ -236,12 +237,6 @@ mod tests {
         ] {
             assert_eq!(words_without_secrets(text), told, "{text}");
         }
-    }
-
-    /// Processor time, which other work of the machine does not shorten.
-    fn spent() -> Duration {
-        let clock = nix::time::ClockId::CLOCK_THREAD_CPUTIME_ID;
-        nix::time::clock_gettime(clock).expect("a clock").into()
     }
 
     #[test]

@@ -30,14 +30,17 @@ impl Unit {
         match &self.manager {
             Manager::System => format!("systemd-analyze verify {name}"),
             Manager::User => of_user,
-            Manager::UserOf(account) => {
-                let uid = self.manager_account.uid;
-                as_account(
-                    account,
-                    &format!("env XDG_RUNTIME_DIR=/run/user/{uid} {of_user}"),
-                )
-            }
+            Manager::UserOf(account) => self.beside_manager(account, &of_user),
         }
+    }
+
+    /// A command that finds another account's manager by its runtime directory.
+    fn beside_manager(&self, account: &str, command: &str) -> String {
+        let uid = self.manager_account.uid;
+        as_account(
+            account,
+            &format!("env XDG_RUNTIME_DIR=/run/user/{uid} {command}"),
+        )
     }
 
     /// A command of hermes-install for its manager, made with the flag that names the scope.
@@ -59,13 +62,12 @@ impl Unit {
         match verb {
             // systemctl: "Cannot edit units remotely", which `-M` is to it (252).
             "edit" | "cat" => {
-                let command =
-                    format!("env XDG_RUNTIME_DIR=/run/user/{uid} systemctl --user {verb} {names}");
+                let command = format!("systemctl --user {verb} {names}");
                 let start = match self.has_manager {
                     true => String::new(),
                     false => format!("systemctl start user@{uid}.service && "),
                 };
-                start + &as_account(account, &command)
+                start + &self.beside_manager(account, &command)
             }
             // Links are all that this is about where no manager runs. `-M` would start one (252), and with it what is enabled.
             "disable --now" | "mask --now" | "unmask" if !self.has_manager => {

@@ -1,7 +1,7 @@
 //! Texts of a shell on the command lines of programs that run one, or that type it into a terminal. Pure.
 
 use crate::units::exec_line::script_text::is_shell;
-use crate::units::exec_line::wrapper::{Becomes, Environment, Wrapper};
+use crate::units::exec_line::wrapper::{Environment, Wrapper, same};
 use crate::units::exec_line::wrappers::{Becoming, base};
 
 /// A text of the shell's on the command line of a program that takes one.
@@ -116,21 +116,15 @@ fn typed_by_tmux(words: &[String]) -> ShellText<'_> {
 
 /// A program whose short options take these words.
 fn terminal(name: &'static str, short: &'static str) -> Wrapper {
-    Wrapper {
-        name,
-        short,
-        long: &["name", "interpreter"],
-        operands: 0,
-        becomes: Becomes::Same,
-    }
+    same(name, short, &["name", "interpreter"], 0)
 }
 
 /// Whom `su` and `runuser` become: their options stand before and behind the name (su(1)).
 fn login(words: &[String]) -> Becoming {
-    let su = Wrapper {
-        name: "su",
-        short: "cgGsw",
-        long: &[
+    let su = same(
+        "su",
+        "cgGsw",
+        &[
             "command",
             "session-command",
             "group",
@@ -138,9 +132,8 @@ fn login(words: &[String]) -> Becoming {
             "shell",
             "whitelist-environment",
         ],
-        operands: 0,
-        becomes: Becomes::Same,
-    };
+        0,
+    );
     let (mut user, mut environment, mut rest) = (None, Environment::Home, words);
     while !rest.is_empty() {
         let options = su.options(rest);

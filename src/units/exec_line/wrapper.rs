@@ -12,6 +12,8 @@ pub(super) struct Wrapper {
     pub(super) operands: usize,
     /// As whom that command runs.
     pub(super) becomes: Becomes,
+    /// The options whose words, `NAME=VALUE`, are put into its environment.
+    pub(super) sets: &'static [&'static str],
 }
 
 /// As whom the command of a program runs.
@@ -49,6 +51,7 @@ pub(super) const fn same(
         long,
         operands,
         becomes: Becomes::Same,
+        sets: &[],
     }
 }
 

@@ -68,11 +68,7 @@ pub(crate) fn inner(argv: &[String]) -> Option<Inner<'_>> {
         Some(Inner {
             words,
             becoming: wrapper.becoming(&options, operands),
-            // The letter of this one is something else elsewhere.
-            set: match program {
-                "systemd-run" => options.values(&["setenv", "E"]),
-                _ => Vec::new(),
-            },
+            set: options.values(wrapper.sets),
         })
     })
 }

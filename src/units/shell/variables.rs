@@ -120,12 +120,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-
-    /// Processor time, which other work of the machine does not shorten.
-    fn spent() -> Duration {
-        let clock = nix::time::ClockId::CLOCK_THREAD_CPUTIME_ID;
-        nix::time::clock_gettime(clock).expect("a clock").into()
-    }
+    use crate::units::spent;
 
     #[test]
     fn braces_that_never_close_are_looked_at_once() {
