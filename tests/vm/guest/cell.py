@@ -12,12 +12,14 @@ import wait
 from gateway import HERMES, VERSION, Hand, Profile, own
 from installer import hermes_install
 from systemd import Unit, as_user, systemctl
+from tenant import tenant
 from watch import Watch, until_settled
 
 # Seconds that a cell is watched after its event; longer than every restart delay of the units.
 OBSERVED = 90
 
 USER = "alice"
+ROOT = f"/home/{USER}/.hermes"
 
 # What upstream calls its unit of the default profile.
 UPSTREAM = "hermes-gateway.service"
@@ -42,12 +44,17 @@ class Cell:
     """The guest as the events see it: one user, one profile, the unit under test and one of the other scope."""
 
     first: str
-    profile: Profile = field(default_factory=lambda: Profile("default", USER, f"/home/{USER}/.hermes"))
+    profile: Profile = field(default_factory=lambda: Profile("default", USER, ROOT))
     hand: Hand | None = None
     # What an event needs to stay until the end.
     kept: object = None
-    # What upstream's own unit is made by.
+    # What the unit runs, and what the user types.
     hermes: str = HERMES
+
+    @property
+    def is_tenant(self) -> bool:
+        """Has the profile an account of its own?"""
+        return self.first.endswith("-tenant")
 
     @property
     def ours(self) -> bool:
@@ -66,22 +73,44 @@ class Cell:
     @property
     def unit(self) -> Unit:
         """The unit that runs the gateway at first; beside a hand-started one, the unit that might."""
-        return self._unit("user" if self.first.endswith("-user") else "system")
+        return self._unit("user" if self._in_user_manager else "system")
 
     @property
     def other(self) -> Unit:
         """The same policy's unit of the other scope."""
-        return self._unit("system" if self.first.endswith("-user") else "user")
+        return self._unit("system" if self._in_user_manager else "user")
+
+    @property
+    def foreign(self) -> str:
+        """What upstream calls its unit of the profile."""
+        return "hermes-gateway-coder.service" if self.first.endswith("-named") else UPSTREAM
+
+    @property
+    def _in_user_manager(self) -> bool:
+        return self.first.endswith(("-user", "-named"))
 
     def _unit(self, scope: str) -> Unit:
-        name = self.profile.unit if self.ours else UPSTREAM
+        name = self.profile.unit if self.ours else self.foreign
         return Unit(name, user=USER if scope == "user" else None)
+
+    def make(self) -> None:
+        """The profile, and those beside it: a named one has the default one, and a host has one that it serves."""
+        if self.is_tenant:
+            # The account is there after an install.
+            self.put(self.unit)
+            self.profile.make(standalone=False)
+            return
+        if self.profile.name != "default":
+            Profile("default", USER, ROOT).make()
+        self.profile.make()
+        if self.first.endswith("-host"):
+            Profile("coder", USER, ROOT).make(standalone=False)
 
     def put(self, unit: Unit, *args: str, profile: Profile | None = None) -> None:
         """Install a unit for the profile as its policy's own command does, not started."""
         profile = profile or self.profile
         if self.ours:
-            scope = ["--user"] if unit.user else ["--system", "--run-as", USER]
+            scope = ["--user"] if unit.user else ["--system", *([] if self.is_tenant else ["--run-as", USER])]
             names = ("--profile", profile.name, "--hermes", self.hermes, "--no-start")
             installed = hermes_install(*names, *scope, *args, user=unit.user or "root")
             if installed.code != 0:
@@ -113,7 +142,12 @@ class Cell:
 
     def run_by_hand(self, *args: str) -> Hand:
         """`hermes gateway run`, as the user types it."""
-        return self.profile.by_hand("gateway", "run", *args)
+        return self.typed("gateway", "run", *args)
+
+    def typed(self, *args: str) -> Hand:
+        """A hermes of the user's, for the profile."""
+        named = ("--profile", self.profile.name) if self.profile.home != self.profile.root else ()
+        return self.profile.by_hand(*named, *args, hermes=self.hermes)
 
     def replace(self) -> Expect:
         """`hermes gateway run --replace` by hand, until it runs; with `--force` when it asks for that."""
@@ -131,7 +165,7 @@ class Cell:
 
     def cli(self, *args: str) -> None:
         """Another `hermes gateway …` of the user's; it may end or become a gateway."""
-        self.profile.by_hand("gateway", *args)
+        self.typed("gateway", *args)
 
     @property
     def pid(self) -> int:
@@ -156,12 +190,19 @@ class Cell:
             self.unit.systemctl("stop")
 
 
+def profile_of(first: str) -> Profile:
+    """What runs at first."""
+    if first.endswith("-tenant"):
+        return tenant("coder")
+    return Profile("coder" if first.endswith("-named") else "default", USER, ROOT)
+
+
 def play(first: str, boots: int, event: ModuleType) -> None:
     """Play one cell and write its record; ours has to be safe, upstream's what the event knows of some versions."""
-    cell = Cell(first)
+    cell = Cell(first, profile_of(first))
     boot = int(os.environ["VMCHECK_BOOT"])
     if boot == 1:
-        cell.profile.make()
+        cell.make()
         if cell.guarded:
             check.equal("`hermes-install guard` ends with", hermes_install("guard").code, 0)
         getattr(event, "prepare", lambda _: None)(cell)
@@ -169,7 +210,7 @@ def play(first: str, boots: int, event: ModuleType) -> None:
     if boot < boots:
         return
     units = {"unit": cell.unit, "other": cell.other}
-    foreign = [] if not cell.ours else [Unit(UPSTREAM), Unit(UPSTREAM, user=USER)]
+    foreign = [] if not cell.ours else [Unit(cell.foreign), Unit(cell.foreign, user=USER)]
     before = {name: unit.starts() if boot == 1 else 0 for name, unit in units.items()}
     with Watch(cell.profile) as watch:
         expect = event.event(cell)

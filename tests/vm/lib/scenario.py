@@ -4,16 +4,20 @@ import ast
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-# Who runs a profile at first in the takeover matrix, by the policy of the units in play.
+# Who runs a profile at first in the takeover matrix, by the policy of the units in play. Those that are compared have the same
+# place in each list.
 FIRSTS = {
-    "ours": ["our-system", "our-user", "hand-beside-ours"],
-    "upstream": ["upstream-system", "upstream-user", "hand-beside-upstream"],
+    "ours": ["our-system", "our-user", "hand-beside-ours", "our-named", "our-host", "our-tenant"],
+    "upstream": ["upstream-system", "upstream-user", "hand-beside-upstream", "upstream-named", "upstream-host"],
     # Upstream's units under the guard, which was there before they were.
-    "guarded": ["guarded-system", "guarded-user", "hand-beside-guarded"],
+    "guarded": ["guarded-system", "guarded-user", "hand-beside-guarded", "guarded-named", "guarded-host"],
 }
 
+# Since then the gateway of the default profile serves the named ones, too.
+HOST_SINCE = (0, 21, 4)
+
 # Gateways of the matrix; of the part of it that is run all the time, an old one and the newest.
-VERSIONS = ["0.13.0", "0.15.2", "0.16.0", "0.17.0", "0.18.2", "0.19.0", "0.22.2"]
+VERSIONS = ["0.13.0", "0.15.2", "0.16.0", "0.17.0", "0.18.2", "0.19.0", "0.20.6", "0.21.3", "0.21.5", "0.22.2", "0.22.2-store"]
 SUBSET_VERSIONS = ["0.15.2", "0.22.2"]
 
 # What a scenario's file may say of itself.
@@ -63,8 +67,9 @@ def cells(directory: Path, policies: list[str], versions: list[str] | None, subs
             for first in FIRSTS[policy]:
                 kinds = constants.get("FIRSTS", ["our", "upstream", "hand"])
                 meant = any(first.replace("guarded-", "upstream-").startswith(kind) for kind in kinds)
-                if first in constants.get("SUBSET", []) if subset else meant:
-                    found.append(replace(event, name=f"{event.name}@{first}", first=first, hermes=hermes))
+                able = [version for version in hermes if not first.endswith("-host") or _number(version) >= HOST_SINCE]
+                if able and (first in constants.get("SUBSET", []) if subset else meant):
+                    found.append(replace(event, name=f"{event.name}@{first}", first=first, hermes=able))
     return found
 
 
@@ -76,6 +81,10 @@ def policy_of(first: str) -> str:
 def like_ours(first: str) -> str:
     """What runs at first in the cell of ours that this one is to be compared with."""
     return FIRSTS["ours"][FIRSTS[policy_of(first)].index(first)]
+
+
+def _number(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.split("-")[0].split("."))
 
 
 def _read(path: Path, defaults: dict) -> tuple[Scenario, dict]:

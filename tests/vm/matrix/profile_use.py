@@ -4,7 +4,7 @@ from cell import Cell, Expect
 from gateway import HERMES, Profile
 from systemd import as_user
 
-FIRSTS = ["our", "upstream"]
+FIRSTS = ["our-system", "our-user", "upstream-system", "upstream-user"]
 SUBSET = ["our-user"]
 SUBSET_HERMES = ["0.19.0", "0.22.2"]
 

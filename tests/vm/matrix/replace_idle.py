@@ -2,7 +2,7 @@
 
 from cell import Cell, Expect
 
-SUBSET = ["our-system", "our-user", "upstream-system", "guarded-system"]
+SUBSET = ["our-system", "our-user", "our-host", "upstream-system", "guarded-system"]
 
 
 def event(cell: Cell) -> Expect:

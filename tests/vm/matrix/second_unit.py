@@ -2,6 +2,8 @@
 
 from cell import Cell, Expect
 
+# A tenant has no other scope, and root no profile of that name.
+FIRSTS = ["our-system", "our-user", "our-named", "our-host", "upstream-system", "upstream-user", "upstream-host", "hand"]
 SUBSET = ["our-system", "our-user", "hand-beside-ours", "upstream-user", "guarded-user"]
 SUBSET_HERMES = ["0.22.2"]
 # What upstream's own unit does, seen by the same assertion: if it does not loop here, the harness is wrong.

@@ -3,6 +3,7 @@
 from cell import Cell, Expect
 from gateway import Profile
 
+FIRSTS = ["our-system", "our-user", "upstream-system", "upstream-user", "hand"]
 SUBSET = ["our-user"]
 SUBSET_HERMES = ["0.19.0", "0.22.2"]
 

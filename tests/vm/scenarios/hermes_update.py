@@ -11,7 +11,8 @@ from gateway import Profile
 from installer import PROGRAM, hermes_install
 from model import Echo
 from store import Store
-from systemd import Unit, as_user, systemctl
+from systemd import Unit, systemctl
+from update import end_update, update
 
 HERMES = ["0.22.2-store"]
 SECONDS = 220
@@ -22,21 +23,6 @@ NEW_CODE = 120
 # docs/hermes-versions.md has these.
 SERVICE = f"[Service]\nType=oneshot\nExecStart={PROGRAM} restart --outdated\n"
 TIMER = "[Timer]\nOnCalendar=minutely\n[Install]\nWantedBy=timers.target\n"
-
-# What an update does once the dependencies are there, which it cannot fetch here: it restarts the gateways of its units and those
-# that people started, and asks the ones that run older code than the checkout's all the same, such as those of units that are
-# called `hermes-gateway@…` (`complete` of hermes_cli/update_completion.py and hermes_cli/update_cmd_fleet_verify.py).
-END = """
-import sys
-sys.path.insert(0, sys.argv[1])
-from hermes_cli import update_cmd_fleet as fleet
-from hermes_cli.update_cmd_stale_survivors import signal_stale_fleet_survivors
-from hermes_cli.update_receipt import collect_fleet_versions
-done = fleet._restart_gateway_fleet_after_update(None, False)
-rows = collect_fleet_versions(pre_restart_pids=done.pre_restart_gateway_pids)
-print(rows, done)
-print(signal_stale_fleet_survivors(rows, done, fleet._gateway_drain_budget()))
-"""
 
 
 def run() -> None:
@@ -72,17 +58,11 @@ def run() -> None:
 
     answer = begin_turn(default, model, "end")
     new = update(store)
-    end = threading.Thread(target=ended, args=(store,))
+    end = threading.Thread(target=end_update, args=(store,))
     end.start()
     renewed(default, model, answer, new, "end")
     end.join(60)
     equal("starts of the unit", unit.starts(), 3)
-
-
-def ended(store: Store) -> None:
-    """The end of an update."""
-    done = as_user("alice", str(store.environment / "bin/python3"), "-c", END, str(store.checkout))
-    print(done.stdout, done.stderr, flush=True)
 
 
 def begin_turn(default: Profile, model: Echo, word: str) -> list[str]:
@@ -106,13 +86,3 @@ def renewed(default: Profile, model: Echo, answer: list[str], new: str, word: st
     wait.until("the new code to run", lambda: default.state().get("code_sha") == new and default.is_up(unit.pid), NEW_CODE)
     equal(f"{word}: gateways", default.gateways(), [unit.pid])
     check(f"{word}: the unit is active", unit.states[0] == "active", unit.states)
-
-
-def update(store: Store) -> str:
-    """Upstream has a commit more, and alice updates; that commit."""
-    new = store.publish()
-    updated = as_user("alice", str(store.hermes), "update", "--yes")
-    print(updated.stdout, updated.stderr, flush=True)
-    equal("the commit on disk", store.git("rev-parse", "HEAD").strip(), new)
-    contains("its version", as_user("alice", str(store.hermes), "--version").stdout, "+", f".g{new[:7]}")
-    return new

@@ -6,11 +6,10 @@ import threading
 import wait
 from cell import UPSTREAM, USER, Cell
 from check import check, contains, equal, measured
-from gateway import Profile
 from installer import hermes_install
 from model import Echo
 from store import Store
-from systemd import as_user
+from update import resume, updated
 from watch import Watch
 
 # By hand, before a release: `tests/vm/run --scenario hermes_update_guarded --hermes 0.22.2-store`. The guard itself is played by
@@ -18,23 +17,14 @@ from watch import Watch
 HERMES: list[str] = []
 SECONDS = 150
 
-# What an update does once the dependencies are there, or the next one that gets so far: start what was paused
-# (`resume_paused_set`, hermes_cli/update_cmd_posix_pause.py).
-RESUME = """
-import sys
-sys.path.insert(0, sys.argv[1])
-from hermes_cli import update_cmd_posix_pause as pause
-pause.resume_paused_set(pause.arm_pause(no_gateway_restart=False))
-"""
-
 
 def run() -> None:
     equal("guard ends with", hermes_install("guard").code, 0)
     store = Store(USER).place()
     store.repository()
-    default, model = Profile("default", USER, str(store.root)), Echo()
+    cell = Cell("upstream-user", hermes=str(store.hermes))
+    default, model = cell.profile, Echo()
     default.serve_api(8642, model.port)
-    cell = Cell("upstream-user", default, hermes=str(store.hermes))
     cell.begin()
     unit = cell.unit
     old = default.until_up()
@@ -73,17 +63,9 @@ def run() -> None:
         shown = hermes_install("status", "--user", user=USER)
         check("a later stop is not the update's", shown.code == 0 and "an update" not in shown.out, shown.text)
 
-        resumed = as_user(USER, str(store.environment / "bin/python3"), "-c", RESUME, str(store.checkout))
-        contains("what the end of one says", resumed.stdout + resumed.stderr, "Restarted paused gateway(s): hermes-gateway")
+        contains("what the end of one says", resume(store), "Restarted paused gateway(s): hermes-gateway")
         wait.until("the new code to run", lambda: default.state().get("code_sha") == new and default.is_up(unit.pid), 120)
     equal("gateways after it", default.gateways(), [unit.pid])
     check("never two that hold the lock", watch.most_owners <= 1, watch.owners)
     check("the unit is active", unit.states[0] == "active", unit.states)
     measured("starts of the unit", unit.starts())
-
-
-def updated(store: Store) -> str:
-    """What `hermes update` says."""
-    done = as_user(store.user, str(store.hermes), "update", "--yes")
-    print(done.stdout, done.stderr, flush=True)
-    return done.stdout + done.stderr

@@ -1,0 +1,24 @@
+"""The user runs `hermes update`, which asks the gateways at its end to run the new code."""
+
+from cell import USER, Cell, Expect
+from store import Store
+from update import end_update, resume, update
+
+SECONDS = 150
+HERMES = ["0.22.2-store"]
+# No tenant runs a program in a user's home.
+FIRSTS = ["our-system", "our-user", "our-named", "our-host", "upstream", "hand"]
+
+
+def prepare(cell: Cell) -> None:
+    store = Store(USER).place()
+    store.repository()
+    cell.hermes = str(store.hermes)
+
+
+def event(cell: Cell) -> Expect:
+    store = Store(USER)
+    update(store)
+    resume(store)
+    end_update(store)
+    return Expect("any one" if cell.by_hand else "unit", starts=1)
