@@ -6,8 +6,8 @@ from update import end_update, resume, update
 
 SECONDS = 150
 HERMES = ["0.22.2-store"]
-# No tenant runs a program in a user's home.
-FIRSTS = ["our-system", "our-user", "our-named", "our-host", "upstream", "hand"]
+# No tenant runs a program in a user's home. A gateway by hand is left stopped by hermes itself: "Restart manually".
+FIRSTS = ["our-system", "our-user", "our-named", "our-host", "upstream"]
 
 
 def prepare(cell: Cell) -> None:
@@ -21,4 +21,4 @@ def event(cell: Cell) -> Expect:
     update(store)
     resume(store)
     end_update(store)
-    return Expect("any one" if cell.by_hand else "unit", starts=1)
+    return Expect("unit", starts=1)
