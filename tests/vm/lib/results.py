@@ -107,6 +107,10 @@ systemd with real gateways, and observed for 90 s.
 * *upstream-…* is the one that `hermes gateway install` of that very version makes, unmodified.
 * *guarded-…* is the same under the guard, which was placed before it.
 * *hand-…* is a gateway that a person started beside such a unit, which is enabled and not running.
+* *…-system* and *…-user* run the profile `default` in that manager.
+* *…-named* runs the profile `coder`, which has a gateway of its own, in a user's manager.
+* *…-host* runs the profile `default`, whose gateway serves the profile `coder` as well.
+* *our-tenant* runs a profile that has an account of its own.
 
 [tests/vm/README.md](../tests/vm/README.md) says what the verdicts mean; `tests/vm/matrix/` has what
 the events do. *N s down* are the seconds without a gateway. They are from a machine that plays many
