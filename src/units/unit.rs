@@ -56,7 +56,7 @@ pub(crate) struct Unit {
     pub(crate) files: Files,
     /// What they say.
     pub(crate) directives: Directives,
-    /// The account that it runs as; `None` when there is no such account.
+    /// The account that its gateways run as; `None` when there is no such account.
     pub(crate) account: Option<Account>,
     /// The gateways that it runs, or will after its manager has read changed files.
     pub(crate) calls: Vec<GatewayCall>,
@@ -138,11 +138,7 @@ impl Unit {
             loaded: state.cloned(),
             directives,
         };
-        unit.account = if load_path.is_system {
-            find_account(host, &unit.user())
-        } else {
-            Some(load_path.account.clone())
-        };
+        unit.account = unit.own_account(host);
         if !is_masked {
             unit.read_effects(host, &load_path.reader);
         }
@@ -159,6 +155,14 @@ impl Unit {
     /// The account that a unit of the system's manager names.
     pub(crate) fn user(&self) -> String {
         self.expand(self.directives.value("Service", "User").unwrap_or("root"))
+    }
+
+    /// The account that its manager starts its program as; `None` when there is no such account.
+    pub(crate) fn own_account(&self, host: &Host) -> Option<Account> {
+        if self.is_user() {
+            return Some(self.manager_account.clone());
+        }
+        find_account(host, &self.user())
     }
 
     /// The accounts that its command lines become for each of its gateways.

@@ -22,8 +22,20 @@ use crate::units::unit_file::Directive;
 pub(crate) struct Need {
     /// The directive that names it.
     pub(crate) line: Directive,
-    /// Whether its account can use it.
+    /// The account that uses it.
+    pub(crate) account: String,
+    /// Whether that account can.
     pub(crate) reach: Reach,
+}
+
+impl Need {
+    fn new(account: &Access, line: &Directive, path: &Path) -> Self {
+        Self {
+            line: line.clone(),
+            account: account.account.name.clone(),
+            reach: account.reach(path),
+        }
+    }
 }
 
 /// What a unit needs of its host.
@@ -72,9 +84,11 @@ pub(crate) struct Percent {
 /// Look at what a unit needs.
 pub(crate) fn unit_facts(host: &Host, installations: &Installations, unit: &Unit) -> UnitFacts {
     let mut facts = UnitFacts::default();
-    let Some(account) = &unit.account else {
+    let (Some(own), Some(account)) = (unit.own_account(host), &unit.account) else {
         return facts;
     };
+    // systemd starts a unit's own program; what that becomes may have an account of its own.
+    let own = Access::new(host, &own);
     let account = Access::new(host, account);
     if unit.is_user() {
         let homes = unit.calls.iter().filter_map(|call| call.home.clone());
@@ -88,13 +102,7 @@ pub(crate) fn unit_facts(host: &Host, installations: &Installations, unit: &Unit
         };
         let named = executable(&argv, |path| host.exists(path));
         facts.version = named.and_then(|hermes| installations.find(&hermes)?.version);
-        facts.add_program(
-            &mut known,
-            &account,
-            installations,
-            line,
-            Path::new(program),
-        );
+        facts.add_program(&mut known, &own, installations, line, Path::new(program));
     }
     let environment = unit.directives.environment(|v| unit.expand(v));
     if unit.calls.iter().any(|r| r.is_launcher) {
@@ -118,10 +126,7 @@ pub(crate) fn unit_facts(host: &Host, installations: &Installations, unit: &Unit
     if let Some(line) = unit.directives.last("Service", "WorkingDirectory") {
         let path = unit.expand(line.value.trim_matches('"'));
         if path.starts_with('/') {
-            facts.directory = Some(Need {
-                line: line.clone(),
-                reach: account.reach(Path::new(&path)),
-            });
+            facts.directory = Some(Need::new(&own, line, Path::new(&path)));
         }
     }
     facts.percents = percents(host, unit);
@@ -196,10 +201,7 @@ impl UnitFacts {
         if !program.is_absolute() || !known.insert(program.to_owned()) {
             return;
         }
-        let need = |path: &Path| Need {
-            line: line.clone(),
-            reach: account.reach(path),
-        };
+        let need = |path: &Path| Need::new(account, line, path);
         let program_itself = need(program);
         let interpreter = account.interpreter(program);
         if self.version.is_none() {

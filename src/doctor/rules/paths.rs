@@ -113,9 +113,9 @@ fn directory_gone(facts: &Facts, findings: &mut Findings) {
 
 fn not_reachable(facts: &Facts, findings: &mut Findings) {
     for (unit, known) in gateways(facts) {
-        let account = unit.account.as_ref().map_or("", |a| a.name.as_str());
         let mut report = |need: &Need| {
             if let Some(Obstacle::Denied(way)) = &need.reach.obstacle {
+                let account = &need.account;
                 let what = format!(
                     "{} needs `{}`, and `{account}` is stopped at `{}`",
                     unit.title(),
