@@ -292,8 +292,9 @@ pub(crate) fn command(line: &str) -> Vec<String> {
 
 /// The template that an instance is made from.
 pub(crate) fn template_of(unit: &str) -> Option<String> {
-    unit.split_once('@')
-        .map(|(prefix, _)| format!("{prefix}@.service"))
+    let (prefix, rest) = unit.split_once('@')?;
+    let (_, kind) = rest.rsplit_once('.')?;
+    Some(format!("{prefix}@.{kind}"))
 }
 
 #[cfg(test)]

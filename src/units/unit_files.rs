@@ -8,6 +8,7 @@ use std::rc::Rc;
 
 use crate::layout::GUARD;
 use crate::units::load_path::{LoadPath, is_transient};
+use crate::units::specifiers::Specifiers;
 use crate::units::unit_file::{Directives, template_of};
 
 /// A unit's files.
@@ -22,7 +23,7 @@ pub(crate) struct Files {
 /// What the directories of a load_path hold, by one look at each.
 #[derive(Debug, Default)]
 pub(crate) struct UnitFiles {
-    /// Unit files by name, from the strongest directory.
+    /// Files of services, and of what starts services, by name, from the strongest directory.
     fragments: BTreeMap<String, PathBuf>,
     /// Drop-ins by unit name, then by file name.
     drop_ins: BTreeMap<String, BTreeMap<String, PathBuf>>,
@@ -52,10 +53,13 @@ impl LoadPath {
         for directory in &self.directories {
             for name in self.reader.names(directory) {
                 let path = directory.join(&name);
-                if name.ends_with(".service") {
+                if is_transient(directory) && activates(&name).is_some() {
+                    found.passing.insert(name.clone());
+                }
+                if name.ends_with(".service") || activates(&name).is_some() {
                     found.fragments.entry(name).or_insert(path);
-                } else if let Some(unit) =
-                    name.strip_suffix(".d").filter(|n| n.ends_with("service"))
+                } else if let Some(unit) = (name.strip_suffix(".d"))
+                    .filter(|n| n.ends_with("service") || activates(n).is_some())
                 {
                     let drop_ins = found.drop_ins.entry(unit.to_owned()).or_default();
                     for file in self.reader.names(&path) {
@@ -70,17 +74,16 @@ impl LoadPath {
                     .any(|end| name.ends_with(end))
                 {
                     found.wanted.extend(self.reader.names(&path));
-                } else if is_transient(directory) && activates(&name).is_some() {
-                    found.passing.insert(name);
                 }
             }
         }
+        let mut activators: BTreeMap<String, Vec<String>> = BTreeMap::new();
         for name in found.wanted.union(&found.passing) {
-            if let Some(stem) = activates(name) {
-                let activators = found.activators.entry(format!("{stem}.service"));
-                activators.or_default().push(name.clone());
+            if let Some(service) = found.activated_by(self, name) {
+                activators.entry(service).or_default().push(name.clone());
             }
         }
+        found.activators = activators;
         found.wanted.extend(found.activators.keys().cloned());
         found
     }
@@ -98,6 +101,33 @@ impl UnitFiles {
         let source = self.source(load_path, path);
         let read = || Directives::of(path, source.text.as_deref().unwrap_or_default());
         source.directives.get_or_init(read).clone()
+    }
+
+    /// What a timer, path or socket starts.
+    fn activated_by(&self, load_path: &LoadPath, name: &str) -> Option<String> {
+        let (stem, section, key) = activates(name)?;
+        let files = self.files(name);
+        let mut said = Directives::default();
+        for path in files.fragment.iter().chain(&files.drop_ins) {
+            said.extend(&self.directives(load_path, path));
+        }
+        let account = &load_path.account;
+        let specifiers = Specifiers {
+            unit: name,
+            account: (&account.name, account.uid, &account.home),
+            is_user: !load_path.is_system,
+        };
+        let lines = said.iter().filter(|d| d.section == section && d.key == key);
+        // systemd ignores what has no name of a unit.
+        let mut named = lines
+            .map(|line| specifiers.expand(&line.value))
+            .filter(|value| value.contains('.'));
+        // The first `Unit=` counts (`config_parse_trigger_unit`), and the last `Service=`.
+        let named = match key {
+            "Unit" => named.next(),
+            _ => named.last(),
+        };
+        Some(named.unwrap_or_else(|| format!("{stem}.service")))
     }
 
     fn source(&self, load_path: &LoadPath, path: &Path) -> Rc<Source> {
@@ -131,10 +161,11 @@ impl UnitFiles {
     /// services (systemd.unit(5)). One of a name counts once.
     pub(crate) fn files(&self, unit: &str) -> Files {
         let template = template_of(unit);
+        let kind = unit.rsplit('.').next();
         let names = || [Some(unit), template.as_deref()].into_iter().flatten();
         let truncated: Vec<String> = names().flat_map(truncated).collect();
         let mut drop_ins: BTreeMap<&String, &PathBuf> = BTreeMap::new();
-        let of_all = truncated.iter().map(String::as_str).chain(["service"]);
+        let of_all = truncated.iter().map(String::as_str).chain(kind);
         for (file, path) in names()
             .chain(of_all)
             .filter_map(|n| self.drop_ins.get(n))
@@ -149,10 +180,17 @@ impl UnitFiles {
     }
 }
 
-/// The name before the dot of a timer, path or socket, which starts the service of that name.
-fn activates(name: &str) -> Option<&str> {
+/// The name before the dot of a timer, path or socket, which starts the service of that name unless it names another; and
+/// where it would.
+fn activates(name: &str) -> Option<(&str, &'static str, &'static str)> {
     let (stem, kind) = name.rsplit_once('.')?;
-    matches!(kind, "timer" | "path" | "socket").then_some(stem)
+    let (section, key) = match kind {
+        "timer" => ("Timer", "Unit"),
+        "path" => ("Path", "Unit"),
+        "socket" => ("Socket", "Service"),
+        _ => return None,
+    };
+    Some((stem, section, key))
 }
 
 /// The names of drop-in directories that a unit shares with others: `a-b-.service` and `a-.service` for `a-b-c.service`.
