@@ -338,6 +338,29 @@ fn an_edited_file_of_ours_is_a_finding() {
     assert!(text.contains("  restart-always  "), "{text}");
 }
 
+#[test]
+fn a_broken_receipt_is_a_finding_among_others() {
+    let root = host(&corpus().join("timer"));
+    let receipt = root.path().join("var/lib/hermes-install/receipt.json");
+    fs::create_dir_all(receipt.parent().unwrap()).unwrap();
+    for (text, way_out) in [
+        ("{", "move it away"),
+        ("{\"version\": 99}", "use the newer hermes-install"),
+    ] {
+        fs::write(&receipt, text).unwrap();
+        let text = told(&doctor(root.path(), &[]));
+        assert!(text.starts_with("exit 1\n"), "{text}");
+        for part in [
+            "  drifted  ",
+            "receipt `/var/lib/hermes-install/receipt.json` ",
+            way_out,
+            "  stop-timeout  ",
+        ] {
+            assert!(text.contains(part), "{part}: {text}");
+        }
+    }
+}
+
 /// Enough of a random number generator to change bytes the same way in every run (xorshift).
 struct Random(u64);
 

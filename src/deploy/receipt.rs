@@ -6,10 +6,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
 use crate::deploy::chosen::Chosen;
+use crate::error::{failure, trouble};
 use crate::host::Host;
 use crate::host::rootfs::{Actual, RootFs};
 use crate::profile::ProfileName;
@@ -121,10 +122,11 @@ impl Receipt {
         struct Head {
             version: u32,
         }
-        let way_out = || {
-            format!(
-                "receipt `{name}` cannot be read; it says what was installed, so nothing is changed without it: \
-                 restore it from a backup, or move it away and install with `--force`"
+        let broken = |why: serde_json::Error| {
+            failure!(
+                Trouble,
+                "receipt `{name}` cannot be read, and it says what was installed, so nothing is changed without it: {why}";
+                "restore it from a backup, or move it away and install with `--force`"
             )
         };
         let read: Result<Self, _> = serde_json::from_slice(bytes);
@@ -132,17 +134,18 @@ impl Receipt {
             Ok(receipt) => receipt.version,
             // A newer one has more to say.
             Err(_) => {
-                let head: Head = serde_json::from_slice(bytes).with_context(way_out)?;
-                head.version
+                serde_json::from_slice::<Head>(bytes)
+                    .map_err(broken)?
+                    .version
             }
         };
         if version > VERSION {
-            bail!(
-                "receipt `{name}` is of version {version} and this hermes-install reads up to {VERSION}; use the newer one \
-                 that wrote it"
+            trouble!(
+                "receipt `{name}` is of version {version} and this hermes-install reads up to {VERSION}";
+                "use the newer hermes-install that wrote it"
             );
         }
-        let mut receipt = read.with_context(way_out)?;
+        let mut receipt = read.map_err(broken)?;
         if version < 3 {
             let chosen = receipt.instances.iter();
             receipt.settings = chosen
@@ -223,7 +226,7 @@ pub(crate) fn read_receipt(host: &Host) -> Result<Receipt> {
         Actual::Present(Entry::File { bytes, .. }, _) => {
             Receipt::parse(&bytes, &format!("/{path}"))
         }
-        _ => bail!("receipt `/{path}` is not a file; move it away and install with `--force`"),
+        _ => trouble!("receipt `/{path}` is not a file"; "move it away and install with `--force`"),
     }
 }
 

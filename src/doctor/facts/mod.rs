@@ -13,18 +13,18 @@ use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
-use anyhow::Result;
-
 use self::homes::{HomeFacts, Homes, home_facts};
 use self::roots::Roots;
 use self::units::{UnitFacts, unit_facts};
 use crate::deploy::receipt::read_receipt;
+use crate::error::Error;
 use crate::gateway::command_line::Home;
 use crate::gateway::installations::Installations;
 use crate::host::cgroup::UnitRef;
 use crate::host::keeper::keeper;
 use crate::host::manager::systemd_version;
 use crate::host::mounts::{Mount, mounts};
+use crate::host::process::shell_quote;
 use crate::host::process_text::{keeper_text, name, stop_command};
 use crate::host::read::UNIT;
 use crate::host::span::seconds;
@@ -128,13 +128,13 @@ pub(crate) struct GatewayFacts {
 pub(crate) struct Drift {
     /// What happened to it, as a sentence.
     pub(crate) what: String,
-    /// The command that writes it again.
+    /// The command that writes it again, or another way out.
     pub(crate) hint: String,
 }
 
 impl Facts {
     /// Look at everything.
-    pub(crate) fn read(host: &Host) -> Result<Self> {
+    pub(crate) fn read(host: &Host) -> Self {
         host.files.begin();
         let inventory = Inventory::read(host);
         let installations = Installations::new(host);
@@ -158,7 +158,7 @@ impl Facts {
         let enforce = fs::read_to_string("/sys/fs/selinux/enforce");
         let gateways = inventory.gateways.iter();
         let gateways = gateways.filter_map(|gateway| gateway_facts(host, &inventory, gateway));
-        Ok(Self {
+        Self {
             gateways: gateways.collect(),
             inventory,
             units,
@@ -175,8 +175,8 @@ impl Facts {
                 .collect(),
             starters: starters(host),
             mounts: mounts(host),
-            drift: drift(host)?,
-        })
+            drift: drift(host),
+        }
     }
 
     /// The name under which `homes` has a home.
@@ -248,7 +248,7 @@ fn gateway_facts(host: &Host, inventory: &Inventory, gateway: &Gateway) -> Optio
     })
 }
 
-fn drift(host: &Host) -> Result<Vec<Drift>> {
+fn drift(host: &Host) -> Vec<Drift> {
     let mut found = Vec::new();
     let scopes: &[Scope] = match host.own.uid {
         0 => &[Scope::System, Scope::User],
@@ -256,13 +256,25 @@ fn drift(host: &Host) -> Result<Vec<Drift>> {
     };
     for scope in scopes {
         let host = host.in_scope(*scope);
-        let receipt = read_receipt(&host)?;
-        let hint = format!("hermes-install upgrade --{} --force", scope.name());
-        let differing = receipt.drift(&host.files).into_iter();
-        found.extend(differing.map(|(_, what)| Drift {
-            what,
-            hint: hint.clone(),
-        }));
+        match read_receipt(&host) {
+            Ok(receipt) => {
+                let hint = format!("hermes-install upgrade --{} --force", scope.name());
+                let differing = receipt.drift(&host.files).into_iter();
+                found.extend(differing.map(|(_, what)| Drift {
+                    what,
+                    hint: hint.clone(),
+                }));
+            }
+            // The rest of the host is not less wrong for it.
+            Err(e) => {
+                let error = Error::of(&e);
+                let look = format!("ls -l {}", shell_quote(&[format!("/{}", host.receipt())]));
+                found.push(Drift {
+                    what: error.message,
+                    hint: error.hints.into_iter().next().unwrap_or(look),
+                });
+            }
+        }
     }
-    Ok(found)
+    found
 }
