@@ -20,6 +20,7 @@ use crate::gateway::version::Version;
 use crate::host::Host;
 use crate::host::process::Process;
 use crate::launcher::claim::Claim;
+use crate::launcher::mask::without_guard;
 use crate::launcher::ready::{ignore_restarts, names_default};
 use crate::launcher::refusal::Refusal;
 use crate::layout::{GUARD, Scope};
@@ -198,9 +199,10 @@ impl Guarded {
     fn ready(&self, command: &ExecCommand) -> Result<Command, Refusal> {
         if command.is_privileged {
             return Err(Refusal::Unusable(format!(
-                "`{}` starts `{}` with rights that the guard does not have; keep the guard from this unit with \
-                 `ln -s /dev/null {}.d/{GUARD}` beside its file, then reload its manager",
-                self.name, command.program, self.name
+                "`{}` starts `{}` with rights that the guard does not have; {}",
+                self.name,
+                command.program,
+                without_guard(&self.load_path, &self.name)
             )));
         }
         let mut ready = Command::new(found(&command.program));

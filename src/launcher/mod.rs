@@ -8,5 +8,6 @@ pub(crate) mod hermes;
 pub(crate) mod home;
 pub(crate) mod journal;
 pub(crate) mod lock;
+mod mask;
 mod ready;
 pub(crate) mod refusal;
