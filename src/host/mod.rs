@@ -18,6 +18,7 @@ pub(crate) mod manager;
 mod memory;
 mod metadata;
 pub(crate) mod mounts;
+pub(crate) mod ownership;
 pub(crate) mod paths;
 pub(crate) mod process;
 pub(crate) mod process_files;

@@ -15,7 +15,7 @@ use crate::gateway::owner::{Hold, Rivals, START, owner_among};
 use crate::gateway::running::GATEWAY_LOCK;
 use crate::gateway::served::{Service, service};
 use crate::host::account::account_name;
-use crate::host::process::shell_quote;
+use crate::host::ownership::giving;
 use crate::host::process_text::name;
 use crate::launcher::backoff::{MOST_EARLY, Starts};
 use crate::launcher::home::{HomeProblem, examine};
@@ -194,19 +194,19 @@ fn check_home(profile: &ProfileName, root: &Path, home: &Path) -> Result<(), Ref
                  `ReadWritePaths={shown}`"
             ),
             HomeProblem::Unusable { errno, .. } => format!(
-                "profile home `{shown}` cannot be used by `{}`: {errno}; give it to that account with \
-                 `{}`",
+                "profile home `{shown}` cannot be used by `{}`: {errno}; root gives it to that account \
+                 with `{}`",
                 me(),
-                shell_quote(&["chown", "-R", &me(), &home.to_string_lossy()])
+                giving(&me(), home, None)
             ),
             HomeProblem::Lock { path, owner } => {
                 let owner = account_name(owner);
                 format!(
                     "`{}` belongs to `{owner}` and cannot be opened by `{}`: a gateway of `{owner}` ran on this profile; \
-                     when it has ended, `{}` and start again",
+                     when it has ended, root gives it back with `{}`; then start again",
                     path.display(),
                     me(),
-                    shell_quote(&["chown", &me(), &path.to_string_lossy()])
+                    giving(&me(), home, Some(&path))
                 )
             }
         })

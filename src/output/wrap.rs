@@ -205,7 +205,8 @@ enum Quote {
 }
 
 /// Programs that ways out call.
-const PROGRAMS: [&str; 22] = [
+const PROGRAMS: [&str; 23] = [
+    "cd",
     "chmod",
     "chown",
     "crontab",

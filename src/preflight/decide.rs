@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use crate::gateway::version::Version;
 use crate::host::account::Account;
+use crate::host::ownership::giving;
 use crate::host::process::shell_quote;
 use crate::host::process_text::as_account;
 use crate::host::search::install_command;
@@ -137,7 +138,6 @@ fn no_home(problem: &HomeProblem, profile: &ProfileName, probe: &Probe) -> Strin
     let by = &probe.by;
     // Paths may be those of another account's unit.
     let typed = |path: &Path| shell_quote(&[path.to_string_lossy()]);
-    let home_typed = typed(&probe.home);
     let hermes = typed(probe.hermes.as_deref().unwrap_or(Path::new("hermes")));
     let hermes = match probe.scope {
         Scope::User => hermes,
@@ -153,7 +153,8 @@ fn no_home(problem: &HomeProblem, profile: &ProfileName, probe: &Probe) -> Strin
     match problem {
         HomeProblem::NotMounted(place) if *place == probe.home => format!(
             "profile home `{home}` is an empty directory of root's: mount its disk first (see `findmnt`); if none belongs \
-             there, `chown {name} {home_typed}`, or name another root with `--home`"
+             there, `{}`, or name another root with `--home`",
+            giving(name, &probe.home, None)
         ),
         HomeProblem::NotMounted(place) => format!(
             "profile home `{home}` does not exist and `{}` is empty: mount its disk first (see `findmnt` and `systemctl \
@@ -188,16 +189,17 @@ fn no_home(problem: &HomeProblem, profile: &ProfileName, probe: &Probe) -> Strin
         ),
         HomeProblem::Unusable { .. } => {
             format!(
-                "profile home `{home}` belongs to `{by}` and cannot be read and written by `{name}`; `chown -R {name} \
-                 {home_typed}`, or run the gateway as its owner with `--run-as {by}`"
+                "profile home `{home}` belongs to `{by}` and cannot be read and written by `{name}`; run the gateway as \
+                 its owner with `--run-as {by}`, or give it away: `{}`",
+                giving(name, &probe.home, None)
             )
         }
         HomeProblem::Lock { path, .. } => {
             format!(
                 "`{}` belongs to `{by}` and `{name}` cannot use it: a gateway of `{by}` ran on this profile; when it \
-                 has ended, `chown {name} {}`",
+                 has ended, `{}`",
                 path.display(),
-                typed(path)
+                giving(name, &probe.home, Some(path))
             )
         }
     }
@@ -372,7 +374,11 @@ mod tests {
         });
         probe.by = "alice".to_owned();
         let told = decided(&Settings::default(), &probe).expect_err("refused");
-        for part in ["belongs to `alice`", "`chown -R hermes", "`--run-as alice`"] {
+        for part in [
+            "belongs to `alice`",
+            "chown -Rh hermes .",
+            "`--run-as alice`",
+        ] {
             assert!(told.contains(part), "{part}: {told}");
         }
     }

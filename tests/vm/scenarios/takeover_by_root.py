@@ -24,10 +24,10 @@ def run() -> None:
     unit.systemctl("start", check=False)
     unit.until_active_state("failed")
     equal("exit status beside root's lock", unit.show()["ExecMainStatus"], "78")
-    contains("the journal", unit.journal(), "gateway.lock` belongs to `root`", f"chown hermes {coder.home}/gateway.lock")
+    contains("the journal", unit.journal(), "gateway.lock` belongs to `root`", f"cd {coder.home} && ", "chown -h hermes ./gateway.lock")
     if not TREE.exists():
         refused = install(coder, "--drain-timeout", "9")
-        contains("what install says to it", refused.err, "gateway.lock` belongs to `root`", "chown hermes")
+        contains("what install says to it", refused.err, "gateway.lock` belongs to `root`", "chown -h hermes ./gateway.lock")
         equal("install ends with", refused.code, 3)
     # The way out, as printed, and for what else root left.
     own(coder.home, "hermes")

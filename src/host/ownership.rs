@@ -1,0 +1,54 @@
+//! How root gives files below a directory to an account that can turn the way there.
+
+use std::path::Path;
+
+use crate::host::process::shell_quote;
+
+/// The command that gives what is in a directory to an account: all of it, or one file. chown(1) follows the links on the way
+/// to what it is given, and whoever owns a directory there turns it to another. So the shell goes there first, the kernel
+/// says where that is, and from there on no link is followed.
+pub(crate) fn giving(account: &str, directory: &Path, file: Option<&Path>) -> String {
+    let directory = shell_quote(&[directory.to_string_lossy()]);
+    let account = shell_quote(&[account]);
+    // Not the shell's own `pwd`, which remembers the way that it went.
+    let give = match file.and_then(Path::file_name) {
+        Some(name) => format!(
+            "chown -h {account} ./{}",
+            shell_quote(&[name.to_string_lossy()])
+        ),
+        None => format!("chown -Rh {account} ."),
+    };
+    format!("cd {directory} && test \"$(env pwd -P)\" = {directory} && {give}")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::symlink;
+    use std::process::Command;
+
+    use super::*;
+    use crate::host::account::account_name;
+
+    #[test]
+    fn files_are_given_where_they_are_and_not_where_a_link_leads() {
+        let top = tempfile::tempdir().expect("a directory");
+        let top = top.path().canonicalize().expect("its path");
+        let home = top.join("profiles of alice/coder");
+        fs::create_dir_all(top.join("other/coder")).expect("made");
+        fs::create_dir_all(&home).expect("made");
+        fs::write(home.join("gateway.lock"), "").expect("written");
+        let me = account_name(nix::unistd::geteuid().as_raw());
+        let lock = home.join("gateway.lock");
+        let works = |file: Option<&Path>| {
+            let command = giving(&me, &home, file);
+            let shell = Command::new("/bin/sh").args(["-c", &command]).status();
+            shell.expect("a shell").success()
+        };
+        assert!(works(None) && works(Some(&lock)));
+        fs::rename(top.join("profiles of alice"), top.join("away")).expect("moved");
+        symlink(top.join("other"), top.join("profiles of alice")).expect("linked");
+        fs::write(top.join("other/coder/gateway.lock"), "").expect("written");
+        assert!(!works(None) && !works(Some(&lock)));
+    }
+}
