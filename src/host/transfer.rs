@@ -1,14 +1,21 @@
 //! Files of one account copied for another. Each side runs as its own account, under systemd, and root only joins the two:
-//! no path of either is root's to follow, and the copies are new files, which nobody has open.
+//! no path of either is root's to follow, and the copies are new files, which nobody has open. The account that is read may
+//! make its data grow meanwhile: a copy ends when it fills the disk, or takes too long.
 
 use std::ffi::OsString;
+use std::io::{self, Read as _};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, anyhow, bail};
 
 use crate::host::account::Account;
+use crate::host::span;
 use crate::host::systemctl::{literal, plain};
+
+/// How long one step may take, such as the copy as a whole.
+const LONGEST: Duration = Duration::from_secs(3600);
 
 /// A directory and the account that it is read or written as.
 #[derive(Debug, Clone, Copy)]
@@ -35,7 +42,16 @@ impl Side<'_> {
                 side.account.name
             )
         };
-        let (read, written) = join(&mut read, &mut write);
+        let most = room(to.directory)?;
+        let begin = Instant::now();
+        let (read, written) = join(&mut read, &mut write, most);
+        if begin.elapsed() >= LONGEST && (read.is_err() || written.is_err()) {
+            bail!(
+                "the copy of `{}` took longer than {} and was ended",
+                self.directory.display(),
+                span::written(LONGEST.as_secs())
+            );
+        }
         written.with_context(|| failed(to, "written"))?;
         read.with_context(|| failed(self, "read"))
     }
@@ -101,31 +117,55 @@ impl Side<'_> {
             "UMask=0077",
         ];
         command.args(limits.map(|limit| format!("--property={limit}")));
+        command.arg(format!("--property=RuntimeMaxSec={}", LONGEST.as_secs()));
         command.arg("--").args(words);
         command
     }
 }
 
-/// Have one program read what another one writes; how each ended.
-fn join(read: &mut Command, write: &mut Command) -> (Result<()>, Result<()>) {
+/// How many bytes may come to a directory, such that its disk is not full of them.
+fn room(directory: &Path) -> Result<u64> {
+    let disk = rustix::fs::statvfs(directory)?;
+    Ok(disk.f_bavail.saturating_mul(disk.f_frsize) / 10 * 9)
+}
+
+/// Have one program read what another one writes, up to so many bytes; how each ended.
+fn join(read: &mut Command, write: &mut Command, most: u64) -> (Result<()>, Result<()>) {
     let reader = read.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
     let mut reader = match reader {
         Ok(reader) => reader,
         Err(e) => return (Err(e.into()), Ok(())),
     };
-    let stream = reader.stdout.take().map_or_else(Stdio::null, Stdio::from);
-    let writer = write.stdin(stream).stdout(Stdio::null());
-    let writer = writer.stderr(Stdio::piped()).spawn();
-    // A command keeps what it was given. The reader ends with the writer when nobody else has the other end of its pipe.
-    write.stdin(Stdio::null());
+    let writer = write.stdin(Stdio::piped()).stdout(Stdio::null());
+    let mut writer = match writer.stderr(Stdio::piped()).spawn() {
+        Ok(writer) => writer,
+        Err(e) => {
+            drop(reader.stdout.take());
+            return (end(reader), Err(e.into()));
+        }
+    };
+    let pipes = reader.stdout.take().zip(writer.stdin.take());
     // At the same time: one that complains of many files fills its pipe, and waits for whoever reads that.
-    std::thread::scope(|scope| {
+    let (read, written, passed) = std::thread::scope(|scope| {
+        let passed = scope.spawn(|| pipes.map_or(Ok(0), |(from, to)| pass(from, to, most)));
         let read = scope.spawn(|| end(reader));
-        let written = writer.map_err(Into::into).and_then(end);
+        let written = end(writer);
         let read = read.join();
         let read = read.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-        (read, written)
-    })
+        (read, written, passed.join())
+    });
+    match passed {
+        Ok(Ok(passed)) if passed > most => {
+            let text = "there is more than the disk of the copy has room for; move what is large away first";
+            (Err(anyhow!(text)), Ok(()))
+        }
+        _ => (read, written),
+    }
+}
+
+/// Hand on what comes, and one byte more than may come at most. Both programs see the end of their pipe then.
+fn pass(from: ChildStdout, mut to: ChildStdin, most: u64) -> io::Result<u64> {
+    io::copy(&mut from.take(most.saturating_add(1)), &mut to)
 }
 
 fn end(child: Child) -> Result<()> {
@@ -161,7 +201,7 @@ mod tests {
         std::thread::spawn(move || {
             let mut read = shell("head -c 10000000 /dev/zero");
             let mut write = shell("exit 1");
-            tell.send(join(&mut read, &mut write))
+            tell.send(join(&mut read, &mut write, u64::MAX))
         });
         let (_, written) = told
             .recv_timeout(Duration::from_secs(60))
@@ -175,12 +215,27 @@ mod tests {
         std::thread::spawn(move || {
             let mut read = shell("head -c 300000 /dev/zero >&2; echo file; exit 2");
             let mut write = shell("read name && test $name = file");
-            tell.send(join(&mut read, &mut write))
+            tell.send(join(&mut read, &mut write, u64::MAX))
         });
         let (read, written) = told
             .recv_timeout(Duration::from_secs(60))
             .expect("both end");
         assert!(read.is_err(), "the reader failed");
         assert!(written.is_ok(), "{written:?}");
+    }
+
+    #[test]
+    fn a_reader_without_end_is_ended() {
+        let (tell, told) = channel();
+        std::thread::spawn(move || {
+            let mut read = shell("cat /dev/zero");
+            let mut write = shell("cat > /dev/null");
+            tell.send(join(&mut read, &mut write, 1 << 20))
+        });
+        let (read, _) = told
+            .recv_timeout(Duration::from_secs(60))
+            .expect("both end");
+        let why = format!("{:#}", read.expect_err("too much"));
+        assert!(why.contains("room"), "{why}");
     }
 }
