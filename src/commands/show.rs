@@ -27,9 +27,11 @@ pub(crate) fn show(args: &ShowArgs) -> Result<Exit> {
     let is_installed =
         |wanted: &&ProfileName| receipt.instances.iter().any(|i| i.profile == **wanted);
     if let Some(unknown) = args.profiles.iter().find(|wanted| !is_installed(wanted)) {
-        refuse_served(&host, unknown, Some("hermes-install show --profile"))?;
+        let scope = host.scope.flag();
+        let show = format!("hermes-install show{scope} --profile");
+        refuse_served(&host, unknown, Some(&show))?;
         bail!(
-            "profile `{unknown}` is not installed in the {} scope; see `hermes-install status`",
+            "profile `{unknown}` is not installed in the {} scope; see `hermes-install status{scope}`",
             host.scope.name()
         );
     }

@@ -234,10 +234,11 @@ fn own_unit(
     };
     let unit = profile.unit();
     if !allow.units {
+        let scope = host.scope.flag();
         refuse!(
             "hermes {} has one gateway for all profiles, that of `default`, and `{unit}` would run a second one for \
-             `{profile}`; keep it with `hermes-install --profile {profile} --standalone`, or have the profile served with \
-             `hermes-install --profile {profile} --migrate`, which stops `{unit}` as planned and removes it",
+             `{profile}`; keep it with `hermes-install{scope} --profile {profile} --standalone`, or have the profile served with \
+             `hermes-install{scope} --profile {profile} --migrate`, which stops `{unit}` as planned and removes it",
             preflight::told(checked.version)
         );
     }

@@ -133,11 +133,11 @@ pub(super) fn refuse_served(
     profile: &ProfileName,
     command: Option<&str>,
 ) -> Result<()> {
-    let root = host.default_root();
+    let (root, scope) = (host.default_root(), host.scope.flag());
     if is_parked(&host.real(&profile.home(&root))) {
         refuse!(
             "profile `{profile}` is parked, and has no unit of its own";
-            "to have it served again: `hermes-install run {profile} gateway start`"
+            "to have it served again: `hermes-install run{scope} {profile} gateway start`"
         );
     }
     let Ok(Service::By(server)) = service(&root, profile) else {
@@ -146,8 +146,9 @@ pub(super) fn refuse_served(
     let server = server.profile;
     let what =
         format!("profile `{profile}` has no unit of its own: the gateway of `{server}` serves it");
-    let stop = format!("to have it left out: `hermes-install run {profile} gateway stop`");
-    let own = format!("for one of its own: `hermes-install --profile {profile} --standalone`");
+    let stop = format!("to have it left out: `hermes-install run{scope} {profile} gateway stop`");
+    let own =
+        format!("for one of its own: `hermes-install{scope} --profile {profile} --standalone`");
     match command {
         Some(command) => refuse!(
             "{what}";
@@ -166,24 +167,25 @@ fn chosen(
     named: &[ProfileName],
     all: bool,
 ) -> Result<Vec<Target>> {
-    let scope = host.scope.name();
+    let (manager, scope) = (host.scope.name(), host.scope.flag());
+    let command = format!("{command}{scope}");
     let names: Vec<&str> = known.iter().map(|t| t.profile.as_str()).collect();
     let is_known = |name: &&ProfileName| known.iter().any(|t| t.profile == **name);
     if let Some(unknown) = named.iter().find(|name| !is_known(name)) {
-        refuse_served(host, unknown, Some(command))?;
+        refuse_served(host, unknown, Some(&command))?;
         trouble!(
-            "profile `{unknown}` is not installed in the {scope} scope";
-            "to install it: `hermes-install --profile {unknown}`";
-            "to see every profile: `hermes-install status`"
+            "profile `{unknown}` is not installed in the {manager} scope";
+            "to install it: `hermes-install{scope} --profile {unknown}`";
+            "to see every profile: `hermes-install status{scope}`"
         );
     }
     match (named, known.as_slice()) {
         (_, []) => trouble!(
-            "nothing is installed in the {scope} scope";
-            "to install one: `hermes-install --profile NAME`"
+            "nothing is installed in the {manager} scope";
+            "to install one: `hermes-install{scope} --profile NAME`"
         ),
         ([], [first, _, ..]) if !all => trouble!(
-            "which profile? {} are installed in the {scope} scope", names.join(", ");
+            "which profile? {} are installed in the {manager} scope", names.join(", ");
             "for one of them: `{command} {}`", first.profile;
             "for all: `{command} --all`"
         ),
@@ -288,6 +290,18 @@ mod tests {
                 .contains("`c`")
         );
         assert!(of(&with(&[]), &[], true).is_err());
+
+        // As a user of a host with both managers reads it.
+        let user = host.in_scope(Scope::User);
+        let known = vec![];
+        let told = chosen(&user, "hermes-install stop", known, &[name("c")], false);
+        let error = Error::of(&told.expect_err("unknown"));
+        for part in [
+            "`hermes-install --user --profile c`",
+            "`hermes-install status --user`",
+        ] {
+            assert!(error.hints.join("; ").contains(part), "{part}: {error:?}");
+        }
 
         let parked = root.path().join("var/lib/hermes/profiles/c");
         std::fs::create_dir_all(&parked).expect("a home");

@@ -7,6 +7,7 @@ use std::path::Path;
 use crate::gateway::yaml::Settings;
 use crate::host::Host;
 use crate::host::read::{self, read_small_text};
+use crate::layout::Scope;
 use crate::profile::{ProfileName, discover, root_for};
 
 /// How a profile went.
@@ -45,12 +46,14 @@ pub(crate) fn gone(root: &Path, profile: &ProfileName) -> Gone {
 
 impl Gone {
     /// The end of a sentence about this profile: what became of it, and what to type.
-    pub(crate) fn way_out(&self, profile: &ProfileName) -> String {
-        let remove = format!("`hermes-install uninstall --profile {profile}` removes its unit");
+    pub(crate) fn way_out(&self, profile: &ProfileName, scope: Scope) -> String {
+        let scope = scope.flag();
+        let remove =
+            format!("`hermes-install uninstall{scope} --profile {profile}` removes its unit");
         match self {
             Self::Deleted => format!("hermes deleted it; {remove}"),
             Self::Renamed(name) => format!(
-                "it is called `{name}` now; {remove}, `hermes-install --profile {name}` installs that of `{name}`"
+                "it is called `{name}` now; {remove}, `hermes-install{scope} --profile {name}` installs that of `{name}`"
             ),
             Self::Unknown => {
                 format!("create it with `hermes profile create {profile}`, or {remove}")
@@ -83,10 +86,13 @@ mod tests {
         write("profiles/.deleted/coder", "");
         assert_eq!(of("coder"), Gone::Deleted);
 
-        let text = Gone::Renamed(name("writer")).way_out(&name("coder"));
-        assert!(
-            text.contains("uninstall --profile coder") && text.contains("`writer`"),
-            "{text}"
-        );
+        let text = Gone::Renamed(name("writer")).way_out(&name("coder"), Scope::User);
+        for part in [
+            "`hermes-install uninstall --user --profile coder`",
+            "`writer`",
+            "`hermes-install --user --profile writer`",
+        ] {
+            assert!(text.contains(part), "{part}: {text}");
+        }
     }
 }

@@ -8,6 +8,7 @@ use anyhow::Result;
 use crate::error::refuse;
 use crate::host::Host;
 use crate::layout::{ROOTS_USER_UNITS, Scope, TEMPLATE};
+use crate::profile::ProfileName;
 
 /// Where Nix keeps what it has built.
 const STORE: &str = "/nix/store";
@@ -17,11 +18,12 @@ const HERMES_OPTION: &str = "set `services.hermes-gateway.hermesPackage` to a pa
                              `services.hermes-gateway.hermesExecutable` to a path, and switch";
 
 /// How a person names the hermes of a profile, for whom the launcher at this path refuses to start one.
-pub(crate) fn naming_hermes(launcher: &Path) -> &'static str {
+pub(crate) fn naming_hermes(launcher: &Path, profile: &ProfileName, scope: Scope) -> String {
     if launcher.starts_with(STORE) {
-        HERMES_OPTION
+        HERMES_OPTION.to_owned()
     } else {
-        "name one with `hermes-install --profile … --hermes PATH`"
+        let scope = scope.flag();
+        format!("name one with `hermes-install{scope} --profile {profile} --hermes PATH`")
     }
 }
 
@@ -122,8 +124,12 @@ mod tests {
 
     #[test]
     fn a_launcher_from_the_store_names_the_option() {
-        let option = naming_hermes(Path::new("/nix/store/x-hermes-install/bin/hermes-install"));
+        let coder = "coder".parse().expect("a name");
+        let naming = |launcher: &str| naming_hermes(Path::new(launcher), &coder, Scope::User);
+        let option = naming("/nix/store/x-hermes-install/bin/hermes-install");
         assert!(option.contains("hermesPackage"), "{option}");
-        assert!(naming_hermes(Path::new("/usr/bin/hermes-install")).contains("--hermes PATH"));
+        let command = naming("/usr/bin/hermes-install");
+        let typed = "`hermes-install --user --profile coder --hermes PATH`";
+        assert!(command.contains(typed), "{command}");
     }
 }

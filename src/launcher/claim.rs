@@ -20,7 +20,7 @@ use crate::host::process_text::name;
 use crate::launcher::backoff::{MOST_EARLY, Starts};
 use crate::launcher::home::{HomeProblem, examine};
 use crate::launcher::lock::take_lock;
-use crate::launcher::refusal::{Refusal, describe, describe_server};
+use crate::launcher::refusal::{Refusal, describe, describe_server, own_scope};
 use crate::profile::ProfileName;
 
 /// How long a gateway may take to say which profiles it serves, or to let go of one that has opted out: it looks every
@@ -176,7 +176,7 @@ fn check_home(profile: &ProfileName, root: &Path, home: &Path) -> Result<(), Ref
             ),
             HomeProblem::Missing => format!(
                 "profile `{profile}` does not exist: there is no `{shown}`; {}",
-                gone(root, profile).way_out(profile)
+                gone(root, profile).way_out(profile, own_scope())
             ),
             HomeProblem::NoDirectory => format!(
                 "profile home `{shown}` is not a directory; move it away or name another root with `--home`"

@@ -18,7 +18,7 @@ use crate::host::search::hermes_search;
 use crate::launcher::claim::Claim;
 use crate::launcher::hermes::{Executable, HermesProblem, find};
 use crate::launcher::ready::Ready;
-use crate::launcher::refusal::{Refusal, describe_parked};
+use crate::launcher::refusal::{Refusal, describe_parked, own_scope};
 use crate::profile::{ProfileName, root_for};
 
 /// The setting that a drop-in hands to the launcher.
@@ -79,7 +79,11 @@ fn prepare(launch: &Launch, wait: &mut impl FnMut(&str)) -> Result<Ready, Refusa
         .hermes
         .clone()
         .or_else(|| std::env::var_os(HERMES_VARIABLE).map(PathBuf::from));
-    let hermes = find_hermes(told.as_deref(), &hermes_search(&root, &user_home))?;
+    let hermes = find_hermes(
+        &launch.profile,
+        told.as_deref(),
+        &hermes_search(&root, &user_home),
+    )?;
     let found = Installation::find(&hermes, &|path| path.to_owned());
     let version = found.and_then(|installation| installation.version);
     let home = launch.profile.home(&root);
@@ -97,7 +101,11 @@ fn prepare(launch: &Launch, wait: &mut impl FnMut(&str)) -> Result<Ready, Refusa
 }
 
 /// The executable to run: as told, or the first of these places.
-pub(crate) fn find_hermes(told: Option<&Path>, places: &[PathBuf]) -> Result<PathBuf, Refusal> {
+fn find_hermes(
+    profile: &ProfileName,
+    told: Option<&Path>,
+    places: &[PathBuf],
+) -> Result<PathBuf, Refusal> {
     let look = |path: &Path| {
         if !path.exists() {
             Executable::Missing
@@ -108,7 +116,7 @@ pub(crate) fn find_hermes(told: Option<&Path>, places: &[PathBuf]) -> Result<Pat
         }
     };
     let own = std::env::current_exe().unwrap_or_default();
-    let naming = naming_hermes(&own);
+    let naming = naming_hermes(&own, profile, own_scope());
     find(told, places, &look).map_err(|problem| {
         let why = match problem {
             HermesProblem::Relative => "is not an absolute path",
@@ -146,7 +154,9 @@ mod tests {
     fn the_search_list_is_named_when_no_hermes_is_found() {
         let top = tempfile::tempdir().expect("a directory");
         let places = ["venv/bin/hermes", "usr/bin/hermes"].map(|place| top.path().join(place));
-        let refusal = find_hermes(None, &places).expect_err("there is none");
+        let coder = "coder".parse().expect("a name");
+        let find = || find_hermes(&coder, None, &places);
+        let refusal = find().expect_err("there is none");
         assert_eq!(refusal.exit(), Exit::Unusable);
         let text = refusal.to_string();
         for place in &places {
@@ -157,8 +167,8 @@ mod tests {
         let last = &places[1];
         std::fs::create_dir_all(last.parent().expect("a parent")).expect("made");
         std::fs::write(last, "").expect("written");
-        assert!(find_hermes(None, &places).is_err(), "not executable yet");
+        assert!(find().is_err(), "not executable yet");
         std::fs::set_permissions(last, std::fs::Permissions::from_mode(0o755)).expect("set");
-        assert_eq!(&find_hermes(None, &places).expect("found"), last);
+        assert_eq!(&find().expect("found"), last);
     }
 }

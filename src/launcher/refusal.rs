@@ -3,7 +3,10 @@
 use crate::error::Exit;
 use crate::gateway::owner::Owner;
 use crate::gateway::served::Server;
+use crate::host::cgroup::UnitRef;
+use crate::host::process::Process;
 use crate::host::process_text::{name, stop_command};
+use crate::layout::Scope;
 use crate::profile::ProfileName;
 
 /// Why the gateway was not started. Each becomes an exit status; `RestartPreventExitStatus=` lists those that are final.
@@ -31,15 +34,27 @@ impl Refusal {
     }
 }
 
+/// The scope of the unit that this process runs in, for commands that are told.
+pub(super) fn own_scope() -> Scope {
+    let own = Process::read(std::process::id() as i32);
+    match own.and_then(|process| process.unit().filter(UnitRef::is_service)?.user) {
+        Some(_) => Scope::User,
+        None => Scope::System,
+    }
+}
+
 /// One sentence: which gateway serves the profile, and how to have one of its own.
 pub(crate) fn describe_server(profile: &ProfileName, server: &Server, unit: &str) -> String {
+    let scope = own_scope().flag();
     let way_out = if profile.is_default() {
         format!(
             "to have it served by its own unit: `{}`, then start `{unit}`",
             stop_command(&server.process)
         )
     } else {
-        format!("for a gateway of its own: `hermes-install --profile {profile} --standalone`")
+        format!(
+            "for a gateway of its own: `hermes-install{scope} --profile {profile} --standalone`"
+        )
     };
     format!(
         "profile `{profile}` is served by the gateway of profile `{}`: {}, so nothing is started; {way_out}",
@@ -50,9 +65,10 @@ pub(crate) fn describe_server(profile: &ProfileName, server: &Server, unit: &str
 
 /// One sentence: why hermes would not run a profile that it was told to leave alone.
 pub(crate) fn describe_parked(profile: &ProfileName) -> String {
+    let scope = own_scope().flag();
     format!(
         "profile `{profile}` is parked, as `hermes -p {profile} gateway stop` leaves it, so nothing is started; \
-         `hermes-install run {profile} gateway start` has it served again"
+         `hermes-install run{scope} {profile} gateway start` has it served again"
     )
 }
 

@@ -35,7 +35,7 @@ pub(super) fn hint(
         }
         State::Gone => {
             let root = host.real(&root_for(Some(&row.home), Path::new("/nonexistent")));
-            let what = gone(&root, profile).way_out(profile);
+            let what = gone(&root, profile).way_out(profile, host.scope);
             Some(format!("profile `{profile}` does not exist: {what}"))
         }
         State::OwnedElsewhere => owned_elsewhere(host, inventory, row, process),
