@@ -169,18 +169,8 @@ impl Carried {
     }
 
     fn add(&mut self, old: &OldUnit, line: &Directive) {
-        // The new unit has another instance name; all else means the same there.
-        let instance = |value: &str| {
-            if ["%i", "%I", "%f", "%p", "%P", "%j", "%J"]
-                .iter()
-                .any(|s| value.contains(s))
-            {
-                (old.expand)(value)
-            } else {
-                value.to_owned()
-            }
-        };
-        let addition = format!("{}={}", line.key, instance(&line.value)).parse();
+        let value = with_names(&line.value, old.expand);
+        let addition = format!("{}={value}", line.key).parse();
         match addition {
             _ if !old.is_trusted => {
                 self.leave(
@@ -277,6 +267,25 @@ fn why_not(section: &str, key: &str) -> &'static str {
         }
         _ => "the new unit does without it",
     }
+}
+
+/// A value for another unit: names of this one are written out, and all else means the same there, `%%` too.
+fn with_names(value: &str, expand: &dyn Fn(&str) -> String) -> String {
+    let mut written = String::new();
+    let mut rest = value.chars();
+    while let Some(c) = rest.next() {
+        let specifier = rest.as_str().chars().next().filter(|_| c == '%');
+        written.push(c);
+        let Some(specifier) = specifier else { continue };
+        rest.next();
+        if "iIfpPjJ".contains(specifier) {
+            written.pop();
+            written += &expand(&format!("%{specifier}")).replace('%', "%%");
+        } else {
+            written.push(specifier);
+        }
+    }
+    written
 }
 
 #[cfg(test)]
@@ -439,7 +448,7 @@ mod tests {
     #[test]
     fn an_instance_s_name_is_written_out_since_the_new_one_is_another() {
         let carried = carried(
-            "[Unit]\nAfter=db@%i.service\nOnFailure=alert@%n.service\n",
+            "[Unit]\nAfter=db@%i.service\nOnFailure=alert@%n.service\nWants=5%%of%%i@%i.service\n",
             |_| {},
         );
         let directives: Vec<String> = carried
@@ -451,7 +460,11 @@ mod tests {
             .collect();
         assert_eq!(
             directives,
-            ["After=db@b.service", "OnFailure=alert@%n.service"]
+            [
+                "After=db@b.service",
+                "OnFailure=alert@%n.service",
+                "Wants=5%%of%%i@b.service"
+            ]
         );
     }
 }
