@@ -57,7 +57,10 @@ fn system(host: &Host) -> LoadPath {
             "/run/systemd/transient",
             "/run/systemd/generator.early",
             "/etc/systemd/system",
+            // Units of portable services (portablectl(1)).
+            "/etc/systemd/system.attached",
             "/run/systemd/system",
+            "/run/systemd/system.attached",
             "/run/systemd/generator",
             "/usr/local/lib/systemd/system",
             "/usr/lib/systemd/system",
