@@ -75,6 +75,8 @@ pub(crate) fn seconds(text: &str) -> Option<f64> {
             "h" | "hr" | "hour" | "hours" => 3600.0,
             "d" | "day" | "days" => 86400.0,
             "w" | "week" | "weeks" => 604_800.0,
+            "M" | "month" | "months" => 2_629_800.0,
+            "y" | "year" | "years" => 31_557_600.0,
             _ => return None,
         };
         total += number * unit;
@@ -128,6 +130,8 @@ mod tests {
         assert_eq!(seconds("90"), Some(90.0));
         assert_eq!(seconds("3min 30s"), Some(210.0));
         assert_eq!(seconds("1h5"), Some(3605.0));
+        assert_eq!(seconds("2y 1month"), Some(65_745_000.0));
+        assert_eq!(seconds("1M 1m"), Some(2_629_860.0));
         assert_eq!(seconds("infinity"), Some(f64::INFINITY));
         for bad in ["", "soon", "5 parsecs", ".", "-1"] {
             assert_eq!(seconds(bad), None, "{bad}");
