@@ -60,7 +60,7 @@ def second_bot(default: Profile, unit: Unit) -> None:
     equal("its own stop ends with", typed("run", "coder", "gateway", "stop").code, 0)
     refused = typed("start", "coder")
     equal("start of a parked one ends with", refused.code, 3)
-    way = re.findall("`hermes-install (run coder gateway start)`", refused.err)
+    way = re.findall("`hermes-install (run --user coder gateway start)`", refused.err)
     equal("what it names", len(way), 1)
     equal("that ends with", typed(*way[0].split()).code, 0)
     wait.until("it to be served again", lambda: "coder" in (default.state().get("served_profiles") or []), 60)
