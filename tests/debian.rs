@@ -2,7 +2,7 @@
 //! to type. On a running host `tests/vm` plays the whole life of the package (`deb_*`).
 
 use std::fs;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::Path;
 use std::process::Command;
 
@@ -50,6 +50,46 @@ fn a_purge_does_not_fail_where_directories_are_links_to_another_disk() {
     // The command that ends the data ends what the link leads to.
     let both = format!("rm -r {0}/srv/hermes {0}/var/lib/hermes", root.display());
     assert!(told(&done).contains(&both), "{}", told(&done));
+}
+
+#[test]
+fn a_removal_that_is_called_off_starts_again_what_it_has_stopped() {
+    let top = tempfile::tempdir().unwrap();
+    let at = |name: &str| top.path().join(name);
+    fs::create_dir_all(at("bin")).unwrap();
+    let said = at("said");
+    for program in ["systemctl", "deb-systemd-invoke"] {
+        let text = format!("#!/bin/sh\necho {program} \"$@\" >>{}\n", said.display());
+        fs::write(at("bin").join(program), text).unwrap();
+        let mode = fs::Permissions::from_mode(0o755);
+        fs::set_permissions(at("bin").join(program), mode).unwrap();
+    }
+    // A host that was booted with systemd, wherever this runs.
+    let booted = top.path().display().to_string();
+    let script = read("debian/hermes-gateway.postinst").replace("/run/systemd/system", &booted);
+    fs::write(at("postinst"), script).unwrap();
+    let path = format!("{}:{}", at("bin").display(), std::env::var("PATH").unwrap());
+    let starts = |how: &str| -> Vec<String> {
+        fs::write(&said, "").unwrap();
+        let mut run = Command::new("sh");
+        run.arg(at("postinst")).args([how, "in-favour", "x", "1"]);
+        let done = run.env("PATH", &path).output().unwrap();
+        assert!(done.status.success(), "{how}: {}", told(&done));
+        let text = fs::read_to_string(&said).unwrap();
+        let starts = text.lines().filter(|line| line.contains(" start "));
+        starts.map(str::to_owned).collect()
+    };
+    assert_eq!(
+        starts("abort-remove"),
+        [
+            "deb-systemd-invoke start hermes-gateway.target",
+            "deb-systemd-invoke --user start hermes-gateway.target",
+        ]
+    );
+    // The prerm has stopped nothing.
+    for how in ["abort-upgrade", "abort-deconfigure"] {
+        assert_eq!(starts(how), Vec::<String>::new(), "{how}");
+    }
 }
 
 #[test]

@@ -51,8 +51,8 @@ def second_bot(default: Profile, unit: Unit) -> None:
     for verb in ("restart", "stop", "start", "logs", "why"):
         refused = typed(verb, "coder")
         equal(f"{verb} of it ends with", refused.code, 3)
-        contains(f"what {verb} says", refused.err, "the gateway of `default` serves it", f"`hermes-install {verb} default`")
-    contains("what show says", typed("show", "--profile", "coder").err, "`hermes-install show --profile default`")
+        contains(f"what {verb} says", refused.err, "the gateway of `default` serves it", f"`hermes-install {verb} --user default`")
+    contains("what show says", typed("show", "--profile", "coder").err, "`hermes-install show --user --profile default`")
     # It ends at once, without a terminal.
     setup = typed("run", "coder", "--", "gateway", "setup")
     contains("what setup of it ends with", setup.err, "`hermes-install restart --user default`")
