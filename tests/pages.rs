@@ -187,6 +187,29 @@ fn every_block_of_shell_can_be_parsed() {
     }
 }
 
+/// A host whose lists of packages are empty or old finds no package, or none that is still there.
+#[test]
+fn what_apt_installs_is_looked_up_first() {
+    let mut wrong = Vec::new();
+    let texts = pages().into_iter().flat_map(|page| {
+        page.blocks
+            .into_iter()
+            .map(move |(_, text)| (page.path.clone(), text))
+    });
+    let debian = top().join("debian/hermes-gateway.README.Debian");
+    let debian = (debian.clone(), std::fs::read_to_string(debian).unwrap());
+    for (path, text) in texts.chain([debian]) {
+        for line in text
+            .lines()
+            .map(str::trim)
+            .filter(|line| line.starts_with("apt install "))
+        {
+            wrong.push(format!("{}: no apt update before: {line}", path.display()));
+        }
+    }
+    nothing_wrong(&wrong);
+}
+
 #[test]
 fn every_target_of_make_is_one() {
     let makefile = read("Makefile");
