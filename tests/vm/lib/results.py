@@ -122,7 +122,8 @@ cause up for 90 s of them.
 def _matrix(cells: list[Result]) -> str:
     """The verdicts counted, then a table for each suite: events and who ran at first downwards, gateways across."""
     suites = sorted({r.suite for r in cells})
-    command = " ".join(["tests/vm/run --set matrix", *(f"--suite {suite}" for suite in suites)])
+    hermes = ",".join(_versions(cells))
+    command = " ".join(["tests/vm/run --set matrix", *(f"--suite {suite}" for suite in suites), f"--hermes {hermes}"])
     hours = sum(r.seconds for r in cells) / 3600
     lines = [INTRODUCTION, f"`{command}`, {date.today()}: {len(cells)} cells, {hours:.0f} hours if one had been played after the other.", ""]
     for policy, firsts in FIRSTS.items():
@@ -130,7 +131,7 @@ def _matrix(cells: list[Result]) -> str:
         if words:
             lines.append(f"* {policy}: " + ", ".join(f"{number} {word}" for word, number in words.most_common()))
     for suite in suites:
-        versions = sorted({r.hermes for r in cells if r.suite == suite}, key=lambda v: ([int(n) for n in v.split("-")[0].split(".")], v))
+        versions = _versions([r for r in cells if r.suite == suite])
         lines += ["", f"## {suite}", "", f"| event | first | {' | '.join(versions)} |", "|---|---|" + "---|" * len(versions)]
         found = {(r.scenario, r.hermes): _word(r) for r in cells if r.suite == suite}
         for name in sorted({name for name, _ in found}, key=_order):
@@ -156,6 +157,11 @@ def pairs(results: list[Result]) -> list[str]:
                 ratio = f"{own / upstream:.2f}" if upstream > 0 else "none" if own == 0 else "more"
                 lines.append(f"{event}, {where}, {hermes}, {suite}: {policy} {own:.1f} s, upstream's {upstream:.1f} s, ratio {ratio}")
     return lines
+
+
+def _versions(cells: list[Result]) -> list[str]:
+    """The gateways, the oldest first."""
+    return sorted({r.hermes for r in cells}, key=lambda v: ([int(n) for n in v.split("-")[0].split(".")], v))
 
 
 def _verdict(result: Result) -> str:
