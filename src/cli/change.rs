@@ -12,7 +12,7 @@ pub(crate) struct InstallArgs {
     pub(crate) settings: SettingArgs,
     #[command(flatten)]
     pub(crate) scope: ScopeArgs,
-    /// Have hermes create profiles that are not there, as the account that they are for
+    /// Create profiles that are not there, as the account that they are for
     #[arg(long)]
     pub(crate) create: bool,
     /// Do not start the unit at boot

@@ -102,8 +102,8 @@ fn text(host: &Host, ready: &Prepared, activity: &Activity) -> String {
         out += "no file would change\n";
     }
     for creation in &ready.transaction.creations {
-        let profile = creation.profile();
-        let _ = writeln!(out, "then have  profile {profile} created by hermes");
+        let (profile, maker) = (creation.profile(), creation.maker());
+        let _ = writeln!(out, "then have  profile {profile} created by {maker}");
     }
     out += &activity.text();
     for served in &ready.served {

@@ -1,6 +1,9 @@
-//! A profile that is not there yet, made by hermes' own command line as the account that it is for.
+//! A profile that is not there yet: a user's own hermes root, or a profile that hermes' own command line makes as the account
+//! that it is for.
 
 use std::ffi::OsStr;
+use std::fs::DirBuilder;
+use std::os::unix::fs::DirBuilderExt as _;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
@@ -42,8 +45,29 @@ impl Creation {
         &self.checked.instance.profile
     }
 
-    /// Have hermes create it. The account may be one that this run has made.
+    /// Whether it is the hermes root itself, whose profile needs nothing but a directory.
+    fn is_root(&self) -> bool {
+        self.checked.home == self.checked.root
+    }
+
+    /// Who makes it.
+    pub(crate) fn maker(&self) -> &'static str {
+        if self.is_root() {
+            "hermes-install"
+        } else {
+            "hermes"
+        }
+    }
+
+    /// Create it. The account may be one that this run has made.
     pub(super) fn go(&self, host: &Host) -> Result<()> {
+        let home = &self.checked.home;
+        if self.is_root() {
+            return DirBuilder::new()
+                .mode(0o700)
+                .create(home)
+                .with_context(|| format!("`{}` could not be made", home.display()));
+        }
         let name = &self.checked.account.name;
         let account = Account::find(name, &host.root)?
             .with_context(|| format!("account `{name}` does not exist"))?;
@@ -56,7 +80,6 @@ impl Creation {
         let command = shell_quote(&words);
         let done = run_as(&account, &[("HERMES_HOME", &*root)], &argv, CREATE)
             .with_context(|| format!("`{command}` could not be run as `{name}`"))?;
-        let home = &self.checked.home;
         if !done.status.success() || !home.is_dir() {
             let said = String::from_utf8_lossy(&done.stderr);
             let last = said.lines().rfind(|line| !line.trim().is_empty());

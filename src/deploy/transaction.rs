@@ -187,7 +187,8 @@ impl Transaction<'_> {
         for creation in &self.creations {
             creation.go(self.host)?;
             self.output.done(format!(
-                "hermes has created profile `{}`",
+                "{} has created profile `{}`",
+                creation.maker(),
                 creation.profile()
             ));
         }

@@ -162,6 +162,10 @@ fn no_home(problem: &HomeProblem, profile: &ProfileName, probe: &Probe) -> Strin
              name another root with `--home`",
             place.display()
         ),
+        HomeProblem::Missing if probe.home == probe.root && probe.scope == Scope::User => format!(
+            "hermes root `{home}` does not exist; `--create` makes an empty one, and `{hermes} setup` one that is set up; or name \
+             another with `--home`"
+        ),
         HomeProblem::Missing if probe.home == probe.root => format!(
             "hermes root `{home}` does not exist; create it as `{name}` with {account}`{hermes} setup`, or name another with \
              `--home`"

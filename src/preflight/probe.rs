@@ -138,10 +138,12 @@ impl Probe {
         Ok(probe)
     }
 
-    /// Let hermes create the profile, where it is not there.
+    /// Let the profile be created, where it is not there. A hermes root is made in a user's own manager alone: for another account
+    /// root cannot know that the data are not elsewhere.
     pub(super) fn create(&mut self, profile: &ProfileName) {
         let is_missing = matches!(self.home_problem, Err(HomeProblem::Missing));
-        if is_missing && !profile.for_hermes(&self.root).is_default() {
+        let is_root = profile.for_hermes(&self.root).is_default();
+        if is_missing && (self.scope == Scope::User || !is_root) {
             self.home_problem = Ok(());
             self.creates = true;
         }

@@ -14,6 +14,7 @@ def run() -> None:
     coder = Profile("coder", user="alice", root="/home/alice/.hermes")
     refused = install(coder, user="alice")
     equal("installing a missing profile ends with", refused.code, 3)
+    with_new_root(Profile("default", user="alice", root="/home/alice/.hermes"))
     coder.make()
     before = snapshot("home/alice/.hermes")
 
@@ -38,3 +39,17 @@ def run() -> None:
     check("lingering is off again", not Path("/var/lib/systemd/linger/alice").exists())
     equal("what is left of it all", difference(before, snapshot("home/alice/.hermes")), [])
     check("the profile's data stays", (coder.home / "config.yaml").exists())
+
+
+def with_new_root(default: Profile) -> None:
+    """A user whose hermes was never set up has no root, and one is made when that is asked for."""
+    refused = install(default, user="alice")
+    equal("installing without a root ends with", refused.code, 3)
+    contains("the refusal", refused.err, f"hermes root `{default.root}` does not exist", "`--create` makes an empty one", " setup` one that")
+    check("nothing was made", not default.root.exists())
+    made = install(default, "--create", user="alice")
+    equal("installing with --create ends with", made.code, 0)
+    found = default.root.stat()
+    equal("its mode and owner", (oct(found.st_mode & 0o7777), default.root.owner()), ("0o700", "alice"))
+    equal("gateways of it", default.gateways(), [Unit(default.unit, user="alice").pid])
+    equal("uninstall of it ends with", hermes_install("uninstall", "--yes", user="alice").code, 0)
