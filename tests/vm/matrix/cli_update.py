@@ -6,8 +6,9 @@ from update import end_update, resume, update
 
 SECONDS = 150
 HERMES = ["0.22.2-store"]
-# No tenant runs a program in a user's home. A gateway by hand is left stopped by hermes itself: "Restart manually".
-FIRSTS = ["our-system", "our-user", "our-named", "our-host", "upstream"]
+# As root this hermes finds none of its packages, so upstream has no system unit here; a tenant runs no program in a user's home;
+# and a gateway by hand is left stopped by hermes itself: "Restart manually".
+FIRSTS = ["our-system", "our-user", "our-named", "our-host", "upstream-user", "upstream-named"]
 
 
 def prepare(cell: Cell) -> None:
