@@ -42,7 +42,7 @@ impl Side<'_> {
                 side.account.name
             )
         };
-        let most = room(to.directory)?;
+        let most = to.room().with_context(|| failed(to, "measured"))?;
         let begin = Instant::now();
         let (read, written) = join(&mut read, &mut write, most);
         if begin.elapsed() >= LONGEST && (read.is_err() || written.is_err()) {
@@ -83,6 +83,24 @@ impl Side<'_> {
         self.run(command)
     }
 
+    /// How many bytes may come here, such that the disk is not full of them.
+    fn room(&self) -> Result<u64> {
+        let mut command = self.command(&["stat", "--file-system", "--format=%a %S", "--"]);
+        command.arg(literal(&self.directory.to_string_lossy()));
+        let command = command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn()?;
+        let mut said = String::new();
+        if let Some(stdout) = child.stdout.take() {
+            stdout.take(64).read_to_string(&mut said)?;
+        }
+        end(child)?;
+        let numbers: Option<Vec<u64>> = said.split_whitespace().map(|n| n.parse().ok()).collect();
+        match numbers.as_deref() {
+            Some([free, size]) => Ok(free.saturating_mul(*size) / 10 * 9),
+            _ => bail!("its free space is not a number"),
+        }
+    }
+
     fn run_on(&self, words: &[&str]) -> Result<()> {
         let mut command = self.command(words);
         command.arg(literal(&self.directory.to_string_lossy()));
@@ -121,12 +139,6 @@ impl Side<'_> {
         command.arg("--").args(words);
         command
     }
-}
-
-/// How many bytes may come to a directory, such that its disk is not full of them.
-fn room(directory: &Path) -> Result<u64> {
-    let disk = rustix::fs::statvfs(directory)?;
-    Ok(disk.f_bavail.saturating_mul(disk.f_frsize) / 10 * 9)
 }
 
 /// Have one program read what another one writes, up to so many bytes; how each ended.
@@ -195,46 +207,31 @@ mod tests {
         command
     }
 
+    /// How a reader and a writer that are joined end.
+    fn joined(read: &'static str, write: &'static str, most: u64) -> (Result<()>, Result<()>) {
+        let (tell, told) = channel();
+        std::thread::spawn(move || tell.send(join(&mut shell(read), &mut shell(write), most)));
+        told.recv_timeout(Duration::from_secs(60))
+            .expect("both end")
+    }
+
     #[test]
     fn a_reader_ends_with_the_writer() {
-        let (tell, told) = channel();
-        std::thread::spawn(move || {
-            let mut read = shell("head -c 10000000 /dev/zero");
-            let mut write = shell("exit 1");
-            tell.send(join(&mut read, &mut write, u64::MAX))
-        });
-        let (_, written) = told
-            .recv_timeout(Duration::from_secs(60))
-            .expect("both end");
+        let (_, written) = joined("head -c 10000000 /dev/zero", "exit 1", u64::MAX);
         assert!(written.is_err(), "the writer failed");
     }
 
     #[test]
     fn a_reader_that_complains_of_many_files_ends() {
-        let (tell, told) = channel();
-        std::thread::spawn(move || {
-            let mut read = shell("head -c 300000 /dev/zero >&2; echo file; exit 2");
-            let mut write = shell("read name && test $name = file");
-            tell.send(join(&mut read, &mut write, u64::MAX))
-        });
-        let (read, written) = told
-            .recv_timeout(Duration::from_secs(60))
-            .expect("both end");
+        let read = "head -c 300000 /dev/zero >&2; echo file; exit 2";
+        let (read, written) = joined(read, "read name && test $name = file", u64::MAX);
         assert!(read.is_err(), "the reader failed");
         assert!(written.is_ok(), "{written:?}");
     }
 
     #[test]
     fn a_reader_without_end_is_ended() {
-        let (tell, told) = channel();
-        std::thread::spawn(move || {
-            let mut read = shell("cat /dev/zero");
-            let mut write = shell("cat > /dev/null");
-            tell.send(join(&mut read, &mut write, 1 << 20))
-        });
-        let (read, _) = told
-            .recv_timeout(Duration::from_secs(60))
-            .expect("both end");
+        let (read, _) = joined("cat /dev/zero", "cat > /dev/null", 1 << 20);
         let why = format!("{:#}", read.expect_err("too much"));
         assert!(why.contains("room"), "{why}");
     }

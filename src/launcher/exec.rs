@@ -115,9 +115,9 @@ fn find_hermes(
             Executable::Denied
         }
     };
-    let own = std::env::current_exe().unwrap_or_default();
-    let naming = naming_hermes(&own, profile, own_scope());
     find(told, places, &look).map_err(|problem| {
+        let own = std::env::current_exe().unwrap_or_default();
+        let naming = naming_hermes(&own, profile, own_scope());
         let why = match problem {
             HermesProblem::Relative => "is not an absolute path",
             HermesProblem::OtherName => {

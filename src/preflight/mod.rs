@@ -92,7 +92,7 @@ impl<'a> Preflight<'a> {
         let host = self.host;
         let mut probe = probe::Probe::read(host, &self.sites, profile, settings, place)?;
         if creates && host.live().is_some() {
-            probe.create(profile);
+            probe.create();
         }
         if let (Ok(hermes), Ok(()), Some(_)) = (&probe.hermes, &probe.home_problem, host.live()) {
             probe.version = self.version(&probe.account, hermes, &probe.root)?;

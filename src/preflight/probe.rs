@@ -140,9 +140,9 @@ impl Probe {
 
     /// Let the profile be created, where it is not there. A hermes root is made in a user's own manager alone: for another account
     /// root cannot know that the data are not elsewhere.
-    pub(super) fn create(&mut self, profile: &ProfileName) {
+    pub(super) fn create(&mut self) {
         let is_missing = matches!(self.home_problem, Err(HomeProblem::Missing));
-        let is_root = profile.for_hermes(&self.root).is_default();
+        let is_root = self.home == self.root;
         if is_missing && (self.scope == Scope::User || !is_root) {
             self.home_problem = Ok(());
             self.creates = true;

@@ -83,7 +83,12 @@ class Cell:
     @property
     def foreign(self) -> str:
         """What upstream calls its unit of the profile."""
-        return "hermes-gateway-coder.service" if self.first.endswith("-named") else UPSTREAM
+        return f"hermes-gateway-{self.profile.name}.service" if self._is_named else UPSTREAM
+
+    @property
+    def _is_named(self) -> bool:
+        """Has hermes to be told which profile of the root is meant?"""
+        return self.profile.home != self.profile.root
 
     @property
     def _in_user_manager(self) -> bool:
@@ -100,7 +105,7 @@ class Cell:
             self.put(self.unit)
             self.profile.make(standalone=False)
             return
-        if self.profile.name != "default":
+        if self._is_named:
             Profile("default", USER, ROOT).make()
         self.profile.make()
         if self.first.endswith("-host"):
@@ -146,7 +151,7 @@ class Cell:
 
     def typed(self, *args: str) -> Hand:
         """A hermes of the user's, for the profile."""
-        named = ("--profile", self.profile.name) if self.profile.home != self.profile.root else ()
+        named = ("--profile", self.profile.name) if self._is_named else ()
         return self.profile.by_hand(*named, *args, hermes=self.hermes)
 
     def replace(self) -> Expect:

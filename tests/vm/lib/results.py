@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from .case import Case
-from .scenario import FIRSTS, like_ours, policy_of
+from .scenario import FIRSTS, like_ours, number, policy_of
 
 
 @dataclass
@@ -161,7 +161,7 @@ def pairs(results: list[Result]) -> list[str]:
 
 def _versions(cells: list[Result]) -> list[str]:
     """The gateways, the oldest first."""
-    return sorted({r.hermes for r in cells}, key=lambda v: ([int(n) for n in v.split("-")[0].split(".")], v))
+    return sorted({r.hermes for r in cells}, key=lambda v: (number(v), v))
 
 
 def _verdict(result: Result) -> str:

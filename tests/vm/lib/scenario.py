@@ -67,7 +67,7 @@ def cells(directory: Path, policies: list[str], versions: list[str] | None, subs
             for first in FIRSTS[policy]:
                 kinds = constants.get("FIRSTS", ["our", "upstream", "hand"])
                 meant = any(first.replace("guarded-", "upstream-").startswith(kind) for kind in kinds)
-                able = [version for version in hermes if not first.endswith("-host") or _number(version) >= HOST_SINCE]
+                able = [version for version in hermes if not first.endswith("-host") or number(version) >= HOST_SINCE]
                 if able and (first in constants.get("SUBSET", []) if subset else meant):
                     found.append(replace(event, name=f"{event.name}@{first}", first=first, hermes=able))
     return found
@@ -83,7 +83,8 @@ def like_ours(first: str) -> str:
     return FIRSTS["ours"][FIRSTS[policy_of(first)].index(first)]
 
 
-def _number(version: str) -> tuple[int, ...]:
+def number(version: str) -> tuple[int, ...]:
+    """What a gateway's version is compared by."""
     return tuple(int(part) for part in version.split("-")[0].split("."))
 
 
