@@ -115,6 +115,35 @@ fn flags_stay_and_reset_takes_them_back() {
 }
 
 #[test]
+fn a_new_profile_of_a_root_runs_the_hermes_that_was_named_for_its_default_profile() {
+    let image = of_alice();
+    for path in [UNIT, WANTED] {
+        std::fs::remove_file(image.at(path)).unwrap();
+    }
+    image.write("home/alice/.hermes/config.yaml", "");
+    image.write("opt/hermes/bin/hermes", "");
+    image.write("srv/venv/bin/hermes", "");
+    let alice = |profile| ["--profile", profile, "--run-as", "alice"];
+    let named = ["--hermes", "/srv/venv/bin/hermes"];
+    image.ok(&[&alice("default")[..], &named].concat());
+    image.ok(&[&alice("coder")[..], &["--reset", "hermes"]].concat());
+    assert!(!drop_in(&image).contains("venv"), "{}", drop_in(&image));
+    // One that is installed keeps what it has.
+    image.ok(&alice("coder"));
+    assert!(!drop_in(&image).contains("venv"), "{}", drop_in(&image));
+
+    image.ok(&["uninstall", "--profile", "coder"]);
+    image.ok(&alice("coder"));
+    let first = drop_in(&image);
+    assert!(first.contains("/srv/venv/bin/hermes"), "{first}");
+    let shown = image.ok(&["show", "--profile", "coder"]);
+    let line = "hermes            /srv/venv/bin/hermes  [profile `default`]";
+    assert!(shown.contains(line), "{shown}");
+    image.ok(&["--profile", "coder"]);
+    assert_eq!(drop_in(&image), first);
+}
+
+#[test]
 fn the_configuration_counts_more_than_what_was_chosen() {
     let image = of_alice();
     image.ok(&["--profile", "coder", "--migrate"]);

@@ -169,9 +169,28 @@ impl Survey<'_> {
                 }));
                 settings = tenant::settle(host, profile, tenant.over(&settings), &place)?;
             }
+            let shared = self.with_defaults_hermes(settings.clone())?;
+            choices.record_new(&settings, &shared, "profile `default`");
+            settings = shared;
         }
         self.found.chosen.insert(profile.clone(), choices);
         Ok(settings)
+    }
+
+    /// The hermes that was named for the default profile, for a new one that shares its root: two versions on one root get in
+    /// each other's way, and who named one means the other, too.
+    fn with_defaults_hermes(&self, settings: Settings) -> Result<Settings> {
+        let name: ProfileName = DEFAULT.parse()?;
+        let is_asked = !self.args.reset.iter().any(|setting| setting == "hermes");
+        if settings.hermes.is_some() || !is_asked || !self.installed.contains_key(&name) {
+            return Ok(settings);
+        }
+        let default = self.layers.settings(&name)?;
+        let is_shared = default.home == settings.home && default.run_as == settings.run_as;
+        Ok(Settings {
+            hermes: default.hermes.filter(|_| is_shared),
+            ..settings
+        })
     }
 
     /// Whose gateways serve the served ones: somebody has to, and it is the default profile of their root.

@@ -83,6 +83,7 @@ fn user(host: &Host, account: Account) -> LoadPath {
         runtime.join("transient"),
         runtime.join("generator.early"),
         own[0].clone(),
+        PathBuf::from("/etc/xdg/systemd/user"),
         PathBuf::from("/etc/systemd/user"),
         runtime.join("user"),
         PathBuf::from("/run/systemd/user"),

@@ -113,13 +113,8 @@ fn installer(unit: &Unit, words: &str) -> String {
     }
 }
 
-/// The command that puts a safe unit in place of somebody else's, where it would work.
-fn install(facts: &Facts, unit: &Unit) -> String {
-    let is_too_old = facts.systemd.is_some_and(|level| level < SYSTEMD_FLOOR);
-    // What is wrong with a unit of hermes-install is in somebody's own drop-in, which no installation touches.
-    if is_too_old || unit.runs_contained() || unit.origin == Origin::Ours {
-        return edit(unit);
-    }
+/// The profile that a unit runs, for a command.
+fn profile(unit: &Unit) -> String {
     let call = unit.calls.first();
     let told = call.and_then(|r| r.profile.as_deref());
     let profile = match (told, call.and_then(|r| r.home.as_deref())) {
@@ -127,10 +122,18 @@ fn install(facts: &Facts, unit: &Unit) -> String {
         (None, Some(home)) => ProfileName::from_home(home).map(|(profile, _)| profile),
         (None, None) => "default".parse().ok(),
     };
-    let mut profile = profile
-        .as_ref()
-        .map_or("NAME", ProfileName::as_str)
-        .to_owned();
+    let name = profile.as_ref().map_or("NAME", ProfileName::as_str);
+    name.to_owned()
+}
+
+/// The command that puts a safe unit in place of somebody else's, where it would work.
+fn install(facts: &Facts, unit: &Unit) -> String {
+    let is_too_old = facts.systemd.is_some_and(|level| level < SYSTEMD_FLOOR);
+    // What is wrong with a unit of hermes-install is in somebody's own drop-in, which no installation touches.
+    if is_too_old || unit.runs_contained() || unit.origin == Origin::Ours {
+        return edit(unit);
+    }
+    let mut profile = profile(unit);
     if unit.together.len() > 1 {
         let all: Vec<&str> = unit.together.iter().map(ProfileName::as_str).collect();
         profile = all.join(" --profile ");

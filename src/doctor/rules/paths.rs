@@ -2,7 +2,7 @@
 
 use std::cell::OnceCell;
 
-use super::{Rule, edit, gateways, install};
+use super::{Rule, edit, gateways, install, installer, profile};
 use crate::doctor::facts::Facts;
 use crate::doctor::facts::units::Need;
 use crate::doctor::finding::Findings;
@@ -80,7 +80,10 @@ fn program_gone(facts: &Facts, findings: &mut Findings) {
                 program.reach.path.display()
             );
             let hint = hint.get_or_init(|| match unit.origin {
-                Origin::Ours => "hermes-install --profile NAME --hermes PATH".to_owned(),
+                // It places what is missing of its own, and looks for hermes anew.
+                Origin::Ours => {
+                    installer(unit, &format!("--profile {} --reset hermes", profile(unit)))
+                }
                 Origin::Upstream => install(facts, unit),
                 Origin::Other => edit(unit),
             });

@@ -16,6 +16,7 @@ def run() -> None:
     equal("installing a missing profile ends with", refused.code, 3)
     with_new_root(Profile("default", user="alice", root="/home/alice/.hermes"))
     coder.make()
+    with_hermes_of_default(coder)
     before = snapshot("home/alice/.hermes")
 
     first = install(coder, user="alice")
@@ -53,3 +54,16 @@ def with_new_root(default: Profile) -> None:
     equal("its mode and owner", (oct(found.st_mode & 0o7777), default.root.owner()), ("0o700", "alice"))
     equal("gateways of it", default.gateways(), [Unit(default.unit, user="alice").pid])
     equal("uninstall of it ends with", hermes_install("uninstall", "--yes", user="alice").code, 0)
+
+
+def with_hermes_of_default(coder: Profile) -> None:
+    """A second profile runs the hermes that was named for the first, which is in no place where one is looked for."""
+    default = Profile("default", user="alice", root="/home/alice/.hermes").make()
+    words = ("--profile", "coder", "--no-start")
+    nowhere = hermes_install(*words, user="alice")
+    contains("without the first", nowhere.err, "no hermes executable")
+    equal("installing the first ends with", install(default, "--no-start", user="alice").code, 0)
+    second = hermes_install(*words, user="alice")
+    check("the second is installed", second.code == 0, second.err)
+    equal("uninstall of both ends with", hermes_install("uninstall", "--yes", user="alice").code, 0)
+    check("nothing runs", not coder.gateways())
