@@ -112,6 +112,12 @@ fn without_a_profile_it_says_which_there_are_and_where() {
     std::fs::write(home.join("config.yaml"), "").unwrap();
     let some = run(&arguments);
     assert!(some.contains("has `default`, `coder`"), "{some}");
+    let plan = run(&[&["plan"], &arguments[..], &["--migrate"]].concat());
+    let line = format!(
+        "`hermes-install plan --system --root {} --migrate --profile default`",
+        arguments[1]
+    );
+    assert!(plan.contains(&line), "{plan}");
 }
 
 #[test]

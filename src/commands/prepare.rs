@@ -26,7 +26,7 @@ use crate::output::Output;
 use crate::preflight::{Checked, Preflight};
 use crate::profile::{ProfileName, discover};
 use crate::takeover::detect::Inherited;
-use crate::takeover::migrate::Allow;
+use crate::takeover::migrate::{Allow, Typed};
 use crate::takeover::template::refuse_siblings;
 use crate::units::inventory::Inventory;
 use crate::units::starters::told_of;
@@ -60,12 +60,12 @@ pub(super) fn prepare<'a>(
 ) -> Result<Prepared<'a>> {
     refuse_declared(host)?;
     let config = Config::load(args.settings.config.as_deref(), host)?;
-    let profiles = wanted(host, args, &config)?;
+    let typed = typed(verb, args);
+    let profiles = wanted(host, args, &config, &typed)?;
     let receipt = read_receipt(host)?;
     let guard = is_wanted(&config, &receipt);
     systemd_level(host)?;
     let inventory = Inventory::read(host);
-    let typed = typed(verb, args);
     let mut survey = Survey {
         host,
         args,
@@ -194,7 +194,12 @@ fn with_instances(receipt: &Receipt, checked: &[Checked]) -> Contents {
 }
 
 /// The profiles to install: as named, or all that the configuration names.
-fn wanted(host: &Host, args: &InstallArgs, config: &Config) -> Result<Vec<ProfileName>> {
+fn wanted(
+    host: &Host,
+    args: &InstallArgs,
+    config: &Config,
+    typed: &Typed,
+) -> Result<Vec<ProfileName>> {
     let mut profiles = args.settings.profiles.clone();
     if profiles.is_empty() {
         profiles.extend(config.profiles.keys().cloned());
@@ -209,7 +214,7 @@ fn wanted(host: &Host, args: &InstallArgs, config: &Config) -> Result<Vec<Profil
         };
         trouble!(
             "no profile is named, and `{}` has {has}", root.display();
-            "to install one: `hermes-install --profile default`";
+            "to name one: `{}`", typed.with(&["--profile", "default"]);
             "to see what else there is: `hermes-install --help`"
         );
     }

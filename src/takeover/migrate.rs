@@ -36,6 +36,23 @@ pub(crate) struct Typed {
     pub(crate) words: Vec<String>,
 }
 
+impl Typed {
+    /// The same to adopt instead.
+    pub(crate) fn adopt(&self) -> Self {
+        Self {
+            verb: Some("adopt".to_owned()),
+            words: self.words.clone(),
+        }
+    }
+
+    /// The same with further words.
+    pub(crate) fn with(&self, further: &[&str]) -> String {
+        let words = self.verb.iter().chain(&self.words).map(String::as_str);
+        let all = ["hermes-install"].into_iter().chain(words);
+        process::shell_quote(&all.chain(further.iter().copied()).collect::<Vec<_>>())
+    }
+}
+
 /// Which owners may be asked to leave.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Allow {
@@ -188,17 +205,13 @@ fn notes(by_hand: Option<&Process>) -> Result<Vec<String>> {
 
 /// The command line that would do it: with `adopt` for a gateway that was started by hand, `--migrate` for units.
 fn with_flags(typed: &Typed, owners: &Owners, allow: Allow) -> String {
-    let mut words = vec!["hermes-install".to_owned()];
-    if owners.by_hand.is_some() && !allow.by_hand {
-        words.push("adopt".to_owned())
-    } else {
-        words.extend(typed.verb.clone())
+    let is_adopted = owners.by_hand.is_some() && !allow.by_hand;
+    let is_migrated = !owners.units.is_empty() && !allow.units;
+    let more: &[&str] = if is_migrated { &["--migrate"] } else { &[] };
+    if is_adopted {
+        return typed.adopt().with(more);
     }
-    words.extend(typed.words.iter().cloned());
-    if !owners.units.is_empty() && !allow.units {
-        words.push("--migrate".to_owned());
-    }
-    process::shell_quote(&words)
+    typed.with(more)
 }
 
 fn owners<'a>(

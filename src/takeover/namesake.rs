@@ -7,7 +7,6 @@ use anyhow::Result;
 
 use crate::error::refuse;
 use crate::host::Host;
-use crate::host::process::shell_quote;
 use crate::host::process_text::as_account;
 use crate::layout::{ACCOUNT, Scope};
 use crate::output::Output;
@@ -69,17 +68,10 @@ pub(crate) fn ask_which(
 }
 
 fn with(typed: &Typed, is_install: bool, flags: &[&str]) -> String {
-    let mut words = vec!["hermes-install".to_owned()];
-    if is_install {
-        words.extend(typed.verb.clone())
-    } else {
-        words.push("adopt".to_owned())
+    match is_install {
+        true => typed.with(flags),
+        false => typed.adopt().with(&[]),
     }
-    words.extend(typed.words.iter().cloned());
-    if is_install {
-        words.extend(flags.iter().map(|flag| (*flag).to_owned()));
-    }
-    shell_quote(&words)
 }
 
 /// There is one instance of a name in a manager: a takeover for another home would leave the first one's bot without a unit.
