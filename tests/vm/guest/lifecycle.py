@@ -143,6 +143,12 @@ def up_and_down(manager: Manager) -> list[Profile]:
     return [default, coder, idle, apart]
 
 
+def one_failed() -> None:
+    """Before a removal: an instance has failed, as that of a profile does which does not exist."""
+    systemctl("start", "hermes-gateway@nowhere.service", check=False)
+    check("one has failed", failed_units() != [])
+
+
 def removed(profiles: list[Profile]) -> None:
     """After a removal: everything stopped as planned, nothing failed, data and configuration there."""
     for p in profiles:

@@ -21,6 +21,7 @@ def run() -> None:
     profiles = lifecycle.up_and_down(apt)
 
     before = lifecycle.configuration()
+    lifecycle.one_failed()
     apt.remove()
     lifecycle.removed(profiles)
     equal("configuration that changed", difference(before, lifecycle.configuration()), [])

@@ -20,6 +20,7 @@ def run() -> None:
     profiles = lifecycle.up_and_down(manager)
 
     before = lifecycle.configuration()
+    lifecycle.one_failed()
     manager.remove()
     lifecycle.removed(profiles)
     apart = profiles[-1]
