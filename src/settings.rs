@@ -63,7 +63,8 @@ macro_rules! settings {
 }
 
 settings! {
-    /// The hermes executable; searched for in the usual places when it is left out.
+    /// The hermes executable. Default: the one that was named for `default`, for a new profile on the same root; else it is
+    /// searched for in the usual places.
     hermes: PathBuf = r#""/opt/hermes/bin/hermes""#,
     /// The hermes root, HERMES_HOME of the default profile. Default: /var/lib/hermes, or ~/.hermes of another account.
     home: PathBuf = r#""/srv/hermes""#,
