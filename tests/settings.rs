@@ -141,6 +141,10 @@ fn a_new_profile_of_a_root_runs_the_hermes_that_was_named_for_its_default_profil
     assert!(shown.contains(line), "{shown}");
     image.ok(&["--profile", "coder"]);
     assert_eq!(drop_in(&image), first);
+    // A tenant has a root of its own.
+    image.ok(&["--profile", "apart", "--tenant"]);
+    let tenant = std::fs::read_to_string(image.at(&DROP_IN.replace("coder", "apart"))).unwrap();
+    assert!(!tenant.contains("venv"), "{tenant}");
 }
 
 #[test]
