@@ -145,8 +145,9 @@ def up_and_down(manager: Manager) -> list[Profile]:
 
 def one_failed() -> None:
     """Before a removal: an instance has failed, as that of a profile does which does not exist."""
-    systemctl("start", "hermes-gateway@nowhere.service", check=False)
-    check("one has failed", failed_units() != [])
+    unit = Unit("hermes-gateway@nowhere.service")
+    unit.systemctl("start", check=False)
+    unit.until_active_state("failed")
 
 
 def removed(profiles: list[Profile]) -> None:
