@@ -26,8 +26,9 @@ use crate::output::Output;
 use crate::preflight::{Checked, Preflight};
 use crate::profile::{ProfileName, discover};
 use crate::takeover::detect::Inherited;
-use crate::takeover::migrate::{Allow, Typed};
+use crate::takeover::migrate::Allow;
 use crate::takeover::template::refuse_siblings;
+use crate::takeover::typed::Typed;
 use crate::units::inventory::Inventory;
 use crate::units::starters::told_of;
 

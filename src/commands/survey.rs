@@ -25,9 +25,10 @@ use crate::profile::ProfileName;
 use crate::render::instance::Instance;
 use crate::settings::Settings;
 use crate::takeover::detect::{Inherited, inherit};
-use crate::takeover::migrate::{Allow, Migration, Typed, migrate};
+use crate::takeover::migrate::{Allow, Migration, migrate};
 use crate::takeover::namesake::{ask_which, refuse_other_account, refuse_second_owner};
 use crate::takeover::server::refuse_served;
+use crate::takeover::typed::Typed;
 use crate::units::inventory::Inventory;
 
 /// What was found, profile by profile.
@@ -169,27 +170,27 @@ impl Survey<'_> {
                 }));
                 settings = tenant::settle(host, profile, tenant.over(&settings), &place)?;
             }
-            let shared = self.with_defaults_hermes(settings.clone())?;
+            let shared = self.shared(&settings)?;
             choices.record_new(&settings, &shared, "profile `default`");
-            settings = shared;
+            settings = settings.over(&shared);
         }
         self.found.chosen.insert(profile.clone(), choices);
         Ok(settings)
     }
 
-    /// The hermes that was named for the default profile, for a new one that shares its root: two versions on one root get in
-    /// each other's way, and who named one means the other, too.
-    fn with_defaults_hermes(&self, settings: Settings) -> Result<Settings> {
+    /// What a new profile has of the default profile where they share a root, the hermes that was named: two versions on one
+    /// root get in each other's way.
+    fn shared(&self, settings: &Settings) -> Result<Settings> {
         let name: ProfileName = DEFAULT.parse()?;
-        let is_asked = !self.args.reset.iter().any(|setting| setting == "hermes");
-        if settings.hermes.is_some() || !is_asked || !self.installed.contains_key(&name) {
-            return Ok(settings);
+        let is_reset = self.args.reset.iter().any(|setting| setting == "hermes");
+        if is_reset || !self.installed.contains_key(&name) {
+            return Ok(Settings::default());
         }
         let default = self.layers.settings(&name)?;
         let is_shared = default.home == settings.home && default.run_as == settings.run_as;
         Ok(Settings {
             hermes: default.hermes.filter(|_| is_shared),
-            ..settings
+            ..Settings::default()
         })
     }
 

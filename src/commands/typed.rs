@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::cli::InstallArgs;
-use crate::takeover::migrate::Typed;
+use crate::takeover::typed::Typed;
 
 /// The commands that prepare an installation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

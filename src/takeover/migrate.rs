@@ -14,7 +14,7 @@ use crate::gateway::stop::Force;
 use crate::gateway::version::Rules;
 use crate::host::Host;
 use crate::host::keeper::{Keeper, keeper};
-use crate::host::process::{self, Process};
+use crate::host::process::Process;
 use crate::host::process_text::{keeper_text, name};
 use crate::host::service_state::ServiceState;
 use crate::layout::TEMPLATE;
@@ -23,35 +23,10 @@ use crate::profile::ProfileName;
 use crate::takeover::obstacles::{is_movable, obstacle, relative};
 use crate::takeover::other_owner::{self, OtherOwner};
 use crate::takeover::template;
+use crate::takeover::typed::Typed;
 use crate::units::inventory::Inventory;
 use crate::units::load_path::{LoadPath, load_paths};
 use crate::units::unit::Unit;
-
-/// The command line of this run, for one that says more.
-#[derive(Debug)]
-pub(crate) struct Typed {
-    /// The command, if one was named.
-    pub(crate) verb: Option<String>,
-    /// The other words.
-    pub(crate) words: Vec<String>,
-}
-
-impl Typed {
-    /// The same to adopt instead.
-    pub(crate) fn adopt(&self) -> Self {
-        Self {
-            verb: Some("adopt".to_owned()),
-            words: self.words.clone(),
-        }
-    }
-
-    /// The same with further words.
-    pub(crate) fn with(&self, further: &[&str]) -> String {
-        let words = self.verb.iter().chain(&self.words).map(String::as_str);
-        let all = ["hermes-install"].into_iter().chain(words);
-        process::shell_quote(&all.chain(further.iter().copied()).collect::<Vec<_>>())
-    }
-}
 
 /// Which owners may be asked to leave.
 #[derive(Debug, Clone, Copy, Default)]
@@ -205,13 +180,14 @@ fn notes(by_hand: Option<&Process>) -> Result<Vec<String>> {
 
 /// The command line that would do it: with `adopt` for a gateway that was started by hand, `--migrate` for units.
 fn with_flags(typed: &Typed, owners: &Owners, allow: Allow) -> String {
-    let is_adopted = owners.by_hand.is_some() && !allow.by_hand;
-    let is_migrated = !owners.units.is_empty() && !allow.units;
-    let more: &[&str] = if is_migrated { &["--migrate"] } else { &[] };
-    if is_adopted {
-        return typed.adopt().with(more);
+    let more: &[&str] = match !owners.units.is_empty() && !allow.units {
+        true => &["--migrate"],
+        false => &[],
+    };
+    match owners.by_hand.is_some() && !allow.by_hand {
+        true => typed.adopt().with(more),
+        false => typed.with(more),
     }
-    typed.with(more)
 }
 
 fn owners<'a>(

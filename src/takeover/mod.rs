@@ -12,3 +12,4 @@ mod replaced;
 pub(crate) mod server;
 pub(crate) mod shield;
 pub(crate) mod template;
+pub(crate) mod typed;

@@ -17,7 +17,7 @@ use crate::render::instance::Instance;
 use crate::settings::Settings;
 use crate::takeover::candidates::owner_of;
 use crate::takeover::detect::{Namesake, namesakes};
-use crate::takeover::migrate::Typed;
+use crate::takeover::typed::Typed;
 use crate::units::inventory::Inventory;
 
 /// Stop before a second, empty gateway is made beside one of that name; beside one that is in use, only say so.

@@ -8,10 +8,10 @@ use anyhow::Result;
 use crate::deploy::receipt::Receipt;
 use crate::error::refuse;
 use crate::host::Host;
-use crate::host::process::shell_quote;
 use crate::layout::TEMPLATE;
 use crate::profile::ProfileName;
-use crate::takeover::migrate::{Migration, Typed};
+use crate::takeover::migrate::Migration;
+use crate::takeover::typed::Typed;
 use crate::units::inventory::Inventory;
 use crate::units::unit::Unit;
 
@@ -72,13 +72,10 @@ fn command(all: &[&Unit], typed: &Typed) -> String {
         .collect();
     profiles.sort();
     profiles.dedup();
-    let mut words = vec!["hermes-install".to_owned()];
-    words.extend(typed.verb.clone());
-    words.extend(
-        profiles
-            .iter()
-            .flat_map(|p| ["--profile".to_owned(), p.to_string()]),
-    );
+    let profiles = profiles
+        .iter()
+        .flat_map(|p| ["--profile".to_owned(), p.to_string()]);
+    let mut words: Vec<String> = profiles.collect();
     let accounts = all
         .iter()
         .filter_map(|unit| Some(&unit.account.as_ref()?.name));
@@ -92,6 +89,6 @@ fn command(all: &[&Unit], typed: &Typed) -> String {
             words.push(word.clone());
         }
     }
-    words.push("--migrate".to_owned());
-    shell_quote(&words)
+    let verb = typed.verb.clone();
+    Typed { verb, words }.with(&["--migrate"])
 }
