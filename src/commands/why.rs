@@ -1,6 +1,8 @@
 //! `why`: how the gateway of a profile ended last, who asked for it, and what it said. It asks systemctl and journalctl, and
 //! prints the calls.
 
+use std::time::Duration;
+
 use anyhow::Result;
 
 use super::target::{Target, live, looked_at};
@@ -12,7 +14,7 @@ use crate::gateway::owner::owner;
 use crate::host::Host;
 use crate::host::journal::{Event, Kind, asked_by, events};
 use crate::host::process_text::{ago, name};
-use crate::host::service_state::{Exit as Exited, ServiceState};
+use crate::host::service_state::{Exit as Exited, ServiceState, Start};
 use crate::output::wrap::{sentence, way_out};
 use crate::output::{self, visible};
 use crate::units::paused::stopped_by_update;
@@ -47,7 +49,15 @@ pub(crate) fn why(args: &WhyArgs) -> Result<Exit> {
                 "journalctl _SYSTEMD_INVOCATION_ID={}",
                 end.invocation
             ));
-            manager.journal(&target.unit, &end.invocation, args.lines as usize)
+            let start = if state.invocation == end.invocation {
+                state.start()
+            } else {
+                Start {
+                    invocation: end.invocation.clone(),
+                    pid: None,
+                }
+            };
+            manager.last_words(&target.unit, &start, args.lines as usize, Duration::ZERO)
         });
         ends.push(json::Why {
             runs: current.is_some(),

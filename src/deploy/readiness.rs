@@ -8,7 +8,7 @@ use anyhow::Result;
 use crate::gateway::command_line::{Command, shown};
 use crate::gateway::state::State;
 use crate::host::process::Process;
-use crate::host::service_state::{Exit, ServiceState};
+use crate::host::service_state::{Exit, ServiceState, Start};
 use crate::host::span;
 use crate::host::systemctl::Systemctl;
 
@@ -38,8 +38,8 @@ pub(crate) enum Started {
     Failed {
         /// Why.
         why: String,
-        /// systemd's ID of the failed start, for the journal.
-        invocation: String,
+        /// The failed start, for the journal.
+        start: Start,
     },
 }
 
@@ -52,26 +52,26 @@ pub(crate) fn watch(
 ) -> Result<Started> {
     let begin = Instant::now();
     let mut up: Option<(i32, Instant)> = None;
-    let mut invocation = String::new();
+    let mut start = Start::default();
     let mut forgiven = 0;
     loop {
         let state = manager.show_one(unit)?;
         // The ID changes when systemd restarts the unit; the first start is the one that failed.
-        if invocation.is_empty() {
-            invocation.clone_from(&state.invocation);
+        if start.invocation.is_empty() || start.invocation == state.invocation {
+            start = state.start();
         }
         if state.restarts >= forgiven {
-            let said = || manager.journal(unit, &state.invocation, LAST_LINES);
+            let said = || manager.last_words(unit, &state.start(), LAST_LINES, Duration::ZERO);
             forgiven = forgiven.max(again(&state, said));
         }
         if let Some(why) = failure(&state, forgiven) {
-            return Ok(Started::Failed { why, invocation });
+            return Ok(Started::Failed { why, start });
         }
         let is_up = |pid: &i32| State::read(home).is_some_and(|s| s.pid == *pid && s.is_up());
         match (state.main_pid.filter(is_up), up) {
             (Some(pid), Some((same, since))) if same == pid => {
                 if since.elapsed() >= STEADY {
-                    return Ok(recognised(pid, since - begin, invocation));
+                    return Ok(recognised(pid, since - begin, start));
                 }
             }
             (pid, _) => up = pid.map(|pid| (pid, Instant::now())),
@@ -82,7 +82,7 @@ pub(crate) fn watch(
                     "did not say that it runs within {}",
                     span::written(PATIENCE.as_secs())
                 ),
-                invocation,
+                start,
             });
         }
         tick(begin.elapsed());
@@ -91,7 +91,7 @@ pub(crate) fn watch(
 }
 
 /// A wrapper can hide the gateway from its peers: then it runs, and a second one would start beside it.
-fn recognised(pid: i32, after: Duration, invocation: String) -> Started {
+fn recognised(pid: i32, after: Duration, start: Start) -> Started {
     let argv = Process::read(pid).map(|p| p.argv).unwrap_or_default();
     let is_known =
         Command::parse(&argv).is_some() && !argv.iter().any(|a| a.ends_with(".hermes-wrapped"));
@@ -104,7 +104,7 @@ fn recognised(pid: i32, after: Duration, invocation: String) -> Started {
              that is no wrapper with `--hermes PATH`",
             shown(&argv)
         ),
-        invocation,
+        start,
     }
 }
 

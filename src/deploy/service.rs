@@ -19,6 +19,8 @@ use crate::profile::ProfileName;
 
 /// How many journal lines explain a failed start.
 const LINES: usize = 15;
+/// How long journald may take to write down what a process said that has ended: milliseconds, more on a busy host.
+const WORDS: Duration = Duration::from_secs(2);
 
 /// A unit that runs the gateway of a profile home.
 #[derive(Debug, Clone, Copy)]
@@ -75,11 +77,11 @@ impl Service<'_> {
                 let at = begin + after;
                 Ok(Ready { pid, at })
             }
-            Started::Failed { why, invocation } => {
-                if let Some(refused) = refused.filter(|_| invocation.is_empty()) {
+            Started::Failed { why, start } => {
+                if let Some(refused) = refused.filter(|_| start.invocation.is_empty()) {
                     bail!("{refused}");
                 }
-                let lines = self.manager.journal(self.unit, &invocation, LINES);
+                let lines = self.manager.last_words(self.unit, &start, LINES, WORDS);
                 let journal: String = lines.iter().map(|l| format!("\n  | {l}")).collect();
                 bail!("`{}` {why}; its last journal lines:{journal}", self.unit)
             }

@@ -8,7 +8,7 @@ use nix::unistd::geteuid;
 use serde_json::Value;
 
 use crate::host::account::Account;
-use crate::host::systemctl::{Manager, Systemctl, output, plain};
+use crate::host::systemctl::{Manager, output, plain};
 use crate::output::printable;
 
 /// Most lines that are read for one answer.
@@ -147,7 +147,8 @@ fn is_accepted(line: &str, sender: u32, uid_of: impl Fn(&str) -> Option<u32>) ->
     is_run && (sender == 0 || uid_of(name.trim()) == Some(sender))
 }
 
-fn field(entry: &Value, name: &str) -> String {
+/// A field of an entry, on one line.
+pub(super) fn field(entry: &Value, name: &str) -> String {
     let value = entry.get(name).and_then(Value::as_str);
     printable(value.unwrap_or_default())
 }
@@ -176,7 +177,7 @@ pub(crate) fn journal_of_process(
 
 /// The last lines that journalctl prints, the oldest first; none where it fails. Anybody writes to the journal, as much as
 /// journald takes.
-fn journalctl(arguments: &[String]) -> Vec<String> {
+pub(super) fn journalctl(arguments: &[String]) -> Vec<String> {
     let mut command = plain("journalctl");
     // `--grep` with `--lines` has the newest first in any case.
     command.args([
@@ -187,35 +188,6 @@ fn journalctl(arguments: &[String]) -> Vec<String> {
     ]);
     let said = output(command.args(arguments)).unwrap_or_default();
     said.lines().rev().map(str::to_owned).collect()
-}
-
-impl Systemctl {
-    /// The last journal lines of one start of a unit.
-    pub(crate) fn journal(&self, unit: &str, invocation: &str, lines: usize) -> Vec<String> {
-        let mut command = plain("journalctl");
-        let field = match self.manager {
-            Manager::System => "_SYSTEMD_UNIT",
-            Manager::User | Manager::UserOf(_) => "_SYSTEMD_USER_UNIT",
-        };
-        command.args(["--no-pager", "--output=cat", &format!("--lines={lines}")]);
-        if invocation.is_empty() {
-            command.arg(format!("{field}={unit}"));
-        } else {
-            // What the service wrote, and what its manager or its launcher wrote about this start of it.
-            command.arg(format!("_SYSTEMD_INVOCATION_ID={invocation}"));
-            let (sender, named) = match self.manager {
-                Manager::System => (Some("_PID=1".to_owned()), "INVOCATION_ID"),
-                _ => (self.manager.uid_match(), "USER_INVOCATION_ID"),
-            };
-            let named = format!("{named}={invocation}");
-            command.arg("+").args(sender).arg(named);
-        }
-        output(&mut command)
-            .unwrap_or_default()
-            .lines()
-            .map(str::to_owned)
-            .collect()
-    }
 }
 
 #[cfg(test)]

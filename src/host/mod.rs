@@ -14,6 +14,7 @@ pub(crate) mod insight;
 pub(crate) mod jobs;
 pub(crate) mod journal;
 pub(crate) mod keeper;
+mod last_words;
 pub(crate) mod manager;
 mod memory;
 mod metadata;

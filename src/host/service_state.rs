@@ -55,6 +55,15 @@ pub(crate) struct ServiceState {
     pub(crate) exec_start: String,
 }
 
+/// One start of a service.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Start {
+    /// systemd's ID of it; empty where there was none.
+    pub(crate) invocation: String,
+    /// Its main process, where it is known; in this boot.
+    pub(crate) pid: Option<i32>,
+}
+
 /// How a main process ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Exit {
@@ -91,6 +100,14 @@ impl fmt::Display for Exit {
 }
 
 impl ServiceState {
+    /// Its last start.
+    pub(crate) fn start(&self) -> Start {
+        Start {
+            invocation: self.invocation.clone(),
+            pid: self.last_pid,
+        }
+    }
+
     /// Every unit of the output of `systemctl show`.
     pub(crate) fn parse_all(text: &str) -> Vec<Self> {
         let blocks = text.split("\n\n").filter(|b| !b.trim().is_empty());

@@ -1,0 +1,66 @@
+"""A gateway that ends before journald has read its words: `start` and `why` show them all the same."""
+
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from check import contains, equal
+from gateway import Profile, fresh_account
+from installer import hermes_install, install
+from systemd import Unit, systemctl
+
+SECONDS = 60
+
+SAYS = "no telegram library, and so no gateway"
+ENDS_AT_ONCE = f"#!/bin/sh\necho '{SAYS}' >&2\nexit 1\n"
+
+
+def run() -> None:
+    fresh_account()
+    hermes = Path("/srv/hermes/bin/hermes")
+    hermes.parent.mkdir(parents=True)
+    hermes.write_text(ENDS_AT_ONCE)
+    hermes.chmod(0o755)
+    told(Profile("coder"), hermes)
+    told(Profile("coder", "alice", "/home/alice/.hermes"), hermes, "--user")
+
+
+def told(profile: Profile, hermes: Path, *scope: str) -> None:
+    """Of one scope."""
+    user = profile.user if scope else "root"
+    profile.make()
+    equal("install ends with", install(profile, *scope, "--no-start", user=user).code, 0)
+    unit = Unit(profile.unit, user=profile.user if scope else None)
+    drop_in = Path(f"/etc/systemd/{'user' if scope else 'system'}/{profile.unit}.d/quick.conf")
+    drop_in.parent.mkdir(parents=True, exist_ok=True)
+    drop_in.write_text(f"[Service]\nRestart=no\nEnvironment=HERMES_INSTALL_HERMES={hermes}\n")
+    systemctl("daemon-reload", user=unit.user)
+    with journald_behind(unit):
+        started = hermes_install("start", *scope, profile.name, user=user)
+    equal("start ends with", started.code, 1)
+    contains("start", started.err, "exit status 1", SAYS)
+    why = hermes_install("why", *scope, profile.name, user=user)
+    contains("why", why.out, "exit status 1", SAYS)
+
+
+@contextmanager
+def journald_behind(unit: Unit) -> Iterator[None]:
+    """It reads nothing until the unit has failed."""
+    journald = Unit("systemd-journald.service").pid
+
+    def go_on() -> None:
+        try:
+            unit.until_active_state("failed")
+        finally:
+            os.kill(journald, signal.SIGCONT)
+
+    os.kill(journald, signal.SIGSTOP)
+    thread = threading.Thread(target=go_on)
+    thread.start()
+    try:
+        yield
+    finally:
+        thread.join()
