@@ -1,4 +1,4 @@
-//! docs/json.md against `src/commands/json.rs`: every object and field, with what it means.
+//! docs/json.md against `src/commands/json`: every object and field, with what it means.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -54,7 +54,8 @@ fn the_page_has_every_object_and_field() {
     let there = std::fs::read_to_string(&file).unwrap();
     let head = there.split("\n## ").next().unwrap_or_default();
     let mut page = head.to_owned();
-    let source = std::fs::read_to_string(top.join("src/commands/json.rs")).unwrap();
+    let read = |name| std::fs::read_to_string(top.join("src/commands/json").join(name)).unwrap();
+    let source = read("mod.rs") + &read("status.rs");
     let (mut about, mut is_enum) = (Vec::new(), false);
     for line in source.lines().map(str::trim) {
         if let Some(text) = line.strip_prefix("/// ") {
