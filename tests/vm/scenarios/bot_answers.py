@@ -5,12 +5,13 @@ import os
 import signal
 
 import wait
+from bot import answered, around, configure, install_library, verdict
 from check import equal
 from gateway import Profile, at_least
 from installer import install
 from model import Echo
 from systemd import Unit
-from telegram import BotAPI, answered, around, configure, install_library, verdict
+from telegram import BotAPI
 
 HERMES = ["0.19.0", "0.22.2"]
 SECONDS = 120

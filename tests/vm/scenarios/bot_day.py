@@ -9,13 +9,13 @@ import time
 from pathlib import Path
 
 import wait
+from bot import open_environment
 from check import check, contains, equal, measured
 from gateway import HERMES as HERMES_OF_GUEST
 from gateway import Profile, fresh_account
 from installer import Run, hermes_install
 from mallory import mallory
 from systemd import BASE, Unit
-from telegram import open_environment
 
 HERMES = ["0.19.0", "0.22.2"]
 SECONDS = 120

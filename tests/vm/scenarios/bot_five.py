@@ -11,13 +11,14 @@ import time
 from pathlib import Path
 
 import wait
+from bot import configure, install_into
 from check import check, contains, equal
 from gateway import Profile, fresh_account
 from installer import Run, hermes_install
 from model import Echo
 from store import Store
 from systemd import BASE, Unit
-from telegram import TOKEN, BotAPI, configure, install_into
+from telegram import TOKEN, BotAPI
 
 HERMES: list[str] = []
 SECONDS = 600

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import wait
+from bot import answered, configure, install_into
 from check import check, contains, equal, measured
 from gateway import VERSION, Profile, at_least, fresh_account, own
 from index import Index
@@ -17,7 +18,7 @@ from installer import hermes_install, status
 from model import Echo
 from store import Store
 from systemd import BASE, Unit, systemctl
-from telegram import BotAPI, answered, configure, install_into
+from telegram import BotAPI
 
 HERMES: list[str] = []
 INDEX = True

@@ -7,13 +7,14 @@ say then, and that it helps, is bot_mute.
 import subprocess
 from pathlib import Path
 
+from bot import answered, around, configure, verdict
 from check import check, contains, equal
 from gateway import Profile
 from index import Index
 from installer import install, program, status
 from model import Echo
 from systemd import Unit
-from telegram import BotAPI, answered, around, configure, verdict
+from telegram import BotAPI
 
 HERMES = ["0.19.0"]
 INDEX = True

@@ -4,13 +4,14 @@ import json
 import re
 import subprocess
 
+from bot import answered, configure, open_environment
 from check import check, contains, equal
 from gateway import Profile
 from index import Index
 from installer import hermes_install, install, status
 from model import Echo
 from systemd import Unit
-from telegram import BotAPI, answered, configure, open_environment
+from telegram import BotAPI
 
 HERMES = ["0.15.2", "0.22.2"]
 INDEX = True

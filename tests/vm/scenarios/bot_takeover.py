@@ -1,11 +1,12 @@
 """A bot on Telegram answers each message once, before, during and after a takeover by hand; two gateways never poll."""
 
+from bot import answered, around, configure, install_library, verdict
 from check import check, equal
 from gateway import Profile
 from installer import install
 from model import Echo
 from systemd import Unit
-from telegram import BotAPI, answered, around, configure, install_library, verdict
+from telegram import BotAPI
 
 HERMES = ["0.22.2"]
 SECONDS = 60

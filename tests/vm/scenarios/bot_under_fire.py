@@ -16,10 +16,10 @@ from pathlib import Path
 import outside
 import verdict
 import wait
+from bot import configure, install_library
 from check import OUT, check, equal, measured
 from fire import EVENTS, OURS, Fire, say
 from gateway import at_least
-from telegram import configure, install_library
 
 HERMES: list[str] = []
 # At most; each reboot is one.

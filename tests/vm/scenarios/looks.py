@@ -8,13 +8,14 @@ import struct
 import termios
 
 import wait
+from bot import configure, open_environment
 from check import check, contains, equal
 from gateway import HERMES as HERMES_OF_GUEST
 from gateway import Profile, fresh_account, own
 from installer import hermes_install, install
 from model import Echo
 from systemd import BASE, Unit, systemctl
-from telegram import BotAPI, configure, open_environment
+from telegram import BotAPI
 from tenant import tenant
 
 # By hand, after a change of what commands print. The log has the colours; `--keep` keeps it.

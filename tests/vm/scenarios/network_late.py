@@ -5,12 +5,13 @@ import time
 from pathlib import Path
 
 import wait
+from bot import answered, configure, install_library
 from check import check, equal, measured
 from gateway import Profile
 from installer import install, program
 from model import Echo
 from systemd import Unit, systemctl
-from telegram import BotAPI, answered, configure, install_library
+from telegram import BotAPI
 
 HERMES = ["0.15.2", "0.22.2"]
 SECONDS = 120
