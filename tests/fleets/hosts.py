@@ -59,7 +59,7 @@ def wheels(cache: Path, suite: str) -> Path:
 
     def build(place: Path) -> None:
         place.mkdir()
-        environments._download(suite, place, *REQUIREMENTS)
+        environments.download(suite, place, *REQUIREMENTS)
 
     return roots.cached(cache, f"fleet-wheels-{suite}", [suite, *REQUIREMENTS], build)
 

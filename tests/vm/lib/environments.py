@@ -53,9 +53,9 @@ def environment(cache: Path, suite: str, version: str) -> Path:
         wheels.mkdir()
         if version in REPACKAGED:
             _repackaged(version, wheels)
-        _download(suite, wheels, f"hermes-agent=={version}", *EXTRAS)
+        download(suite, wheels, f"hermes-agent=={version}", *EXTRAS)
         installed = set(wheels.iterdir())
-        _download(suite, wheels, _platform_library(next(wheels.glob("hermes_agent-*.whl"))))
+        download(suite, wheels, _platform_library(next(wheels.glob("hermes_agent-*.whl"))))
         home = _home(version)
         with roots.overlay(base) as view:
             _copy(wheels, view.merged / "wheels")
@@ -105,7 +105,7 @@ def _copy(source: Path, place: Path) -> None:
     roots.run("cp", "--archive", str(source), str(place))
 
 
-def _download(suite: str, wheels: Path, *requirements: str) -> None:
+def download(suite: str, wheels: Path, *requirements: str) -> None:
     """Fetch wheels for the suite's Python, dependencies included; those that are there already count."""
     python = roots.SUITES[suite]
     tag = "cp" + python.replace(".", "")

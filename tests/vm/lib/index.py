@@ -20,7 +20,7 @@ def place(cache: Path, suite: str, version: str) -> Path:
         pins = {match[1]: match[2] for match in found if match and match[1] not in ("hermes_agent", "pip", "setuptools")}
         constraints.write_text("".join(f"{name}=={number}\n" for name, number in sorted(pins.items())))
         wanted = f"python-telegram-bot[webhooks]=={library.name.split('-')[1]}"
-        environments._download(suite, place, f"--constraint={constraints}", wanted)
+        environments.download(suite, place, f"--constraint={constraints}", wanted)
         constraints.unlink()
 
     return roots.cached(cache, f"index-{version}-{suite}", [str(environment), Path(__file__).read_text()], build)
