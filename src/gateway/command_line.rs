@@ -13,6 +13,11 @@ use crate::profile::{is_named_home, root_for};
 /// Set for a gateway that a service manager starts; it does not follow the active profile then (since 0.21.0).
 pub(crate) const SUPERVISED: &str = "HERMES_SUPERVISED_CHILD";
 
+/// The same up to hermes 0.20; else it asks for it where `INVOCATION_ID` says the same. `python -m hermes_cli.main` of 0.18 to
+/// 0.20 reads the active profile once more after its start, whatever its command line names: gateway/code_skew.py imports
+/// that module a second time.
+pub(crate) const SUPERVISED_BY_S6: &str = "HERMES_S6_SUPERVISED_CHILD";
+
 /// The profile home a process works on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Home {
@@ -34,8 +39,8 @@ pub(crate) fn home_of(process: &Process, command: &Command) -> Home {
         let file = view.at(&root.join(ACTIVE_PROFILE));
         let name = read_small_text(&file, read::JSON).ok()??;
         let version = || Installation::of_process(process).and_then(|found| found.version);
-        let follows =
-            !is_managed || Rules::of(version()).default_profile != DefaultProfile::Unnamed;
+        let follows = env.get(SUPERVISED_BY_S6).is_none()
+            && (!is_managed || Rules::of(version()).default_profile != DefaultProfile::Unnamed);
         follows.then_some(name)
     };
     Home::Known(command.home(

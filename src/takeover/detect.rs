@@ -10,7 +10,7 @@ use anyhow::Result;
 
 use crate::deploy::chosen::by_name;
 use crate::error::refuse;
-use crate::gateway::command_line::SUPERVISED;
+use crate::gateway::command_line::{SUPERVISED, SUPERVISED_BY_S6};
 use crate::gateway::config::terminal_directory;
 use crate::gateway::libraries::TARGET;
 use crate::host::Host;
@@ -261,6 +261,7 @@ pub(super) fn is_setting(name: &str) -> bool {
         "HERMES_HOME",
         "HERMES_GATEWAY_MAX_STARTS",
         SUPERVISED,
+        SUPERVISED_BY_S6,
         HERMES_VARIABLE,
         // The launcher sets it where a gateway needs it, and so does `hermes-install run`.
         TARGET,

@@ -1,6 +1,6 @@
 //! What of an old unit the shipped one replaces, so that nobody misses it. Pure.
 
-use crate::gateway::command_line::{SUPERVISED, is_hermes_line};
+use crate::gateway::command_line::{SUPERVISED, SUPERVISED_BY_S6, is_hermes_line};
 use crate::launcher::exec::HERMES_VARIABLE;
 use crate::units::unit_file::{Directive, command, words};
 
@@ -10,6 +10,7 @@ pub(super) fn is_own_variable(name: &str) -> bool {
         "HERMES_HOME",
         "HERMES_GATEWAY_MAX_STARTS",
         SUPERVISED,
+        SUPERVISED_BY_S6,
         HERMES_VARIABLE,
         "HOME",
         "USER",

@@ -1,13 +1,11 @@
 """`hermes profile use coder`, then a restart: the unit of `default` still runs `default`."""
 
 from cell import Cell, Expect
-from gateway import HERMES, Profile, at_least
+from gateway import HERMES, Profile
 from systemd import as_user
 
 FIRSTS = ["our-system", "our-user", "upstream-system", "upstream-user"]
-# The guard leaves the command line alone, which names no profile with hermes up to 0.20.
-UNDER_GUARD = "" if at_least(0, 21) else "dead"
-SUBSET = ["our-user"]
+SUBSET = ["our-user", "guarded-user"]
 SUBSET_HERMES = ["0.19.0", "0.22.2"]
 
 
