@@ -21,7 +21,7 @@ use crate::host::Host;
 use crate::host::process::Process;
 use crate::launcher::claim::Claim;
 use crate::launcher::mask::without_guard;
-use crate::launcher::ready::{ignore_restarts, names_default};
+use crate::launcher::ready::names_default;
 use crate::launcher::refusal::Refusal;
 use crate::layout::{GUARD, Scope};
 use crate::profile::ProfileName;
@@ -167,7 +167,8 @@ impl Guarded {
             .iter_mut()
             .filter_map(|command| adapt(command, &target))
             .collect();
-        ignore_restarts();
+        // SIGUSR1 keeps its meaning, unlike for units of this project: `hermes update` and `hermes gateway restart` send it
+        // seconds after a start, too, and wait half an hour for a gateway that does not end.
         self.run(commands, &variables)
     }
 

@@ -107,7 +107,7 @@ fn entry(name: &str, value: &[u8]) -> Vec<u8> {
 /// Have SIGUSR1 ignored until hermes listens for it, seconds after its start: it would kill it. What is ignored stays so over
 /// execve(2), and hermes' handler takes its place; children that are started after that have the default again.
 #[allow(unsafe_code)]
-pub(super) fn ignore_restarts() {
+fn ignore_restarts() {
     use nix::sys::signal::{SigHandler, Signal, signal};
     // SAFETY: no function is called by a signal that is ignored.
     let _ = unsafe { signal(Signal::SIGUSR1, SigHandler::SigIgn) };
