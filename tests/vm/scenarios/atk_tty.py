@@ -33,10 +33,12 @@ seen["rights"] = [status[k].strip() for k in ("CapInh", "CapPrm", "CapEff", "Cap
 seen["environment"] = sorted(os.environ)
 if os.fork() == 0:
     os.setsid()
-    if os.fork() == 0:
-        open(OUT + ".daemon", "w").write(str(os.getpid()))
+    daemon = os.fork()
+    if daemon == 0:
         while True:
             os.read(os.pipe()[0], 1)
+    # Not by itself: it is ended as soon as this program is.
+    open(OUT + ".daemon", "w").write(str(daemon))
     os._exit(0)
 os.wait()
 json.dump(seen, open(OUT, "w"))
