@@ -13,9 +13,9 @@ use crate::profile::{is_named_home, root_for};
 /// Set for a gateway that a service manager starts; it does not follow the active profile then (since 0.21.0).
 pub(crate) const SUPERVISED: &str = "HERMES_SUPERVISED_CHILD";
 
-/// The same up to hermes 0.20; else it asks for it where `INVOCATION_ID` says the same. `python -m hermes_cli.main` of 0.18 to
-/// 0.20 reads the active profile once more after its start, whatever its command line names: gateway/code_skew.py imports
-/// that module a second time.
+/// The same up to hermes 0.20. Whatever else these ask it for, systemd's `INVOCATION_ID` tells them, too. `python -m
+/// hermes_cli.main` of 0.18 to 0.20 reads the active profile a second time, after its start and whatever its command line names:
+/// gateway/code_skew.py imports that module anew.
 pub(crate) const SUPERVISED_BY_S6: &str = "HERMES_S6_SUPERVISED_CHILD";
 
 /// The profile home a process works on.

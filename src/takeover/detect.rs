@@ -10,13 +10,11 @@ use anyhow::Result;
 
 use crate::deploy::chosen::by_name;
 use crate::error::refuse;
-use crate::gateway::command_line::{SUPERVISED, SUPERVISED_BY_S6};
 use crate::gateway::config::terminal_directory;
 use crate::gateway::libraries::TARGET;
 use crate::host::Host;
 use crate::host::access::may_read;
 use crate::host::read;
-use crate::launcher::exec::HERMES_VARIABLE;
 use crate::layout::{ACCOUNT, Scope};
 use crate::output::{Output, visible};
 use crate::profile::ProfileName;
@@ -25,6 +23,7 @@ use crate::takeover::candidates::{Candidate, candidates, executable_of};
 use crate::takeover::carry::carry;
 use crate::takeover::migrate::Allow;
 use crate::takeover::old_unit::OldUnit;
+use crate::takeover::replaced::OWN;
 use crate::units::inventory::Inventory;
 use crate::units::origin::Origin;
 use crate::units::unit::Unit;
@@ -257,16 +256,9 @@ fn known_variables(host: &Host, home: &Path, settings: &Settings) -> BTreeSet<St
 
 /// Whether a variable by this name means something to a gateway, and is neither every login's nor the installed units'.
 pub(super) fn is_setting(name: &str) -> bool {
-    let ours = [
-        "HERMES_HOME",
-        "HERMES_GATEWAY_MAX_STARTS",
-        SUPERVISED,
-        SUPERVISED_BY_S6,
-        HERMES_VARIABLE,
-        // The launcher sets it where a gateway needs it, and so does `hermes-install run`.
-        TARGET,
-    ];
-    let is_hermes = name.starts_with("HERMES_") && !ours.contains(&name);
+    // The launcher sets the latter where a gateway needs it, and so does `hermes-install run`.
+    let is_ours = OWN.contains(&name) || name == TARGET;
+    let is_hermes = name.starts_with("HERMES_") && !is_ours;
     let ends = [
         "_TOKEN",
         "_KEY",

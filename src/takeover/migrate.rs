@@ -180,13 +180,13 @@ fn notes(by_hand: Option<&Process>) -> Result<Vec<String>> {
 
 /// The command line that would do it: with `adopt` for a gateway that was started by hand, `--migrate` for units.
 fn with_flags(typed: &Typed, owners: &Owners, allow: Allow) -> String {
-    let more: &[&str] = match !owners.units.is_empty() && !allow.units {
-        true => &["--migrate"],
-        false => &[],
-    };
-    match owners.by_hand.is_some() && !allow.by_hand {
-        true => typed.adopt().with(more),
-        false => typed.with(more),
+    let is_adopted = owners.by_hand.is_some() && !allow.by_hand;
+    let is_migrated = !owners.units.is_empty() && !allow.units;
+    let more: &[&str] = if is_migrated { &["--migrate"] } else { &[] };
+    if is_adopted {
+        typed.adopt().with(more)
+    } else {
+        typed.with(more)
     }
 }
 

@@ -4,21 +4,19 @@ use crate::gateway::command_line::{SUPERVISED, SUPERVISED_BY_S6, is_hermes_line}
 use crate::launcher::exec::HERMES_VARIABLE;
 use crate::units::unit_file::{Directive, command, words};
 
+/// Of hermes' variables those that a unit of this project, or the launcher, sets.
+pub(super) const OWN: [&str; 5] = [
+    "HERMES_HOME",
+    "HERMES_GATEWAY_MAX_STARTS",
+    SUPERVISED,
+    SUPERVISED_BY_S6,
+    HERMES_VARIABLE,
+];
+
 /// Variables that the new unit, its launcher or systemd itself sets.
 pub(super) fn is_own_variable(name: &str) -> bool {
-    [
-        "HERMES_HOME",
-        "HERMES_GATEWAY_MAX_STARTS",
-        SUPERVISED,
-        SUPERVISED_BY_S6,
-        HERMES_VARIABLE,
-        "HOME",
-        "USER",
-        "LOGNAME",
-        "SHELL",
-        "VIRTUAL_ENV",
-    ]
-    .contains(&name)
+    let systemd = ["HOME", "USER", "LOGNAME", "SHELL", "VIRTUAL_ENV"];
+    OWN.contains(&name) || systemd.contains(&name)
 }
 
 /// Of `[Unit]` and `[Service]`: what the shipped unit decides by itself, better or alike, whatever the value was.
