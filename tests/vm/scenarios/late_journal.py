@@ -9,26 +9,22 @@ from pathlib import Path
 
 from check import contains, equal
 from gateway import Profile, fresh_account
-from installer import hermes_install, install
+from installer import broken_hermes, hermes_install, install
 from systemd import Unit, systemctl
 
 SECONDS = 60
 
-SAYS = "no telegram library, and so no gateway"
-ENDS_AT_ONCE = f"#!/bin/sh\necho '{SAYS}' >&2\nexit 1\n"
+SAYS = "ModuleNotFoundError"
 
 
 def run() -> None:
     fresh_account()
-    hermes = Path("/srv/hermes/bin/hermes")
-    hermes.parent.mkdir(parents=True)
-    hermes.write_text(ENDS_AT_ONCE)
-    hermes.chmod(0o755)
+    hermes = broken_hermes()
     told(Profile("coder"), hermes)
     told(Profile("coder", "alice", "/home/alice/.hermes"), hermes, "--user")
 
 
-def told(profile: Profile, hermes: Path, *scope: str) -> None:
+def told(profile: Profile, hermes: str, *scope: str) -> None:
     """Of one scope."""
     user = profile.user if scope else "root"
     profile.make()
