@@ -1,8 +1,11 @@
 """Hermes' own units under the guard: placed before they exist, it makes them safe in both scopes and harms no other unit."""
 
+import os
+import signal
 import time
 from pathlib import Path
 
+import wait
 from cell import UPSTREAM, USER, Cell
 from check import check, contains, equal
 from installer import difference, hermes_install, snapshot
@@ -64,10 +67,21 @@ def safe(name: str, cell: Cell) -> None:
     unit.systemctl("reload")
     profile.until_up(after=pid)
     equal(f"{name}: gateways after a planned restart", profile.gateways(), [unit.pid])
+    asked_early(name, cell)
     text = hermes_install("doctor", user=unit.user or "root").text
     check(f"{name}: doctor has nothing against its restarts", "[restart-always]" not in text, text)
     unit.systemctl("stop")
     equal(f"{name}: state after a stop", unit.states, ("inactive", "success"))
+
+
+def asked_early(name: str, cell: Cell) -> None:
+    """`hermes update` asks what it has just started to restart (SIGUSR1), and waits for its end: it ends, and another one runs."""
+    cell.unit.systemctl("restart")
+    pid = cell.unit.pid
+    wait.until("hermes to be executed", lambda: pid in cell.profile.gateways(), every=0.01)
+    os.kill(pid, signal.SIGUSR1)
+    cell.profile.until_up(after=pid)
+    equal(f"{name}: gateways after an early SIGUSR1", cell.profile.gateways(), [cell.unit.pid])
 
 
 def hermes_says(cell: Cell, verb: str) -> str:
