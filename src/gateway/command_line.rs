@@ -5,18 +5,29 @@ use std::path::{Path, PathBuf};
 use crate::gateway::config::ACTIVE_PROFILE;
 use crate::gateway::entry::{Entry, runs_source};
 use crate::gateway::installation::Installation;
-use crate::gateway::version::{DefaultProfile, Rules};
+use crate::gateway::version::{DefaultProfile, Rules, Version};
 use crate::host::process::{Process, shell_quote};
 use crate::host::read::{self, read_small_text};
 use crate::profile::{is_named_home, root_for};
 
 /// Set for a gateway that a service manager starts; it does not follow the active profile then (since 0.21.0).
-pub(crate) const SUPERVISED: &str = "HERMES_SUPERVISED_CHILD";
+const SUPERVISED: &str = "HERMES_SUPERVISED_CHILD";
 
-/// The same up to hermes 0.20. Whatever else these ask it for, systemd's `INVOCATION_ID` tells them, too. `python -m
+/// What hermes 0.17 to 0.20 ask for instead; for all else that it means they have systemd's `INVOCATION_ID`, too. `python -m
 /// hermes_cli.main` of 0.18 to 0.20 reads the active profile a second time, after its start and whatever its command line names:
 /// gateway/code_skew.py imports that module anew.
-pub(crate) const SUPERVISED_BY_S6: &str = "HERMES_S6_SUPERVISED_CHILD";
+const SUPERVISED_BY_S6: &str = "HERMES_S6_SUPERVISED_CHILD";
+
+/// The variables that keep a gateway from the active profile.
+pub(crate) const SUPERVISED_VARIABLES: [&str; 2] = [SUPERVISED, SUPERVISED_BY_S6];
+
+/// The one of them that a version asks for. The older serves where nobody can tell the version: 0.17 and all later ones know it.
+pub(crate) fn supervised_variable(version: Option<Version>) -> &'static str {
+    match version.map(|version| Rules::of(Some(version)).default_profile) {
+        Some(DefaultProfile::Unnamed) => SUPERVISED,
+        _ => SUPERVISED_BY_S6,
+    }
+}
 
 /// The profile home a process works on.
 #[derive(Debug, Clone, PartialEq, Eq)]

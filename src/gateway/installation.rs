@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use crate::gateway::command_line::executable;
+use crate::gateway::entry::Entry;
 use crate::gateway::inline_source::literal_after;
 use crate::gateway::version::Version;
 use crate::host::process::Process;
@@ -178,13 +179,21 @@ fn head(path: &Path) -> Option<String> {
     Some(String::from_utf8_lossy(&bytes).into_owned())
 }
 
-/// The hermes that a shell wrapper goes on as: `exec /path/hermes "$@"`.
+/// The hermes that a shell wrapper goes on as: `exec /path/hermes "$@"`, `exec /path/python -m hermes_cli.main "$@"`, or
+/// nixpkgs' `exec -a "$0" "/path/.hermes-wrapped" "$@"`.
 fn next(text: &str) -> Option<PathBuf> {
     let mut lines = text.lines().map(str::trim_start);
     let words = lines.find_map(|line| line.strip_prefix("exec "))?;
-    let word = words.split_whitespace().next()?.trim_matches(['"', '\'']);
-    let path = PathBuf::from(word);
-    (path.is_absolute() && path.file_name().is_some_and(|n| n == "hermes")).then_some(path)
+    let words: Vec<&str> = words
+        .split_whitespace()
+        .map(|word| word.trim_matches(['"', '\'']))
+        .collect();
+    let command = match words.as_slice() {
+        ["-a", _, command @ ..] => command,
+        command => command,
+    };
+    let hermes = Entry::find(command)?.executables.into_iter().next()?;
+    hermes.is_absolute().then_some(hermes)
 }
 
 fn is_checkout(directory: &Path) -> bool {
@@ -265,6 +274,28 @@ mod tests {
             "pip",
         );
         assert_eq!(disk.version("/opt/h/bin/hermes").as_deref(), Some("0.19.0"));
+
+        // Wrappers: somebody's own, and nixpkgs'.
+        disk.write(
+            "usr/local/bin/hermes",
+            "#!/bin/sh\nexec /opt/h/bin/python3 -m hermes_cli.main \"$@\"\n",
+        );
+        let own = disk.version("/usr/local/bin/hermes");
+        assert_eq!(own.as_deref(), Some("0.19.0"));
+        disk.write(
+            "nix/store/1-h/bin/hermes",
+            "#! /nix/store/2-bash/bin/bash -e\nexport PATH='/x'\nexec -a \"$0\" \"/nix/store/1-h/bin/.hermes-wrapped\"  \"$@\"\n",
+        );
+        disk.write(
+            "nix/store/1-h/bin/.hermes-wrapped",
+            "#!/nix/store/3-python/bin/python3.13\nimport sys\n",
+        );
+        disk.write(
+            "nix/store/1-h/lib/python3.13/site-packages/hermes_agent-0.20.6.dist-info/METADATA",
+            "",
+        );
+        let nix = disk.version("/nix/store/1-h/bin/hermes");
+        assert_eq!(nix.as_deref(), Some("0.20.6"));
 
         // install.sh's of 0.22: a link of the user, the launcher, a checkout.
         disk.write(

@@ -13,10 +13,10 @@ use std::time::Duration;
 use nix::sys::signal::Signal;
 
 use crate::error::Exit;
-use crate::gateway::command_line::{self, Aim, SUPERVISED, SUPERVISED_BY_S6, executable};
+use crate::gateway::command_line::{self, Aim, executable, supervised_variable};
 use crate::gateway::installation::Installation;
 use crate::gateway::owner::Rivals;
-use crate::gateway::version::{DefaultProfile, Rules, Version};
+use crate::gateway::version::Version;
 use crate::host::Host;
 use crate::host::process::Process;
 use crate::launcher::claim::Claim;
@@ -259,20 +259,17 @@ fn adapt(command: &mut ExecCommand, target: &Target) -> Option<(&'static str, &'
     if parsed.aim == Aim::Replace {
         command.argv.retain(|word| word != "--replace");
     }
-    if parsed.profile.is_some() || !target.profile.for_hermes(&target.root).is_default() {
+    if !target.profile.for_hermes(&target.root).is_default() {
         return None;
     }
     let version = version_of(&argv);
+    let names = parsed.profile.is_none() && names_default(version, &target.root);
     let verb = command.argv.iter().position(|word| word == "gateway");
-    if let Some(verb) = verb.filter(|_| names_default(version, &target.root)) {
+    if let Some(verb) = verb.filter(|_| names) {
         let named = ["--profile", "default"].map(str::to_owned);
         command.argv.splice(verb..verb, named);
     }
-    let supervised = match Rules::of(Some(version?)).default_profile {
-        DefaultProfile::Unnamed => SUPERVISED,
-        DefaultProfile::Named | DefaultProfile::NamedUnlessActive => SUPERVISED_BY_S6,
-    };
-    Some((supervised, "1"))
+    Some((supervised_variable(version), "1"))
 }
 
 /// A program as systemd finds it: in its own list of directories, not in the unit's PATH (systemd.exec(5),

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use nix::errno::Errno;
 use nix::unistd::{AccessFlags, access, geteuid};
 
-use crate::gateway::command_line::SUPERVISED;
+use crate::gateway::command_line::supervised_variable;
 use crate::gateway::config::{ACTIVE_PROFILE, active_name};
 use crate::gateway::libraries::{TARGET, library_target, may_load};
 use crate::gateway::version::{DefaultProfile, Rules, Version};
@@ -46,8 +46,8 @@ impl Ready {
             .into_iter()
             .map(|entry| text(&entry))
             .collect();
-        if !self.is_named() && self.version.is_some() {
-            env.push(text(format!("{SUPERVISED}=1").as_bytes()));
+        if self.profile.is_default() {
+            env.push(text(&entry(supervised_variable(self.version), b"1")));
         }
         let may_write = |path: &Path| access(path, AccessFlags::W_OK).is_ok();
         let target = library_target(&self.hermes, &self.root, &|path| path.to_owned(), may_write);

@@ -1,6 +1,6 @@
 //! What of an old unit the shipped one replaces, so that nobody misses it. Pure.
 
-use crate::gateway::command_line::{SUPERVISED, SUPERVISED_BY_S6, is_hermes_line};
+use crate::gateway::command_line::{SUPERVISED_VARIABLES, is_hermes_line};
 use crate::launcher::exec::HERMES_VARIABLE;
 use crate::units::unit_file::{Directive, command, words};
 
@@ -8,8 +8,8 @@ use crate::units::unit_file::{Directive, command, words};
 pub(super) const OWN: [&str; 5] = [
     "HERMES_HOME",
     "HERMES_GATEWAY_MAX_STARTS",
-    SUPERVISED,
-    SUPERVISED_BY_S6,
+    SUPERVISED_VARIABLES[0],
+    SUPERVISED_VARIABLES[1],
     HERMES_VARIABLE,
 ];
 

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::gateway::command_line::{Aim, Command, SUPERVISED};
+use crate::gateway::command_line::{Aim, Command, SUPERVISED_VARIABLES};
 use crate::profile::{ProfileName, root_for};
 use crate::units::exec_line::wrappers::base;
 use crate::units::exec_line::{GatewayCall, Search};
@@ -49,8 +49,9 @@ impl Search<'_> {
             Some(home) => Path::new(home),
             None => &execution.user_home,
         };
-        // hermes 0.21 and later follow the active profile in a terminal only.
-        let is_supervised = execution.environment.contains_key(SUPERVISED);
+        let is_supervised = SUPERVISED_VARIABLES
+            .iter()
+            .any(|name| execution.environment.contains_key(*name));
         let active = |root: &Path| {
             if is_supervised {
                 None
