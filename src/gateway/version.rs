@@ -66,6 +66,9 @@ pub(crate) struct Rules {
     pub(crate) is_shared: bool,
     /// Whether `hermes update` restarts units called `hermes-gateway@…` by itself.
     pub(crate) update_restarts: bool,
+    /// Whether tasks of Kanban leave a unit for a scope in the user manager of its account, and do not begin without one
+    /// (`restart_safe_gateway_child_argv`, tools/process_registry.py; from 0.21.3 on).
+    pub(crate) needs_user_manager: bool,
     /// Whether a start takes the gateway before it for a live one until its parent has asked how it ended, and ends with 75
     /// (`_pid_alive_matches` of hermes_cli/process_identity.py).
     pub(crate) counts_zombies: bool,
@@ -83,6 +86,7 @@ const FIRST: Rules = Rules {
     libraries: Libraries::Never,
     is_shared: false,
     update_restarts: true,
+    needs_user_manager: false,
     counts_zombies: false,
 };
 const EXITS_ZERO: Rules = Rules {
@@ -119,6 +123,7 @@ const NO_NAME: Rules = Rules {
 const SUPERVISED: Rules = Rules {
     since: Version(0, 21, 0),
     default_profile: DefaultProfile::Unnamed,
+    needs_user_manager: true,
     ..NO_NAME
 };
 const SHARED: Rules = Rules {

@@ -3,6 +3,7 @@
 use std::ffi::CString;
 use std::fs::File;
 use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
@@ -12,6 +13,7 @@ use crate::gateway::command_line::supervised_variable;
 use crate::gateway::config::{ACTIVE_PROFILE, active_name};
 use crate::gateway::libraries::{TARGET, library_target, may_load};
 use crate::gateway::version::{DefaultProfile, Rules, Version};
+use crate::host::account::account_name;
 use crate::host::read::{self, read_small_text};
 use crate::launcher::exec::HERMES_VARIABLE;
 use crate::launcher::refusal::Refusal;
@@ -42,8 +44,13 @@ impl Ready {
         // Never `--replace`, which takes the profile from a gateway that the checks have missed, and never `--force`, which
         // serves it twice.
         argv.extend([text(b"gateway"), text(b"run")]);
+        let keeps_work = self.keeps_work();
+        if keeps_work {
+            argv.push(text(b"--external-supervisor"));
+        }
         let mut env: Vec<CString> = environment(&self.root, &self.hermes)
             .into_iter()
+            .filter(|entry| !keeps_work || !entry.starts_with(b"INVOCATION_ID="))
             .map(|entry| text(&entry))
             .collect();
         if self.profile.is_default() {
@@ -79,6 +86,28 @@ impl Ready {
     fn is_named(&self) -> bool {
         !self.profile.is_default() || names_default(self.version, &self.root)
     }
+
+    /// Whether jobs of cron and tasks of Kanban stay in this unit, for want of a user manager that they could leave for: without
+    /// one a task would not begin ([`Rules::needs_user_manager`]). hermes knows by `INVOCATION_ID` that it is in a unit;
+    /// `--external-supervisor` says what else that variable means to it, that somebody starts it again.
+    fn keeps_work(&self) -> bool {
+        self.version
+            .is_some_and(|version| Rules::of(Some(version)).needs_user_manager)
+            && !has_user_manager()
+    }
+}
+
+/// Whether this account has a manager of its own whose bus this process reaches, and that stays when its logins end. The
+/// place of the bus is hermes' own rule (`systemd_user_bus_env`, tools/process_registry.py).
+fn has_user_manager() -> bool {
+    let uid = geteuid();
+    let bus = PathBuf::from(format!("/run/user/{uid}/bus"));
+    let is_there = bus
+        .symlink_metadata()
+        .is_ok_and(|bus| bus.file_type().is_socket() && bus.uid() == uid.as_raw());
+    let linger = Path::new("/var/lib/systemd/linger").join(account_name(uid.as_raw()));
+    // A unit in such a manager has the variable of it.
+    std::env::var_os("XDG_RUNTIME_DIR").is_some() || (is_there && linger.exists())
 }
 
 /// Whether the command line of the default profile's gateway names the profile; why not, says [`DefaultProfile`]. A

@@ -57,14 +57,17 @@ class Echo:
                 outer.answered.append(answer)
                 usage = {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2}
                 base = {"id": f"answer-{len(outer.answered)}", "created": 0, "model": "fake", "usage": usage}
-                message = {"role": "assistant", "content": answer}
+                message: dict[str, object] = {"role": "assistant", "content": answer}
+                reason = "stop"
+                if call := outer.call(asked):
+                    message["tool_calls"], reason = [call], "tool_calls"
                 if not asked.get("stream"):
-                    choice = {"index": 0, "message": message, "finish_reason": "stop"}
+                    choice = {"index": 0, "message": message, "finish_reason": reason}
                     self.reply({**base, "object": "chat.completion", "choices": [choice]})
                     return
                 choices = [
                     {"index": 0, "delta": message, "finish_reason": None},
-                    {"index": 0, "delta": {}, "finish_reason": "stop"},
+                    {"index": 0, "delta": {}, "finish_reason": reason},
                 ]
                 chunks = [json.dumps({**base, "object": "chat.completion.chunk", "choices": [choice]}) for choice in choices]
                 body = "".join(f"data: {chunk}\n\n" for chunk in [*chunks, "[DONE]"])
@@ -99,6 +102,16 @@ class Echo:
         if "previous turn was interrupted" in last:
             self.restored.append(last)
         return last
+
+    @staticmethod
+    def call(asked: dict) -> dict | None:
+        """The tool that the model has called in answer to a request: a task of Kanban's is done, where one is to be done."""
+        name = "kanban_complete"
+        tools = [tool.get("function", {}).get("name") for tool in asked.get("tools") or []]
+        if name not in tools or any(message.get("role") == "tool" for message in asked["messages"]):
+            return None
+        function = {"name": name, "arguments": json.dumps({"summary": "done"})}
+        return {"index": 0, "id": "call-1", "type": "function", "function": function}
 
     @staticmethod
     def answer(said: str) -> str:
