@@ -17,6 +17,7 @@ pub(crate) mod running;
 pub(crate) mod served;
 pub(crate) mod state;
 pub(crate) mod stop;
+pub(crate) mod tokens;
 pub(crate) mod update;
 pub(crate) mod version;
 pub(crate) mod yaml;

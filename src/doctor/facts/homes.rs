@@ -1,7 +1,7 @@
 //! The files of a profile home: what a gateway that is gone left, what belongs to others, what everybody reads. Reads
 //! only.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
@@ -15,10 +15,12 @@ use crate::gateway::gone::{Gone, gone, is_gone};
 use crate::gateway::owner::{Hold, PID};
 use crate::gateway::running::GATEWAY_LOCK;
 use crate::gateway::state::STATE;
+use crate::gateway::tokens::{ENV, TokenDigest, bot_tokens};
 use crate::host::Host;
 use crate::host::access::is_exposed;
 use crate::host::process::shell_quote;
 use crate::host::process_text::as_account;
+use crate::host::read::TEXT;
 use crate::launcher::lock::RECORD_LOCK;
 use crate::profile::ProfileName;
 
@@ -89,6 +91,8 @@ pub(crate) struct HomeFacts {
     pub(crate) mute: Option<Mute>,
     /// The active profile of its root.
     pub(crate) active: Option<String>,
+    /// What makes its bots the ones that they are, by variable.
+    pub(crate) tokens: BTreeMap<&'static str, TokenDigest>,
 }
 
 /// A file that only a live gateway has.
@@ -212,7 +216,12 @@ pub(super) fn home_facts(host: &Host, roots: &mut Roots, home: &Path, is_named: 
         })
         .collect();
     facts.foreign.sort();
-    let secrets = [".env", "auth.json"].map(|name| home.join(name));
+    let env = home.join(ENV);
+    if !host.files.lacks(&env) {
+        let text = host.files.read_text(&env, TEXT).ok().flatten();
+        facts.tokens = text.map(|text| bot_tokens(&text)).unwrap_or_default();
+    }
+    let secrets = [ENV, "auth.json"].map(|name| home.join(name));
     let exposed = secrets.into_iter();
     facts.exposed = exposed
         .filter_map(|path| exposed_file(host, path, meta.uid()))

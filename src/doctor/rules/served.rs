@@ -1,9 +1,13 @@
 //! Rules about a gateway that serves several profiles.
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
 use super::{Rule, gateways, installer};
 use crate::doctor::facts::Facts;
 use crate::doctor::finding::Findings;
 use crate::doctor::finding::Severity::Error;
+use crate::gateway::tokens::ENV;
 use crate::profile::is_named_home;
 
 pub(super) const RULES: &[Rule] = &[
@@ -26,6 +30,16 @@ pub(super) const RULES: &[Rule] = &[
         fix: "stop one of them",
         source: "gateway/host_attach.py of 0.21.4 to 0.22.2",
         check: served_twice,
+    },
+    Rule {
+        id: "same-token",
+        severity: Error,
+        about: "Two profiles have one bot: the same token is in the `.env` of both. Gateways of one account notice, and the \
+                second one does not speak. Those of two accounts, such as tenants, both ask the platform for messages, and \
+                each message reaches one of them, or both.",
+        fix: "give each profile a bot of its own",
+        source: "gateway/status.py of 0.22.2, `acquire_scoped_lock`; seen: scenario `same_token`",
+        check: same_token,
     },
 ];
 
@@ -60,6 +74,34 @@ fn served_twice(facts: &Facts, findings: &mut Findings) {
             );
             let hint = "hermes-install status".to_owned();
             findings.add(what, hint).home(&home.home);
+        }
+    }
+}
+
+fn same_token(facts: &Facts, findings: &mut Findings) {
+    let units = gateways(facts).map(|(unit, _)| unit);
+    let started: BTreeSet<&Path> = units
+        .filter(|unit| unit.how().is_some())
+        .filter_map(|unit| Some(facts.home_of(unit)?.home.as_path()))
+        .collect();
+    let mut by_token: BTreeMap<_, Vec<&Path>> = BTreeMap::new();
+    for home in facts.homes.iter() {
+        if home.is_owned == Some(true) || started.contains(home.home.as_path()) {
+            for token in &home.tokens {
+                by_token.entry(token).or_default().push(&home.home);
+            }
+        }
+    }
+    for ((variable, _), homes) in by_token {
+        for pair in homes.windows(2) {
+            let what = format!(
+                "`{}` has the {variable} of `{}`: two gateways would serve one bot",
+                pair[1].display(),
+                pair[0].display()
+            );
+            let file = pair[1].join(ENV);
+            let hint = format!("give it a bot of its own, in `{}`", file.display());
+            findings.add(what, hint).home(pair[1]);
         }
     }
 }
