@@ -6,6 +6,7 @@
 pub(crate) mod command_line;
 pub(crate) mod config;
 pub(crate) mod entry;
+pub(crate) mod env_file;
 pub(crate) mod gone;
 mod inline_source;
 pub(crate) mod installation;

@@ -4,8 +4,7 @@ use std::collections::BTreeMap;
 
 use sha2::{Digest as _, Sha256};
 
-/// The file that hermes reads variables from, in a profile home.
-pub(crate) const ENV: &str = ".env";
+use crate::gateway::env_file::assignments;
 
 /// Variables of platforms that hand each message to one client, or to all of them: hermes has one lock for each value, for the
 /// gateways of one account (`acquire_scoped_lock` and `PLATFORM_TOKEN_ENV_NAMES`, 0.22.2).
@@ -25,38 +24,19 @@ const NAMES: [&str; 10] = [
 /// The digest of a value: nothing that is kept or printed has the value itself.
 pub(crate) type TokenDigest = [u8; 32];
 
-/// The variables of that kind which a `.env` sets, as python-dotenv reads it: the last line counts, and an empty value is none.
+/// The variables of that kind which a `.env` sets; an empty value is none.
 pub(crate) fn bot_tokens(env: &str) -> BTreeMap<&'static str, TokenDigest> {
     let mut found = BTreeMap::new();
-    for line in env.lines() {
-        let line = line.trim_start();
-        let line = line.strip_prefix("export ").unwrap_or(line);
-        let Some((name, value)) = line.split_once('=') else {
+    for (name, value) in assignments(env) {
+        let Some(name) = NAMES.iter().find(|known| **known == name) else {
             continue;
         };
-        let Some(name) = NAMES.iter().find(|known| **known == name.trim()) else {
-            continue;
-        };
-        match unquoted(value.trim()) {
+        match value {
             "" => found.remove(name),
             value => found.insert(*name, Sha256::digest(value).into()),
         };
     }
     found
-}
-
-/// A value without its quotes, or without the comment behind it.
-fn unquoted(value: &str) -> &str {
-    for quote in ['"', '\''] {
-        if let Some((inside, _)) = value
-            .strip_prefix(quote)
-            .and_then(|rest| rest.split_once(quote))
-        {
-            return inside;
-        }
-    }
-    let end = value.find(" #").unwrap_or(value.len());
-    value[..end].trim_end()
 }
 
 #[cfg(test)]

@@ -100,14 +100,20 @@ impl Ready {
 /// Whether this account has a manager of its own whose bus this process reaches, and that stays when its logins end. The
 /// place of the bus is hermes' own rule (`systemd_user_bus_env`, tools/process_registry.py).
 fn has_user_manager() -> bool {
+    // A unit in such a manager has the variable of it.
+    if std::env::var_os("XDG_RUNTIME_DIR").is_some() {
+        return true;
+    }
     let uid = geteuid();
     let bus = PathBuf::from(format!("/run/user/{uid}/bus"));
     let is_there = bus
         .symlink_metadata()
         .is_ok_and(|bus| bus.file_type().is_socket() && bus.uid() == uid.as_raw());
-    let linger = Path::new("/var/lib/systemd/linger").join(account_name(uid.as_raw()));
-    // A unit in such a manager has the variable of it.
-    std::env::var_os("XDG_RUNTIME_DIR").is_some() || (is_there && linger.exists())
+    let lingers = || {
+        let directory = Path::new("/var/lib/systemd/linger");
+        directory.join(account_name(uid.as_raw())).exists()
+    };
+    is_there && lingers()
 }
 
 /// Whether the command line of the default profile's gateway names the profile; why not, says [`DefaultProfile`]. A

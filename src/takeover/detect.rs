@@ -11,6 +11,7 @@ use anyhow::Result;
 use crate::deploy::chosen::by_name;
 use crate::error::refuse;
 use crate::gateway::config::terminal_directory;
+use crate::gateway::env_file::{ENV, assignments};
 use crate::gateway::libraries::TARGET;
 use crate::host::Host;
 use crate::host::access::may_read;
@@ -190,7 +191,7 @@ impl Inherited {
             "the gateway was given {} in its environment, and the new unit does not have that; put it into `{}`, or give \
              `--environment-file`",
             list.join(", "),
-            home.join(".env").display()
+            home.join(ENV).display()
         ));
     }
 
@@ -246,12 +247,14 @@ impl Inherited {
 
 /// Names of the variables that the gateway reads from files.
 fn known_variables(host: &Host, home: &Path, settings: &Settings) -> BTreeSet<String> {
-    let env = home.join(".env");
+    let env = home.join(ENV);
     let files = settings.environment_files.iter().flatten().chain([&env]);
     let texts = files.filter_map(|file| host.files.read_text(file, read::TEXT).ok().flatten());
-    texts
-        .flat_map(|text| variable_names(&text).collect::<Vec<_>>())
-        .collect()
+    let mut names = BTreeSet::new();
+    for text in texts {
+        names.extend(assignments(&text).map(|(name, _)| name.to_owned()));
+    }
+    names
 }
 
 /// Whether a variable by this name means something to a gateway, and is neither every login's nor the installed units'.
@@ -276,18 +279,6 @@ pub(super) fn is_setting(name: &str) -> bool {
         || ends.iter().any(|end| upper.ends_with(end))
 }
 
-/// The names that a file of `NAME=VALUE` lines sets.
-fn variable_names(text: &str) -> impl Iterator<Item = String> + '_ {
-    text.lines().filter_map(|line| {
-        let line = line.trim_start();
-        let (name, _) = line
-            .strip_prefix("export ")
-            .unwrap_or(line)
-            .split_once('=')?;
-        Some(name.trim().to_owned())
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -307,7 +298,5 @@ mod tests {
         for name in ["HERMES_HOME", TARGET, "PATH", "VIRTUAL_ENV", "LOGNAME"] {
             assert!(!is_setting(name), "{name}");
         }
-        let names: Vec<String> = variable_names("# A=1\nexport B_TOKEN=x\nC = y\n").collect();
-        assert_eq!(names, ["# A", "B_TOKEN", "C"]);
     }
 }

@@ -7,7 +7,7 @@ use super::{Rule, gateways, installer};
 use crate::doctor::facts::Facts;
 use crate::doctor::finding::Findings;
 use crate::doctor::finding::Severity::Error;
-use crate::gateway::tokens::ENV;
+use crate::gateway::env_file::ENV;
 use crate::profile::is_named_home;
 
 pub(super) const RULES: &[Rule] = &[

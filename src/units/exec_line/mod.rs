@@ -746,6 +746,10 @@ mod tests {
     #[test]
     fn a_bare_run_follows_the_active_profile() {
         assert!(run("hermes gateway run").is_some_and(|r| r.follows_active && !r.replaces));
+        for variable in ["HERMES_SUPERVISED_CHILD", "HERMES_S6_SUPERVISED_CHILD"] {
+            let kept = run(&format!("/usr/bin/env {variable}=1 hermes gateway run"));
+            assert!(kept.is_some_and(|r| !r.follows_active), "{variable}");
+        }
         assert!(
             run("hermes -p default gateway run --replace")
                 .is_some_and(|r| !r.follows_active && r.replaces)

@@ -9,7 +9,7 @@ from typing import Protocol
 import wait
 from check import check, equal, measured
 from gateway import CONFIG, VERSION, Profile, at_least
-from model import Echo
+from model import Echo, configured
 from telegram import TOKEN, USER, BotAPI
 
 # Up to then a gateway that starts asks Telegram to forget what was said while there was none.
@@ -26,8 +26,7 @@ def configure(profile: Profile, bot: Serves, model: Serves, installs: bool = Fal
     """Make a profile whose gateway speaks with this stand-in and asks this model, and installs what it lacks, or not."""
     config = CONFIG.replace("allow_lazy_installs: false", f"allow_lazy_installs: {str(installs).lower()}")
     config += (
-        f"model:\n  provider: custom\n  default: fake\n  api_key: x\n  base_url: http://127.0.0.1:{model.port}/v1\n"
-        f"platforms:\n  telegram:\n    enabled: true\n    extra:\n      base_url: http://127.0.0.1:{bot.port}/bot\n"
+        f"{configured(model.port)}platforms:\n  telegram:\n    enabled: true\n    extra:\n      base_url: http://127.0.0.1:{bot.port}/bot\n"
         "      drop_pending_on_cold_boot: false\n"
     )
     # Without the last one it asks the network for addresses of the real service.

@@ -12,7 +12,7 @@ import urllib.request
 from pathlib import Path
 
 import wait
-from model import Endpoint
+from model import Endpoint, configured
 from processes import scan
 from systemd import systemctl
 
@@ -125,9 +125,7 @@ class Profile:
     def serve_api(self, port: int, model: int) -> None:
         """Configure an API server, and a model on this host."""
         self.make(
-            CONFIG
-            + "model:\n  provider: custom\n  default: fake\n  api_key: x\n"
-            + f"  base_url: http://127.0.0.1:{model}/v1\n",
+            CONFIG + configured(model),
             f"API_SERVER_ENABLED=true\nAPI_SERVER_KEY={KEY}\nAPI_SERVER_PORT={port}\nAPI_SERVER_HOST=127.0.0.1\n",
         )
         self.port = port

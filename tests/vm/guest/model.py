@@ -9,6 +9,11 @@ import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 
+def configured(port: int) -> str:
+    """The part of a profile's configuration that has its gateway ask the model at this port."""
+    return f"model:\n  provider: custom\n  default: fake\n  api_key: x\n  base_url: http://127.0.0.1:{port}/v1\n"
+
+
 class Endpoint:
     """A model that takes a request and never answers."""
 

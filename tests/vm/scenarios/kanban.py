@@ -11,7 +11,7 @@ from check import check, contains, equal
 from gateway import HERMES as PROGRAM
 from gateway import IDLE, Profile
 from installer import hermes_install, install, shell
-from model import Echo
+from model import Echo, configured
 from systemd import Unit, as_user
 from tenant import tenant
 
@@ -21,10 +21,7 @@ SECONDS = 120
 
 def run() -> None:
     model = Echo()
-    config = (
-        f"{IDLE}kanban:\n  dispatch_interval_seconds: 2\n"
-        f"model:\n  provider: custom\n  default: fake\n  api_key: x\n  base_url: http://127.0.0.1:{model.port}/v1\n"
-    )
+    config = f"{IDLE}kanban:\n  dispatch_interval_seconds: 2\n{configured(model.port)}"
     of_tenant(model, config)
     of_user(model, config)
 

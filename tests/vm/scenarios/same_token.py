@@ -32,7 +32,6 @@ def run() -> None:
     told = hermes_install("doctor").text
     contains("the way out", told, f"{tenants[1].home}/.env")
     check("nobody sees the token", TOKEN not in told, told)
-    print(hermes_install("status", "--long").text)
 
     equal("a stop ends with", hermes_install("stop", "b").code, 0)
     equal("what doctor finds of one that starts with the system", len(same()), 1)

@@ -1,0 +1,40 @@
+//! The file that hermes reads variables from, as python-dotenv reads it. Pure.
+
+/// Its name in a profile home.
+pub(crate) const ENV: &str = ".env";
+
+/// The names and values that its lines set, in their order; a name twice counts as set last.
+pub(crate) fn assignments(text: &str) -> impl Iterator<Item = (&str, &str)> {
+    text.lines().filter_map(|line| {
+        let line = line.trim_start();
+        let line = line.strip_prefix("export ").unwrap_or(line);
+        let (name, value) = line.split_once('=')?;
+        Some((name.trim(), unquoted(value.trim())))
+    })
+}
+
+/// A value without its quotes, or without the comment behind it.
+fn unquoted(value: &str) -> &str {
+    for quote in ['"', '\''] {
+        if let Some((inside, _)) = value
+            .strip_prefix(quote)
+            .and_then(|rest| rest.split_once(quote))
+        {
+            return inside;
+        }
+    }
+    let end = value.find(" #").unwrap_or(value.len());
+    value[..end].trim_end()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_read_without_the_word_export() {
+        let text = "# A=1\nexport B_TOKEN=x\nC = y\n";
+        let names: Vec<&str> = assignments(text).map(|(name, _)| name).collect();
+        assert_eq!(names, ["# A", "B_TOKEN", "C"]);
+    }
+}
