@@ -13,6 +13,7 @@ use crate::cli::RunArgs;
 use crate::deploy::receipt::read_receipt;
 use crate::error::{Exit, trouble};
 use crate::gateway::libraries::{TARGET, library_target, may_load};
+use crate::gateway::search_path::search_path;
 use crate::gateway::served::{Service, service};
 use crate::host::Host;
 use crate::host::access::Access;
@@ -29,7 +30,7 @@ use crate::units::unit::find_account;
 /// Become systemd-run.
 pub(crate) fn run(args: &RunArgs) -> Result<Exit> {
     let host = Host::new(args.scope.scope(), args.scope.root.as_deref())?;
-    live(&host, "hermes-install run")?;
+    let live = live(&host, "hermes-install run")?;
     let receipt = read_receipt(&host)?;
     let mut installed = receipt.instances.into_iter();
     let recorded = installed.find(|i| i.profile == args.profile);
@@ -45,12 +46,24 @@ pub(crate) fn run(args: &RunArgs) -> Result<Exit> {
     let may_write = |path: &Path| access.may_work_in(path);
     let target = library_target(&hermes, &root, &|path| host.real(path), may_write);
     let target = target.filter(|target| may_load(&host.real(target), account.uid));
+    let base = match given.environment.get("PATH") {
+        Some(path) => path.clone(),
+        None => live.systemctl(&host.manager()).search_path()?,
+    };
+    let path = search_path(
+        &hermes,
+        &root,
+        Some(&account.home),
+        account.uid,
+        base.as_ref(),
+    );
     let call = Call {
         scope: host.scope,
         account: &account,
         root: &root,
         hermes: &hermes,
         target,
+        path: path.to_string_lossy().into_owned(),
     };
     let words = call.words(&args.profile, &given, &args.words);
     let printer = args.output.printer();
@@ -134,6 +147,8 @@ struct Call<'a> {
     hermes: &'a Path,
     /// Where it installs what is missing.
     target: Option<PathBuf>,
+    /// Where it looks for programs.
+    path: String,
 }
 
 impl Call<'_> {
@@ -154,10 +169,11 @@ impl Call<'_> {
         ));
         words.push(format!("--setenv=HOME={}", self.account.home.display()));
         words.push(format!("--setenv=HERMES_HOME={}", self.root.display()));
+        words.push(format!("--setenv=PATH={}", self.path));
         if let Some(target) = &self.target {
             words.push(format!("--setenv={TARGET}={}", target.display()));
         }
-        for (name, value) in &given.environment {
+        for (name, value) in given.environment.iter().filter(|(name, _)| *name != "PATH") {
             // Neither shown nor in the list of processes: systemd-run has it of its own environment.
             words.push(match is_secret(name, value) {
                 true => format!("--setenv={name}"),
@@ -216,6 +232,7 @@ mod tests {
             root: Path::new("/srv/h"),
             hermes: Path::new("/opt/hermes/bin/hermes"),
             target: Some("/srv/h/lazy-packages".into()),
+            path: "/opt/hermes/bin:/usr/bin".to_owned(),
         };
         let profile = instance.profile.clone();
         let given = Given::of_instance(instance);
@@ -225,6 +242,7 @@ mod tests {
         for part in [
             " --uid=bob --gid=bots ",
             " --setenv=HERMES_HOME=/srv/h ",
+            " --setenv=PATH=/opt/hermes/bin:/usr/bin ",
             " --setenv=TZ=Europe/Berlin ",
             " --setenv=API_TOKEN ",
             " --setenv=HERMES_LAZY_INSTALL_TARGET=/srv/h/lazy-packages ",

@@ -24,7 +24,7 @@ pub(crate) fn library_target(
     }
 }
 
-/// Whether a gateway of this account may take modules from there: whoever can write the directory, or put another in its
+/// Whether a gateway of this account may take modules and programs from there: whoever can write the directory, or put another in its
 /// place, runs code as that account.
 pub(crate) fn may_load(target: &Path, uid: u32) -> bool {
     let is_fine = |path: &Path| match std::fs::metadata(path) {

@@ -15,6 +15,7 @@ pub(crate) mod libraries;
 pub(crate) mod owner;
 pub(crate) mod platforms;
 pub(crate) mod running;
+pub(crate) mod search_path;
 pub(crate) mod served;
 pub(crate) mod state;
 pub(crate) mod stop;

@@ -168,6 +168,15 @@ impl Systemctl {
         self.ask(&["show", "--property=Version", "--value"])
     }
 
+    /// The search path that it gives to services which set none.
+    pub(crate) fn search_path(&self) -> Result<String> {
+        let environment = self.ask(&["show-environment"])?;
+        let path = environment
+            .lines()
+            .find_map(|line| line.strip_prefix("PATH="));
+        path.map(str::to_owned).context("the manager has no PATH")
+    }
+
     /// The states of services, one call for all.
     pub(crate) fn show(&self, units: &[String]) -> Result<Vec<ServiceState>> {
         if units.is_empty() {

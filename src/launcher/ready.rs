@@ -12,6 +12,7 @@ use nix::unistd::{AccessFlags, access, geteuid};
 use crate::gateway::command_line::supervised_variable;
 use crate::gateway::config::{ACTIVE_PROFILE, active_name};
 use crate::gateway::libraries::{TARGET, library_target, may_load};
+use crate::gateway::search_path::search_path;
 use crate::gateway::version::{DefaultProfile, Rules, Version};
 use crate::host::account::account_name;
 use crate::host::read::{self, read_small_text};
@@ -148,20 +149,12 @@ fn ignore_restarts() {
     let _ = unsafe { signal(Signal::SIGUSR1, SigHandler::SigIgn) };
 }
 
-/// Our environment with HERMES_HOME set to the root, and hermes' own directory on PATH so that what the gateway
-/// starts finds the same hermes.
+/// Our environment with HERMES_HOME set to the root, and on PATH what hermes' own unit has there ([`search_path`]).
 fn environment(root: &Path, hermes: &Path) -> Vec<Vec<u8>> {
-    let mut path =
-        std::env::var_os("PATH").unwrap_or_else(|| "/usr/local/bin:/usr/bin:/bin".into());
-    if let Some(dir) = hermes.parent() {
-        let known = std::env::split_paths(&path).any(|p| p == dir);
-        if !known {
-            let mut longer = dir.as_os_str().to_owned();
-            longer.push(":");
-            longer.push(&path);
-            path = longer;
-        }
-    }
+    let given = std::env::var_os("PATH").unwrap_or_else(|| "/usr/local/bin:/usr/bin:/bin".into());
+    let home = std::env::var_os("HOME").map(PathBuf::from);
+    let home = home.filter(|home| home.is_absolute());
+    let path = search_path(hermes, root, home.as_deref(), geteuid().as_raw(), &given);
     let mut env: Vec<Vec<u8>> = std::env::vars_os()
         .filter(|(name, _)| name != "PATH" && name != "HERMES_HOME" && name != HERMES_VARIABLE)
         .map(|(name, value)| [name.as_bytes(), b"=", value.as_bytes()].concat())

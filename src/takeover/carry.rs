@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use crate::gateway::search_path::beyond;
 use crate::render::addition::Addition;
 use crate::render::escape;
 use crate::render::model::{RestartPolicy, is_variable};
@@ -104,12 +105,15 @@ impl Carried {
             let Some((name, value)) = word.split_once('=') else {
                 continue;
             };
-            let value = (old.expand)(value);
-            if is_own_variable(name)
-                || old.known.contains(name)
-                || (name == "PATH" && old.is_upstream)
-            {
+            if is_own_variable(name) || old.known.contains(name) {
                 continue;
+            }
+            let mut value = (old.expand)(value);
+            if name == "PATH" && old.is_upstream {
+                let Some(more) = beyond(&value, &old.own_directories()) else {
+                    continue;
+                };
+                value = more;
             }
             let shown = format!("Environment={name}");
             if is_secret(name, &value) || has_password(&value) {

@@ -1,9 +1,10 @@
 //! A unit that a profile leaves, as [`carry`](crate::takeover::carry) looks at it.
 
+use crate::gateway::search_path::own_directories;
 use crate::host::account::Account;
 use crate::units::unit_file::Directives;
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// An old unit and what of its host decides.
 pub(crate) struct OldUnit<'a> {
@@ -36,6 +37,12 @@ pub(crate) struct OldUnit<'a> {
 }
 
 impl OldUnit<'_> {
+    /// Where the launcher has its gateway look for programs.
+    pub(super) fn own_directories(&self) -> Vec<PathBuf> {
+        let hermes = self.hermes.unwrap_or(Path::new("hermes"));
+        own_directories(hermes, self.root, Some(&self.account.home))
+    }
+
     /// Whether the new unit may write there anyway.
     pub(super) fn is_home(&self, path: &Path) -> bool {
         let homes = [self.home, self.root, &self.account.home];
