@@ -7,14 +7,18 @@ use std::path::{Path, PathBuf};
 
 use crate::gateway::libraries::may_load;
 
-/// The directories that the system's programs are in.
-const SYSTEM: [&str; 6] = [
+/// The directories that the system's programs are in, on a unit's path or of no use to it.
+const SYSTEM: [&str; 9] = [
     "/usr/local/sbin",
     "/usr/local/bin",
     "/usr/sbin",
     "/usr/bin",
     "/sbin",
     "/bin",
+    "/usr/local/games",
+    "/usr/games",
+    // snapd has every manager search it (snapd-env-generator).
+    "/snap/bin",
 ];
 
 /// Where hermes' executable is in a checkout: up to 0.21, and what install.sh of 0.22 publishes.
@@ -59,15 +63,21 @@ pub(crate) fn search_path(
     all.join(OsStr::new(":"))
 }
 
-/// Of the search path of a unit that hermes wrote: the path without what [`own_directories`] has, if there is more in it than
-/// the system's.
-pub(crate) fn beyond(path: &str, own: &[PathBuf]) -> Option<String> {
-    let rest = path
-        .split(':')
-        .filter(|entry| !entry.is_empty() && !own.iter().any(|own| own == Path::new(entry)));
-    let rest: Vec<&str> = rest.collect();
-    let is_more = rest.iter().any(|entry| !SYSTEM.contains(entry));
-    is_more.then(|| rest.join(":"))
+/// Of a search path that a gateway had before: the directories that neither [`own_directories`] nor the system has.
+pub(crate) fn beyond(path: &str, own: &[PathBuf]) -> Vec<String> {
+    let is_known = |entry: &str| {
+        SYSTEM.contains(&entry) || own.iter().any(|directory| directory == Path::new(entry))
+    };
+    let entries = path.split(':').filter(|entry| entry.starts_with('/'));
+    let more = entries.filter(|entry| !is_known(entry.trim_end_matches('/')));
+    more.map(str::to_owned).collect()
+}
+
+/// A value of PATH that adds these directories to the system's.
+pub(crate) fn with_system(directories: &[String]) -> String {
+    let system = SYSTEM[..6].iter().map(|entry| (*entry).to_owned());
+    let all: Vec<String> = directories.iter().cloned().chain(system).collect();
+    all.join(":")
 }
 
 #[cfg(test)]
@@ -85,11 +95,12 @@ mod tests {
             /home/a/go/bin:/home/a/.npm-global/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
         let named: Vec<PathBuf> = plain.split(':').take(own.len()).map(Into::into).collect();
         assert_eq!(own, named);
-        assert_eq!(beyond(plain, &own), None);
+        assert!(beyond(plain, &own).is_empty());
         let nvm = format!("/home/a/.nvm/versions/node/v22.1.0/bin:{plain}");
         let more = "/home/a/.nvm/versions/node/v22.1.0/bin:\
             /usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-        assert_eq!(beyond(&nvm, &own).as_deref(), Some(more));
+        assert_eq!(with_system(&beyond(&nvm, &own)), more);
+        assert!(beyond("/usr/games:.:bin:/home/a/go/bin/:", &own).is_empty());
     }
 
     #[test]

@@ -8,7 +8,7 @@ use crate::host::process_text::name;
 use crate::launcher::exec::HERMES_VARIABLE;
 use crate::layout::Scope;
 use crate::profile::ProfileName;
-use crate::takeover::detect::is_setting;
+use crate::takeover::lost::is_setting;
 use crate::takeover::migrate::Allow;
 use crate::units::inventory::Inventory;
 use crate::units::unit::Unit;
@@ -26,6 +26,8 @@ pub(super) struct Candidate<'a> {
     pub(super) hermes: Option<PathBuf>,
     /// Names of the variables that a process was given beside those of every login.
     pub(super) variables: BTreeSet<String>,
+    /// Where a process looks for programs.
+    pub(super) path: Option<String>,
     /// The unit, where it is one.
     pub(super) unit: Option<&'a Unit>,
 }
@@ -56,6 +58,7 @@ pub(super) fn candidates<'a>(
                 root: root_of(profile, home)?,
                 hermes: executable_of(host, unit),
                 variables: BTreeSet::new(),
+                path: None,
                 unit: Some(unit),
             })
         });
@@ -73,17 +76,14 @@ pub(super) fn candidates<'a>(
         }
         // Only the owner of a home, and root, can tell which account it is for.
         let owner = owner_of(host, home).filter(|uid| [*uid, 0].contains(&process.uid))?;
+        let environ = process.environ().ok()?;
         Some(Candidate {
             who: name(process),
             account: account_name(owner),
             root: root_of(profile, home)?,
             hermes: executable(&process.argv, |path| host.exists(path)),
-            variables: process
-                .environ()
-                .ok()?
-                .names()
-                .filter(|n| is_setting(n))
-                .collect(),
+            variables: environ.names().filter(|n| is_setting(n)).collect(),
+            path: environ.get("PATH").map(str::to_owned),
             unit: None,
         })
     });

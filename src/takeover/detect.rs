@@ -11,20 +11,17 @@ use anyhow::Result;
 use crate::deploy::chosen::by_name;
 use crate::error::refuse;
 use crate::gateway::config::terminal_directory;
-use crate::gateway::env_file::{ENV, assignments};
-use crate::gateway::libraries::TARGET;
 use crate::host::Host;
 use crate::host::access::may_read;
-use crate::host::read;
 use crate::layout::{ACCOUNT, Scope};
 use crate::output::{Output, visible};
 use crate::profile::ProfileName;
 use crate::settings::Settings;
 use crate::takeover::candidates::{Candidate, candidates, executable_of};
 use crate::takeover::carry::carry;
+use crate::takeover::lost::{known_variables, lost_programs, lost_variables};
 use crate::takeover::migrate::Allow;
 use crate::takeover::old_unit::OldUnit;
-use crate::takeover::replaced::OWN;
 use crate::units::inventory::Inventory;
 use crate::units::origin::Origin;
 use crate::units::unit::Unit;
@@ -84,7 +81,12 @@ pub(crate) fn inherit(
     for unit in found.iter().filter_map(|c| c.unit) {
         inherited.take_over(host, unit, &home, &first.root, &known);
     }
-    inherited.name_lost_variables(host, &home, &found);
+    let settings = &inherited.settings;
+    let lost = [
+        lost_variables(host, &home, settings, &found),
+        lost_programs(host, settings, &found),
+    ];
+    inherited.left.extend(lost.into_iter().flatten());
     // One line each, whatever another account's unit, process or configuration calls something.
     for line in inherited.carried.iter_mut().chain(&mut inherited.left) {
         *line = visible(line);
@@ -178,23 +180,6 @@ pub(super) fn namesakes(
 }
 
 impl Inherited {
-    /// Say which variables the gateways were given that the new unit does not have.
-    fn name_lost_variables(&mut self, host: &Host, home: &Path, found: &[Candidate]) {
-        let known = known_variables(host, home, &self.settings);
-        let given = found.iter().flat_map(|c| &c.variables).map(String::as_str);
-        let lost: BTreeSet<&str> = given.filter(|name| !known.contains(*name)).collect();
-        if lost.is_empty() {
-            return;
-        }
-        let list: Vec<&str> = lost.into_iter().collect();
-        self.left.push(format!(
-            "the gateway was given {} in its environment, and the new unit does not have that; put it into `{}`, or give \
-             `--environment-file`",
-            list.join(", "),
-            home.join(ENV).display()
-        ));
-    }
-
     /// What a unit says; a setting that is there already counts more.
     fn take_over(
         &mut self,
@@ -242,61 +227,5 @@ impl Inherited {
         }
         self.left.extend(carried.left);
         self.settings = std::mem::take(&mut self.settings).over(&carried.settings);
-    }
-}
-
-/// Names of the variables that the gateway reads from files.
-fn known_variables(host: &Host, home: &Path, settings: &Settings) -> BTreeSet<String> {
-    let env = home.join(ENV);
-    let files = settings.environment_files.iter().flatten().chain([&env]);
-    let texts = files.filter_map(|file| host.files.read_text(file, read::TEXT).ok().flatten());
-    let mut names = BTreeSet::new();
-    for text in texts {
-        names.extend(assignments(&text).map(|(name, _)| name.to_owned()));
-    }
-    names
-}
-
-/// Whether a variable by this name means something to a gateway, and is neither every login's nor the installed units'.
-pub(super) fn is_setting(name: &str) -> bool {
-    // The launcher sets the latter where a gateway needs it, and so does `hermes-install run`.
-    let is_ours = OWN.contains(&name) || name == TARGET;
-    let is_hermes = name.starts_with("HERMES_") && !is_ours;
-    let ends = [
-        "_TOKEN",
-        "_KEY",
-        "_SECRET",
-        "_PASSWORD",
-        "_BASE_URL",
-        "_PROXY",
-        "_CA_BUNDLE",
-    ];
-    let names = ["TZ", "SSL_CERT_FILE", "SSL_CERT_DIR", "NODE_EXTRA_CA_CERTS"];
-    let upper = name.to_uppercase();
-    is_hermes
-        || name.starts_with("API_SERVER_")
-        || names.contains(&name)
-        || ends.iter().any(|end| upper.ends_with(end))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_variables_that_a_gateway_reads_are_missed() {
-        for name in [
-            "TELEGRAM_BOT_TOKEN",
-            "OPENAI_API_KEY",
-            "HERMES_MODEL",
-            "https_proxy",
-            "API_SERVER_PORT",
-            "TZ",
-        ] {
-            assert!(is_setting(name), "{name}");
-        }
-        for name in ["HERMES_HOME", TARGET, "PATH", "VIRTUAL_ENV", "LOGNAME"] {
-            assert!(!is_setting(name), "{name}");
-        }
     }
 }

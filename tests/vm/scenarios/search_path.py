@@ -1,5 +1,5 @@
 """A gateway finds the programs that it found under hermes' own unit: an MCP server of `uv tool install`, the node that hermes'
-installer placed, one of nvm. One that is new finds all but the last. Nobody else's directory is on its path."""
+installer placed, one of nvm. One that is new finds all but the last, and adopt names what only a terminal had. Nobody else's directory is on its path."""
 
 import os
 import pwd
@@ -42,6 +42,7 @@ def run() -> None:
     equal("the gateway finds what it found", found(pid), before)
     equal("it finds hermes", shutil.which("hermes", path=path_of(pid)), gateway.HERMES)
 
+    by_hand(Profile("coder", "alice", default.root))
     new(Profile("default"))
 
 
@@ -60,6 +61,18 @@ def new(default: Profile) -> None:
     equal("the program that anybody may have placed", shutil.which(opened.name, path=path), None)
     asked = hermes_install("run", "default", "--", "config", "path")
     contains("hermes typed for that profile", asked.text, f"--setenv=PATH={path} ", f"{default.home}/config.yaml")
+
+
+def by_hand(coder: Profile) -> None:
+    """One of a terminal, which had more on its PATH than any unit: adopt names that."""
+    coder.make()
+    path = f"/opt/tools/bin:{Path(gateway.HERMES).parent}:{HOME}/.local/bin:/usr/local/bin:/usr/bin:/bin:/usr/games"
+    hand = coder.by_hand("-p", "coder", "gateway", "run", env={"PATH": path})
+    check("a gateway of a terminal comes up", hand.until_up(), hand.said())
+    done = hermes_install("adopt", "--profile", "coder", "--yes", user="alice")
+    equal("adopt ends with", done.code, 0)
+    contains("what it says", done.err, "looked for programs in /opt/tools/bin, and the new unit does not")
+    check("it names nothing else", 'PATH = "/opt/tools/bin:/usr/local/sbin:' in done.err.replace("\n", ""), done.err)
 
 
 def upstream_unit() -> Unit:

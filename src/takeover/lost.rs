@@ -1,0 +1,122 @@
+//! What a gateway was given, by a terminal or a script, and its new unit does not have. Each is a line for a person.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use crate::gateway::env_file::{ENV, assignments};
+use crate::gateway::libraries::TARGET;
+use crate::gateway::search_path::{beyond, own_directories, with_system};
+use crate::host::Host;
+use crate::host::read;
+use crate::settings::Settings;
+use crate::takeover::candidates::Candidate;
+use crate::takeover::replaced::OWN;
+use crate::units::unit::find_account;
+
+/// Variables.
+pub(super) fn lost_variables(
+    host: &Host,
+    home: &Path,
+    settings: &Settings,
+    found: &[Candidate],
+) -> Option<String> {
+    let known = known_variables(host, home, settings);
+    let given = found.iter().flat_map(|c| &c.variables).map(String::as_str);
+    let lost: BTreeSet<&str> = given.filter(|name| !known.contains(*name)).collect();
+    let list: Vec<&str> = lost.into_iter().collect();
+    (!list.is_empty()).then(|| {
+        format!(
+            "the gateway was given {} in its environment, and the new unit does not have that; put it into `{}`, or give \
+             `--environment-file`",
+            list.join(", "),
+            home.join(ENV).display()
+        )
+    })
+}
+
+/// Directories of programs: a shell has more on its PATH than a unit.
+pub(super) fn lost_programs(
+    host: &Host,
+    settings: &Settings,
+    found: &[Candidate],
+) -> Option<String> {
+    let environment = settings.environment.as_ref();
+    if environment.is_some_and(|all| all.contains_key("PATH")) {
+        return None;
+    }
+    let mut lost = Vec::new();
+    for c in found {
+        let (Some(path), Some(account)) = (&c.path, find_account(host, &c.account)) else {
+            continue;
+        };
+        let hermes = c.hermes.as_deref().unwrap_or(Path::new("hermes"));
+        let more = beyond(path, &own_directories(hermes, &c.root, Some(&account.home)));
+        // hermes' launcher puts what is in the root there itself.
+        let is_elsewhere = |entry: &String| !Path::new(entry).starts_with(&c.root);
+        lost.extend(more.into_iter().filter(is_elsewhere));
+    }
+    (!lost.is_empty()).then(|| {
+        format!(
+            "the gateway looked for programs in {}, and the new unit does not; to have that, `environment = {{ PATH = \
+             \"{}\" }}` for the profile in config.toml",
+            lost.join(", "),
+            with_system(&lost)
+        )
+    })
+}
+
+/// Names of the variables that the gateway reads from files.
+pub(super) fn known_variables(host: &Host, home: &Path, settings: &Settings) -> BTreeSet<String> {
+    let env = home.join(ENV);
+    let files = settings.environment_files.iter().flatten().chain([&env]);
+    let texts = files.filter_map(|file| host.files.read_text(file, read::TEXT).ok().flatten());
+    let mut names = BTreeSet::new();
+    for text in texts {
+        names.extend(assignments(&text).map(|(name, _)| name.to_owned()));
+    }
+    names
+}
+
+/// Whether a variable by this name means something to a gateway, and is neither every login's nor the installed units'.
+pub(super) fn is_setting(name: &str) -> bool {
+    // The launcher sets the latter where a gateway needs it, and so does `hermes-install run`.
+    let is_ours = OWN.contains(&name) || name == TARGET;
+    let is_hermes = name.starts_with("HERMES_") && !is_ours;
+    let ends = [
+        "_TOKEN",
+        "_KEY",
+        "_SECRET",
+        "_PASSWORD",
+        "_BASE_URL",
+        "_PROXY",
+        "_CA_BUNDLE",
+    ];
+    let names = ["TZ", "SSL_CERT_FILE", "SSL_CERT_DIR", "NODE_EXTRA_CA_CERTS"];
+    let upper = name.to_uppercase();
+    is_hermes
+        || name.starts_with("API_SERVER_")
+        || names.contains(&name)
+        || ends.iter().any(|end| upper.ends_with(end))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_variables_that_a_gateway_reads_are_missed() {
+        for name in [
+            "TELEGRAM_BOT_TOKEN",
+            "OPENAI_API_KEY",
+            "HERMES_MODEL",
+            "https_proxy",
+            "API_SERVER_PORT",
+            "TZ",
+        ] {
+            assert!(is_setting(name), "{name}");
+        }
+        for name in ["HERMES_HOME", TARGET, "PATH", "VIRTUAL_ENV", "LOGNAME"] {
+            assert!(!is_setting(name), "{name}");
+        }
+    }
+}
