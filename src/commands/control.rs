@@ -12,15 +12,16 @@ use crate::deploy::service::{Service, job, refuse_left, wait_for_all};
 use crate::error::{Exit, failed};
 use crate::gateway::installation::Installation;
 use crate::gateway::owner::{Owner, owner, unexamined};
-use crate::gateway::served::served_beside;
+use crate::gateway::served::{self, served_beside, service};
 use crate::gateway::update::{is_outdated, updater};
 use crate::gateway::version::Rules;
 use crate::host::Host;
 use crate::host::process::Process;
+use crate::host::process_text::name;
 use crate::host::span;
 use crate::host::systemctl::Systemctl;
 use crate::output::{self, Output};
-use crate::profile::ProfileName;
+use crate::profile::{ProfileName, root_for};
 
 /// How much longer than its drain a gateway may take until systemd has started it again.
 const ROOM: Duration = Duration::from_secs(120);
@@ -33,6 +34,8 @@ struct Run {
     failed: Vec<Failed>,
     output: Output,
     prefix: String,
+    /// The flag of its scope.
+    flag: &'static str,
 }
 
 /// A profile whose gateway did not do what was asked, and why.
@@ -116,6 +119,7 @@ impl Run {
             failed: Vec::new(),
             output: args.output.printer(),
             prefix: host.manager().command_prefix(),
+            flag: host.scope.flag(),
         })
     }
 
@@ -229,6 +233,7 @@ impl Run {
                     unit: service.unit.to_owned(),
                     main_pid: ready.pid,
                 }),
+                Err(_) if self.is_served(target) => {}
                 Err(e) => failed.push(Failed {
                     profile: target.profile.clone(),
                     why: format!("{e:#}"),
@@ -247,6 +252,26 @@ impl Run {
             });
         }
         all_done(&failed)
+    }
+
+    /// Whether another gateway serves the profile of a unit that did not come up, as after an update to a hermes that has one
+    /// gateway for all profiles. Then nothing is wrong, and that is said.
+    fn is_served(&self, target: &Target) -> bool {
+        let (profile, unit, scope) = (&target.profile, &target.unit, self.flag);
+        let root = root_for(Some(&target.home), Path::new("/nonexistent"));
+        let Ok(served::Service::By(server)) = service(&root, profile) else {
+            return false;
+        };
+        self.output.done(format!(
+            "profile `{profile}` is served by the gateway of `{}`, {}",
+            server.profile,
+            name(&server.process)
+        ));
+        self.output.step(format!(
+            "`{unit}` is not needed for that: `hermes-install uninstall{scope} --profile {profile}`; for a gateway of its own: \
+             `hermes-install{scope} --profile {profile} --standalone`"
+        ));
+        true
     }
 }
 

@@ -87,7 +87,7 @@ fn run(args: &InstallArgs, verb: Verb) -> Result<Exit> {
     summary(&host, &checked, &outcome, &left, &output);
     if !args.output.quiet && !args.output.json {
         match host.live() {
-            Some(_) => tell_served(&served, &servers),
+            Some(_) => tell_served(host.scope, &served, &servers),
             None => tell_served_in_image(&served),
         }
     }
@@ -118,7 +118,8 @@ fn have_served(host: &Host, served: &[Served], output: &Output) -> Result<Vec<Se
         .collect()
 }
 
-fn tell_served(served: &[Served], servers: &[Server]) {
+fn tell_served(scope: Scope, served: &[Served], servers: &[Server]) {
+    let flag = scope.flag();
     for (served, server) in served.iter().zip(servers) {
         let profile = &served.profile;
         let by = paragraph(&format!(
@@ -127,9 +128,9 @@ fn tell_served(served: &[Served], servers: &[Server]) {
             name(&server.process),
         ));
         output::print(format_args!(
-            "{by}  setup    hermes-install run {profile} -- gateway setup\n  \
-             own one  hermes-install --profile {profile} --standalone\n  \
-             undo     hermes-install run {profile} gateway stop\n",
+            "{by}  setup    hermes-install run{flag} {profile} -- gateway setup\n  \
+             own one  hermes-install{flag} --profile {profile} --standalone\n  \
+             undo     hermes-install run{flag} {profile} gateway stop\n",
         ));
     }
 }

@@ -62,7 +62,7 @@ impl Installation {
     }
 
     /// Of a virtual environment, by a program in its `bin`. One inside a checkout only serves that.
-    fn of_prefix(program: &Path, real: &dyn Fn(&Path) -> PathBuf) -> Option<Self> {
+    pub(super) fn of_prefix(program: &Path, real: &dyn Fn(&Path) -> PathBuf) -> Option<Self> {
         let prefix = program.parent()?.parent()?;
         let checkout = prefix.parent().filter(|dir| is_checkout(&real(dir)));
         if let Some(checkout) = checkout {

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
+use crate::gateway::command_line::executable;
 use crate::gateway::installation::Installation;
 use crate::host::process::Process;
 use crate::host::read::{self, read_small_text};
@@ -16,10 +17,38 @@ const MARK: &str = ".hermes-update-in-progress";
 /// How exact the start of a process is.
 const MARGIN: Duration = Duration::from_secs(2);
 
-/// Whether the code of this gateway changed on disk after it had started.
+/// Whether the code of this gateway changed on disk after it had started, or its executable is another one's by now.
 pub(crate) fn is_outdated(process: &Process) -> bool {
     let hermes = Installation::of_process(process);
-    hermes.is_some_and(|hermes| hermes.changed_after(process.started()))
+    let has_changed = hermes.is_some_and(|hermes| hermes.changed_after(process.started()));
+    has_changed || left(process).is_some()
+}
+
+/// What a gateway runs.
+pub(crate) enum Left {
+    /// An installation beside the one that its executable leads to now.
+    There(Installation),
+    /// One that is gone.
+    Gone,
+}
+
+/// What a gateway runs where its executable leads to another installation by now, as after `ln -sfn hermes-0.22 current`.
+/// The kernel keeps the interpreter of the script that was executed (execve(2)), which is in the environment of that script.
+pub(crate) fn left(process: &Process) -> Option<Left> {
+    let view = process.view().ok()?;
+    let seen = |path: &Path| view.at(path);
+    let interpreter = Path::new(process.argv.first()?);
+    let hermes = executable(&process.argv, |path| seen(path).exists())?;
+    let now = Installation::find(&hermes, &seen)?;
+    if !interpreter.is_absolute() {
+        return None;
+    }
+    if !seen(interpreter).exists() {
+        return Some(Left::Gone);
+    }
+    let then = Installation::of_prefix(interpreter, &seen)?;
+    let place = |found: &Installation| std::fs::canonicalize(seen(&found.library)).ok();
+    (place(&then)? != place(&now)?).then_some(Left::There(then))
 }
 
 /// The live process that updates the hermes of this profile home.
@@ -79,5 +108,47 @@ mod tests {
         mark.and_then(|file| file.set_modified(long_ago))
             .expect("set");
         assert_eq!(updater(&home), None, "this PID was another's then");
+    }
+
+    #[test]
+    fn a_gateway_whose_executable_leads_elsewhere_by_now_runs_what_it_was_started_from() {
+        use std::os::unix::fs::{PermissionsExt as _, symlink};
+        let disk = tempfile::tempdir().expect("a directory");
+        let at = |path: &str| disk.path().join(path);
+        for version in ["0.21.3", "0.22.2"] {
+            let site = format!("{version}/lib/python3.13/site-packages");
+            let record = at(&format!("{site}/hermes_agent-{version}.dist-info"));
+            std::fs::create_dir_all(record).expect("made");
+            let bin = at(&format!("{version}/bin"));
+            std::fs::create_dir(&bin).expect("made");
+            std::fs::copy("/bin/sh", bin.join("python3")).expect("copied");
+            let script = format!("#!{}\nread line\n", bin.join("python3").display());
+            std::fs::write(bin.join("hermes"), script).expect("written");
+            let rights = std::fs::Permissions::from_mode(0o755);
+            std::fs::set_permissions(bin.join("hermes"), rights).expect("set");
+        }
+        let lead = |to: &str| {
+            let _ = std::fs::remove_file(at("current"));
+            symlink(to, at("current")).expect("a link");
+        };
+        lead("0.21.3");
+        let mut gateway = std::process::Command::new(at("current/bin/hermes"))
+            .args(["gateway", "run"])
+            .stdin(std::process::Stdio::piped())
+            .spawn()
+            .expect("started");
+        let process = Process::read(gateway.id() as i32).expect("it runs");
+        assert!(left(&process).is_none() && !is_outdated(&process));
+        lead("0.22.2");
+        let version = |left: Option<Left>| match left {
+            Some(Left::There(found)) => found.version.map(|version| version.to_string()),
+            _ => None,
+        };
+        assert_eq!(version(left(&process)).as_deref(), Some("0.21.3"));
+        assert!(is_outdated(&process));
+        std::fs::remove_dir_all(at("0.21.3")).expect("removed");
+        assert!(matches!(left(&process), Some(Left::Gone)));
+        drop(gateway.stdin.take());
+        gateway.wait().expect("its end");
     }
 }

@@ -77,10 +77,31 @@ pub(super) fn known_variables(host: &Host, home: &Path, settings: &Settings) -> 
     names
 }
 
+/// What hermes sets itself for the processes that it starts, or derives from its configuration: a gateway has them that
+/// `hermes gateway migrate`, a dashboard or an agent's terminal started (0.22.2: gateway/run.py, hermes_constants.py).
+const OF_HERMES: [&str; 13] = [
+    "HERMES_AGENT",
+    "HERMES_EXEC_ASK",
+    "HERMES_INTERACTIVE",
+    "HERMES_QUIET",
+    "HERMES_REAL_HOME",
+    "HERMES_SCRATCH_DIR",
+    "HERMES_SESSION_ID",
+    "HERMES_SESSION_KEY",
+    "HERMES_SESSION_SOURCE",
+    "HERMES_SPINNER_PAUSE",
+    "HERMES_STARTUP_WARMUP_TIMEOUT",
+    "HERMES_TURN_LEASE_TIMEOUT",
+    "TERMINAL_DOCKER_SHARED_CONTAINER_KEY",
+];
+
 /// Whether a variable by this name means something to a gateway, and is neither every login's nor the installed units'.
 pub(super) fn is_setting(name: &str) -> bool {
     // The launcher sets the latter where a gateway needs it, and so does `hermes-install run`.
     let is_ours = OWN.contains(&name) || name == TARGET;
+    if OF_HERMES.contains(&name) {
+        return false;
+    }
     let is_hermes = name.starts_with("HERMES_") && !is_ours;
     let ends = [
         "_TOKEN",
@@ -115,7 +136,8 @@ mod tests {
         ] {
             assert!(is_setting(name), "{name}");
         }
-        for name in ["HERMES_HOME", TARGET, "PATH", "VIRTUAL_ENV", "LOGNAME"] {
+        let others = ["HERMES_HOME", TARGET, "PATH", "VIRTUAL_ENV", "LOGNAME"];
+        for name in others.into_iter().chain(OF_HERMES) {
             assert!(!is_setting(name), "{name}");
         }
     }

@@ -36,11 +36,10 @@ pub(super) const UNKNOWN: &str = "unknown";
 
 pub(super) fn hermes(
     on_disk: &Installation,
-    started: Option<std::time::SystemTime>,
+    is_newer: bool,
     running: Option<String>,
 ) -> Option<Hermes> {
     let written = on_disk.version?;
-    let is_newer = started.is_some_and(|start| on_disk.changed_after(start));
     // The gateway may tell more than a number: `0.22.2.post1`, `0.22.2+5.gabc1234`; or none: `git.abc1234`.
     let told = running.as_deref().and_then(Version::parse);
     let is_other = told.is_some_and(|version| version != written);
@@ -136,35 +135,34 @@ pub(super) fn is_enabled(host: &Host, profile: &ProfileName) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::path::PathBuf;
-    use std::time::{Duration, SystemTime};
-
     use super::*;
     use crate::gateway::version::Version;
     use crate::host::service_state::Exit;
+    use std::path::PathBuf;
 
     #[test]
     fn a_hermes_that_changed_on_disk_needs_a_restart() {
-        let now = SystemTime::now();
         let on_disk = Installation {
             library: PathBuf::new(),
             version: Some(Version(0, 23, 0)),
-            changed: Some(now),
+            changed: None,
         };
-        let needs_restart = |started: Option<SystemTime>| {
-            hermes(&on_disk, started, None)
+        let newer = hermes(&on_disk, true, None).expect("a version");
+        assert_eq!(
+            (newer.needs_restart, &*newer.version),
+            (true, "unknown"),
+            "{newer:?}"
+        );
+        assert!(
+            !hermes(&on_disk, false, None)
                 .expect("a version")
                 .needs_restart
-        };
-        let after = Some(now + Duration::from_secs(60));
-        assert!(needs_restart(Some(now - Duration::from_secs(60))));
-        assert!(!needs_restart(after));
-        assert!(!needs_restart(None));
-        let same = hermes(&on_disk, after, Some("0.23.0.post1".into())).expect("a version");
+        );
+        let same = hermes(&on_disk, false, Some("0.23.0.post1".into())).expect("a version");
         assert_eq!((same.needs_restart, same.on_disk), (false, None));
-        let untold = hermes(&on_disk, after, Some("git.abc1234".into()));
+        let untold = hermes(&on_disk, false, Some("git.abc1234".into()));
         assert!(!untold.expect("a version").needs_restart);
-        let told = hermes(&on_disk, after, Some("0.22.2".into()));
+        let told = hermes(&on_disk, false, Some("0.22.2".into()));
         assert_eq!(
             told,
             Some(Hermes {

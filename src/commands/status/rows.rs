@@ -19,6 +19,7 @@ use crate::gateway::owner::Owners;
 use crate::gateway::platforms::without_adapter;
 use crate::gateway::served::{Server, Servers, Service, is_parked};
 use crate::gateway::state::State as Record;
+use crate::gateway::update::{Left, is_outdated, left};
 use crate::host::Host;
 use crate::host::account::account_name;
 use crate::host::process::Process;
@@ -275,9 +276,12 @@ impl<'a> Sight<'a> {
                 }
             },
         };
-        let started = process.map(Process::started);
         let running = record.and_then(|r| r.code_version.clone());
-        hermes(&on_disk, started, running)
+        let running = running.or_else(|| match left(process?)? {
+            Left::There(installation) => Some(installation.version?.to_string()),
+            Left::Gone => None,
+        });
+        hermes(&on_disk, process.is_some_and(is_outdated), running)
     }
 }
 

@@ -83,8 +83,12 @@ def stands_alone(default: Profile, coder: Profile) -> None:
     coder.until_up(own.pid)
     equal("the other gateway", default.gateways(), [default_pid])
 
-    # And back.
+    # And back. A restart of both is what follows an update from a hermes before 0.21.4.
     coder.make(standalone=False)
+    restarted = hermes_install("restart", "--all")
+    equal("restart of both ends with", restarted.code, 0)
+    contains("what it says", restarted.err, "profile `coder` is served by the gateway of `default`", "uninstall --profile coder`")
+    check("coder is served after it", "coder" in served(default) and not coder.gateways(), default.state())
     refused = install(coder)
     equal("install of one with its own unit ends with", refused.code, 3)
     contains("the refusal", refused.err, "--standalone`", "--profile coder --migrate`")
