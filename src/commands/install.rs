@@ -8,6 +8,7 @@ use anyhow::Result;
 use super::confirm::{confirm_moves, confirm_restarts, confirm_stops, tell_inherited, tell_left};
 use super::page::{entry, paragraph};
 use super::prepare::{Prepared, prepare};
+use super::proxies;
 use super::tenants;
 use super::typed::Verb;
 use crate::cli::{AdoptArgs, InstallArgs};
@@ -169,6 +170,7 @@ pub(super) fn summary(
         let path = std::env::var_os("PATH").unwrap_or_default();
         output::print(not_found(&command, &path));
     }
+    output::print(proxies::told(host, checked, outcome));
 }
 
 /// Of a command that a shell with this PATH does not find: an account has `~/.local/bin` there from the first login on at which

@@ -16,6 +16,7 @@ mod manual;
 mod page;
 pub(crate) mod plan;
 mod prepare;
+mod proxies;
 pub(crate) mod render;
 pub(crate) mod run;
 #[cfg(test)]

@@ -55,7 +55,11 @@ def new(default: Profile) -> None:
     for place in (own, opened):
         program(place, default.user)
     opened.parent.chmod(0o777)
-    equal("install ends with", hermes_install("--profile", "default", "--hermes", gateway.HERMES).code, 0)
+    proxy = {"https_proxy": "http://127.0.0.1:9"}
+    done = hermes_install("--profile", "default", "--hermes", gateway.HERMES, env=proxy)
+    equal("install ends with", done.code, 0)
+    # A shell's proxy is one more thing that no unit has.
+    contains("what it says of a proxy", done.out, "this shell has https_proxy", f"{default.home}/.env", "hermes-install restart default")
     path = path_of(default.until_up())
     equal("the account's program", shutil.which(own.name, path=path), str(own))
     equal("the program that anybody may have placed", shutil.which(opened.name, path=path), None)
