@@ -291,3 +291,53 @@ fn found(program: &str) -> PathBuf {
         .find(|path| path.is_file())
         .unwrap_or_else(|| program.into())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_unit_of_the_default_profile_keeps_it_whether_it_names_it_or_not() {
+        let disk = tempfile::tempdir().expect("a directory");
+        let root = disk.path().join("root");
+        let target = Target {
+            profile: "default".parse().expect("a name"),
+            root,
+        };
+        let adapted = |version: &str, words: &str| {
+            let prefix = disk.path().join(version);
+            let record = format!("lib/python3.13/site-packages/hermes_agent-{version}.dist-info");
+            std::fs::create_dir_all(prefix.join(record)).expect("made");
+            std::fs::create_dir_all(prefix.join("bin")).expect("made");
+            let (python, hermes) = (prefix.join("bin/python"), prefix.join("bin/hermes"));
+            std::fs::write(&python, "\x7fELF").expect("written");
+            std::fs::write(&hermes, format!("#!{}\n", python.display())).expect("written");
+            let program = hermes.display().to_string();
+            let mut command = ExecCommand {
+                argv: std::iter::once(program.as_str())
+                    .chain(words.split(' '))
+                    .map(str::to_owned)
+                    .collect(),
+                program,
+                ignores_failure: false,
+                is_privileged: false,
+            };
+            let variable = adapt(&mut command, &target).expect("a gateway of the default profile");
+            (command.argv[1..].join(" "), variable.0)
+        };
+        let named = "--profile default gateway run";
+        // Up to 0.20 a second reading of the profile heeds a variable alone, whatever the command line names.
+        let by_s6 = "HERMES_S6_SUPERVISED_CHILD";
+        for words in ["gateway run --replace", "--profile default gateway run"] {
+            assert_eq!(
+                adapted("0.19.0", words),
+                (named.to_owned(), by_s6),
+                "{words}"
+            );
+        }
+        let short = "-p default gateway run".to_owned();
+        assert_eq!(adapted("0.20.4", &short), (short, by_s6));
+        let unnamed = ("gateway run".to_owned(), "HERMES_SUPERVISED_CHILD");
+        assert_eq!(adapted("0.22.2", "gateway run"), unnamed);
+    }
+}
