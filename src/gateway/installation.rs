@@ -144,15 +144,17 @@ fn last(hermes: &Path, real: &dyn Fn(&Path) -> PathBuf) -> Option<Program> {
     None
 }
 
+/// The interpreter that the script of this hermes names, where it is a script and names one.
+pub(super) fn interpreter(hermes: &Path, real: &dyn Fn(&Path) -> PathBuf) -> Option<PathBuf> {
+    match last(hermes, real)? {
+        Program::Script { interpreter, .. } => interpreter,
+        _ => None,
+    }
+}
+
 /// Where pip installs what this hermes needs later: `site-packages` of its virtual environment, where it has one.
 pub(crate) fn site_packages(hermes: &Path, real: &dyn Fn(&Path) -> PathBuf) -> Option<PathBuf> {
-    let Program::Script {
-        interpreter: Some(interpreter),
-        ..
-    } = last(hermes, real)?
-    else {
-        return None;
-    };
+    let interpreter = interpreter(hermes, real)?;
     let prefix = interpreter.parent()?.parent()?;
     real(&prefix.join("pyvenv.cfg")).is_file().then_some(())?;
     sites(prefix, real).into_iter().next()

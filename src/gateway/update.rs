@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::gateway::command_line::executable;
-use crate::gateway::installation::Installation;
+use crate::gateway::installation::{Installation, interpreter};
 use crate::host::process::Process;
 use crate::host::read::{self, read_small_text};
 use crate::profile::root_for;
@@ -37,16 +37,16 @@ pub(crate) enum Left {
 pub(crate) fn left(process: &Process) -> Option<Left> {
     let view = process.view().ok()?;
     let seen = |path: &Path| view.at(path);
-    let interpreter = Path::new(process.argv.first()?);
+    let own = Path::new(process.argv.first()?);
     let hermes = executable(&process.argv, |path| seen(path).exists())?;
-    let now = Installation::find(&hermes, &seen)?;
-    if !interpreter.is_absolute() {
+    if !own.is_absolute() || interpreter(&hermes, &seen)? == own {
         return None;
     }
-    if !seen(interpreter).exists() {
+    if !seen(own).exists() {
         return Some(Left::Gone);
     }
-    let then = Installation::of_prefix(interpreter, &seen)?;
+    let now = Installation::find(&hermes, &seen)?;
+    let then = Installation::of_prefix(own, &seen)?;
     let place = |found: &Installation| std::fs::canonicalize(seen(&found.library)).ok();
     (place(&then)? != place(&now)?).then_some(Left::There(then))
 }

@@ -45,7 +45,7 @@ def second_bot(default: Profile, unit: Unit) -> None:
     first = unit.pid
     made = typed("--profile", "coder", "--create")
     equal("install of a second bot ends with", made.code, 0)
-    contains("its setup", made.out, "hermes-install run coder -- gateway setup")
+    contains("its setup", made.out, "hermes-install run --user coder -- gateway setup")
     check("the gateway is another one, and counts as never restarted by itself", (unit.pid != first, unit.restarts) == (True, 0))
     contains("why of a planned restart", told("why"), "default: runs now; before that ended", "a planned restart")
     for verb in ("restart", "stop", "start", "logs", "why"):
