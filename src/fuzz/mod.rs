@@ -17,6 +17,8 @@ use crate::config::Config;
 use crate::deploy::receipt::{Receipt, unit_of};
 use crate::gateway::command_line;
 use crate::gateway::config::active_name;
+use crate::gateway::env_file::assignments;
+use crate::gateway::search_path::beyond;
 use crate::gateway::version::Version;
 use crate::gateway::yaml::Settings;
 use crate::host::account::Account;
@@ -195,6 +197,12 @@ fn texts(data: &[u8]) {
         assert!(!without_secrets(&said).contains(secret), "it is shown");
     }
     let _ = words_without_secrets(&text);
+    assert!(assignments(&text).all(|(name, _)| !name.contains(['=', '\n'])));
+    assert!(
+        beyond(&text, &[])
+            .iter()
+            .all(|entry| entry.starts_with('/'))
+    );
 }
 
 /// A shell that says which words it reads. It is restricted and finds no program: should a word get out of its quotes,
