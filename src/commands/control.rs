@@ -10,6 +10,7 @@ use crate::cli::{ControlArgs, RestartArgs};
 use crate::commands::json;
 use crate::deploy::service::{Service, job, refuse_left, wait_for_all};
 use crate::error::{Exit, failed};
+use crate::gateway::config::is_standalone;
 use crate::gateway::installation::Installation;
 use crate::gateway::owner::{Owner, owner, unexamined};
 use crate::gateway::served::{self, served_beside, service};
@@ -18,6 +19,7 @@ use crate::gateway::version::Rules;
 use crate::host::Host;
 use crate::host::process::Process;
 use crate::host::process_text::name;
+use crate::host::service_state::{Exit as Ended, ServiceState};
 use crate::host::span;
 use crate::host::systemctl::Systemctl;
 use crate::output::{self, Output};
@@ -214,7 +216,7 @@ impl Run {
 
     /// Wait for every gateway; all failures are told before the run ends.
     fn end(&self, place: impl Fn(&mut json::Controlled, Vec<json::Started>)) -> Result<Exit> {
-        let mut up = Vec::new();
+        let (mut up, mut served) = (Vec::new(), Vec::new());
         let mut failed = self.failed.clone();
         let service = |target| {
             let target: &Target = target;
@@ -233,16 +235,17 @@ impl Run {
                     unit: service.unit.to_owned(),
                     main_pid: ready.pid,
                 }),
-                Err(_) if self.is_served(target) => {}
+                Err(_) if self.is_served(target) => served.push(target.unit.clone()),
                 Err(e) => failed.push(Failed {
                     profile: target.profile.clone(),
                     why: format!("{e:#}"),
                 }),
             }
         }
-        if self.output.json && (failed.is_empty() || !up.is_empty()) {
+        if self.output.json && (failed.is_empty() || !up.is_empty() || !served.is_empty()) {
             let mut done = json::Controlled::default();
             place(&mut done, up);
+            done.served = served;
             done.failed = failed.iter().map(|f| f.why.clone()).collect();
             output::json(&done);
             return Ok(if failed.is_empty() {
@@ -254,10 +257,14 @@ impl Run {
         all_done(&failed)
     }
 
-    /// Whether another gateway serves the profile of a unit that did not come up, as after an update to a hermes that has one
-    /// gateway for all profiles. Then nothing is wrong, and that is said.
+    /// Whether the gateway of a unit refused to run (69 by the launcher, 78 by hermes) because another one serves the profile,
+    /// as after an update to a hermes that has one gateway for all profiles. Then nothing is wrong, and that is said.
     fn is_served(&self, target: &Target) -> bool {
         let (profile, unit, scope) = (&target.profile, &target.unit, self.flag);
+        let refused = |state: ServiceState| matches!(state.exit, Some(Ended::Status(69 | 78)));
+        if is_standalone(&target.home) || !self.manager.show_one(unit).is_ok_and(refused) {
+            return false;
+        }
         let root = root_for(Some(&target.home), Path::new("/nonexistent"));
         let Ok(served::Service::By(server)) = service(&root, profile) else {
             return false;

@@ -11,12 +11,11 @@ use crate::host::process::Process;
 use crate::host::read;
 use crate::preflight::Checked;
 
-/// What programs read, in either case.
-const NAMES: [&str; 3] = ["HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY"];
-
 /// What to do about it, for the first profile that was started without; empty where nothing is missing.
 pub(super) fn told(host: &Host, checked: &[Checked], outcome: &Outcome) -> String {
-    let own = proxies(std::env::vars_os().filter_map(|(name, _)| name.into_string().ok()));
+    // One that is empty is switched off.
+    let own = std::env::vars_os().filter(|(_, value)| !value.is_empty());
+    let own = of_shell(own.filter_map(|(name, _)| name.into_string().ok()));
     if own.is_empty() {
         return String::new();
     }
@@ -25,8 +24,10 @@ pub(super) fn told(host: &Host, checked: &[Checked], outcome: &Outcome) -> Strin
         let environ = pid.and_then(|pid| Process::read(*pid)?.environ().ok());
         let text = host.files.read_text(&c.home.join(ENV), read::TEXT);
         let text = text.ok().flatten().unwrap_or_default();
-        let of_file = assignments(&text).map(|(name, _)| name.to_owned());
-        environ.is_some_and(|environ| proxies(environ.names().chain(of_file)).is_empty())
+        let mut of_file = assignments(&text).map(|(name, _)| name);
+        environ.is_some_and(|environ| {
+            !environ.names().any(|name| is_proxy(&name)) && !of_file.any(is_proxy)
+        })
     };
     let Some(c) = checked.iter().find(is_without) else {
         return String::new();
@@ -34,18 +35,24 @@ pub(super) fn told(host: &Host, checked: &[Checked], outcome: &Outcome) -> Strin
     let (scope, profile) = (host.scope.flag(), &c.instance.profile);
     let own: Vec<String> = own.into_iter().collect();
     paragraph(&format!(
-        "this shell has {}, and the gateway has no proxy; if it needs one, write it to `{}`, then \
+        "this shell has {}, and the gateway was given no proxy; if it needs one, write it to `{}`, then \
          `hermes-install restart{scope} {profile}`",
         own.join(", "),
         c.home.join(ENV).display()
     ))
 }
 
-/// The names of proxies among these.
-fn proxies(names: impl Iterator<Item = String>) -> BTreeSet<String> {
-    names
-        .filter(|name| NAMES.contains(&&*name.to_uppercase()))
-        .collect()
+/// Of these names the proxies that every program heeds, each once.
+fn of_shell(names: impl Iterator<Item = String>) -> BTreeSet<String> {
+    let all = ["HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY"];
+    let names = names.map(|name| name.to_uppercase());
+    names.filter(|name| all.contains(&&**name)).collect()
+}
+
+/// Whether a variable names a proxy, also for one platform: `TELEGRAM_PROXY`.
+fn is_proxy(name: &str) -> bool {
+    let name = name.to_uppercase();
+    name.ends_with("_PROXY") && name != "NO_PROXY"
 }
 
 #[cfg(test)]
@@ -53,18 +60,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn proxies_are_known_in_either_case_and_nothing_else_is_one() {
+    fn proxies_are_known_in_either_case_and_once() {
         let all = [
             "https_proxy",
+            "HTTPS_PROXY",
             "ALL_PROXY",
             "NO_PROXY",
-            "HTTPS_PROXY_X",
             "PATH",
         ];
-        let found = proxies(all.into_iter().map(str::to_owned));
+        let found = of_shell(all.into_iter().map(str::to_owned));
         assert_eq!(
             found.into_iter().collect::<Vec<_>>(),
-            ["ALL_PROXY", "https_proxy"]
+            ["ALL_PROXY", "HTTPS_PROXY"]
         );
+        assert!(is_proxy("TELEGRAM_PROXY") && is_proxy("http_proxy") && !is_proxy("no_proxy"));
     }
 }

@@ -13,7 +13,7 @@ use crate::cli::RunArgs;
 use crate::deploy::receipt::read_receipt;
 use crate::error::{Exit, trouble};
 use crate::gateway::libraries::{TARGET, library_target, may_load};
-use crate::gateway::search_path::search_path;
+use crate::gateway::search_path::Owner;
 use crate::gateway::served::{Service, service};
 use crate::host::Host;
 use crate::host::access::Access;
@@ -48,15 +48,15 @@ pub(crate) fn run(args: &RunArgs) -> Result<Exit> {
     let target = target.filter(|target| may_load(&host.real(target), account.uid));
     let base = match given.environment.get("PATH") {
         Some(path) => path.clone(),
-        None => live.systemctl(&host.manager()).search_path()?,
+        None => live.systemctl(&host.manager()).search_path(),
     };
-    let path = search_path(
-        &hermes,
-        &root,
-        Some(&account.home),
-        account.uid,
-        base.as_ref(),
-    );
+    let owner = Owner {
+        hermes: &hermes,
+        root: &root,
+        home: &args.profile.home(&root),
+        user_home: Some(&account.home),
+    };
+    let path = owner.search_path(account.uid, base.as_ref());
     let call = Call {
         scope: host.scope,
         account: &account,

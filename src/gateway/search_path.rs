@@ -24,87 +24,131 @@ const SYSTEM: [&str; 9] = [
 /// Where hermes' executable is in a checkout: up to 0.21, and what install.sh of 0.22 publishes.
 const IN_CHECKOUT: [&str; 3] = ["venv/bin", ".venv/bin", ".hermes/bin"];
 
-/// In the order in which they are searched, whether they are there or not: hermes' own, so that what the gateway starts
-/// finds the same hermes; those of its checkout and root; those of the account's home directory.
-pub(crate) fn own_directories(hermes: &Path, root: &Path, home: Option<&Path>) -> Vec<PathBuf> {
-    let mut all = Vec::new();
-    if let Some(directory) = hermes.parent() {
-        all.push(directory.to_owned());
-        if IN_CHECKOUT.iter().any(|place| directory.ends_with(place)) {
-            let checkout = directory.ancestors().nth(2);
-            all.extend(checkout.map(|checkout| checkout.join("node_modules/.bin")));
+/// Whose gateway it is, as far as its programs depend on that.
+pub(crate) struct Owner<'a> {
+    /// The hermes executable.
+    pub(crate) hermes: &'a Path,
+    /// The hermes root.
+    pub(crate) root: &'a Path,
+    /// The profile home.
+    pub(crate) home: &'a Path,
+    /// The home directory of its account.
+    pub(crate) user_home: Option<&'a Path>,
+}
+
+impl Owner<'_> {
+    /// In the order in which they are searched, whether they are there or not: hermes' own, so that what the gateway starts
+    /// finds the same hermes; those of its checkout, profile and root; those of the account's home directory.
+    pub(crate) fn directories(&self) -> Vec<PathBuf> {
+        let mut all = Vec::new();
+        if let Some(directory) = self.hermes.parent() {
+            all.push(directory.to_owned());
+            if IN_CHECKOUT.iter().any(|place| directory.ends_with(place)) {
+                let checkout = directory.ancestors().nth(2);
+                all.extend(checkout.map(|checkout| checkout.join("node_modules/.bin")));
+            }
         }
+        let named = Some(self.home).filter(|home| *home != self.root);
+        for home in named.into_iter().chain([self.root]) {
+            all.extend(["node/bin", "node_modules/.bin"].map(|place| home.join(place)));
+        }
+        if let Some(home) = self.user_home {
+            let places = [".local/bin", ".cargo/bin", "go/bin", ".npm-global/bin"];
+            all.extend(places.map(|place| home.join(place)));
+        }
+        all
     }
-    all.extend(["node/bin", "node_modules/.bin"].map(|place| root.join(place)));
-    if let Some(home) = home {
-        let places = [".local/bin", ".cargo/bin", "go/bin", ".npm-global/bin"];
-        all.extend(places.map(|place| home.join(place)));
+
+    /// The search path of such a gateway whose unit gives it that one: its directories that are there come first. One that
+    /// everybody may write is left out, but for that of hermes itself.
+    pub(crate) fn search_path(&self, uid: u32, given: &OsStr) -> OsString {
+        let known: Vec<PathBuf> = std::env::split_paths(given).collect();
+        let mut own = self.directories();
+        own.retain(|directory| !known.contains(directory) && !holds_colon(directory));
+        own.retain(|directory| {
+            self.hermes.parent() == Some(directory)
+                || (directory.is_dir() && may_load(directory, uid))
+        });
+        let own = own.iter().map(|directory| directory.as_os_str());
+        let given = Some(given).filter(|given| !given.is_empty());
+        let all: Vec<&OsStr> = own.chain(given).collect();
+        all.join(OsStr::new(":"))
     }
-    all
+
+    /// Of a search path that a gateway had before: the directories that neither it nor the system has, each once.
+    pub(crate) fn more(&self, path: &str) -> Vec<String> {
+        let mut more = self.without_own(path);
+        more.retain(|entry| !SYSTEM.contains(&&**entry));
+        more
+    }
+
+    /// The value of PATH for which a gateway has all of this path again, with the system's directories behind.
+    pub(crate) fn value(&self, path: &str) -> String {
+        let mut all = self.without_own(path);
+        for entry in &SYSTEM[..6] {
+            if !all.iter().any(|there| there == entry) {
+                all.push((*entry).to_owned());
+            }
+        }
+        all.join(":")
+    }
+
+    fn without_own(&self, path: &str) -> Vec<String> {
+        let own = self.directories();
+        let mut all: Vec<String> = Vec::new();
+        for entry in path.split(':').filter(|entry| entry.starts_with('/')) {
+            let entry = match entry.trim_end_matches('/') {
+                "" => continue,
+                entry => entry.to_owned(),
+            };
+            if !all.contains(&entry) && !own.iter().any(|own| own == Path::new(&entry)) {
+                all.push(entry);
+            }
+        }
+        all
+    }
 }
 
-/// The search path of a gateway of this account whose unit gives it that one: the directories of [`own_directories`] that
-/// are there come first. One that others may write is left out, but for that of hermes itself.
-pub(crate) fn search_path(
-    hermes: &Path,
-    root: &Path,
-    home: Option<&Path>,
-    uid: u32,
-    given: &OsStr,
-) -> OsString {
-    let known: Vec<PathBuf> = std::env::split_paths(given).collect();
-    let mut own = own_directories(hermes, root, home);
-    own.retain(|directory| !known.contains(directory));
-    own.retain(|directory| {
-        hermes.parent() == Some(directory) || (directory.is_dir() && may_load(directory, uid))
-    });
-    let own = own.iter().map(|directory| directory.as_os_str());
-    let all: Vec<&OsStr> = own.chain([given]).collect();
-    all.join(OsStr::new(":"))
-}
-
-/// Of a search path that a gateway had before: the directories that neither [`own_directories`] nor the system has.
-pub(crate) fn beyond(path: &str, own: &[PathBuf]) -> Vec<String> {
-    let is_known = |entry: &str| {
-        SYSTEM.contains(&entry) || own.iter().any(|directory| directory == Path::new(entry))
-    };
-    let entries = path.split(':').filter(|entry| entry.starts_with('/'));
-    let more = entries.filter(|entry| !is_known(entry.trim_end_matches('/')));
-    more.map(str::to_owned).collect()
-}
-
-/// A value of PATH that adds these directories to the system's.
-pub(crate) fn with_system(directories: &[String]) -> String {
-    let system = SYSTEM[..6].iter().map(|entry| (*entry).to_owned());
-    let all: Vec<String> = directories.iter().cloned().chain(system).collect();
-    all.join(":")
+fn holds_colon(path: &Path) -> bool {
+    path.as_os_str().as_encoded_bytes().contains(&b':')
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn of_a<'a>(hermes: &'a str, root: &'a str) -> Owner<'a> {
+        Owner {
+            hermes: Path::new(hermes),
+            root: Path::new(root),
+            home: Path::new(root),
+            user_home: Some(Path::new("/home/a")),
+        }
+    }
+
     #[test]
     fn what_hermes_own_unit_names_is_searched_and_only_what_is_more_is_carried() {
-        let (root, home) = (Path::new("/home/a/.hermes"), Path::new("/home/a"));
-        let hermes = Path::new("/home/a/.hermes/hermes-agent/venv/bin/hermes");
-        let own = own_directories(hermes, root, Some(home));
+        let hermes = "/home/a/.hermes/hermes-agent/venv/bin/hermes";
+        let owner = of_a(hermes, "/home/a/.hermes");
         // Written by `hermes gateway install` of 0.19.0 where all of them are there.
         let plain = "/home/a/.hermes/hermes-agent/venv/bin:/home/a/.hermes/hermes-agent/node_modules/.bin:\
             /home/a/.hermes/node/bin:/home/a/.hermes/node_modules/.bin:/home/a/.local/bin:/home/a/.cargo/bin:\
             /home/a/go/bin:/home/a/.npm-global/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+        let own = owner.directories();
         let named: Vec<PathBuf> = plain.split(':').take(own.len()).map(Into::into).collect();
         assert_eq!(own, named);
-        assert!(beyond(plain, &own).is_empty());
-        let nvm = format!("/home/a/.nvm/versions/node/v22.1.0/bin:{plain}");
-        let more = "/home/a/.nvm/versions/node/v22.1.0/bin:\
-            /usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-        assert_eq!(with_system(&beyond(&nvm, &own)), more);
-        assert!(beyond("/usr/games:.:bin:/home/a/go/bin/:", &own).is_empty());
+        assert!(owner.more(plain).is_empty());
+        let nvm = "/home/a/.nvm/versions/node/v22.1.0/bin";
+        let path = format!("{nvm}:{plain}:/snap/bin:{nvm}/");
+        assert_eq!(owner.more(&path), [nvm]);
+        let system = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+        assert_eq!(owner.value(&path), format!("{nvm}:{system}:/snap/bin"));
+        assert_eq!(owner.value("/x"), format!("/x:{system}"));
+        assert!(owner.more("/usr/games:.:bin::/:/home/a/go/bin/").is_empty());
     }
 
     #[test]
-    fn what_is_there_comes_first_once_and_nothing_that_others_may_write() {
+    fn what_is_there_comes_first_once_and_nothing_that_everybody_may_write() {
         use std::os::unix::fs::PermissionsExt as _;
         let disk = tempfile::tempdir().expect("a directory");
         let home = disk.path();
@@ -115,21 +159,27 @@ mod tests {
         std::fs::set_permissions(home.join("go/bin"), open).expect("set");
         let known = home.join(".cargo/bin").display().to_string();
         let uid = nix::unistd::geteuid().as_raw();
-        let hermes = Path::new("/opt/hermes/bin/hermes");
+        let owner = Owner {
+            user_home: Some(home),
+            ..of_a("/opt/hermes/bin/hermes", "/none")
+        };
         let given = format!("/usr/bin:{known}");
-        let path = search_path(hermes, Path::new("/none"), Some(home), uid, given.as_ref());
+        let path = owner.search_path(uid, given.as_ref());
         let local = home.join(".local/bin").display().to_string();
+        let first = format!("/opt/hermes/bin:{local}");
+        assert_eq!(path.to_string_lossy(), format!("{first}:{given}"));
+        let path = owner.search_path(uid, "".as_ref());
         assert_eq!(
             path.to_string_lossy(),
-            format!("/opt/hermes/bin:{local}:{given}")
+            format!("{first}:{known}"),
+            "no working directory"
         );
     }
 
     #[test]
     fn a_hermes_without_a_checkout_has_no_modules_of_node_beside_it() {
-        let at = |hermes: &str| own_directories(Path::new(hermes), Path::new("/r"), None);
-        let of_root = ["/r/node/bin", "/r/node_modules/.bin"];
-        assert_eq!(at("/usr/bin/hermes")[1..].len(), of_root.len());
+        let at = |hermes: &str| of_a(hermes, "/r").directories();
+        assert_eq!(at("/usr/bin/hermes")[1], Path::new("/r/node/bin"));
         assert_eq!(
             at("/c/.hermes/bin/hermes")[1],
             Path::new("/c/node_modules/.bin")

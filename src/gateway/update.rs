@@ -1,7 +1,9 @@
 //! A hermes that changes on disk while its gateway runs: whether it has, and whether somebody changes it just now.
 
-use std::path::Path;
-use std::time::Duration;
+use std::fs::Metadata;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
 use crate::gateway::command_line::executable;
 use crate::gateway::installation::{Installation, interpreter};
@@ -34,21 +36,57 @@ pub(crate) enum Left {
 
 /// What a gateway runs where its executable leads to another installation by now, as after `ln -sfn hermes-0.22 current`.
 /// The kernel keeps the interpreter of the script that was executed (execve(2)), which is in the environment of that script.
+/// Something on the way must be younger than the gateway: so a restart always ends this.
 pub(crate) fn left(process: &Process) -> Option<Left> {
     let view = process.view().ok()?;
     let seen = |path: &Path| view.at(path);
-    let own = Path::new(process.argv.first()?);
-    let hermes = executable(&process.argv, |path| seen(path).exists())?;
-    if !own.is_absolute() || interpreter(&hermes, &seen)? == own {
+    let [own, script, ..] = process.argv.as_slice() else {
+        return None;
+    };
+    let own = Path::new(own);
+    // `-m` and `-c` execute no script.
+    if !own.is_absolute() || script.starts_with('-') {
         return None;
     }
+    let hermes = executable(&process.argv, |path| seen(path).exists())?;
+    let next = interpreter(&hermes, &seen)?;
+    if next == own || !seen(&next).is_file() || !turned_after(&hermes, &seen, process.started()) {
+        return None;
+    }
+    let now = Installation::find(&hermes, &seen)?;
     if !seen(own).exists() {
         return Some(Left::Gone);
     }
-    let now = Installation::find(&hermes, &seen)?;
     let then = Installation::of_prefix(own, &seen)?;
     let place = |found: &Installation| std::fs::canonicalize(seen(&found.library)).ok();
     (place(&then)? != place(&now)?).then_some(Left::There(then))
+}
+
+/// Whether an executable, or a link on the way to it, was placed after that moment.
+fn turned_after(hermes: &Path, seen: &dyn Fn(&Path) -> PathBuf, start: SystemTime) -> bool {
+    /// As many as the kernel follows (path_resolution(7)).
+    const LINKS: usize = 40;
+    let is_younger = |meta: &Metadata| {
+        let changed = Duration::from_secs(u64::try_from(meta.ctime()).unwrap_or_default());
+        SystemTime::UNIX_EPOCH + changed > start + MARGIN
+    };
+    let mut at: Vec<PathBuf> = hermes.ancestors().map(Path::to_owned).collect();
+    for _ in 0..LINKS {
+        let Some(path) = at.pop() else {
+            return false;
+        };
+        let Ok(meta) = std::fs::symlink_metadata(seen(&path)) else {
+            continue;
+        };
+        let is_last = path == hermes;
+        if (meta.is_symlink() || is_last) && is_younger(&meta) {
+            return true;
+        }
+        if let Ok(target) = std::fs::read_link(seen(&path)) {
+            at.push(path.parent().unwrap_or(&path).join(target));
+        }
+    }
+    false
 }
 
 /// The live process that updates the hermes of this profile home.
@@ -137,9 +175,15 @@ mod tests {
             .stdin(std::process::Stdio::piped())
             .spawn()
             .expect("started");
-        let process = Process::read(gateway.id() as i32).expect("it runs");
+        let mut process = Process::read(gateway.id() as i32).expect("it runs");
         assert!(left(&process).is_none() && !is_outdated(&process));
         lead("0.22.2");
+        assert!(
+            left(&process).is_none(),
+            "a gateway that is as young has it"
+        );
+        // An hour ago, at 100 ticks a second, as far as this host was up by then.
+        process.start = process.start.saturating_sub(360_000);
         let version = |left: Option<Left>| match left {
             Some(Left::There(found)) => found.version.map(|version| version.to_string()),
             _ => None,

@@ -12,7 +12,7 @@ use nix::unistd::{AccessFlags, access, geteuid};
 use crate::gateway::command_line::supervised_variable;
 use crate::gateway::config::{ACTIVE_PROFILE, active_name};
 use crate::gateway::libraries::{TARGET, library_target, may_load};
-use crate::gateway::search_path::search_path;
+use crate::gateway::search_path::Owner;
 use crate::gateway::version::{DefaultProfile, Rules, Version};
 use crate::host::account::account_name;
 use crate::host::read::{self, read_small_text};
@@ -49,7 +49,7 @@ impl Ready {
         if keeps_work {
             argv.push(text(b"--external-supervisor"));
         }
-        let mut env: Vec<CString> = environment(&self.root, &self.hermes)
+        let mut env: Vec<CString> = environment(&self)
             .into_iter()
             .filter(|entry| !keeps_work || !entry.starts_with(b"INVOCATION_ID="))
             .map(|entry| text(&entry))
@@ -149,17 +149,22 @@ fn ignore_restarts() {
     let _ = unsafe { signal(Signal::SIGUSR1, SigHandler::SigIgn) };
 }
 
-/// Our environment with HERMES_HOME set to the root, and on PATH what hermes' own unit has there ([`search_path`]).
-fn environment(root: &Path, hermes: &Path) -> Vec<Vec<u8>> {
+/// Our environment with HERMES_HOME set to the root, and on PATH what hermes' own unit has there ([`Owner`]).
+fn environment(ready: &Ready) -> Vec<Vec<u8>> {
     let given = std::env::var_os("PATH").unwrap_or_else(|| "/usr/local/bin:/usr/bin:/bin".into());
-    let home = std::env::var_os("HOME").map(PathBuf::from);
-    let home = home.filter(|home| home.is_absolute());
-    let path = search_path(hermes, root, home.as_deref(), geteuid().as_raw(), &given);
+    let user_home = std::env::var_os("HOME").map(PathBuf::from);
+    let owner = Owner {
+        hermes: &ready.hermes,
+        root: &ready.root,
+        home: &ready.home,
+        user_home: user_home.as_deref().filter(|home| home.is_absolute()),
+    };
+    let path = owner.search_path(geteuid().as_raw(), &given);
     let mut env: Vec<Vec<u8>> = std::env::vars_os()
         .filter(|(name, _)| name != "PATH" && name != "HERMES_HOME" && name != HERMES_VARIABLE)
         .map(|(name, value)| [name.as_bytes(), b"=", value.as_bytes()].concat())
         .collect();
     env.push(entry("PATH", path.as_bytes()));
-    env.push(entry("HERMES_HOME", root.as_os_str().as_bytes()));
+    env.push(entry("HERMES_HOME", ready.root.as_os_str().as_bytes()));
     env
 }

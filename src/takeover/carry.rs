@@ -4,7 +4,6 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use crate::gateway::search_path::{beyond, with_system};
 use crate::render::addition::Addition;
 use crate::render::escape;
 use crate::render::model::{RestartPolicy, is_variable};
@@ -110,11 +109,11 @@ impl Carried {
             }
             let mut value = (old.expand)(value);
             if name == "PATH" && old.is_upstream {
-                let more = beyond(&value, &old.own_directories());
-                if more.is_empty() {
+                let owner = old.owner();
+                if owner.more(&value).is_empty() {
                     continue;
                 }
-                value = with_system(&more);
+                value = owner.value(&value);
             }
             let shown = format!("Environment={name}");
             if is_secret(name, &value) || has_password(&value) {

@@ -84,7 +84,7 @@ pub(crate) fn inherit(
     let settings = &inherited.settings;
     let lost = [
         lost_variables(host, &home, settings, &found),
-        lost_programs(host, settings, &found),
+        lost_programs(host, &home, settings, &found),
     ];
     inherited.left.extend(lost.into_iter().flatten());
     // One line each, whatever another account's unit, process or configuration calls something.

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use crate::gateway::env_file::{ENV, assignments};
 use crate::gateway::libraries::TARGET;
-use crate::gateway::search_path::{beyond, own_directories, with_system};
+use crate::gateway::search_path::Owner;
 use crate::host::Host;
 use crate::host::read;
 use crate::settings::Settings;
@@ -37,6 +37,7 @@ pub(super) fn lost_variables(
 /// Directories of programs: a shell has more on its PATH than a unit.
 pub(super) fn lost_programs(
     host: &Host,
+    home: &Path,
     settings: &Settings,
     found: &[Candidate],
 ) -> Option<String> {
@@ -44,24 +45,25 @@ pub(super) fn lost_programs(
     if environment.is_some_and(|all| all.contains_key("PATH")) {
         return None;
     }
-    let mut lost = Vec::new();
-    for c in found {
-        let (Some(path), Some(account)) = (&c.path, find_account(host, &c.account)) else {
-            continue;
+    found.iter().find_map(|c| {
+        let (path, account) = (c.path.as_ref()?, find_account(host, &c.account)?);
+        let owner = Owner {
+            hermes: c.hermes.as_deref().unwrap_or(Path::new("hermes")),
+            root: &c.root,
+            home,
+            user_home: Some(&account.home),
         };
-        let hermes = c.hermes.as_deref().unwrap_or(Path::new("hermes"));
-        let more = beyond(path, &own_directories(hermes, &c.root, Some(&account.home)));
         // hermes' launcher puts what is in the root there itself.
-        let is_elsewhere = |entry: &String| !Path::new(entry).starts_with(&c.root);
-        lost.extend(more.into_iter().filter(is_elsewhere));
-    }
-    (!lost.is_empty()).then(|| {
-        format!(
-            "the gateway looked for programs in {}, and the new unit does not; to have that, `environment = {{ PATH = \
-             \"{}\" }}` for the profile in config.toml",
-            lost.join(", "),
-            with_system(&lost)
-        )
+        let mut lost = owner.more(path);
+        lost.retain(|entry| !Path::new(entry).starts_with(&c.root));
+        (!lost.is_empty()).then(|| {
+            format!(
+                "the gateway looked for programs in {}, and the new unit does not; to have that, \
+                 `environment = {{ PATH = {:?} }}` for the profile in config.toml",
+                lost.join(", "),
+                owner.value(path)
+            )
+        })
     })
 }
 
@@ -79,7 +81,7 @@ pub(super) fn known_variables(host: &Host, home: &Path, settings: &Settings) -> 
 
 /// What hermes sets itself for the processes that it starts, or derives from its configuration: a gateway has them that
 /// `hermes gateway migrate`, a dashboard or an agent's terminal started (0.22.2: gateway/run.py, hermes_constants.py).
-const OF_HERMES: [&str; 13] = [
+const OF_HERMES: [&str; 11] = [
     "HERMES_AGENT",
     "HERMES_EXEC_ASK",
     "HERMES_INTERACTIVE",
@@ -90,8 +92,6 @@ const OF_HERMES: [&str; 13] = [
     "HERMES_SESSION_KEY",
     "HERMES_SESSION_SOURCE",
     "HERMES_SPINNER_PAUSE",
-    "HERMES_STARTUP_WARMUP_TIMEOUT",
-    "HERMES_TURN_LEASE_TIMEOUT",
     "TERMINAL_DOCKER_SHARED_CONTAINER_KEY",
 ];
 

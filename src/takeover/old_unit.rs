@@ -1,10 +1,10 @@
 //! A unit that a profile leaves, as [`carry`](crate::takeover::carry) looks at it.
 
-use crate::gateway::search_path::own_directories;
+use crate::gateway::search_path::Owner;
 use crate::host::account::Account;
 use crate::units::unit_file::Directives;
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// An old unit and what of its host decides.
 pub(crate) struct OldUnit<'a> {
@@ -37,10 +37,14 @@ pub(crate) struct OldUnit<'a> {
 }
 
 impl OldUnit<'_> {
-    /// Where the launcher has its gateway look for programs.
-    pub(super) fn own_directories(&self) -> Vec<PathBuf> {
-        let hermes = self.hermes.unwrap_or(Path::new("hermes"));
-        own_directories(hermes, self.root, Some(&self.account.home))
+    /// Whose gateway the new unit runs.
+    pub(super) fn owner(&self) -> Owner<'_> {
+        Owner {
+            hermes: self.hermes.unwrap_or(Path::new("hermes")),
+            root: self.root,
+            home: self.home,
+            user_home: Some(&self.account.home),
+        }
     }
 
     /// Whether the new unit may write there anyway.

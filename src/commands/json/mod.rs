@@ -191,6 +191,8 @@ pub(crate) struct Controlled {
     pub(crate) started: Vec<Started>,
     /// Units whose gateways are up again, by `restart`.
     pub(crate) restarted: Vec<Started>,
+    /// Units that were not started, as the gateway of another profile serves theirs.
+    pub(crate) served: Vec<String>,
     /// Units that were stopped.
     pub(crate) stopped: Vec<String>,
     /// What did not come up, each as a sentence.

@@ -59,7 +59,7 @@ def new(default: Profile) -> None:
     done = hermes_install("--profile", "default", "--hermes", gateway.HERMES, env=proxy)
     equal("install ends with", done.code, 0)
     # A shell's proxy is one more thing that no unit has.
-    contains("what it says of a proxy", done.out, "this shell has https_proxy", f"{default.home}/.env", "hermes-install restart default")
+    contains("what it says of a proxy", done.out, "this shell has HTTPS_PROXY", f"{default.home}/.env", "hermes-install restart default")
     path = path_of(default.until_up())
     equal("the account's program", shutil.which(own.name, path=path), str(own))
     equal("the program that anybody may have placed", shutil.which(opened.name, path=path), None)
@@ -76,7 +76,8 @@ def by_hand(coder: Profile) -> None:
     done = hermes_install("adopt", "--profile", "coder", "--yes", user="alice")
     equal("adopt ends with", done.code, 0)
     contains("what it says", done.err, "looked for programs in /opt/tools/bin, and the new unit does not")
-    check("it names nothing else", 'PATH = "/opt/tools/bin:/usr/local/sbin:' in done.err.replace("\n", ""), done.err)
+    value = "/opt/tools/bin:/usr/local/bin:/usr/bin:/bin:/usr/games:/usr/local/sbin:/usr/sbin:/sbin"
+    contains("the way to have it, with all that the system has", done.err, f'environment = {{ PATH = "{value}" }}')
 
 
 def upstream_unit() -> Unit:
