@@ -42,7 +42,7 @@ def run() -> None:
     equal("the gateway finds what it found", found(pid), before)
     equal("it finds hermes", shutil.which("hermes", path=path_of(pid)), gateway.HERMES)
 
-    by_hand(Profile("coder", "alice", default.root))
+    by_hand(Profile("coder", "alice", str(default.root)))
     new(Profile("default"))
 
 
