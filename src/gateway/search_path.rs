@@ -7,19 +7,18 @@ use std::path::{Path, PathBuf};
 
 use crate::gateway::libraries::may_load;
 
-/// The directories that the system's programs are in, on a unit's path or of no use to it.
-const SYSTEM: [&str; 9] = [
+/// The directories that the system's programs are in; systemd finds programs there, too (systemd.exec(5), ExecSearchPath=).
+pub(crate) const SYSTEM: [&str; 6] = [
     "/usr/local/sbin",
     "/usr/local/bin",
     "/usr/sbin",
     "/usr/bin",
     "/sbin",
     "/bin",
-    "/usr/local/games",
-    "/usr/games",
-    // snapd has every manager search it (snapd-env-generator).
-    "/snap/bin",
 ];
+
+/// On a unit's path anyway, or of no use to it. snapd has every manager search its own (snapd-env-generator).
+const OF_NO_CONCERN: [&str; 3] = ["/usr/local/games", "/usr/games", "/snap/bin"];
 
 /// Where hermes' executable is in a checkout: up to 0.21, and what install.sh of 0.22 publishes.
 const IN_CHECKOUT: [&str; 3] = ["venv/bin", ".venv/bin", ".hermes/bin"];
@@ -78,16 +77,17 @@ impl Owner<'_> {
     /// Of a search path that a gateway had before: the directories that neither it nor the system has, each once.
     pub(crate) fn more(&self, path: &str) -> Vec<String> {
         let mut more = self.without_own(path);
-        more.retain(|entry| !SYSTEM.contains(&&**entry));
+        let is_known = |entry: &str| SYSTEM.contains(&entry) || OF_NO_CONCERN.contains(&entry);
+        more.retain(|entry| !is_known(entry));
         more
     }
 
     /// The value of PATH for which a gateway has all of this path again, with the system's directories behind.
     pub(crate) fn value(&self, path: &str) -> String {
         let mut all = self.without_own(path);
-        for entry in &SYSTEM[..6] {
+        for entry in SYSTEM {
             if !all.iter().any(|there| there == entry) {
-                all.push((*entry).to_owned());
+                all.push(entry.to_owned());
             }
         }
         all.join(":")

@@ -16,6 +16,7 @@ use crate::error::Exit;
 use crate::gateway::command_line::{self, Aim, executable, supervised_variable};
 use crate::gateway::installation::Installation;
 use crate::gateway::owner::Rivals;
+use crate::gateway::search_path::SYSTEM;
 use crate::gateway::version::Version;
 use crate::host::Host;
 use crate::host::process::Process;
@@ -278,15 +279,7 @@ fn found(program: &str) -> PathBuf {
     if program.contains('/') {
         return program.into();
     }
-    let places = [
-        "/usr/local/sbin",
-        "/usr/local/bin",
-        "/usr/sbin",
-        "/usr/bin",
-        "/sbin",
-        "/bin",
-    ];
-    let mut places = places.iter().map(|place| Path::new(place).join(program));
+    let mut places = SYSTEM.iter().map(|place| Path::new(place).join(program));
     places
         .find(|path| path.is_file())
         .unwrap_or_else(|| program.into())
