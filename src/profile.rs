@@ -175,6 +175,11 @@ pub(crate) fn is_named_home(home: &Path) -> bool {
     named_home(home).is_some()
 }
 
+/// The hermes root of a profile home: of the profile `default` that home itself.
+pub(crate) fn root_of(home: &Path) -> PathBuf {
+    root_for(Some(home), Path::new("/nonexistent"))
+}
+
 /// The hermes root that a process with this HERMES_HOME and home directory uses.
 ///
 /// `~/.hermes` when HERMES_HOME is unset or inside it; `<x>` for `<x>/profiles/<name>`; else HERMES_HOME itself

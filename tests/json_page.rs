@@ -55,7 +55,7 @@ fn the_page_has_every_object_and_field() {
     let head = there.split("\n## ").next().unwrap_or_default();
     let mut page = head.to_owned();
     let read = |name| std::fs::read_to_string(top.join("src/commands/json").join(name)).unwrap();
-    let source = read("mod.rs") + &read("status.rs");
+    let source = read("mod.rs") + &read("status.rs") + &read("why.rs");
     let (mut about, mut is_enum) = (Vec::new(), false);
     for line in source.lines().map(str::trim) {
         if let Some(text) = line.strip_prefix("/// ") {

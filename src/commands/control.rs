@@ -10,20 +10,18 @@ use crate::cli::{ControlArgs, RestartArgs};
 use crate::commands::json;
 use crate::deploy::service::{Service, job, refuse_left, wait_for_all};
 use crate::error::{Exit, failed};
-use crate::gateway::config::is_standalone;
 use crate::gateway::installation::Installation;
 use crate::gateway::owner::{Owner, owner, unexamined};
-use crate::gateway::served::{self, served_beside, service};
+use crate::gateway::served::{Server, served_beside};
 use crate::gateway::update::{is_outdated, updater};
 use crate::gateway::version::Rules;
 use crate::host::Host;
 use crate::host::process::Process;
 use crate::host::process_text::name;
-use crate::host::service_state::{Exit as Ended, ServiceState};
 use crate::host::span;
 use crate::host::systemctl::Systemctl;
 use crate::output::{self, Output};
-use crate::profile::{ProfileName, root_for};
+use crate::profile::ProfileName;
 
 /// How much longer than its drain a gateway may take until systemd has started it again.
 const ROOM: Duration = Duration::from_secs(120);
@@ -235,11 +233,16 @@ impl Run {
                     unit: service.unit.to_owned(),
                     main_pid: ready.pid,
                 }),
-                Err(_) if self.is_served(target) => served.push(target.unit.clone()),
-                Err(e) => failed.push(Failed {
-                    profile: target.profile.clone(),
-                    why: format!("{e:#}"),
-                }),
+                Err(e) => match target.server(&self.manager) {
+                    Some(server) => {
+                        self.tell_served(target, &server);
+                        served.push(target.unit.clone());
+                    }
+                    None => failed.push(Failed {
+                        profile: target.profile.clone(),
+                        why: format!("{e:#}"),
+                    }),
+                },
             }
         }
         if self.output.json && (failed.is_empty() || !up.is_empty() || !served.is_empty()) {
@@ -257,18 +260,9 @@ impl Run {
         all_done(&failed)
     }
 
-    /// Whether the gateway of a unit refused to run (69 by the launcher, 78 by hermes) because another one serves the profile,
-    /// as after an update to a hermes that has one gateway for all profiles. Then nothing is wrong, and that is said.
-    fn is_served(&self, target: &Target) -> bool {
+    /// Of a unit that refused to run as another gateway serves its profile: nothing is wrong.
+    fn tell_served(&self, target: &Target, server: &Server) {
         let (profile, unit, scope) = (&target.profile, &target.unit, self.flag);
-        let refused = |state: ServiceState| matches!(state.exit, Some(Ended::Status(69 | 78)));
-        if is_standalone(&target.home) || !self.manager.show_one(unit).is_ok_and(refused) {
-            return false;
-        }
-        let root = root_for(Some(&target.home), Path::new("/nonexistent"));
-        let Ok(served::Service::By(server)) = service(&root, profile) else {
-            return false;
-        };
         self.output.done(format!(
             "profile `{profile}` is served by the gateway of `{}`, {}",
             server.profile,
@@ -278,7 +272,6 @@ impl Run {
             "`{unit}` is not needed for that: `hermes-install uninstall{scope} --profile {profile}`; for a gateway of its own: \
              `hermes-install{scope} --profile {profile} --standalone`"
         ));
-        true
     }
 }
 

@@ -18,6 +18,7 @@ use crate::gateway::served::{Service, service};
 use crate::host::Host;
 use crate::host::access::Access;
 use crate::host::account::Account;
+use crate::host::manager::search_path;
 use crate::host::process::shell_quote;
 use crate::host::search::{hermes_search, install_command};
 use crate::host::systemctl::{literal, user_session};
@@ -48,7 +49,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<Exit> {
     let target = target.filter(|target| may_load(&host.real(target), account.uid));
     let base = match given.environment.get("PATH") {
         Some(path) => path.clone(),
-        None => live.systemctl(&host.manager()).search_path(),
+        None => search_path(&live.manager()),
     };
     let owner = Owner {
         hermes: &hermes,

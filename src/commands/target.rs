@@ -7,9 +7,12 @@ use anyhow::Result;
 
 use crate::deploy::receipt::{Receipt, read_receipt};
 use crate::error::{refuse, trouble};
-use crate::gateway::served::{Service, is_parked, service};
+use crate::gateway::config::is_standalone;
+use crate::gateway::served::{Server, Service, is_parked, service};
+use crate::host::service_state::Exit;
+use crate::host::systemctl::Systemctl;
 use crate::host::{Host, Live, span};
-use crate::profile::ProfileName;
+use crate::profile::{ProfileName, root_of};
 use crate::render::instance::Instance;
 use crate::render::model::Shield;
 use crate::units::inventory::Inventory;
@@ -46,6 +49,20 @@ impl Target {
             unit: shield.unit.clone(),
             home: shield.profile.home(&shield.root),
             drain: shield.gateway_drain,
+        }
+    }
+
+    /// Who serves the profile, where its own gateway refused to run (69 by the launcher, 78 by hermes), as after an update to a
+    /// hermes that has one gateway for all profiles.
+    pub(super) fn server(&self, manager: &Systemctl) -> Option<Box<Server>> {
+        let ended = manager.show_one(&self.unit).ok()?.exit?;
+        let refused = matches!(ended, Exit::Status(69 | 78));
+        if !refused || is_standalone(&self.home) {
+            return None;
+        }
+        match service(&root_of(&self.home), &self.profile) {
+            Ok(Service::By(server)) => Some(server),
+            _ => None,
         }
     }
 

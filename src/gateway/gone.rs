@@ -8,7 +8,7 @@ use crate::gateway::yaml::Settings;
 use crate::host::Host;
 use crate::host::read::{self, read_small_text};
 use crate::layout::Scope;
-use crate::profile::{ProfileName, discover, root_for};
+use crate::profile::{ProfileName, discover, root_of};
 
 /// How a profile went.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,7 +23,7 @@ pub(crate) enum Gone {
 
 /// Whether the profile of this home is gone: its root is there, and it is not.
 pub(crate) fn is_gone(host: &Host, home: &Path) -> bool {
-    let root = root_for(Some(home), Path::new("/nonexistent"));
+    let root = root_of(home);
     let is_missing = || matches!(host.metadata(home), Err(ErrorKind::NotFound));
     root != home && is_missing() && host.metadata(&root).is_ok_and(|meta| meta.is_dir())
 }

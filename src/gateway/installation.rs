@@ -21,6 +21,8 @@ pub(crate) struct Installation {
     pub(crate) version: Option<Version>,
     /// When its code last changed, where a file tells.
     pub(crate) changed: Option<SystemTime>,
+    /// The interpreter that the script of its executable names.
+    pub(crate) interpreter: Option<PathBuf>,
 }
 
 /// How many wrappers may name the next one.
@@ -38,10 +40,17 @@ impl Installation {
                 program,
                 path,
                 interpreter,
-            } => interpreter
-                .and_then(|interpreter| Self::of_prefix(&interpreter, real))
-                .or_else(|| Self::of_prefix(&program, real))
-                .or_else(|| Self::of_prefix(&path, &|p| p.to_owned())),
+            } => {
+                let of_script = |interpreter| Self::of_prefix(interpreter, real);
+                let found = interpreter.as_deref().and_then(of_script);
+                let found = found
+                    .or_else(|| Self::of_prefix(&program, real))
+                    .or_else(|| Self::of_prefix(&path, &|p| p.to_owned()))?;
+                Some(Self {
+                    interpreter,
+                    ..found
+                })
+            }
         }
     }
 
@@ -95,6 +104,7 @@ impl Installation {
             library: library.to_owned(),
             version,
             changed: marks.iter().filter_map(changed).max(),
+            interpreter: None,
         }
     }
 }
@@ -144,17 +154,15 @@ fn last(hermes: &Path, real: &dyn Fn(&Path) -> PathBuf) -> Option<Program> {
     None
 }
 
-/// The interpreter that the script of this hermes names, where it is a script and names one.
-pub(super) fn interpreter(hermes: &Path, real: &dyn Fn(&Path) -> PathBuf) -> Option<PathBuf> {
-    match last(hermes, real)? {
-        Program::Script { interpreter, .. } => interpreter,
-        _ => None,
-    }
-}
-
 /// Where pip installs what this hermes needs later: `site-packages` of its virtual environment, where it has one.
 pub(crate) fn site_packages(hermes: &Path, real: &dyn Fn(&Path) -> PathBuf) -> Option<PathBuf> {
-    let interpreter = interpreter(hermes, real)?;
+    let Program::Script {
+        interpreter: Some(interpreter),
+        ..
+    } = last(hermes, real)?
+    else {
+        return None;
+    };
     let prefix = interpreter.parent()?.parent()?;
     real(&prefix.join("pyvenv.cfg")).is_file().then_some(())?;
     sites(prefix, real).into_iter().next()

@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use crate::gateway::command_line::executable;
-use crate::gateway::installation::{Installation, interpreter};
+use crate::gateway::installation::Installation;
 use crate::host::process::Process;
 use crate::host::read::{self, read_small_text};
-use crate::profile::root_for;
+use crate::profile::root_of;
 
 /// What `hermes update` leaves while it works, in the hermes root or, up to 0.21, in the home of the profile that it was
 /// called for: its PID, when it began, and in 0.22 a line for one that finishes its work, `delegate:PID …`
@@ -21,9 +21,8 @@ const MARGIN: Duration = Duration::from_secs(2);
 
 /// Whether the code of this gateway changed on disk after it had started, or its executable is another one's by now.
 pub(crate) fn is_outdated(process: &Process) -> bool {
-    let hermes = Installation::of_process(process);
-    let has_changed = hermes.is_some_and(|hermes| hermes.changed_after(process.started()));
-    has_changed || left(process).is_some()
+    Installation::of_process(process)
+        .is_some_and(|now| now.changed_after(process.started()) || left(process, &now).is_some())
 }
 
 /// What a gateway runs.
@@ -36,30 +35,28 @@ pub(crate) enum Left {
 
 /// What a gateway runs where its executable leads to another installation by now, as after `ln -sfn hermes-0.22 current`.
 /// The kernel keeps the interpreter of the script that was executed (execve(2)), which is in the environment of that script.
-/// Something on the way must be younger than the gateway: so a restart always ends this.
-pub(crate) fn left(process: &Process) -> Option<Left> {
-    let view = process.view().ok()?;
-    let seen = |path: &Path| view.at(path);
+/// Something on the way must be younger than the gateway: so a restart always ends this. `now` is what it leads to.
+pub(crate) fn left(process: &Process, now: &Installation) -> Option<Left> {
     let [own, script, ..] = process.argv.as_slice() else {
         return None;
     };
-    let own = Path::new(own);
+    let (own, next) = (Path::new(own), now.interpreter.as_deref()?);
     // `-m` and `-c` execute no script.
-    if !own.is_absolute() || script.starts_with('-') {
+    if next == own || !own.is_absolute() || script.starts_with('-') {
         return None;
     }
+    let view = process.view().ok()?;
+    let seen = |path: &Path| view.at(path);
     let hermes = executable(&process.argv, |path| seen(path).exists())?;
-    let next = interpreter(&hermes, &seen)?;
-    if next == own || !seen(&next).is_file() || !turned_after(&hermes, &seen, process.started()) {
+    if !seen(next).is_file() || !turned_after(&hermes, &seen, process.started()) {
         return None;
     }
-    let now = Installation::find(&hermes, &seen)?;
     if !seen(own).exists() {
         return Some(Left::Gone);
     }
     let then = Installation::of_prefix(own, &seen)?;
     let place = |found: &Installation| std::fs::canonicalize(seen(&found.library)).ok();
-    (place(&then)? != place(&now)?).then_some(Left::There(then))
+    (place(&then)? != place(now)?).then_some(Left::There(then))
 }
 
 /// Whether an executable, or a link on the way to it, was placed after that moment.
@@ -91,7 +88,7 @@ fn turned_after(hermes: &Path, seen: &dyn Fn(&Path) -> PathBuf, start: SystemTim
 
 /// The live process that updates the hermes of this profile home.
 pub(crate) fn updater(home: &Path) -> Option<i32> {
-    let root = root_for(Some(home), Path::new("/nonexistent"));
+    let root = root_of(home);
     [home, &*root].into_iter().find_map(named_by)
 }
 
@@ -175,13 +172,17 @@ mod tests {
             .stdin(std::process::Stdio::piped())
             .spawn()
             .expect("started");
-        let mut process = Process::read(gateway.id() as i32).expect("it runs");
-        // As the kernel has it. A test beside this one may have made all processes of this account silent.
-        let argv = [at("0.21.3/bin/python3"), at("current/bin/hermes")];
-        let argv = argv.map(|word| word.display().to_string()).into_iter();
-        let argv: Vec<String> = argv.chain(["gateway", "run"].map(str::to_owned)).collect();
-        assert!(process.is_silent || process.argv == argv, "{process:?}");
-        process.argv = argv;
+        // execve(2) lets the parent go on before the new arguments are there.
+        let deadline = std::time::Instant::now() + Duration::from_secs(60);
+        let mut process = loop {
+            let process = Process::read(gateway.id() as i32).expect("it runs");
+            if !process.argv.is_empty() {
+                break process;
+            }
+            assert!(std::time::Instant::now() < deadline, "{process:?}");
+            std::thread::yield_now();
+        };
+        let left = |process: &Process| left(process, &Installation::of_process(process)?);
         assert!(left(&process).is_none() && !is_outdated(&process));
         lead("0.22.2");
         assert!(

@@ -8,6 +8,7 @@ use anyhow::{Result, bail};
 
 use crate::error::refuse;
 use crate::host::boot::user_packages;
+use crate::host::systemctl::Systemctl;
 use crate::host::{Host, Live};
 use crate::layout::{SYSTEMD_FLOOR, Scope};
 use crate::output::Output;
@@ -109,4 +110,39 @@ pub(crate) fn systemd_version(host: &Host) -> Option<u32> {
             let end = version.find(|c: char| !c.is_ascii_digit())?;
             version[..end].parse().ok()
         })
+}
+
+/// The search path that a manager gives to services which set none; systemd's own (systemd.exec(5)) where it does not tell.
+pub(crate) fn search_path(manager: &Systemctl) -> String {
+    let environment = manager.ask(&["show-environment"]).unwrap_or_default();
+    told(&environment)
+        .unwrap_or("/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin")
+        .to_owned()
+}
+
+/// PATH as `systemctl show-environment` prints it. What holds a space, as on WSL, is quoted for a shell; what holds more is
+/// not read.
+fn told(environment: &str) -> Option<&str> {
+    let path = environment
+        .lines()
+        .find_map(|line| line.strip_prefix("PATH="))?;
+    match path.strip_prefix("$'") {
+        None => Some(path),
+        Some(quoted) => quoted
+            .strip_suffix('\'')
+            .filter(|path| !path.contains('\\')),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_path_of_a_manager_is_read_with_and_without_quotes() {
+        assert_eq!(told("HOME=/h\nPATH=/a:/b\nX=1\n"), Some("/a:/b"));
+        assert_eq!(told("PATH=$'/a b:/c'\n"), Some("/a b:/c"));
+        assert_eq!(told("PATH=$'/a\\'b'\n"), None);
+        assert_eq!(told("MYPATH=/a\n"), None);
+    }
 }

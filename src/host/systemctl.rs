@@ -145,7 +145,7 @@ impl Systemctl {
     }
 
     /// Ask it something.
-    fn ask<S: AsRef<OsStr>>(&self, args: &[S]) -> Result<String> {
+    pub(super) fn ask<S: AsRef<OsStr>>(&self, args: &[S]) -> Result<String> {
         self.run_within(ANSWER, args)
     }
 
@@ -166,24 +166,6 @@ impl Systemctl {
     /// What the manager says of itself; fails when it cannot be reached.
     pub(crate) fn reach(&self) -> Result<String> {
         self.ask(&["show", "--property=Version", "--value"])
-    }
-
-    /// The search path that it gives to services which set none; systemd's own (systemd.exec(5)) where it does not tell.
-    pub(crate) fn search_path(&self) -> String {
-        let environment = self.ask(&["show-environment"]).unwrap_or_default();
-        let told = environment
-            .lines()
-            .find_map(|line| line.strip_prefix("PATH="));
-        // What holds a space, as on WSL, is quoted for a shell.
-        let plain = told.and_then(|path| match path.strip_prefix("$'") {
-            None => Some(path),
-            Some(quoted) => quoted
-                .strip_suffix('\'')
-                .filter(|path| !path.contains('\\')),
-        });
-        plain
-            .unwrap_or("/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin")
-            .to_owned()
     }
 
     /// The states of services, one call for all.

@@ -12,7 +12,7 @@ use nix::unistd::AccessFlags;
 
 use crate::gateway::running::GATEWAY_LOCK;
 use crate::launcher::lock::RECORD_LOCK;
-use crate::profile::root_for;
+use crate::profile::root_of;
 
 /// Whether an account may use a path, as the kernel says.
 pub(crate) type May<'a> = &'a dyn Fn(&Path, AccessFlags) -> Result<(), Errno>;
@@ -101,7 +101,7 @@ fn empty_place(home: &Path) -> Option<PathBuf> {
         .ancestors()
         .find_map(|path| fs::metadata(path).ok().map(|meta| (path, meta)))?;
     // Inside of a hermes root an empty directory is hermes' own.
-    let root = root_for(Some(home), Path::new("/nonexistent"));
+    let root = root_of(home);
     let above = fs::metadata(place.join("..")).ok()?;
     let is_mounted = above.dev() != meta.dev() || above.ino() == meta.ino();
     let is_empty = || fs::read_dir(place).is_ok_and(|mut entries| entries.next().is_none());

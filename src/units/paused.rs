@@ -10,7 +10,7 @@ use crate::gateway::update::updater;
 use crate::host::read::{self, read_small};
 use crate::host::service_state::ServiceState;
 use crate::host::systemctl::Manager;
-use crate::profile::root_for;
+use crate::profile::root_of;
 
 /// What `hermes update` of 0.22 writes to the hermes root before it stops the gateways of hermes' own units, one for each
 /// checkout: `STEM.KEY.json`, and `STEM.KEY.json.PID.NONCE.claim` once a later hermes sees to it. It goes when all of them
@@ -59,7 +59,7 @@ pub(crate) fn stopped_by_update(
     home: &Path,
 ) -> Option<Paused> {
     let unit = &state.id;
-    let root = root_for(Some(home), Path::new("/nonexistent"));
+    let root = root_of(home);
     if !state.is_at_rest() || !is_recorded(&root, manager, state) {
         return None;
     }

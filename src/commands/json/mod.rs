@@ -4,6 +4,7 @@
 //! Times are seconds since 1970, durations are seconds, paths are absolute on the host or in the image.
 
 mod status;
+mod why;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -19,6 +20,7 @@ use crate::render::tree::Entry;
 use crate::units::secret::without_secrets;
 
 pub(crate) use status::{Elsewhere, Hermes, LastEnd, Owner, Platform, Profile, State, Status};
+pub(crate) use why::{Ends, Why};
 
 /// `plan`.
 #[derive(Debug, Serialize)]
@@ -197,36 +199,6 @@ pub(crate) struct Controlled {
     pub(crate) stopped: Vec<String>,
     /// What did not come up, each as a sentence.
     pub(crate) failed: Vec<String>,
-}
-
-/// `why`.
-#[derive(Debug, Serialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-pub(crate) struct Ends {
-    /// The profiles that were asked for.
-    pub(crate) profiles: Vec<Why>,
-}
-
-/// `why`, for one profile.
-#[derive(Debug, Serialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-pub(crate) struct Why {
-    /// The profile.
-    pub(crate) profile: ProfileName,
-    /// Its unit.
-    pub(crate) unit: String,
-    /// Whether it runs now; what follows is about the start before.
-    pub(crate) runs: bool,
-    /// When its gateway ended last.
-    pub(crate) at: Option<u64>,
-    /// How, in words.
-    pub(crate) why: Option<String>,
-    /// The command by which somebody asked for it, where sudo has recorded one.
-    pub(crate) asked_by: Option<String>,
-    /// What to do next, where an update of hermes stopped it.
-    pub(crate) hint: Option<String>,
-    /// The last lines of that start.
-    pub(crate) said: Vec<String>,
 }
 
 /// `show`.

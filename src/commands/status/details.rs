@@ -146,6 +146,7 @@ mod tests {
             library: PathBuf::new(),
             version: Some(Version(0, 23, 0)),
             changed: None,
+            interpreter: None,
         };
         let newer = hermes(&on_disk, true, None).expect("a version");
         assert_eq!(

@@ -1,7 +1,5 @@
 //! What to do next about a profile: one sentence, with commands that work here.
 
-use std::path::Path;
-
 use super::platforms::way_out;
 use crate::commands::json::{Profile, State};
 use crate::gateway::config::is_standalone;
@@ -10,7 +8,7 @@ use crate::gateway::version::{Rules, Version};
 use crate::host::Host;
 use crate::host::process::Process;
 use crate::host::process_text::stop_command;
-use crate::profile::root_for;
+use crate::profile::root_of;
 use crate::units::inventory::Inventory;
 
 /// What to do next, as commands that work here; `None` when all is well or nobody can help.
@@ -34,7 +32,7 @@ pub(super) fn hint(
             Some(format!("{ended}see `{journal} -n 20`"))
         }
         State::Gone => {
-            let root = host.real(&root_for(Some(&row.home), Path::new("/nonexistent")));
+            let root = host.real(&root_of(&row.home));
             let what = gone(&root, profile).way_out(profile, host.scope);
             Some(format!("profile `{profile}` does not exist: {what}"))
         }

@@ -19,7 +19,7 @@ use crate::gateway::owner::Owners;
 use crate::gateway::platforms::without_adapter;
 use crate::gateway::served::{Server, Servers, Service, is_parked};
 use crate::gateway::state::State as Record;
-use crate::gateway::update::{Left, is_outdated, left};
+use crate::gateway::update::{Left, left};
 use crate::host::Host;
 use crate::host::account::account_name;
 use crate::host::process::Process;
@@ -277,11 +277,14 @@ impl<'a> Sight<'a> {
             },
         };
         let running = record.and_then(|r| r.code_version.clone());
-        let running = running.or_else(|| match left(process?)? {
+        let left = process.and_then(|process| left(process, &on_disk));
+        let is_newer = process.is_some_and(|process| on_disk.changed_after(process.started()));
+        let is_newer = is_newer || left.is_some();
+        let running = running.or_else(|| match left? {
             Left::There(installation) => Some(installation.version?.to_string()),
             Left::Gone => None,
         });
-        hermes(&on_disk, process.is_some_and(is_outdated), running)
+        hermes(&on_disk, is_newer, running)
     }
 }
 

@@ -11,7 +11,7 @@ use crate::gateway::update::is_outdated;
 use crate::host::account::account_name;
 use crate::host::process::{Process, shell_quote};
 use crate::host::process_text::{as_account, name, restart_command};
-use crate::profile::root_for;
+use crate::profile::root_of;
 
 /// A gateway that cannot speak on some of its platforms.
 #[derive(Debug, Clone)]
@@ -35,7 +35,7 @@ pub(crate) struct Outdated {
 
 /// Another gateway than this one that serves the profile of this home.
 pub(super) fn other_server(roots: &mut Roots, home: &Path, own: &Process) -> Option<String> {
-    let root = root_for(Some(home), Path::new("/nonexistent"));
+    let root = root_of(home);
     let servers = roots.of(home).servers.get_or_init(|| Servers::read(&root));
     let profile = if home == root {
         "default".parse()

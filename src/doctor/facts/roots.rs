@@ -9,7 +9,7 @@ use crate::gateway::config::{Configuration, active_profile};
 use crate::gateway::owner::Owners;
 use crate::gateway::served::Servers;
 use crate::host::Host;
-use crate::profile::root_for;
+use crate::profile::root_of;
 
 /// See the module.
 #[derive(Debug)]
@@ -43,7 +43,7 @@ impl<'a> Roots<'a> {
 
     /// The one of a profile home.
     pub(super) fn of(&mut self, home: &Path) -> &Root {
-        let root = root_for(Some(home), Path::new("/nonexistent"));
+        let root = root_of(home);
         let host = self.host;
         self.known.entry(root).or_insert_with_key(|root| Root {
             active: active_profile(&host.files, root),
