@@ -1,11 +1,13 @@
 """Since 0.21.4 the gateway of the default profile serves the others: install brings that about, a unit of its own is refused
 once and not for ever, in whatever order they start, and a profile that is to stand alone gets one."""
 
+from pathlib import Path
+
 import wait
 from check import check, contains, equal
 from gateway import HERMES as PROGRAM
 from gateway import Profile, at_least
-from installer import hermes_install, install, status
+from installer import Run, hermes_install, install, status
 from systemd import Unit, systemctl
 
 HERMES = ["0.22.2"]
@@ -70,6 +72,33 @@ def served(default: Profile) -> list[str]:
     return default.state().get("served_profiles") or [] if default.gateways() else []
 
 
+def fails_for_another_reason(default: Profile, coder: Profile) -> None:
+    """A profile that is served, whose unit fails all the same: only a refusal to run beside its server is no failure."""
+    own = Unit(coder.unit)
+    drop_in = Path(f"/etc/systemd/system/{own.name}.d/99-fault.conf")
+
+    def restart(status: int) -> Run:
+        own.systemctl("reset-failed", check=False)
+        drop_in.parent.mkdir(exist_ok=True)
+        drop_in.write_text(f"[Service]\nExecStart=\nExecStart=/bin/sh -c 'exit {status}'\n")
+        systemctl("daemon-reload")
+        return hermes_install("restart", "coder")
+
+    another = restart(1)
+    equal("restart of a unit that fails ends with", another.code, 1)
+    check("nobody is said to serve it", "is served by" not in another.err, another.err)
+    equal("restart of one that refuses ends with", restart(78).code, 0)
+    # What the other gateway says of it may be older than the choice.
+    coder.make(standalone=True)
+    alone = restart(78)
+    equal("restart of one that is to stand alone ends with", alone.code, 1)
+    check("nor here", "is served by" not in alone.err, alone.err)
+    coder.make(standalone=False)
+    drop_in.unlink()
+    systemctl("daemon-reload")
+    wait.until("coder to be served again", lambda: "coder" in served(default), 60)
+
+
 def stands_alone(default: Profile, coder: Profile) -> None:
     equal("install --standalone ends with", install(coder, "--standalone").code, 0)
     own = Unit(coder.unit)
@@ -89,6 +118,7 @@ def stands_alone(default: Profile, coder: Profile) -> None:
     equal("restart of both ends with", restarted.code, 0)
     contains("what it says", restarted.err, "profile `coder` is served by the gateway of `default`", "uninstall --profile coder`")
     check("coder is served after it", "coder" in served(default) and not coder.gateways(), default.state())
+    fails_for_another_reason(default, coder)
     refused = install(coder)
     equal("install of one with its own unit ends with", refused.code, 3)
     contains("the refusal", refused.err, "--standalone`", "--profile coder --migrate`")
