@@ -2,7 +2,7 @@
 
 use crate::deploy::receipt::Receipt;
 use crate::host::process::shell_quote;
-use crate::layout::ROOTS_USER_UNITS;
+use crate::layout::{ROOTS_USER_UNITS, TEMPLATE};
 use crate::render::tree::Entry;
 
 /// Why, and the way out; `path` is relative to the root.
@@ -26,6 +26,23 @@ pub(super) fn conflict(path: &str, entry: &Entry, receipt: &Receipt) -> (String,
         Entry::File { .. } => (
             "it was not written by hermes-install".to_owned(),
             "move it away, or give `--force` to replace it and keep a backup".to_owned(),
+        ),
+    }
+}
+
+/// The same of a file at the place of an instance, which systemd prefers to the template (systemd.unit(5)).
+pub(super) fn cover(path: &str, entry: &Entry) -> (String, String) {
+    match entry {
+        Entry::Link { target } if target == "/dev/null" => (
+            "the unit is masked, and cannot be started".to_owned(),
+            format!("`{}` if it may run again", unmask_command(path)),
+        ),
+        _ => (
+            format!("it stands in for `{TEMPLATE}`, and nothing that is installed would count"),
+            format!(
+                "move what it changes into `/{path}.d/60-local.conf`, and the file away; or give `--force`, which keeps a \
+                 backup of it"
+            ),
         ),
     }
 }

@@ -12,9 +12,10 @@ use crate::deploy::transaction::Transaction;
 use crate::host::Host;
 use crate::host::manager::systemd_level;
 use crate::host::rootfs::Actual;
-use crate::layout::SYSTEMD_FLOOR;
+use crate::layout::{SYSTEMD_FLOOR, TEMPLATE};
 use crate::output::Output;
 use crate::profile::ProfileName;
+use crate::render::tree::Entry;
 
 /// What a run may do with files, and with what starts at boot.
 #[derive(Debug, Clone, Default)]
@@ -67,8 +68,36 @@ pub(crate) fn plan_for<'a>(
     let paths: BTreeSet<&String> = tree.keys().chain(receipt.paths()).collect();
     let observed = host.files.observe(paths, &tree)?;
     let owner = nix::unistd::geteuid().as_raw();
+    let mut plan = plan(&tree, &receipt, &observed, owner, policy.force);
+    for instance in &contents.instances {
+        let profile = &instance.profile;
+        let is_meant = policy.enable.contains_key(profile);
+        let unit = profile.unit();
+        let path = format!("{}/{unit}", host.units());
+        if let Actual::Present(entry, _) = host.files.look(&path)? {
+            if is_meant {
+                plan.uncover(path, entry, policy.force);
+            } else if matches!(entry, Entry::File { .. }) {
+                output.warn(format!(
+                    "`/{path}` stands in for `{TEMPLATE}`: what is changed here does not reach `{unit}`; move what it changes \
+                     into `/{path}.d/60-local.conf`, and the file away"
+                ));
+            }
+        }
+        let links = links(host, profile);
+        if !is_meant
+            && links.iter().any(|l| receipt.stamps(l).next().is_some())
+            && !is_enabled(profile)
+        {
+            let flag = host.scope.flag();
+            output.warn(format!(
+                "profile `{profile}` does not start at boot any more: its links are gone; to have it start again: \
+                 `hermes-install{flag} --profile {profile}`"
+            ));
+        }
+    }
     Ok(Transaction {
-        plan: plan(&tree, &receipt, &observed, owner, policy.force),
+        plan,
         linger: receipt.linger && !contents.is_empty(),
         old: receipt,
         creations: Vec::new(),

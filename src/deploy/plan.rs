@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 
-use crate::deploy::conflict::conflict;
+use crate::deploy::conflict::{conflict, cover};
 use crate::deploy::receipt::Receipt;
 use crate::host::rootfs::{Actual, Observed};
 use crate::render::tree::{Entry, Tree};
@@ -172,6 +172,20 @@ impl Plan {
                 after: None,
             }),
         }
+    }
+
+    /// What somebody placed where the instance of the template would be found: no file of this plan counts beside it.
+    pub(crate) fn uncover(&mut self, path: String, entry: Entry, force: bool) {
+        if force {
+            return self.retire(path, entry);
+        }
+        let (reason, way_out) = cover(&path, &entry);
+        self.changes.push(Change {
+            path,
+            action: Action::Conflict { reason, way_out },
+            before: Some(entry),
+            after: None,
+        });
     }
 
     /// Whether nothing would be written or removed.

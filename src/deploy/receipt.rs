@@ -98,6 +98,25 @@ impl Contents {
     }
 }
 
+/// A file that is not as it was recorded.
+#[derive(Debug)]
+pub(crate) struct Drifted<'a> {
+    /// Its path, relative to the root.
+    path: &'a str,
+    /// The unit that it is of: its own file, its drop-ins and the links that start it. `None` where it is of no single
+    /// instance.
+    pub(crate) unit: Option<&'a str>,
+    /// How it differs, as a sentence that names it.
+    pub(crate) how: String,
+}
+
+impl Drifted<'_> {
+    /// Whether it has the unit start at boot.
+    pub(crate) fn enables(&self) -> bool {
+        self.path.contains(".wants/")
+    }
+}
+
 impl Receipt {
     /// A receipt of nothing.
     pub(crate) fn empty(owner: u32) -> Self {
@@ -190,13 +209,16 @@ impl Receipt {
         self.files.keys().chain(self.pending.keys()).collect()
     }
 
-    /// How files differ from what is recorded, each with the unit that it is of: its own file, its drop-ins and the links
-    /// that start it. What belongs to no single instance has `None`.
-    pub(crate) fn drift(&self, files: &RootFs) -> Vec<(Option<&str>, String)> {
-        let recorded = self.files.iter();
-        let differing =
-            recorded.filter_map(|(path, stamp)| Some((path, files.difference(path, stamp)?)));
-        differing.map(|(path, how)| (unit_of(path), how)).collect()
+    /// How files differ from what is recorded.
+    pub(crate) fn drift(&self, files: &RootFs) -> Vec<Drifted<'_>> {
+        let differing = self.files.iter().filter_map(|(path, stamp)| {
+            Some(Drifted {
+                path,
+                unit: unit_of(path),
+                how: files.difference(path, stamp)?,
+            })
+        });
+        differing.collect()
     }
 
     /// Whether it records nothing at all.

@@ -78,6 +78,13 @@ impl Service<'_> {
                 Ok(Ready { pid, at })
             }
             Started::Failed { why, start } => {
+                let loaded = self.manager.show_one(self.unit);
+                if loaded.is_ok_and(|state| state.load_state == "masked") {
+                    let (unit, prefix) = (self.unit, self.manager.command_prefix());
+                    bail!(
+                        "`{unit}` is masked, and cannot be started; if it may run again: `{prefix} unmask {unit}`"
+                    );
+                }
                 if let Some(refused) = refused.filter(|_| start.invocation.is_empty()) {
                     bail!("{refused}");
                 }

@@ -154,7 +154,7 @@ impl Transaction<'_> {
                 }
             }
         }
-        if receipt != self.old {
+        if !is_settled || receipt != self.old {
             writer.put(&self.host.receipt(), &file(&receipt))?;
         }
         // Last, as nothing puts directories back.

@@ -163,6 +163,11 @@ impl Systemctl {
         }
     }
 
+    /// How a person types a command for it: [`Manager::command_prefix`].
+    pub(crate) fn command_prefix(&self) -> String {
+        self.manager.command_prefix()
+    }
+
     /// What the manager says of itself; fails when it cannot be reached.
     pub(crate) fn reach(&self) -> Result<String> {
         self.ask(&["show", "--property=Version", "--value"])

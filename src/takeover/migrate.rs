@@ -196,7 +196,9 @@ fn owners<'a>(
     checked: &'a Checked,
 ) -> Result<Owners<'a>> {
     let (profile, home) = (&checked.instance.profile, &checked.home);
-    let is_own = |unit: &&Unit| unit.is_installed_for(host, profile);
+    let is_own = |unit: &&Unit| {
+        unit.is_installed_for(host, profile) || template::is_copy_for(host, unit, profile)
+    };
     let mut owners = Owners {
         units: inventory
             .units_of(host, home)

@@ -12,6 +12,7 @@ use crate::host::process_text::name;
 use crate::host::process_text::stop_command;
 use crate::layout::Scope;
 use crate::profile::ProfileName;
+use crate::takeover::template;
 use crate::units::inventory::{Inventory, UnreadFile};
 use crate::units::unit::Unit;
 
@@ -47,7 +48,9 @@ pub(crate) fn owning_units<'a>(
     home: &Path,
 ) -> Vec<OtherOwner> {
     units
-        .filter(|unit| !unit.is_installed_for(host, profile))
+        .filter(|unit| {
+            !unit.is_installed_for(host, profile) && !template::is_copy_for(host, unit, profile)
+        })
         .filter_map(|unit| {
             let how = unit.stays()?;
             Some(OtherOwner {

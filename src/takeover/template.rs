@@ -13,7 +13,7 @@ use crate::profile::ProfileName;
 use crate::takeover::migrate::Migration;
 use crate::takeover::typed::Typed;
 use crate::units::inventory::Inventory;
-use crate::units::unit::Unit;
+use crate::units::unit::{Unit, UnitId};
 
 /// Where the shipped template goes.
 pub(super) fn place(host: &Host) -> PathBuf {
@@ -25,6 +25,14 @@ pub(super) fn is_instance(host: &Host, unit: &Unit) -> bool {
     unit.manager == host.manager()
         && unit.is_of_foreign_template()
         && unit.files.fragment.as_deref() == Some(&place(host))
+}
+
+/// Whether a unit is a copy that stands in for the instance of a profile: the plan has it as a conflict, by its file.
+pub(super) fn is_copy_for(host: &Host, unit: &Unit, profile: &ProfileName) -> bool {
+    let instance = Path::new("/").join(host.units()).join(profile.unit());
+    unit.is_copy()
+        && unit.id() == UnitId::of_profile(host, profile)
+        && unit.files.fragment.as_deref() == Some(&instance)
 }
 
 /// Refuse to change the template under an instance that does not leave in this run: it would become another unit, of

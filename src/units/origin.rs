@@ -1,5 +1,7 @@
 //! Who wrote a unit.
 
+use std::path::Path;
+
 use crate::units::unit::Unit;
 use serde::Serialize;
 
@@ -24,6 +26,15 @@ impl Unit {
             let program = d.command().first();
             program.is_some_and(|w| w.ends_with("/hermes-install"))
         })
+    }
+
+    /// Whether it is a file of its own where an instance of the shipped template is looked for, as `systemctl edit --full`
+    /// makes: then the template, and whatever is done to it, does not count.
+    pub(crate) fn is_copy(&self) -> bool {
+        let file = self.files.fragment.as_deref().and_then(Path::file_name);
+        self.name.starts_with("hermes-gateway@")
+            && !self.is_masked
+            && file.is_some_and(|name| name == &*self.name)
     }
 
     pub(super) fn find_origin(&self) -> Origin {

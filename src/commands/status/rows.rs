@@ -11,7 +11,7 @@ use super::platforms::{last_words, platforms};
 use crate::commands::json::{Hermes, Profile, State};
 use crate::commands::status::details::{found_owner, hermes, is_enabled, last_end, owner_of};
 use crate::commands::status::state::Seen;
-use crate::deploy::receipt::Receipt;
+use crate::deploy::receipt::{Drifted, Receipt};
 use crate::gateway::gone::is_gone;
 use crate::gateway::installation::Installation;
 use crate::gateway::installations::Installations;
@@ -59,7 +59,7 @@ impl<'a> Sight<'a> {
         host: &'a Host,
         receipt: &'a Receipt,
         inventory: &'a Inventory,
-        drift: Vec<(Option<&'a str>, String)>,
+        drift: Vec<Drifted<'a>>,
         profiles: &[(ProfileName, PathBuf)],
     ) -> Result<Self> {
         let names: Vec<String> = profiles.iter().map(|(p, _)| p.unit()).collect();
@@ -71,10 +71,10 @@ impl<'a> Sight<'a> {
         let known: BTreeSet<String> = own.chain(shielded).collect();
         let mut by_unit: BTreeMap<&str, Vec<String>> = BTreeMap::new();
         let mut shared_drift = Vec::new();
-        for (unit, what) in drift {
+        for Drifted { unit, how, .. } in drift {
             match unit.filter(|unit| known.contains(*unit)) {
-                Some(unit) => by_unit.entry(unit).or_default().push(what),
-                None => shared_drift.push(what),
+                Some(unit) => by_unit.entry(unit).or_default().push(how),
+                None => shared_drift.push(how),
             }
         }
         Ok(Self {

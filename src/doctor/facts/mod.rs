@@ -260,9 +260,18 @@ fn drift(host: &Host) -> Vec<Drift> {
             Ok(receipt) => {
                 let hint = format!("hermes-install upgrade --{} --force", scope.name());
                 let differing = receipt.drift(&host.files).into_iter();
-                found.extend(differing.map(|(_, what)| Drift {
-                    what,
-                    hint: hint.clone(),
+                found.extend(differing.map(|drifted| {
+                    let mut instances = receipt.instances.iter().map(|i| &i.profile);
+                    let profile = instances.find(|p| drifted.unit == Some(&p.unit()));
+                    // An upgrade leaves it to the admin what starts at boot.
+                    let hint = match profile.filter(|_| drifted.enables()) {
+                        Some(profile) => {
+                            format!("hermes-install --{} --profile {profile}", scope.name())
+                        }
+                        None => hint.clone(),
+                    };
+                    let what = drifted.how;
+                    Drift { what, hint }
                 }));
             }
             // The rest of the host is not less wrong for it.

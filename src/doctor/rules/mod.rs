@@ -134,6 +134,9 @@ fn install(facts: &Facts, unit: &Unit) -> String {
         return edit(unit);
     }
     let mut profile = profile(unit);
+    if unit.is_copy() {
+        return installer(unit, &format!("--profile {profile} --force"));
+    }
     if unit.together.len() > 1 {
         let all: Vec<&str> = unit.together.iter().map(ProfileName::as_str).collect();
         profile = all.join(" --profile ");
