@@ -203,10 +203,29 @@ impl Survey<'_> {
             if served.server(self.host)?.is_some() || self.found.checked.iter().any(is_known) {
                 continue;
             }
+            if let Some(other) = self.root_of_default()?.filter(|other| other != root) {
+                refuse!(
+                    "profile `{}` is in `{}`, and the gateway of `default` that is installed here has `{}`: it cannot serve it",
+                    served.profile, root.display(), other.display();
+                    "for a gateway of its own: `{}`", self.typed.with(&["--standalone"])
+                );
+            }
             let settings = self.settings_of_served[at].clone();
             self.server(settings)?;
         }
         Ok(())
+    }
+
+    /// The root of the one default profile that a manager can have a unit for, where it has one.
+    fn root_of_default(&self) -> Result<Option<PathBuf>> {
+        let name: ProfileName = DEFAULT.parse()?;
+        let mut new = self.found.checked.iter();
+        if let Some(new) = new.find(|c| c.instance.profile == name) {
+            return Ok(Some(new.root.clone()));
+        }
+        let installed = self.installed.get(&name);
+        let root = |i: &&Instance| i.root.clone();
+        Ok(installed.map(|i| root(i).unwrap_or_else(|| self.host.default_root())))
     }
 
     /// Look at the default profile, which is to serve a profile with these settings.

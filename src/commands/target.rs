@@ -120,7 +120,13 @@ pub(super) fn looked_at(
     known.extend(receipt.shields.iter().map(Target::of_shield));
     known.extend(placed(&inventory, &receipt, |_| true));
     let guarded = inventory.units.iter().filter(|unit| unit.is_guarded);
-    known.extend(guarded.filter_map(Target::of_unit));
+    for (unit, target) in guarded.filter_map(|u| Some((u, Target::of_unit(u)?))) {
+        // A file that hermes wrote beside an installed unit is no other bot.
+        let is_known = known.iter().any(|k| k.profile == target.profile);
+        if unit.how().is_some() || !is_known {
+            known.push(target);
+        }
+    }
     chosen(host, command, known, named, all)
 }
 
@@ -186,7 +192,9 @@ fn chosen(
 ) -> Result<Vec<Target>> {
     let (manager, scope) = (host.scope.name(), host.scope.flag());
     let command = format!("{command}{scope}");
-    let names: Vec<&str> = known.iter().map(|t| t.profile.as_str()).collect();
+    let mut names: Vec<&str> = known.iter().map(|t| t.profile.as_str()).collect();
+    let mut seen = HashSet::new();
+    names.retain(|name| seen.insert(*name));
     let is_known = |name: &&ProfileName| known.iter().any(|t| t.profile == **name);
     if let Some(unknown) = named.iter().find(|name| !is_known(name)) {
         refuse_served(host, unknown, Some(&command))?;
@@ -201,7 +209,7 @@ fn chosen(
             "nothing is installed in the {manager} scope";
             "to install one: `hermes-install{scope} --profile NAME`"
         ),
-        ([], [first, _, ..]) if !all => trouble!(
+        ([], [first, ..]) if !all && names.len() > 1 => trouble!(
             "which profile? {} are installed in the {manager} scope", names.join(", ");
             "for one of them: `{command} {}`", first.profile;
             "for all: `{command} --all`"

@@ -118,8 +118,8 @@ pub(crate) fn moved_units(host: &Host) -> Result<Vec<(PathBuf, PathBuf)>> {
         for name in host.files.names(&copies).unwrap_or_default() {
             let (copy, place) = (copies.join(&name), Path::new(&units).join(&name));
             let is_unit = name.to_str().is_some_and(|n| n.ends_with(".service"));
-            let is_file = is_unit && is_file(host, &copy)?;
-            if is_file && host.files.look(&place.to_string_lossy())? == Actual::Missing {
+            let is_moved = is_unit && is_anothers(host, &copy)?;
+            if is_moved && host.files.look(&place.to_string_lossy())? == Actual::Missing {
                 found.insert(Path::new("/").join(place), copy);
             }
         }
@@ -145,6 +145,19 @@ pub(crate) fn note_told(host: &Host) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Whether it is a file, and not one of hermes-install's that somebody had edited.
+fn is_anothers(host: &Host, path: &Path) -> Result<bool> {
+    let seen = host.files.look(&below_root(path).to_string_lossy())?;
+    let Actual::Present(Entry::File { bytes, .. }, _) = seen else {
+        return Ok(false);
+    };
+    let text = String::from_utf8_lossy(&bytes);
+    Ok(!text.lines().any(|line| {
+        line.starts_with("# Shipped by hermes-install")
+            || line.starts_with("# Written by hermes-install")
+    }))
 }
 
 fn is_file(host: &Host, path: &Path) -> Result<bool> {

@@ -1,6 +1,6 @@
 //! What a row of `status` says of a gateway's process and of its last end.
 
-use crate::commands::json::{Hermes, LastEnd, Owner, Profile};
+use crate::commands::json::{Hermes, LastEnd, Owner, Profile, State};
 use crate::deploy::desired::links;
 use crate::gateway::command_line::shown;
 use crate::gateway::installation::Installation;
@@ -78,13 +78,18 @@ pub(super) fn last_end(service: &ServiceState) -> Option<LastEnd> {
     })
 }
 
-/// The way to what is said of its last end.
+/// The way to what is said of its last end, and on from there where nothing starts it again.
 pub(super) fn see_end(row: &Profile) -> String {
-    format!(
-        "to see how it ended: `hermes-install why{} {}`",
-        row.scope.flag(),
-        row.profile
-    )
+    let (scope, profile) = (row.scope.flag(), &row.profile);
+    let see = format!("to see how it ended: `hermes-install why{scope} {profile}`");
+    let start = format!("`hermes-install start{scope} {profile}`");
+    let status = row.last_end.as_ref().and_then(|end| end.exit_status);
+    match status.filter(|_| row.state == State::Failed) {
+        // It declined beside another one, which has gone since.
+        Some(69) => format!("nobody has the profile now; to start it: {start}"),
+        Some(78) => format!("{see}; once that is mended: {start}"),
+        _ => see,
+    }
 }
 
 /// The file for want of which systemd could not prepare a start. Its own words, `Failed to load environment files: No such

@@ -89,6 +89,8 @@ def copied(default: Profile, unit: Unit) -> None:
     equal("gateways", default.gateways(), [unit.pid])
     equal("what is started again", unit.show()["Restart"], "on-failure")
     equal("doctor finds nothing", findings(), [])
+    gone = hermes_install("uninstall", "--yes")
+    check("uninstall offers nobody an old file of its own", gone.code == 0 and "was there before" not in gone.err, gone.err)
 
 
 def findings() -> list[dict]:

@@ -37,6 +37,11 @@ def run() -> None:
     equal("a second install ends with", install(coder).code, 0)
     equal("the gateway after it", default.gateways(), [host.pid])
 
+    # A manager has one unit of `default`, and that of another root serves nobody here. Nothing is made before that is told.
+    elsewhere = hermes_install("plan", "--profile", "writer", "--run-as", "alice", "--create", "--hermes", PROGRAM)
+    equal("plan of a profile in another root ends with", elsewhere.code, 3)
+    contains("it says", elsewhere.err, "cannot serve it", "--run-as alice --create", "--standalone`")
+
     # Somebody starts the template's instance all the same.
     own.systemctl("start", check=False)
     own.until_active_state("failed")

@@ -3,9 +3,11 @@
 import os
 import pwd
 import signal
+from pathlib import Path
 
 import wait
 from check import check, contains, equal
+from gateway import HERMES as PROGRAM
 from gateway import Profile
 from installer import hermes_install, install, program
 from systemd import Unit, as_user
@@ -23,9 +25,23 @@ def run() -> None:
     coder = Profile("coder", "alice", f"{pwd.getpwnam('alice').pw_dir}/.hermes").make()
     unit = Unit(coder.unit, user="alice")
     equal("install ends with", install(coder, "--user", user="alice").code, 0)
+    beside_a_file_of_hermes(coder)
     ends(coder, unit)
     taken_over(coder, unit)
     refusals(coder, unit)
+
+
+def beside_a_file_of_hermes(coder: Profile) -> None:
+    """hermes' own unit file of the same profile, under the guard, which nothing starts: there is one bot all the same."""
+    directory = Path(pwd.getpwnam("alice").pw_dir) / ".config/systemd/user"
+    file = directory / "hermes-gateway-coder.service"
+    file.write_text(f"[Service]\nEnvironment=HERMES_HOME={coder.home}\nExecStart={PROGRAM} gateway run --replace\n")
+    as_user("alice", "systemctl", "--user", "daemon-reload")
+    for command in ("why", "logs"):
+        shown = hermes_install(command, "--user", user="alice")
+        check(f"{command} without a name", shown.code == 0 and "which profile" not in shown.text, shown.text)
+    file.unlink()
+    as_user("alice", "systemctl", "--user", "daemon-reload")
 
 
 def ends(coder: Profile, unit: Unit) -> None:
