@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 use anyhow::{Context as _, Result, bail};
 use serde::Deserialize;
 
-use crate::error::trouble;
+use crate::error::{nearest, trouble};
 use crate::host::Host;
 use crate::host::read::{self, read_small};
 use crate::layout::Scope;
@@ -160,13 +160,8 @@ pub(crate) fn known<'a>(mut keys: impl Iterator<Item = &'a String>, section: &st
     let Some(key) = keys.find(|key| !ALL.contains(key)) else {
         return Ok(());
     };
-    let near = ALL
-        .iter()
-        .map(|k| (strsim::jaro_winkler(k, key), k))
-        .filter(|(likeness, _)| *likeness > 0.7)
-        .max_by(|a, b| a.0.total_cmp(&b.0));
-    match near {
-        Some((_, near)) => {
+    match nearest(key, ALL.iter().map(String::as_str)) {
+        Some(near) => {
             trouble!("unknown key `{key}` in `[{section}]`"; "did you mean `{near}`?")
         }
         None => trouble!("unknown key `{key}` in `[{section}]`"; "there are {}", ALL.join(", ")),

@@ -113,6 +113,15 @@ macro_rules! failure {
 }
 pub(crate) use {failed, failure, refuse, trouble};
 
+/// The known word that somebody may have meant by one that is unknown.
+pub(crate) fn nearest<'a>(unknown: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    known
+        .map(|word| (strsim::jaro_winkler(word, unknown), word))
+        .filter(|(likeness, _)| *likeness > 0.7)
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .map(|(_, word)| word)
+}
+
 #[cfg(test)]
 mod tests {
     use anyhow::{Context as _, Result};

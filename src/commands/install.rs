@@ -168,22 +168,37 @@ pub(super) fn summary(
     if host.live().is_some() && host.scope == Scope::User && outcome.files > 0 {
         let command = host.own.home.join(host_command(host.scope));
         let path = std::env::var_os("PATH").unwrap_or_default();
-        output::print(not_found(&command, &path));
+        let shell = std::env::var_os("SHELL").unwrap_or_default();
+        output::print(not_found(&command, &path, &shell));
     }
     output::print(proxies::told(host, checked, outcome));
 }
 
 /// Of a command that a shell with this PATH does not find: an account has `~/.local/bin` there from the first login on at which
-/// it is there (Debian's ~/.profile). Empty where it is found, or is a package's.
-fn not_found(command: &Path, path: &OsStr) -> String {
-    let is_found = std::env::split_paths(path).any(|place| Some(&*place) == command.parent());
+/// it is there (Debian's ~/.profile), which zsh and fish do not read. Empty where it is found, or is a package's.
+fn not_found(command: &Path, path: &OsStr, shell: &OsStr) -> String {
+    let name = command.file_name().unwrap_or_default();
+    let is_found = std::env::split_paths(path)
+        .any(|place| Some(&*place) == command.parent() || place.join(name).is_file());
     if is_found || !command.exists() {
         return String::new();
     }
-    paragraph(&format!(
-        "`{}` is not found by its name yet; most shells look there from the next login on, this one after:",
+    let (when, typed) = match Path::new(shell).file_name().and_then(OsStr::to_str) {
+        Some("fish") => ("fish looks there after:", "fish_add_path ~/.local/bin"),
+        Some("zsh") => (
+            "zsh looks there after:",
+            "echo 'PATH=~/.local/bin:$PATH' >> ~/.zshrc; . ~/.zshrc",
+        ),
+        _ => (
+            "most shells look there from the next login on, this one after:",
+            "PATH=~/.local/bin:$PATH",
+        ),
+    };
+    let what = format!(
+        "`{}` is not found by its name yet; {when}",
         command.display()
-    )) + "    PATH=~/.local/bin:$PATH\n"
+    );
+    format!("{}    {typed}\n", paragraph(&what))
 }
 
 fn tell_json(checked: &[Checked], outcome: &Outcome, left: &[String]) {
@@ -247,11 +262,23 @@ mod tests {
         let home = tempfile::tempdir().expect("a directory");
         let place = home.path().join(".local/bin");
         let command = place.join("hermes-install");
-        assert_eq!(not_found(&command, OsStr::new("/usr/bin")), "", "none");
+        let other = home.path().join("other");
+        let of =
+            |path: &Path, shell: &str| not_found(&command, path.as_os_str(), OsStr::new(shell));
+        assert_eq!(of(&other, "/bin/bash"), "", "none");
         std::fs::create_dir_all(&place).expect("made");
         std::fs::write(&command, "").expect("written");
-        let told = not_found(&command, OsStr::new("/usr/bin"));
+        let told = of(&other, "/bin/bash");
         assert!(told.ends_with("\n    PATH=~/.local/bin:$PATH\n"), "{told}");
-        assert_eq!(not_found(&command, place.as_os_str()), "", "found");
+        let fish = of(&other, "/usr/bin/fish");
+        assert!(
+            fish.ends_with("\n    fish_add_path ~/.local/bin\n"),
+            "{fish}"
+        );
+        assert!(of(&other, "/bin/zsh").contains("~/.zshrc"));
+        assert_eq!(of(&place, "/bin/bash"), "", "found");
+        std::fs::create_dir(&other).expect("made");
+        std::fs::write(other.join("hermes-install"), "").expect("written");
+        assert_eq!(of(&other, "/bin/bash"), "", "found by its name");
     }
 }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use anyhow::Result;
 
 use crate::deploy::receipt::{Receipt, read_receipt};
-use crate::error::{refuse, trouble};
+use crate::error::{nearest, refuse, trouble};
 use crate::gateway::config::is_standalone;
 use crate::gateway::served::{Server, Service, is_parked, service};
 use crate::host::service_state::Exit;
@@ -198,6 +198,13 @@ fn chosen(
     let is_known = |name: &&ProfileName| known.iter().any(|t| t.profile == **name);
     if let Some(unknown) = named.iter().find(|name| !is_known(name)) {
         refuse_served(host, unknown, Some(&command))?;
+        if let Some(near) = nearest(unknown.as_str(), names.iter().copied()) {
+            trouble!(
+                "profile `{unknown}` is not installed in the {manager} scope";
+                "did you mean `{near}`? then: `{command} {near}`";
+                "to see every profile: `hermes-install status{scope}`"
+            );
+        }
         trouble!(
             "profile `{unknown}` is not installed in the {manager} scope";
             "to install it: `hermes-install{scope} --profile {unknown}`";
@@ -309,6 +316,8 @@ mod tests {
         ] {
             assert!(which.contains(part), "{which}");
         }
+        let typo = of(&with(&["coder", "b"]), &["codr"], false).expect_err("unknown");
+        assert!(typo.contains("`hermes-install stop coder`"), "{typo}");
         assert!(
             of(&one, &["c"], false)
                 .expect_err("unknown")
