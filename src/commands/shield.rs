@@ -39,7 +39,7 @@ fn put_up(args: &ShieldArgs, host: &Host, receipt: Receipt, output: &Output) -> 
     let mut contents = receipt.contents();
     let mut names = Vec::new();
     for unit in units {
-        let shield = shield_for(host, unit, output)?;
+        let shield = shield_for(host, &inventory, unit, output)?;
         names.push(shield.unit.clone());
         contents.shields.retain(|s| s.unit != shield.unit);
         contents.shields.push(shield);

@@ -100,6 +100,13 @@ impl Survey<'_> {
         }
         let older = told_of_older(host, before, &checked);
         self.found.notes.extend(older);
+        let theirs = self.found.inherited.get(profile);
+        if let Some(unit) = theirs.and_then(|theirs| theirs.of_unknown_hermes.as_ref()) {
+            self.found.notes.push(format!(
+                "which hermes {unit} runs cannot be told; the new unit runs `{}`, and `--hermes PATH` names another one",
+                checked.hermes.display()
+            ));
+        }
         if self.takes_over() {
             refuse_second_owner(host, before, &checked)?;
         }

@@ -12,7 +12,6 @@ use crate::takeover::lost::is_setting;
 use crate::takeover::migrate::Allow;
 use crate::units::inventory::Inventory;
 use crate::units::unit::Unit;
-use crate::units::unit_file::command;
 use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
@@ -56,7 +55,7 @@ pub(super) fn candidates<'a>(
                 who: unit.title(),
                 account: account.name.clone(),
                 root: root_of(profile, home)?,
-                hermes: executable_of(host, unit),
+                hermes: executable_of(host, inventory, unit),
                 variables: BTreeSet::new(),
                 path: None,
                 unit: Some(unit),
@@ -95,22 +94,17 @@ pub(super) fn owner_of(host: &Host, home: &Path) -> Option<u32> {
     fs::metadata(host.real(home)).ok().map(|meta| meta.uid())
 }
 
-/// The hermes executable of what a unit starts, or has the launcher start.
-pub(crate) fn executable_of(host: &Host, unit: &Unit) -> Option<PathBuf> {
-    let lines = unit.directives.list("Service", "ExecStart");
-    let started = lines.iter().find_map(|line| {
-        let argv: Vec<String> = command(&line.value)
-            .iter()
-            .map(|w| unit.expand(w))
-            .collect();
-        executable(&argv, |path| host.exists(path))
-    });
-    started.or_else(|| {
+/// The hermes executable of what a unit starts, or has the launcher start; else that of the gateway which it runs now.
+pub(crate) fn executable_of(host: &Host, inventory: &Inventory, unit: &Unit) -> Option<PathBuf> {
+    let of_line = |argv: &Vec<String>| executable(argv, |path| host.exists(path));
+    let told = || {
         let environment = unit.directives.environment(|v| unit.expand(v));
-        environment
-            .get(HERMES_VARIABLE)
-            .map(|(path, _)| PathBuf::from(path))
-    })
+        let (path, _) = environment.get(HERMES_VARIABLE)?;
+        Some(PathBuf::from(path))
+    };
+    let running = || of_line(&unit.gateway(&inventory.gateways)?.process.argv);
+    let started = unit.lines.iter().find_map(of_line);
+    started.or_else(told).or_else(running)
 }
 
 /// The hermes root of a profile home, if it is one of that profile.

@@ -33,6 +33,8 @@ pub(crate) struct Inherited {
     pub(crate) settings: Settings,
     /// Who the old owner is, if there is one, as it is told when its process is long gone.
     pub(crate) from: Option<String>,
+    /// The old unit, where nobody can tell which hermes it runs.
+    pub(crate) of_unknown_hermes: Option<String>,
     /// What is taken over, each as a line.
     pub(crate) carried: Vec<String>,
     /// What is not, and why, each as a line.
@@ -76,10 +78,13 @@ pub(crate) fn inherit(
         }),
         ..Inherited::default()
     };
+    if inherited.settings.hermes.is_none() {
+        inherited.of_unknown_hermes = first.unit.map(Unit::title);
+    }
     let home = profile.home(&first.root);
     let known = known_variables(host, &home, &inherited.settings);
     for unit in found.iter().filter_map(|c| c.unit) {
-        inherited.take_over(host, unit, &home, &first.root, &known);
+        inherited.take_over(host, inventory, unit, &home, &first.root, &known);
     }
     let settings = &inherited.settings;
     let lost = [
@@ -184,6 +189,7 @@ impl Inherited {
     fn take_over(
         &mut self,
         host: &Host,
+        inventory: &Inventory,
         unit: &Unit,
         home: &Path,
         root: &Path,
@@ -192,7 +198,7 @@ impl Inherited {
         let Some(account) = &unit.account else {
             return;
         };
-        let hermes = executable_of(host, unit);
+        let hermes = executable_of(host, inventory, unit);
         let terminal = terminal_directory(&host.real(home), &account.home);
         let is_own = |path: &Path| {
             fs::metadata(host.real(path)).is_ok_and(|m| m.is_dir() && m.uid() == account.uid)

@@ -86,7 +86,12 @@ fn profile_of(unit: &Unit) -> Option<ProfileName> {
 }
 
 /// The shield that a unit needs.
-pub(crate) fn shield_for(host: &Host, unit: &Unit, output: &Output) -> Result<Shield> {
+pub(crate) fn shield_for(
+    host: &Host,
+    inventory: &Inventory,
+    unit: &Unit,
+    output: &Output,
+) -> Result<Shield> {
     let title = unit.title();
     if unit.runs_contained() {
         refuse!("{title} cannot be shielded: its gateway runs in a container");
@@ -107,7 +112,7 @@ pub(crate) fn shield_for(host: &Host, unit: &Unit, output: &Output) -> Result<Sh
     let Some(account) = &unit.account else {
         refuse!("{title} cannot be shielded: the account of its `User=` does not exist");
     };
-    let named = crate::takeover::candidates::executable_of(host, unit);
+    let named = crate::takeover::candidates::executable_of(host, inventory, unit);
     let hermes = preflight::hermes(host, named.as_deref(), account, root)?;
     let version = match host.live() {
         Some(_) => {

@@ -19,6 +19,7 @@ mod unit_command;
 mod unit_effects;
 pub(crate) mod unit_file;
 pub(crate) mod unit_files;
+mod unit_gateway;
 
 /// Processor time of this thread, which other work of the machine does not shorten.
 #[cfg(test)]

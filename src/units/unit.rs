@@ -1,7 +1,7 @@
 //! One unit of one manager, read for the gateway that it runs: its files, what they say, and what its manager says.
 //! Reads only.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde::Serialize;
 
@@ -17,7 +17,7 @@ use crate::units::load_path::{LoadPath, is_transient};
 use crate::units::load_problem::load_problems;
 use crate::units::origin::Origin;
 use crate::units::specifiers::Specifiers;
-use crate::units::unit_file::{Directives, words};
+use crate::units::unit_file::Directives;
 use crate::units::unit_files::{Files, UnitFiles};
 
 /// A unit by manager and name.
@@ -60,6 +60,8 @@ pub(crate) struct Unit {
     pub(crate) account: Option<Account>,
     /// The gateways that it runs, or will after its manager has read changed files.
     pub(crate) calls: Vec<GatewayCall>,
+    /// The command lines of those that run on this host, in no container.
+    pub(crate) lines: Vec<Vec<String>>,
     /// Words of its command lines that may run a gateway and cannot be followed.
     pub(crate) unclear: Vec<String>,
     /// Programs of its command lines that have a cluster run one.
@@ -97,7 +99,7 @@ impl Unit {
         state: Option<&ServiceState>,
     ) -> Self {
         let files = state
-            .and_then(loaded_files)
+            .and_then(Files::loaded)
             .unwrap_or_else(|| listing.files(name));
         let mut directives = Directives::default();
         for path in files.fragment.iter().chain(&files.drop_ins) {
@@ -124,6 +126,7 @@ impl Unit {
             files,
             account: None,
             calls: Vec::new(),
+            lines: Vec::new(),
             unclear: Vec::new(),
             in_clusters: Vec::new(),
             verbs: Vec::new(),
@@ -289,12 +292,4 @@ pub(crate) fn find_account(host: &Host, user: &str) -> Option<Account> {
             .flatten()
             .or_else(|| host.account_of(name.parse().ok()?).ok()?),
     }
-}
-
-/// The files of a unit as its manager loaded them.
-fn loaded_files(state: &ServiceState) -> Option<Files> {
-    Some(Files {
-        fragment: Some(state.fragment.clone()?),
-        drop_ins: words(&state.drop_ins).iter().map(PathBuf::from).collect(),
-    })
 }

@@ -29,6 +29,7 @@ impl Unit {
                     self.calls.push(call);
                 }
             }
+            self.lines.extend(effects.lines);
             self.unclear.extend(effects.unclear);
             self.in_clusters.extend(effects.in_clusters);
             self.verbs.extend(effects.verbs);

@@ -6,10 +6,11 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
+use crate::host::service_state::ServiceState;
 use crate::layout::GUARD;
 use crate::units::load_path::{LoadPath, is_transient};
 use crate::units::specifiers::Specifiers;
-use crate::units::unit_file::{Directives, template_of};
+use crate::units::unit_file::{Directives, template_of, words};
 
 /// A unit's files.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -18,6 +19,16 @@ pub(crate) struct Files {
     pub(crate) fragment: Option<PathBuf>,
     /// Its drop-ins in the order in which they apply.
     pub(crate) drop_ins: Vec<PathBuf>,
+}
+
+impl Files {
+    /// Those that a manager loaded.
+    pub(super) fn loaded(state: &ServiceState) -> Option<Self> {
+        Some(Self {
+            fragment: Some(state.fragment.clone()?),
+            drop_ins: words(&state.drop_ins).iter().map(PathBuf::from).collect(),
+        })
+    }
 }
 
 /// What the directories of a load_path hold, by one look at each.

@@ -30,6 +30,8 @@ pub(crate) struct GatewayCall {
 pub(crate) struct Effects {
     /// Gateways that it runs.
     pub(crate) calls: Vec<GatewayCall>,
+    /// The command lines of those that run on this host, in no container.
+    pub(crate) lines: Vec<Vec<String>>,
     /// Words that may run one and cannot be followed.
     pub(crate) unclear: Vec<String>,
     /// Programs that have a cluster run one.

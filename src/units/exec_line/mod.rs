@@ -174,6 +174,9 @@ impl<'a> Search<'a> {
         }
         if let Some(command) = Command::parse(argv) {
             let call = self.call(&command);
+            if !self.execution.is_elsewhere {
+                self.found().lines.push(argv.to_vec());
+            }
             return self.add(call);
         }
         if is_hermes_line(argv) || runs_source(argv) {
@@ -362,6 +365,21 @@ mod tests {
                 budget: Cell::new(BUDGET),
             },
         )
+    }
+
+    #[test]
+    fn the_line_of_a_gateway_is_known_behind_what_starts_it() {
+        for line in [
+            "/bin/bash -lc 'cd /opt && exec /opt/h/bin/hermes gateway run'",
+            "/usr/sbin/runuser -u bob -- env HOME=/home/bob /opt/h/bin/hermes gateway run",
+            "/usr/bin/env BIN=/opt/h/bin/hermes sh -c 'exec $BIN gateway run'",
+        ] {
+            let lines = all(line).lines;
+            assert_eq!(lines, [["/opt/h/bin/hermes", "gateway", "run"]], "{line}");
+        }
+        // What is in a container is no program of this host.
+        let inside = all("docker exec agent /opt/h/bin/hermes gateway run");
+        assert_eq!((inside.calls.len(), inside.lines.len()), (1, 0));
     }
 
     #[test]
