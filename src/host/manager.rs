@@ -1,5 +1,6 @@
 //! Whether the manager of a scope can be used: it answers, it is new enough, and a user's outlives the logins.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -114,24 +115,30 @@ pub(crate) fn systemd_version(host: &Host) -> Option<u32> {
 
 /// The search path that a manager gives to services which set none; systemd's own (systemd.exec(5)) where it does not tell.
 pub(crate) fn search_path(manager: &Systemctl) -> String {
-    let environment = manager.ask(&["show-environment"]).unwrap_or_default();
-    told(&environment)
-        .unwrap_or("/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin")
-        .to_owned()
+    let usual = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin";
+    let path = environment(manager).remove("PATH");
+    path.unwrap_or_else(|| usual.to_owned())
 }
 
-/// PATH as `systemctl show-environment` prints it. What holds a space, as on WSL, is quoted for a shell; what holds more is
-/// not read.
-fn told(environment: &str) -> Option<&str> {
-    let path = environment
-        .lines()
-        .find_map(|line| line.strip_prefix("PATH="))?;
-    match path.strip_prefix("$'") {
-        None => Some(path),
-        Some(quoted) => quoted
-            .strip_suffix('\'')
-            .filter(|path| !path.contains('\\')),
-    }
+/// The variables that a manager gives to all its services; none where it does not tell.
+pub(crate) fn environment(manager: &Systemctl) -> BTreeMap<String, String> {
+    told(&manager.ask(&["show-environment"]).unwrap_or_default())
+}
+
+/// Variables as `systemctl show-environment` prints them. What holds a space, as on WSL, is quoted for a shell; what holds
+/// more is not read.
+fn told(environment: &str) -> BTreeMap<String, String> {
+    let variable = |line: &str| {
+        let (name, value) = line.split_once('=')?;
+        let value = match value.strip_prefix("$'") {
+            None => value,
+            Some(quoted) => quoted
+                .strip_suffix('\'')
+                .filter(|value| !value.contains('\\'))?,
+        };
+        Some((name.to_owned(), value.to_owned()))
+    };
+    environment.lines().filter_map(variable).collect()
 }
 
 #[cfg(test)]
@@ -139,10 +146,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_path_of_a_manager_is_read_with_and_without_quotes() {
-        assert_eq!(told("HOME=/h\nPATH=/a:/b\nX=1\n"), Some("/a:/b"));
-        assert_eq!(told("PATH=$'/a b:/c'\n"), Some("/a b:/c"));
-        assert_eq!(told("PATH=$'/a\\'b'\n"), None);
-        assert_eq!(told("MYPATH=/a\n"), None);
+    fn variables_of_a_manager_are_read_with_and_without_quotes() {
+        let path = |text: &str| told(text).remove("PATH");
+        assert_eq!(path("HOME=/h\nPATH=/a:/b\nX=1\n").as_deref(), Some("/a:/b"));
+        assert_eq!(path("PATH=$'/a b:/c'\n").as_deref(), Some("/a b:/c"));
+        assert_eq!(path("PATH=$'/a\\'b'\n"), None);
+        assert_eq!(path("MYPATH=/a\n"), None);
     }
 }

@@ -1,5 +1,6 @@
 //! Why a unit cannot be migrated and has to be dealt with by hand. Reads only.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use crate::host::Host;
@@ -20,6 +21,7 @@ pub(super) fn obstacle(
     traces: &[PathBuf],
 ) -> Option<(String, String)> {
     let disable = format!("stop it with `{}`", unit.disable_command());
+    let quoted = |path: &&Path| format!("`{}`", path.display());
     let is_of_home = |theirs: &Path| host.directory(theirs) == host.directory(home);
     let homes: Vec<Option<&Path>> = unit.calls.iter().map(|r| r.home.as_deref()).collect();
     if load_path.is_system && host.own.uid != 0 {
@@ -55,6 +57,17 @@ pub(super) fn obstacle(
     if unit.name.contains('@') && !template::is_instance(host, unit) {
         return Some((
             "its file is a template, which other units use".to_owned(),
+            disable,
+        ));
+    }
+    let known: BTreeSet<String> = homes.iter().flatten().map(quoted).collect();
+    if known.len() > 1 {
+        let known: Vec<String> = known.into_iter().collect();
+        return Some((
+            format!(
+                "it runs, or would after a restart, the gateways of {}",
+                known.join(" and ")
+            ),
             disable,
         ));
     }

@@ -254,7 +254,8 @@ fn look(host: &Host, load_path: &LoadPath, gateways: &[Gateway]) -> Inventory {
         if id != name && known.contains(id) {
             continue;
         }
-        let unit = Unit::read(host, load_path, &listing, name, state);
+        let mut unit = Unit::read(host, load_path, &listing, name, state);
+        unit.follow_gateway(host, gateways);
         if unit.concerns_gateways() || running.contains(name) {
             found.units.push(unit);
         }

@@ -1,9 +1,12 @@
 //! A manager and where it looks for its units. Reads only, never out of the root.
 
+use std::cell::OnceCell;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use crate::host::Host;
 use crate::host::account::Account;
+use crate::host::manager::environment;
 use crate::host::systemctl::{Manager, Systemctl};
 use crate::layout::{GUARD, Scope};
 use crate::units::reader::Reader;
@@ -22,6 +25,8 @@ pub(crate) struct LoadPath {
     pub(super) directories: Vec<PathBuf>,
     /// Reads its files.
     pub(crate) reader: Reader,
+    /// What it gives to all its units, once it was asked.
+    given: OnceCell<BTreeMap<String, String>>,
 }
 
 /// The managers of a host: the system's, and of every account for root, for anybody else their own.
@@ -71,6 +76,7 @@ fn system(host: &Host) -> LoadPath {
         is_system: true,
         systemctl: host.live().map(|live| live.systemctl(&Manager::System)),
         reader: Reader::new(&host.files),
+        given: OnceCell::new(),
     }
 }
 
@@ -110,6 +116,7 @@ fn user(host: &Host, account: Account) -> LoadPath {
             Manager::UserOf(_) => Reader::of_another(&host.files),
             Manager::System | Manager::User => Reader::new(&host.files),
         },
+        given: OnceCell::new(),
         manager,
         account,
         is_system: false,
@@ -136,6 +143,14 @@ fn own(account: &Account) -> [PathBuf; 2] {
 }
 
 impl LoadPath {
+    /// The variables that its manager gives to all its units. Everybody asks their own manager, and root the system's.
+    pub(super) fn environment(&self, host: &Host) -> &BTreeMap<String, String> {
+        let is_own = self.account.uid == host.own.uid;
+        let asked = self.systemctl.as_ref().filter(|_| is_own);
+        self.given
+            .get_or_init(|| asked.map(environment).unwrap_or_default())
+    }
+
     /// Everything that makes up a unit of this name, the strongest first: its file, its drop-ins, links to it in what
     /// others want, and links by another name.
     pub(crate) fn traces(&self, unit: &str) -> Vec<PathBuf> {

@@ -143,7 +143,7 @@ impl Unit {
         };
         unit.account = unit.own_account(host);
         if !is_masked {
-            unit.read_effects(host, &load_path.reader);
+            unit.read_effects(host, load_path);
         }
         // A gateway's rights are those of the account that its command line becomes.
         if let [Some(first), rest @ ..] = &unit.becomes()[..] {

@@ -7,17 +7,17 @@ use std::path::{Path, PathBuf};
 use crate::gateway::config::{ACTIVE_PROFILE, active_name};
 use crate::host::Host;
 use crate::units::exec_line::{BUDGET, Context, Effects, effects};
-use crate::units::reader::Reader;
+use crate::units::load_path::LoadPath;
 use crate::units::unit::{Unit, find_account};
 use crate::units::unit_file::{Directive, words};
 
 impl Unit {
     /// Read what its command lines do.
-    pub(super) fn read_effects(&mut self, host: &Host, reader: &Reader) {
-        let mut all = self.effects_of_files(host, reader);
+    pub(super) fn read_effects(&mut self, host: &Host, load_path: &LoadPath) {
+        let mut all = self.effects_of_files(host, load_path);
         // What runs now may be another text than the files hold.
         if self.is_stale() {
-            all.extend(self.effects_as_loaded(host, reader));
+            all.extend(self.effects_as_loaded(host, load_path));
         }
         for effects in all {
             for mut call in effects.calls {
@@ -45,7 +45,7 @@ impl Unit {
         })
     }
 
-    fn effects_of_files(&self, host: &Host, reader: &Reader) -> Vec<Effects> {
+    fn effects_of_files(&self, host: &Host, load_path: &LoadPath) -> Vec<Effects> {
         let mut environment: BTreeMap<String, String> = self
             .directives
             .environment(|v| self.expand(v))
@@ -53,7 +53,7 @@ impl Unit {
             .map(|(name, (value, _))| (name, value))
             .collect();
         for (_, path) in self.environment_files() {
-            let text = reader.text(&path).unwrap_or_default();
+            let text = load_path.reader.text(&path).unwrap_or_default();
             for line in text
                 .lines()
                 .filter(|l| !l.trim_start().starts_with(['#', ';']))
@@ -69,10 +69,10 @@ impl Unit {
             let words = line.command().iter();
             words.map(|w| self.expand(w)).collect()
         });
-        self.effects(host, reader, lines, &environment)
+        self.effects(host, load_path, lines, &environment)
     }
 
-    fn effects_as_loaded(&self, host: &Host, reader: &Reader) -> Vec<Effects> {
+    fn effects_as_loaded(&self, host: &Host, load_path: &LoadPath) -> Vec<Effects> {
         let Some(state) = &self.loaded else {
             return Vec::new();
         };
@@ -85,7 +85,7 @@ impl Unit {
         let argv = state.exec_start.split_once("argv[]=").map(|(_, rest)| rest);
         let line = argv.and_then(|rest| rest.split(" ; ").next());
         let lines = line.map(|l| l.split_whitespace().map(str::to_owned).collect());
-        self.effects(host, reader, lines.into_iter(), &environment)
+        self.effects(host, load_path, lines.into_iter(), &environment)
     }
 
     /// `WorkingDirectory=`, else the root of the file system, or a user's home.
@@ -99,24 +99,40 @@ impl Unit {
         }
     }
 
+    /// The environment of its command lines, from that of its manager's units and its own (systemd.exec(5)).
+    pub(super) fn environment(
+        &self,
+        given: &BTreeMap<String, String>,
+        user_home: &Path,
+        own: &BTreeMap<String, String>,
+    ) -> BTreeMap<String, String> {
+        let mut all = given.clone();
+        // systemd sets it for an account that the unit names (systemd.exec(5), ENVIRONMENT VARIABLES).
+        if self.is_user() || self.directives.value("Service", "User").is_some() {
+            all.insert("HOME".to_owned(), user_home.display().to_string());
+        }
+        all.extend(own.clone());
+        for line in self.directives.list("Service", "UnsetEnvironment") {
+            for name in line.words() {
+                all.remove(name);
+            }
+        }
+        all
+    }
+
     fn effects(
         &self,
         host: &Host,
-        reader: &Reader,
+        load_path: &LoadPath,
         lines: impl Iterator<Item = Vec<String>>,
         environment: &BTreeMap<String, String>,
     ) -> Vec<Effects> {
         // An account that does not exist, or is made for each run, has no home of its own.
         let home = self.account.as_ref().map(|a| a.home.clone());
         let user_home = home.unwrap_or_else(|| PathBuf::from("/"));
-        let mut environment = environment.clone();
-        // systemd sets it for an account that the unit names (systemd.exec(5), ENVIRONMENT VARIABLES).
-        if self.is_user() || self.directives.value("Service", "User").is_some() {
-            let home = user_home.display().to_string();
-            environment.entry("HOME".to_owned()).or_insert(home);
-        }
+        let reader = &load_path.reader;
         let context = Context {
-            environment,
+            environment: self.environment(load_path.environment(host), &user_home, environment),
             uid: self.account.as_ref().map(|a| a.uid),
             directory: Some(self.working_directory(&user_home)),
             account: &|name| find_account(host, name),

@@ -13,6 +13,8 @@ pub(crate) struct GatewayCall {
     pub(crate) home: Option<PathBuf>,
     /// The profile that the line names.
     pub(crate) profile: Option<String>,
+    /// Whether the line, or what it runs in, names the root; else that of the account is meant.
+    pub(crate) is_told: bool,
     /// Whether it takes the place of a running gateway.
     pub(crate) replaces: bool,
     /// Whether it means whichever profile is active (`hermes profile use`) when it starts.

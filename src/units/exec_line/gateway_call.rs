@@ -34,6 +34,7 @@ impl Search<'_> {
         Some(GatewayCall {
             home: (!execution.is_elsewhere).then_some(home),
             profile: Some(profile),
+            is_told: told.is_some(),
             replaces: false,
             follows_active: false,
             is_launcher: true,
@@ -66,6 +67,7 @@ impl Search<'_> {
         GatewayCall {
             home: is_known.then_some(home),
             profile: command.profile.clone(),
+            is_told: told.is_some(),
             replaces: command.aim != Aim::Run,
             follows_active: is_known && !is_supervised && command.follows_active(told),
             is_launcher: false,
