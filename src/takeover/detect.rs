@@ -13,7 +13,7 @@ use crate::error::refuse;
 use crate::gateway::config::terminal_directory;
 use crate::host::Host;
 use crate::host::access::may_read;
-use crate::layout::{ACCOUNT, Scope};
+use crate::layout::{ACCOUNT, GUARD, Scope};
 use crate::output::{Output, visible};
 use crate::profile::ProfileName;
 use crate::settings::Settings;
@@ -25,6 +25,7 @@ use crate::takeover::old_unit::OldUnit;
 use crate::units::inventory::Inventory;
 use crate::units::origin::Origin;
 use crate::units::unit::Unit;
+use crate::units::unit_file::Directive;
 
 /// What a profile takes over from its old owner.
 #[derive(Debug, Default)]
@@ -206,8 +207,10 @@ impl Inherited {
         let is_trusted = unit.manager == host.manager();
         // Root reads through a link of another account's what that account cannot; the new unit everybody reads.
         let is_known = |file: &Path| is_trusted || may_read(host, &unit.manager_account, file);
+        // The guard leaves with the unit, and nobody misses it.
+        let is_meant = |d: &Directive| !d.file.ends_with(GUARD) && is_known(&d.file);
         let carried = carry(&OldUnit {
-            directives: &unit.directives.only(|d| is_known(&d.file)),
+            directives: &unit.directives.only(is_meant),
             expand: &|text| unit.expand(text),
             is_upstream: unit.origin == Origin::Upstream,
             is_system: host.scope == Scope::System,
