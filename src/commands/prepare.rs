@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
 
-use super::guard::is_wanted;
+use super::guard::{ClosedUnits, is_wanted};
 use super::layers::Layers;
 use super::survey::{Found, Survey};
 use super::typed::{Verb, typed};
@@ -31,6 +31,7 @@ use crate::takeover::template::refuse_siblings;
 use crate::takeover::typed::Typed;
 use crate::units::inventory::Inventory;
 use crate::units::starters::told_of;
+use crate::units::unit::Unit;
 
 /// Everything known before anything is changed.
 pub(super) struct Prepared<'a> {
@@ -64,7 +65,6 @@ pub(super) fn prepare<'a>(
     let typed = typed(verb, args);
     let profiles = wanted(host, args, &config, &typed)?;
     let receipt = read_receipt(host)?;
-    let guard = is_wanted(&config, &receipt);
     systemd_level(host)?;
     let inventory = Inventory::read(host);
     let mut survey = Survey {
@@ -74,7 +74,7 @@ pub(super) fn prepare<'a>(
         output,
         inventory: &inventory,
         typed: &typed,
-        layers: Layers::new(host, args, config, &receipt)?,
+        layers: Layers::new(host, args, config.clone(), &receipt)?,
         preflight: Preflight::new(host, output),
         installed: receipt.instances.iter().map(|i| (&i.profile, i)).collect(),
         allow: allowed(args, verb),
@@ -87,9 +87,16 @@ pub(super) fn prepare<'a>(
     survey.servers()?;
     let mut found = survey.found;
     refuse_siblings(host, &inventory, &receipt, &found.migrations, &typed)?;
-    let notes = notes(host, &mut found);
+    let leaves = |unit: &Unit| {
+        let mut leaving = found.migrations.iter().flat_map(|m| &m.handover.units);
+        leaving.any(|old| old.name == unit.name && old.manager == unit.manager)
+    };
+    let closed = ClosedUnits::find(host, &inventory, leaves);
+    let (guard, warning) = is_wanted(host, &config, &receipt, closed);
+    let mut notes = notes(host, &mut found);
+    notes.extend(warning);
     let contents = Contents {
-        guard: Some(guard),
+        guard,
         ..contents(host, &receipt, &mut found)
     };
     let policy = policy(args, &found.checked);

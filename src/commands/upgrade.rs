@@ -3,7 +3,7 @@
 use anyhow::Result;
 
 use super::confirm::{confirm_restarts, tell_left};
-use super::guard::is_wanted;
+use super::guard::{ClosedUnits, is_wanted};
 use super::page::several;
 use crate::cli::UpgradeArgs;
 use crate::commands::json;
@@ -16,6 +16,7 @@ use crate::error::{Exit, refuse};
 use crate::host::Host;
 use crate::host::declared::refuse_declared;
 use crate::output;
+use crate::units::inventory::Inventory;
 
 /// Bring a host up to this version.
 pub(crate) fn upgrade(args: &UpgradeArgs) -> Result<Exit> {
@@ -32,7 +33,11 @@ pub(crate) fn upgrade(args: &UpgradeArgs) -> Result<Exit> {
     }
     let mut contents = receipt.contents();
     if !contents.instances.is_empty() {
-        contents.guard = Some(is_wanted(&Config::load(None, &host)?, &receipt));
+        let closed = ClosedUnits::find(&host, &Inventory::of_own_manager(&host), |_| false);
+        let config = Config::load(None, &host)?;
+        let (guard, warning) = is_wanted(&host, &config, &receipt, closed);
+        contents.guard = guard;
+        warning.iter().for_each(|text| output.warn(text));
     }
     let units = contents.units(&host.default_root());
     let policy = Policy {

@@ -1,5 +1,6 @@
 //! What an account can do with a path: go there, execute it; and what everybody can read. Reads only.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::ErrorKind;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
@@ -8,6 +9,7 @@ use std::path::{Path, PathBuf};
 use crate::host::Host;
 use crate::host::account::Account;
 use crate::host::credentials::Credentials;
+use crate::host::process::shell_quote;
 use crate::host::read;
 use crate::host::run_as::{LOOK, run_as};
 
@@ -30,6 +32,31 @@ pub(crate) enum Obstacle {
     /// The account may not go through this directory, or not execute this file.
     Denied(PathBuf),
 }
+
+/// A file or directory that an account may not read.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Closed {
+    /// Its path.
+    pub(crate) path: PathBuf,
+    is_directory: bool,
+}
+
+/// The command that opens these for everybody to read.
+pub(crate) fn open_command<'a>(closed: impl Iterator<Item = &'a Closed> + Clone) -> String {
+    let open = |is_directory: bool, mode: &str| {
+        let meant = closed.clone().filter(|c| c.is_directory == is_directory);
+        let paths: BTreeSet<String> = meant.map(|c| c.path.display().to_string()).collect();
+        let paths: Vec<String> = paths.into_iter().collect();
+        (!paths.is_empty()).then(|| format!("chmod {mode} {}", shell_quote(&paths)))
+    };
+    let commands = [open(true, "a+rx"), open(false, "a+r")];
+    let commands: Vec<String> = commands.into_iter().flatten().collect();
+    commands.join(" && ")
+}
+
+/// The bit of others' rights, and how test(1) asks.
+const READ: (u32, &str) = (0o4, "-r");
+const SEARCH: (u32, &str) = (0o1, "-x");
 
 /// What an account may do, by mode bits; where they deny and the host runs, the kernel has the last word.
 pub(crate) struct Access<'a> {
@@ -88,7 +115,7 @@ impl<'a> Access<'a> {
         for way in ways {
             match self.host.metadata(way) {
                 Ok(meta) if self.may_execute(&meta) => {}
-                Ok(meta) if meta.is_file() || !self.kernel_allows(way) => {
+                Ok(meta) if meta.is_file() || !self.kernel_allows(SEARCH.1, way) => {
                     return Some(Obstacle::Denied(way.to_owned()));
                 }
                 Ok(_) => {}
@@ -99,25 +126,57 @@ impl<'a> Access<'a> {
         None
     }
 
+    /// What keeps it from finding a file among the names of its directory and from reading it, the top first. Groups that a
+    /// unit adds by itself (SupplementaryGroups=) are not known here. Without a right to the top nothing would work at all.
+    pub(crate) fn closed(&self, file: &Path) -> Vec<Closed> {
+        let real = self.host.files.real(file);
+        let above = file.ancestors().skip(1).chain(real.ancestors());
+        let mut ways: Vec<&Path> = above.filter(|way| way.parent().is_some()).collect();
+        ways.sort_by_cached_key(|way| (way.components().count(), way.as_os_str().to_owned()));
+        ways.dedup();
+        let closed = ways.into_iter().filter_map(|way| {
+            let meta = self.host.metadata(way).ok()?;
+            let is_directory = meta.is_dir();
+            let needs: &[(u32, &str)] = match way {
+                _ if !is_directory => &[READ],
+                way if Some(way) == file.parent() => &[READ, SEARCH],
+                _ => &[SEARCH],
+            };
+            let is_denied = |(bit, test): &(u32, &str)| {
+                !self.may(&meta, *bit) && !self.kernel_allows(test, way)
+            };
+            let is_closed = self.account.uid != 0 && needs.iter().any(is_denied);
+            is_closed.then(|| Closed {
+                path: way.to_owned(),
+                is_directory,
+            })
+        });
+        closed.collect()
+    }
+
     /// Search a directory, execute a file.
     fn may_execute(&self, meta: &fs::Metadata) -> bool {
-        let mode = meta.permissions().mode();
-        if self.account.uid == 0 {
-            return meta.is_dir() || mode & 0o111 != 0;
+        match self.account.uid {
+            0 => meta.is_dir() || meta.permissions().mode() & 0o111 != 0,
+            _ => self.may(meta, SEARCH.0),
         }
-        let bit = if meta.uid() == self.account.uid {
-            0o100
+    }
+
+    /// What mode bits say; the one bit is that of others.
+    fn may(&self, meta: &fs::Metadata, bit: u32) -> bool {
+        let whose = if meta.uid() == self.account.uid {
+            6
         } else if self.groups.contains(&meta.gid()) {
-            0o010
+            3
         } else {
-            0o001
+            0
         };
-        mode & bit != 0
+        meta.permissions().mode() >> whose & bit != 0
     }
 
     /// test(1) as the account: access lists count there.
-    fn kernel_allows(&self, path: &Path) -> bool {
-        let argv = ["test".as_ref(), "-x".as_ref(), path.as_os_str()];
+    fn kernel_allows(&self, test: &str, path: &Path) -> bool {
+        let argv = ["test".as_ref(), test.as_ref(), path.as_os_str()];
         self.host.live().is_some()
             && nix::unistd::geteuid().is_root()
             && run_as(self.account, &[], &argv, LOOK).is_ok_and(|o| o.status.success())

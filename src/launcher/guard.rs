@@ -19,6 +19,7 @@ use crate::gateway::owner::Rivals;
 use crate::gateway::search_path::SYSTEM;
 use crate::gateway::version::Version;
 use crate::host::Host;
+use crate::host::access::{Access, Closed, open_command};
 use crate::host::process::Process;
 use crate::launcher::claim::Claim;
 use crate::launcher::mask::without_guard;
@@ -72,8 +73,10 @@ impl Guarded {
             let beginning = format!("`{}` ", path.display());
             let unread = load_path.reader.unread();
             if let Some(why) = unread.iter().find(|why| why.starts_with(&beginning)) {
+                let closed = Access::new(&host, &host.own).closed(path);
                 return Err(Refusal::Unusable(format!(
-                    "what `{name}` runs cannot be told: {why}"
+                    "what `{name}` runs cannot be told: {why}{}",
+                    opened(name, &closed)
                 )));
             }
         }
@@ -238,6 +241,15 @@ impl Guarded {
         }
         Ok(Exit::Done)
     }
+}
+
+/// The way out where files of a unit are closed to its account; empty where no mode says so.
+fn opened(unit: &str, closed: &[Closed]) -> String {
+    if closed.is_empty() {
+        return String::new();
+    }
+    let command = open_command(closed.iter());
+    format!("; to open it: `{command}` as root, then start `{unit}`")
 }
 
 /// The words of a command that is executed, its program as it is found.

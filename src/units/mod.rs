@@ -7,6 +7,7 @@ pub(crate) mod load_path;
 pub(crate) mod load_problem;
 pub(crate) mod origin;
 pub(crate) mod paused;
+pub(crate) mod readable;
 pub(crate) mod reader;
 pub(crate) mod said;
 pub(crate) mod secret;

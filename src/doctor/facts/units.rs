@@ -10,7 +10,7 @@ use crate::gateway::command_line::executable;
 use crate::gateway::installations::Installations;
 use crate::gateway::version::Version;
 use crate::host::Host;
-use crate::host::access::{Access, Reach, is_exposed};
+use crate::host::access::{Access, Closed, Reach, is_exposed};
 use crate::host::search::hermes_places;
 use crate::host::trust::{Stranger, other_than_root};
 use crate::profile::root_for;
@@ -53,6 +53,8 @@ pub(crate) struct UnitFacts {
     pub(crate) version: Option<Version>,
     /// Files with its environment that everybody may read.
     pub(crate) exposed: Vec<PathBuf>,
+    /// What of its files the guard's launcher cannot read, and the account that it runs as.
+    pub(crate) closed: Option<(String, Vec<Closed>)>,
     /// Files that systemd reads as root, and that somebody else could turn to others.
     pub(crate) steered: Vec<Steered>,
 }
@@ -129,6 +131,7 @@ pub(crate) fn unit_facts(host: &Host, installations: &Installations, unit: &Unit
             facts.directory = Some(Need::new(&own, line, Path::new(&path)));
         }
     }
+    facts.closed = unit.is_guarded.then(|| unit.closed(host)).flatten();
     facts.percents = percents(host, unit);
     facts.exposed = exposed_files(host, unit);
     facts.steered = steered_files(host, unit);

@@ -2,6 +2,7 @@
 //! [`Facts`] and touch nothing.
 
 mod disks;
+mod guard;
 mod leftovers;
 mod owners;
 mod paths;
@@ -68,6 +69,7 @@ pub(crate) fn rules() -> impl Iterator<Item = &'static Rule> {
         sandbox::RULES,
         starters::RULES,
         paths::RULES,
+        guard::RULES,
         disks::RULES,
         syntax::RULES,
         state::RULES,

@@ -1,0 +1,124 @@
+//! Whether a unit's own account can read its files: under the guard the launcher runs as that account, and reads there what
+//! it is to run.
+
+use std::path::Path;
+
+use crate::host::Host;
+use crate::host::access::{Access, Closed};
+use crate::layout::{GUARD, GUARDED};
+use crate::units::unit::Unit;
+
+impl Unit {
+    /// Whether it is a unit of the system's manager that the guard is for, placed or not; no mask keeps the guard from it.
+    pub(crate) fn is_for_guard(&self, host: &Host) -> bool {
+        let [default, others] = GUARDED;
+        let prefix = others.trim_end_matches(".service");
+        let mask = format!("/etc/systemd/system/{}.d/{GUARD}", self.name);
+        !self.is_user()
+            && !self.is_masked
+            && (self.name == default || self.name.starts_with(prefix))
+            && host.files.real(Path::new(&mask)) != Path::new("/dev/null")
+    }
+
+    /// What of its files its account cannot read, and the name of that account. A user's manager reads them as that user, so
+    /// this is about units of the system's alone, which root reads.
+    pub(crate) fn closed(&self, host: &Host) -> Option<(String, Vec<Closed>)> {
+        let account = self.own_account(host).filter(|_| !self.is_user())?;
+        let access = Access::new(host, &account);
+        let files = self.files.fragment.iter().chain(&self.files.drop_ins);
+        // The launcher leaves out what is the guard's own.
+        let files = files.filter(|file| !file.ends_with(GUARD));
+        let mut closed: Vec<Closed> = files.flat_map(|file| access.closed(file)).collect();
+        closed.sort();
+        closed.dedup();
+        (!closed.is_empty()).then_some((account.name, closed))
+    }
+}
+
+/// The end of a sentence that begins with a unit: as whom it runs, and what that account cannot read.
+pub(crate) fn told((account, closed): &(String, Vec<Closed>)) -> String {
+    let paths: Vec<String> = closed
+        .iter()
+        .map(|c| format!("`{}`", c.path.display()))
+        .collect();
+    format!("runs as `{account}`, who cannot read {}", paths.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+    use crate::host::access::open_command;
+    use crate::layout::Scope;
+    use crate::units::inventory::Inventory;
+
+    const UNIT: &str = "etc/systemd/system/hermes-gateway-work.service";
+    const DROP_IN: &str = "etc/systemd/system/hermes-gateway-work.service.d/override.conf";
+
+    /// What is to be opened of a unit in an image, where these paths have these modes.
+    fn to_open(user: &str, modes: &[(&str, u32)]) -> Option<String> {
+        let top = tempfile::tempdir().expect("a directory");
+        let write = |path: &str, text: &str| {
+            let path = top.path().join(path);
+            fs::create_dir_all(path.parent().expect("above")).expect("made");
+            fs::write(path, text).expect("written");
+        };
+        let other = 1 + nix::unistd::geteuid().as_raw();
+        let own = other - 1;
+        let passwd = format!(
+            "root:x:0:0::/root:/bin/sh\nalice:x:{other}:{other}::/a:/bin/sh\nowner:x:{own}:{own}::/o:/bin/sh\n"
+        );
+        write("etc/passwd", &passwd);
+        write(
+            UNIT,
+            &format!("[Service]\nUser={user}\nExecStart=/opt/hermes gateway run\n"),
+        );
+        write(DROP_IN, "[Service]\nNice=1\n");
+        let guard = format!("etc/systemd/system/hermes-gateway-.service.d/{GUARD}");
+        write(
+            &guard,
+            "[Service]\nExecStart=\nExecStart=/x exec --guarded %n\n",
+        );
+        let folders = ["etc", "etc/systemd", "etc/systemd/system"].map(|path| (path, 0o755));
+        let more = [(UNIT, 0o644), (DROP_IN, 0o644), (&*guard, 0o600)];
+        let more = more
+            .into_iter()
+            .chain([(&DROP_IN[..DROP_IN.len() - 14], 0o755)]);
+        for (path, mode) in folders.into_iter().chain(more).chain(modes.iter().copied()) {
+            let rights = fs::Permissions::from_mode(mode);
+            fs::set_permissions(top.path().join(path), rights).expect("set");
+        }
+        let host = Host::observer(Scope::System, Some(top.path())).expect("a host");
+        let inventory = Inventory::of_own_manager(&host);
+        let unit = inventory.units.first().expect("a unit");
+        assert!(unit.is_guarded && unit.is_for_guard(&host), "{unit:?}");
+        let (_, closed) = unit.closed(&host)?;
+        Some(open_command(closed.iter()))
+    }
+
+    #[test]
+    fn what_an_account_cannot_read_of_its_unit_is_what_is_to_be_opened() {
+        let unit = format!("chmod a+r /{UNIT}");
+        assert_eq!(to_open("alice", &[]), None, "the guard's own is nothing");
+        assert_eq!(to_open("alice", &[(UNIT, 0o640)]), Some(unit.clone()));
+        assert_eq!(
+            to_open("alice", &[(UNIT, 0o600), (DROP_IN, 0o600)]),
+            Some(format!("{unit} /{DROP_IN}"))
+        );
+        let folder = "etc/systemd/system/hermes-gateway-work.service.d";
+        let both = Some(format!("chmod a+rx /{folder} && chmod a+r /{DROP_IN}"));
+        assert_eq!(to_open("alice", &[(DROP_IN, 0o640), (folder, 0o700)]), both);
+        let listed = Some("chmod a+rx /etc/systemd/system".to_owned());
+        assert_eq!(to_open("alice", &[("etc/systemd/system", 0o711)]), listed);
+        assert_eq!(
+            to_open("alice", &[("etc/systemd", 0o711)]),
+            None,
+            "nobody lists it"
+        );
+        for user in ["owner", "root"] {
+            assert_eq!(to_open(user, &[(UNIT, 0o600)]), None, "{user}");
+        }
+    }
+}
