@@ -16,6 +16,7 @@ SECONDS = 120
 
 OTHER = Path("/usr/local/bin/hermes")
 FILE = Path("/etc/systemd/system/bot.service")
+BY_NAME = "User=alice\nExecStart=/bin/bash -lc 'exec hermes gateway run'"
 UNKNOWN = "cannot be told; the new unit runs"
 
 
@@ -23,18 +24,21 @@ def run() -> None:
     OTHER.write_text("#!/bin/sh\necho 'Hermes Agent v0.17.0'\n")
     OTHER.chmod(0o755)
     default = Profile("default", "alice", "/home/alice/.hermes").make()
-    migrated("named", default, f"cd /opt && exec {gateway.HERMES} gateway run")
+    named = f"cd /opt && exec {gateway.HERMES} gateway run"
+    migrated("named", default, f"User=alice\nExecStart=/bin/bash -lc '{named}'")
+    become = f"/usr/sbin/runuser -u alice -- env HOME=/home/alice HERMES_HOME={default.root}"
+    migrated("by runuser", default, f"ExecStart={become} {gateway.HERMES} gateway run")
     # What a login has on its PATH is in no unit.
     profile = Path("/home/alice/.bash_profile")
     profile.write_text(f"PATH={Path(gateway.HERMES).parent}:$PATH\n")
     account = pwd.getpwnam("alice")
     os.chown(profile, account.pw_uid, account.pw_gid)
-    migrated("of the path", default, "exec hermes gateway run")
+    migrated("of the path", default, BY_NAME)
     at_rest()
 
 
-def migrated(name: str, default: Profile, line: str) -> None:
-    place(line)
+def migrated(name: str, default: Profile, lines: str) -> None:
+    place(lines)
     systemctl("enable", "--now", "bot.service")
     old = default.until_up()
     equal(f"{name}: the hermes of the old unit", hermes_of(old), gateway.HERMES)
@@ -49,15 +53,14 @@ def migrated(name: str, default: Profile, line: str) -> None:
 
 def at_rest() -> None:
     """One that does not run, and names no path."""
-    place("exec hermes gateway run")
+    place(BY_NAME)
     systemctl("enable", "bot.service")
     planned = hermes_install("plan", "--profile", "default", "--run-as", "alice", "--migrate")
     contains("at rest: the plan", planned.text, f"which hermes system unit `bot.service` runs {UNKNOWN} `{OTHER}`")
 
 
-def place(line: str) -> None:
-    service = f"User=alice\nExecStart=/bin/bash -lc '{line}'\nRestart=on-failure"
-    FILE.write_text(f"[Service]\n{service}\n[Install]\nWantedBy=multi-user.target\n")
+def place(lines: str) -> None:
+    FILE.write_text(f"[Service]\n{lines}\nRestart=on-failure\n[Install]\nWantedBy=multi-user.target\n")
     systemctl("daemon-reload")
 
 
