@@ -1,6 +1,7 @@
 //! systemd's own programs: systemctl, loginctl, journalctl, systemd-sysusers, systemd-tmpfiles. Everything else here asks
 //! through these functions; programs of accounts are run by `run_as`.
 
+use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
 use std::io;
 use std::os::unix::fs::MetadataExt as _;
@@ -210,6 +211,16 @@ impl Systemctl {
     pub(crate) fn awaited_by(&self, units: &[String]) -> Vec<String> {
         let list = self.ask(&["list-jobs", "--after", "--full", "--no-legend"]);
         list.map_or_else(|_| Vec::new(), |list| awaited(&list, units))
+    }
+
+    /// The units that cannot run without this one, or end with it (systemd.unit(5): Requires=, Requisite=, BindsTo=); none
+    /// when that cannot be told.
+    pub(crate) fn needing(&self, unit: &str) -> Vec<String> {
+        let properties = "--property=RequiredBy,RequisiteOf,BoundBy";
+        let told = self.ask(&["show", properties, "--value", "--", unit]);
+        let told = told.unwrap_or_default();
+        let names: BTreeSet<&str> = told.split_whitespace().collect();
+        names.into_iter().map(str::to_owned).collect()
     }
 
     /// Start, stop, restart, reset-failed: a verb on units, waiting for its end.

@@ -19,7 +19,7 @@ use crate::profile::ProfileName;
 use crate::settings::Settings;
 use crate::takeover::candidates::{Candidate, candidates, executable_of};
 use crate::takeover::carry::carry;
-use crate::takeover::lost::{known_variables, lost_programs, lost_variables};
+use crate::takeover::lost::{known_variables, left_without, lost_programs, lost_variables};
 use crate::takeover::migrate::Allow;
 use crate::takeover::old_unit::OldUnit;
 use crate::units::inventory::Inventory;
@@ -92,7 +92,11 @@ pub(crate) fn inherit(
         lost_variables(host, &home, settings, &found),
         lost_programs(host, &home, settings, &found),
     ];
-    inherited.left.extend(lost.into_iter().flatten());
+    let units = found.iter().filter_map(|c| c.unit);
+    let needing = units.flat_map(|unit| left_without(host, unit, profile));
+    inherited
+        .left
+        .extend(lost.into_iter().flatten().chain(needing));
     // One line each, whatever another account's unit, process or configuration calls something.
     for line in inherited.carried.iter_mut().chain(&mut inherited.left) {
         *line = visible(line);

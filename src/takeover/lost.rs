@@ -7,11 +7,13 @@ use crate::gateway::env_file::{ENV, assignments};
 use crate::gateway::libraries::TARGET;
 use crate::gateway::search_path::Owner;
 use crate::host::Host;
+use crate::host::process::shell_quote;
 use crate::host::read;
+use crate::profile::ProfileName;
 use crate::settings::Settings;
 use crate::takeover::candidates::Candidate;
 use crate::takeover::replaced::OWN;
-use crate::units::unit::find_account;
+use crate::units::unit::{Unit, find_account};
 
 /// Variables.
 pub(super) fn lost_variables(
@@ -65,6 +67,24 @@ pub(super) fn lost_programs(
             )
         })
     })
+}
+
+/// Units that need the old one, which goes: they end with it, and do not start again.
+pub(super) fn left_without(host: &Host, unit: &Unit, profile: &ProfileName) -> Vec<String> {
+    let Some(live) = host.live() else {
+        return Vec::new();
+    };
+    let prefix = unit.manager.command_prefix();
+    let needing = live.systemctl(&unit.manager).needing(&unit.name);
+    let told = |other: &String| {
+        format!(
+            "`{other}`, which needs `{}` and ends with it; to have it need `{}` instead: `{}`",
+            unit.name,
+            profile.unit(),
+            format_args!("{prefix} edit --full {}", shell_quote(&[other.as_str()])),
+        )
+    };
+    needing.iter().map(told).collect()
 }
 
 /// Names of the variables that the gateway reads from files.

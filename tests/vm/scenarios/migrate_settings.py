@@ -46,8 +46,10 @@ def run() -> None:
     env.chmod(0o600)
     Path("/etc/systemd/system/router.service").write_text(ROUTER)
     Path("/etc/systemd/system/bot.service").write_text(BOT)
+    Path("/etc/systemd/system/board.service").write_text("[Unit]\nBindsTo=bot.service\nAfter=bot.service\n" + ROUTER)
     systemctl("daemon-reload")
     systemctl("enable", "--now", "bot.service")
+    systemctl("start", "board.service")
     before = default.until_up()
     wait.until("the API server", answers, 60)
 
@@ -62,11 +64,13 @@ def run() -> None:
         "WorkingDirectory=/srv/hub",
     ]
     contains("the plan", planned.out, *(f"carry     {line} (" for line in carried), "leave     ExecStartPre=+/bin/touch /run/fetched: ")
+    way_out = "`systemctl edit --full board.service`"
+    contains("the plan", planned.out, "`board.service`, which needs `bot.service`", way_out)
     equal("the plan changes nothing", default.until_up(), before)
 
     done = hermes_install("--profile", "default", "--migrate")
     equal("migration ends with", done.code, 0)
-    contains("what is said", done.err, *carried, "ExecStartPre=+/bin/touch /run/fetched")
+    contains("what is said", done.err, *carried, "ExecStartPre=+/bin/touch /run/fetched", way_out)
     stop = done.err.find("wrote /")
     check("it is said before anything is changed", done.err.find("ExecStartPre=") < stop, done.err)
     pid = default.until_up(after=before)
