@@ -14,6 +14,11 @@ use crate::units::unit_file::{Directive, words};
 impl Unit {
     /// Read what its command lines do.
     pub(super) fn read_effects(&mut self, host: &Host, load_path: &LoadPath) {
+        // It runs whatever /etc/rc.local says, once: what that starts is started beside systemd, and `doctor` reads the file
+        // (systemd-rc-local-generator(8)).
+        if self.name == "rc-local.service" {
+            return;
+        }
         let mut all = self.effects_of_files(host, load_path);
         // What runs now may be another text than the files hold.
         if self.is_stale() {

@@ -147,6 +147,9 @@ pub(crate) struct ExposedFile {
 /// How long upstream's markers are meant for the gateway that they name (`_TAKEOVER_MARKER_TTL_S`, gateway/status.py).
 pub(crate) const MARKER_LIFE: u64 = 60;
 
+/// What hermes places in a home before anything else (`ensure_hermes_home` of hermes_cli/config.py).
+const PERSONA: &str = "SOUL.md";
+
 /// Markers of a takeover and of a planned stop.
 pub(crate) const MARKERS: [&str; 2] = [".gateway-takeover.json", ".gateway-planned-stop.json"];
 
@@ -189,7 +192,8 @@ pub(super) fn home_facts(host: &Host, roots: &mut Roots, home: &Path, is_named: 
         !host.files.lacks(&home.join(name)) && real.join(name).symlink_metadata().is_ok()
     };
     let has_config = is_there(Configuration::FILE);
-    facts.is_vouched = is_named && (has_config || is_there(STATE));
+    // A first start that failed leaves the last one alone.
+    facts.is_vouched = is_named && (has_config || is_there(STATE) || is_there(PERSONA));
     let config = has_config.then(|| Configuration::look(&host.files, home));
     let config = config.unwrap_or_default();
     facts.drain = config.drain();

@@ -110,8 +110,8 @@ def status(profile: gateway.Profile, user: str = "root") -> dict:
     return json.loads(run.out)["profiles"][0]
 
 
-# Journals, accounts of time and of sessions: they change by themselves.
-NOISE = ("var/log", "var/lib/systemd", "var/cache", "var/tmp", "etc/machine-id", "home/alice/.cache", "etc/.pwd.lock")
+# Journals, accounts of time and of sessions, what dpkg copies at midnight: they change by themselves.
+NOISE = ("var/log", "var/lib/systemd", "var/cache", "var/tmp", "var/backups", "etc/machine-id", "home/alice/.cache", "etc/.pwd.lock")
 
 # What a gateway leaves outside of its home: the record of the one gateway per account, since 0.21.4.
 LOCKS = "/hermes/gateway-locks"
