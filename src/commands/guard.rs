@@ -6,7 +6,6 @@ use anyhow::Result;
 use super::uninstall::reduce;
 use crate::cli::GuardArgs;
 use crate::commands::json;
-use crate::config::Config;
 use crate::deploy::desired::guards_of_others;
 use crate::deploy::lock::Lock;
 use crate::deploy::pipeline::{Policy, plan_for};
@@ -26,11 +25,11 @@ use crate::units::unit::Unit;
 /// everybody has. It is not placed over a unit whose account cannot read it. What a person is to know of such units.
 pub(super) fn is_wanted(
     host: &Host,
-    config: &Config,
+    configured: Option<bool>,
     receipt: &Receipt,
     closed: Option<ClosedUnits>,
 ) -> (Option<bool>, Option<String>) {
-    let is_wanted = config.guard.or(receipt.guard).unwrap_or(true);
+    let is_wanted = configured.or(receipt.guard).unwrap_or(true);
     match closed.filter(|_| is_wanted) {
         None => (Some(is_wanted), None),
         Some(closed) if is_placed(host, receipt) => (Some(true), Some(closed.warning())),
@@ -55,6 +54,14 @@ pub(super) struct ClosedUnits {
 }
 
 impl ClosedUnits {
+    /// All of the host's scope. A user's manager has none, and is not looked at.
+    pub(super) fn of_host(host: &Host) -> Option<Self> {
+        if host.scope == Scope::User {
+            return None;
+        }
+        Self::find(host, &Inventory::of_own_manager(host), |_| false)
+    }
+
     /// Those of the host's scope, but for some; `None` when there are none.
     pub(super) fn find(
         host: &Host,
@@ -126,8 +133,7 @@ pub(crate) fn guard(args: &GuardArgs) -> Result<Exit> {
     let _lock = Lock::take(&host, args.wait.limit())?;
     let receipt = read_receipt(&host)?;
     if !args.remove {
-        let inventory = Inventory::of_own_manager(&host);
-        match ClosedUnits::find(&host, &inventory, |_| false) {
+        match ClosedUnits::of_host(&host) {
             Some(closed) if is_placed(&host, &receipt) => output.warn(closed.warning()),
             Some(closed) => refuse!("{}", closed.reason(); "{}", closed.way_out()),
             None => {}
@@ -198,7 +204,7 @@ mod tests {
         fs::write(top.path().join("etc/passwd"), passwd).expect("written");
         let unit = units.join("hermes-gateway-work.service");
         fs::write(&unit, "[Service]\nUser=alice\nExecStart=/opt/hermes\n").expect("written");
-        let decided = |mode: u32, config: &Config, guard: Option<bool>| {
+        let decided = |mode: u32, configured: Option<bool>, guard: Option<bool>| {
             fs::set_permissions(&unit, fs::Permissions::from_mode(mode)).expect("set");
             let host = Host::observer(Scope::System, Some(top.path())).expect("a host");
             let mut receipt = Receipt::empty(0);
@@ -206,28 +212,27 @@ mod tests {
             let inventory = Inventory::of_own_manager(&host);
             let closed = ClosedUnits::find(&host, &inventory, |_| false);
             assert!(ClosedUnits::find(&host, &inventory, |_| true).is_none());
-            is_wanted(&host, config, &receipt, closed)
+            is_wanted(&host, configured, &receipt, closed)
         };
-        let (any, mut none) = (Config::default(), Config::default());
-        none.guard = Some(false);
-        assert_eq!(decided(0o644, &any, None), (Some(true), None));
-        assert_eq!(decided(0o640, &none, None), (Some(false), None));
-        assert_eq!(decided(0o640, &any, Some(false)), (Some(false), None));
+        let (any, none) = (None, Some(false));
+        assert_eq!(decided(0o644, any, None), (Some(true), None));
+        assert_eq!(decided(0o640, none, None), (Some(false), None));
+        assert_eq!(decided(0o640, any, Some(false)), (Some(false), None));
         let root = top.path().canonicalize().expect("there");
         let root = root.display();
         let open = format!("`chmod a+r {root}/etc/systemd/system/hermes-gateway-work.service`");
-        let (guard, told) = decided(0o640, &any, None);
+        let (guard, told) = decided(0o640, any, None);
         let told = told.expect("a note");
         assert_eq!(guard, None, "it is placed by a later run: {told}");
         let place = format!("to have it placed: {open}, then `hermes-install guard --root {root}`");
         assert!(told.ends_with(&place), "{told}");
-        let (guard, told) = decided(0o640, &any, Some(true));
+        let (guard, told) = decided(0o640, any, Some(true));
         assert_eq!(guard, Some(true));
         let told = told.expect("a warning");
         assert!(told.ends_with(&format!("to open it: {open}")), "{told}");
         let mask = units.join("hermes-gateway-work.service.d");
         fs::create_dir(&mask).expect("made");
         std::os::unix::fs::symlink("/dev/null", mask.join(crate::layout::GUARD)).expect("made");
-        assert_eq!(decided(0o640, &any, None), (Some(true), None), "masked");
+        assert_eq!(decided(0o640, any, None), (Some(true), None), "masked");
     }
 }

@@ -65,6 +65,7 @@ pub(super) fn prepare<'a>(
     let typed = typed(verb, args);
     let profiles = wanted(host, args, &config, &typed)?;
     let receipt = read_receipt(host)?;
+    let configured = config.guard;
     systemd_level(host)?;
     let inventory = Inventory::read(host);
     let mut survey = Survey {
@@ -74,7 +75,7 @@ pub(super) fn prepare<'a>(
         output,
         inventory: &inventory,
         typed: &typed,
-        layers: Layers::new(host, args, config.clone(), &receipt)?,
+        layers: Layers::new(host, args, config, &receipt)?,
         preflight: Preflight::new(host, output),
         installed: receipt.instances.iter().map(|i| (&i.profile, i)).collect(),
         allow: allowed(args, verb),
@@ -87,12 +88,9 @@ pub(super) fn prepare<'a>(
     survey.servers()?;
     let mut found = survey.found;
     refuse_siblings(host, &inventory, &receipt, &found.migrations, &typed)?;
-    let leaves = |unit: &Unit| {
-        let mut leaving = found.migrations.iter().flat_map(|m| &m.handover.units);
-        leaving.any(|old| old.name == unit.name && old.manager == unit.manager)
-    };
+    let leaves = |unit: &Unit| found.migrations.iter().any(|m| m.ends(unit));
     let closed = ClosedUnits::find(host, &inventory, leaves);
-    let (guard, warning) = is_wanted(host, &config, &receipt, closed);
+    let (guard, warning) = is_wanted(host, configured, &receipt, closed);
     let mut notes = notes(host, &mut found);
     notes.extend(warning);
     let contents = Contents {

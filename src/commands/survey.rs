@@ -13,21 +13,19 @@ use super::typed::Verb;
 use crate::cli::InstallArgs;
 use crate::deploy::chosen::Chosen;
 use crate::deploy::creation::Creation;
-use crate::deploy::handover::{Handover, Old};
+use crate::deploy::handover::Handover;
 use crate::deploy::serving::Served;
 use crate::error::refuse;
-use crate::gateway::stop::Force;
 use crate::host::Host;
-use crate::layout::Scope;
 use crate::output::Output;
-use crate::preflight::{self, Checked, Preflight, tenant};
+use crate::preflight::{Checked, Preflight, tenant};
 use crate::profile::ProfileName;
 use crate::render::instance::Instance;
 use crate::settings::Settings;
 use crate::takeover::detect::{Inherited, inherit};
 use crate::takeover::migrate::{Allow, Migration, migrate};
 use crate::takeover::namesake::{ask_which, refuse_other_account, refuse_second_owner};
-use crate::takeover::server::refuse_served;
+use crate::takeover::server::{own_unit, refuse_served};
 use crate::takeover::typed::Typed;
 use crate::units::inventory::Inventory;
 
@@ -266,46 +264,3 @@ impl Survey<'_> {
 
 /// The profile whose gateway serves the others.
 const DEFAULT: &str = "default";
-
-/// The unit that a profile has of its own, on its way out: beside the gateway that serves all it would be a second one.
-fn own_unit(
-    host: &Host,
-    before: Option<&Instance>,
-    checked: &Checked,
-    allow: Allow,
-) -> Result<Option<Handover>> {
-    let profile = &checked.instance.profile;
-    let Some(own) = before else {
-        return Ok(None);
-    };
-    let unit = profile.unit();
-    if !allow.units {
-        let scope = host.scope.flag();
-        refuse!(
-            "hermes {} has one gateway for all profiles, that of `default`, and `{unit}` would run a second one for \
-             `{profile}`; keep it with `hermes-install{scope} --profile {profile} --standalone`, or have the profile served with \
-             `hermes-install{scope} --profile {profile} --migrate`, which stops `{unit}` as planned and removes it",
-            preflight::told(checked.version)
-        );
-    }
-    let was_active = match host.live() {
-        Some(live) => live.manager().show_one(&unit)?.runs(),
-        None => false,
-    };
-    Ok(Some(Handover {
-        home: checked.home.clone(),
-        by_hand: None,
-        units: vec![Old {
-            manager: host.manager(),
-            user: (host.scope == Scope::User).then_some(host.own.uid),
-            name: unit,
-            was_active,
-        }],
-        drain: own
-            .drain_timeout
-            .unwrap_or(own.gateway_drain)
-            .max(checked.instance.gateway_drain),
-        force: Force::allowed(allow.kill),
-        record: None,
-    }))
-}

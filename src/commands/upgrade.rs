@@ -16,7 +16,6 @@ use crate::error::{Exit, refuse};
 use crate::host::Host;
 use crate::host::declared::refuse_declared;
 use crate::output;
-use crate::units::inventory::Inventory;
 
 /// Bring a host up to this version.
 pub(crate) fn upgrade(args: &UpgradeArgs) -> Result<Exit> {
@@ -33,9 +32,9 @@ pub(crate) fn upgrade(args: &UpgradeArgs) -> Result<Exit> {
     }
     let mut contents = receipt.contents();
     if !contents.instances.is_empty() {
-        let closed = ClosedUnits::find(&host, &Inventory::of_own_manager(&host), |_| false);
-        let config = Config::load(None, &host)?;
-        let (guard, warning) = is_wanted(&host, &config, &receipt, closed);
+        let configured = Config::load(None, &host)?.guard;
+        let closed = ClosedUnits::of_host(&host);
+        let (guard, warning) = is_wanted(&host, configured, &receipt, closed);
         contents.guard = guard;
         warning.iter().for_each(|text| output.warn(text));
     }

@@ -40,11 +40,19 @@ pub(super) fn cover(path: &str, entry: &Entry) -> (String, String) {
         _ => (
             format!("it stands in for `{TEMPLATE}`, and nothing that is installed would count"),
             format!(
-                "move what it changes into `/{path}.d/60-local.conf`, and the file away; or give `--force`, which keeps a \
-                 backup of it"
+                "{}; or give `--force`, which keeps a backup of it",
+                uncovering(path)
             ),
         ),
     }
+}
+
+/// What its owner does to have the template count again, and keep what was changed.
+pub(super) fn uncovering(path: &str) -> String {
+    format!(
+        "move what it changes into `{}`, and the file away",
+        drop_in_beside(path)
+    )
 }
 
 /// The command that takes a mask away. systemctl(1) has one for units, and none for drop-ins.

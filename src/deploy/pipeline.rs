@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Result;
 
+use crate::deploy::conflict::uncovering;
 use crate::deploy::desired::{desired, links};
 use crate::deploy::plan::plan;
 use crate::deploy::receipt::{Contents, Receipt};
@@ -12,7 +13,7 @@ use crate::deploy::transaction::Transaction;
 use crate::host::Host;
 use crate::host::manager::systemd_level;
 use crate::host::rootfs::Actual;
-use crate::layout::{SYSTEMD_FLOOR, TEMPLATE};
+use crate::layout::{SYSTEMD_FLOOR, Scope, TEMPLATE};
 use crate::output::Output;
 use crate::profile::ProfileName;
 use crate::render::tree::Entry;
@@ -72,28 +73,16 @@ pub(crate) fn plan_for<'a>(
     for instance in &contents.instances {
         let profile = &instance.profile;
         let is_meant = policy.enable.contains_key(profile);
-        let unit = profile.unit();
-        let path = format!("{}/{unit}", host.units());
-        if let Actual::Present(entry, _) = host.files.look(&path)? {
-            if is_meant {
-                plan.uncover(path, entry, policy.force);
-            } else if matches!(entry, Entry::File { .. }) {
-                output.warn(format!(
-                    "`/{path}` stands in for `{TEMPLATE}`: what is changed here does not reach `{unit}`; move what it changes \
-                     into `/{path}.d/60-local.conf`, and the file away"
-                ));
-            }
+        let path = format!("{}/{}", host.units(), profile.unit());
+        match host.files.look(&path)? {
+            Actual::Present(entry, _) if is_meant => plan.uncover(path, entry, policy.force),
+            Actual::Present(Entry::File { .. }, _) => output.warn(covered(profile, &path)),
+            _ => {}
         }
         let links = links(host, profile);
-        if !is_meant
-            && links.iter().any(|l| receipt.stamps(l).next().is_some())
-            && !is_enabled(profile)
-        {
-            let flag = host.scope.flag();
-            output.warn(format!(
-                "profile `{profile}` does not start at boot any more: its links are gone; to have it start again: \
-                 `hermes-install{flag} --profile {profile}`"
-            ));
+        let was_enabled = links.iter().any(|l| receipt.stamps(l).next().is_some());
+        if !is_meant && was_enabled && !links.iter().any(|l| tree.contains_key(l)) {
+            output.warn(disabled(profile, host.scope));
         }
     }
     Ok(Transaction {
@@ -108,4 +97,20 @@ pub(crate) fn plan_for<'a>(
         output,
         contents,
     })
+}
+
+fn covered(profile: &ProfileName, path: &str) -> String {
+    format!(
+        "`/{path}` stands in for `{TEMPLATE}`: what is changed here does not reach `{}`; {}",
+        profile.unit(),
+        uncovering(path)
+    )
+}
+
+fn disabled(profile: &ProfileName, scope: Scope) -> String {
+    format!(
+        "profile `{profile}` does not start at boot any more: its links are gone; to have it start again: \
+         `hermes-install{} --profile {profile}`",
+        scope.flag()
+    )
 }

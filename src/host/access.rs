@@ -54,7 +54,7 @@ pub(crate) fn open_command<'a>(closed: impl Iterator<Item = &'a Closed> + Clone)
     commands.join(" && ")
 }
 
-/// The bit of others' rights, and how test(1) asks.
+/// A right: its mode bit for others, and the option of test(1) that asks for it.
 const READ: (u32, &str) = (0o4, "-r");
 const SEARCH: (u32, &str) = (0o1, "-x");
 
@@ -162,7 +162,7 @@ impl<'a> Access<'a> {
         }
     }
 
-    /// What mode bits say; the one bit is that of others.
+    /// Whether mode bits give a right. `bit` is the one for others, as in [`READ`].
     fn may(&self, meta: &fs::Metadata, bit: u32) -> bool {
         let whose = if meta.uid() == self.account.uid {
             6

@@ -31,6 +31,7 @@ pub(crate) mod rootfs;
 pub(crate) mod run_as;
 pub(crate) mod search;
 pub(crate) mod service_state;
+pub(crate) mod session;
 pub(crate) mod span;
 pub(crate) mod spawn;
 pub(crate) mod systemctl;

@@ -102,7 +102,7 @@ pub(crate) fn executable_of(host: &Host, inventory: &Inventory, unit: &Unit) -> 
         let (path, _) = environment.get(HERMES_VARIABLE)?;
         Some(PathBuf::from(path))
     };
-    let running = || of_line(&unit.gateway(&inventory.gateways)?.process.argv);
+    let running = || of_line(&unit.gateway(inventory.gateways.iter())?.process.argv);
     let started = unit.lines.iter().find_map(of_line);
     started.or_else(told).or_else(running)
 }

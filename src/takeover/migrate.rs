@@ -54,6 +54,14 @@ pub(crate) struct Migration {
     pub(crate) units: Vec<String>,
 }
 
+impl Migration {
+    /// Whether this unit leaves.
+    pub(crate) fn ends(&self, unit: &Unit) -> bool {
+        let mut old = self.handover.units.iter();
+        old.any(|old| old.name == unit.name && old.manager == unit.manager)
+    }
+}
+
 /// Those that have a profile home, or would.
 #[derive(Default)]
 struct Owners<'a> {
@@ -196,9 +204,7 @@ fn owners<'a>(
     checked: &'a Checked,
 ) -> Result<Owners<'a>> {
     let (profile, home) = (&checked.instance.profile, &checked.home);
-    let is_own = |unit: &&Unit| {
-        unit.is_installed_for(host, profile) || template::is_copy_for(host, unit, profile)
-    };
+    let is_own = |unit: &&Unit| template::is_own(host, unit, profile);
     let mut owners = Owners {
         units: inventory
             .units_of(host, home)

@@ -48,9 +48,7 @@ pub(crate) fn owning_units<'a>(
     home: &Path,
 ) -> Vec<OtherOwner> {
     units
-        .filter(|unit| {
-            !unit.is_installed_for(host, profile) && !template::is_copy_for(host, unit, profile)
-        })
+        .filter(|unit| !template::is_own(host, unit, profile))
         .filter_map(|unit| {
             let how = unit.stays()?;
             Some(OtherOwner {

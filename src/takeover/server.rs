@@ -3,9 +3,14 @@
 
 use anyhow::Result;
 
+use crate::deploy::handover::{Handover, Old};
 use crate::error::refuse;
+use crate::gateway::stop::Force;
 use crate::host::Host;
-use crate::preflight::Checked;
+use crate::layout::Scope;
+use crate::preflight::{self, Checked};
+use crate::render::instance::Instance;
+use crate::takeover::migrate::Allow;
 use crate::units::inventory::Inventory;
 use crate::units::unit::Unit;
 
@@ -32,4 +37,47 @@ pub(crate) fn refuse_served(host: &Host, inventory: &Inventory, checked: &Checke
         "`--standalone` gives the profile a gateway of its own (hermes 0.21.5 and later)";
         "`gateway.multiplex_profiles: false` in that file gives every profile one"
     );
+}
+
+/// The unit that a profile has of its own, on its way out: beside the gateway that serves all it would be a second one.
+pub(crate) fn own_unit(
+    host: &Host,
+    before: Option<&Instance>,
+    checked: &Checked,
+    allow: Allow,
+) -> Result<Option<Handover>> {
+    let profile = &checked.instance.profile;
+    let Some(own) = before else {
+        return Ok(None);
+    };
+    let unit = profile.unit();
+    if !allow.units {
+        let scope = host.scope.flag();
+        refuse!(
+            "hermes {} has one gateway for all profiles, that of `default`, and `{unit}` would run a second one for \
+             `{profile}`; keep it with `hermes-install{scope} --profile {profile} --standalone`, or have the profile served with \
+             `hermes-install{scope} --profile {profile} --migrate`, which stops `{unit}` as planned and removes it",
+            preflight::told(checked.version)
+        );
+    }
+    let was_active = match host.live() {
+        Some(live) => live.manager().show_one(&unit)?.runs(),
+        None => false,
+    };
+    Ok(Some(Handover {
+        home: checked.home.clone(),
+        by_hand: None,
+        units: vec![Old {
+            manager: host.manager(),
+            user: (host.scope == Scope::User).then_some(host.own.uid),
+            name: unit,
+            was_active,
+        }],
+        drain: own
+            .drain_timeout
+            .unwrap_or(own.gateway_drain)
+            .max(checked.instance.gateway_drain),
+        force: Force::allowed(allow.kill),
+        record: None,
+    }))
 }

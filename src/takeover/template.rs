@@ -27,12 +27,12 @@ pub(super) fn is_instance(host: &Host, unit: &Unit) -> bool {
         && unit.files.fragment.as_deref() == Some(&place(host))
 }
 
-/// Whether a unit is a copy that stands in for the instance of a profile: the plan has it as a conflict, by its file.
-pub(super) fn is_copy_for(host: &Host, unit: &Unit, profile: &ProfileName) -> bool {
+/// Whether a unit is that of a profile, or a copy that stands in for it, which the plan has as a conflict by its file.
+pub(super) fn is_own(host: &Host, unit: &Unit, profile: &ProfileName) -> bool {
     let instance = Path::new("/").join(host.units()).join(profile.unit());
-    unit.is_copy()
-        && unit.id() == UnitId::of_profile(host, profile)
-        && unit.files.fragment.as_deref() == Some(&instance)
+    let is_copy = unit.is_copy() && unit.files.fragment.as_deref() == Some(&instance);
+    unit.is_installed_for(host, profile)
+        || (is_copy && unit.id() == UnitId::of_profile(host, profile))
 }
 
 /// Refuse to change the template under an instance that does not leave in this run: it would become another unit, of
@@ -44,10 +44,7 @@ pub(crate) fn refuse_siblings(
     migrations: &[Migration],
     typed: &Typed,
 ) -> Result<()> {
-    let leaves = |unit: &Unit| {
-        let mut old = migrations.iter().flat_map(|m| &m.handover.units);
-        old.any(|old| old.name == unit.name && old.manager == unit.manager)
-    };
+    let leaves = |unit: &Unit| migrations.iter().any(|m| m.ends(unit));
     let is_begun = |unit: &Unit| {
         let link = format!(".wants/{}", unit.name);
         receipt.pending.keys().any(|path| path.ends_with(&link))

@@ -4,7 +4,7 @@
 //! A unit's text is read from the files that its manager names when the manager answers, so drop-ins and links count as
 //! they are loaded; from the files on its load path otherwise and in an image. One call per manager, not per unit.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
 
 use crate::gateway::command_line::Home;
@@ -213,22 +213,22 @@ fn look(host: &Host, load_path: &LoadPath, gateways: &[Gateway]) -> Inventory {
     let mut found = Inventory::default();
     let (reader, listing) = (&load_path.reader, load_path.list());
     let is_here = |unit: &UnitRef| match load_path.is_system {
-        true => unit.user.is_none(),
-        false => unit.user == Some(load_path.account.uid),
+        true => unit.is_service() && unit.user.is_none(),
+        false => unit.is_service() && unit.user == Some(load_path.account.uid),
     };
     // A gateway's unit counts even when its file is gone or says nothing of hermes.
-    let running: BTreeSet<String> = gateways
-        .iter()
-        .filter_map(|g| g.process.unit())
-        .filter(|unit| is_here(unit) && unit.is_service())
-        .map(|unit| unit.name)
-        .collect();
-    let mut names: Vec<String> = running.iter().cloned().collect();
+    let mut running: BTreeMap<String, Vec<&Gateway>> = BTreeMap::new();
+    for gateway in gateways {
+        if let Some(unit) = gateway.process.unit().filter(is_here) {
+            running.entry(unit.name).or_default().push(gateway);
+        }
+    }
+    let mut names: Vec<String> = running.keys().cloned().collect();
     for unit in listing.units() {
         let concerns = || {
             reader.spend(LOOK) && may_concern(host, load_path, &listing, unit) && reader.spend(READ)
         };
-        if !running.contains(unit) && concerns() {
+        if !running.contains_key(unit) && concerns() {
             names.push(unit.clone());
         }
     }
@@ -255,8 +255,9 @@ fn look(host: &Host, load_path: &LoadPath, gateways: &[Gateway]) -> Inventory {
             continue;
         }
         let mut unit = Unit::read(host, load_path, &listing, name, state);
-        unit.follow_gateway(host, gateways);
-        if unit.concerns_gateways() || running.contains(name) {
+        let own = running.get(name);
+        unit.follow_gateway(host, own.into_iter().flatten().copied());
+        if unit.concerns_gateways() || own.is_some() {
             found.units.push(unit);
         }
     }

@@ -14,7 +14,11 @@ use crate::units::unit::Unit;
 
 impl Unit {
     /// Take over what its gateway says.
-    pub(super) fn follow_gateway(&mut self, host: &Host, gateways: &[Gateway]) {
+    pub(super) fn follow_gateway<'a>(
+        &mut self,
+        host: &Host,
+        gateways: impl Iterator<Item = &'a Gateway>,
+    ) {
         if let Some(gateway) = self.gateway(gateways) {
             self.follow(host, gateway);
         }
@@ -52,7 +56,10 @@ impl Unit {
 
     /// The gateway that it runs now: its main process, else the only one that it has. A tool of a gateway may have started
     /// others. Only one of its own account counts, in no container.
-    pub(crate) fn gateway<'a>(&self, gateways: &'a [Gateway]) -> Option<&'a Gateway> {
+    pub(crate) fn gateway<'a>(
+        &self,
+        gateways: impl Iterator<Item = &'a Gateway>,
+    ) -> Option<&'a Gateway> {
         let account = self.account.as_ref()?;
         let main = self.loaded.as_ref()?.main_pid;
         let is_its = |gateway: &&Gateway| {
@@ -61,7 +68,7 @@ impl Unit {
                 && process.container().is_none()
                 && process.unit().is_some_and(|unit| self.is_that(&unit))
         };
-        let its: Vec<&Gateway> = gateways.iter().filter(is_its).collect();
+        let its: Vec<&Gateway> = gateways.filter(is_its).collect();
         let is_main = |gateway: &&&Gateway| Some(gateway.process.pid) == main;
         match its.as_slice() {
             [only] => Some(only),

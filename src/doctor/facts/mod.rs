@@ -262,9 +262,9 @@ fn drift(host: &Host) -> Vec<Drift> {
                 let differing = receipt.drift(&host.files).into_iter();
                 found.extend(differing.map(|drifted| {
                     let mut instances = receipt.instances.iter().map(|i| &i.profile);
-                    let profile = instances.find(|p| drifted.unit == Some(&p.unit()));
+                    let unit = drifted.unit.filter(|_| drifted.enables());
                     // An upgrade leaves it to the admin what starts at boot.
-                    let hint = match profile.filter(|_| drifted.enables()) {
+                    let hint = match unit.and_then(|u| instances.find(|p| p.unit() == u)) {
                         Some(profile) => {
                             format!("hermes-install --{} --profile {profile}", scope.name())
                         }

@@ -13,7 +13,7 @@ pub(super) const RULES: &[Rule] = &[Rule {
     about: "The account of User= cannot read a file of its unit, and the unit is under the guard: the launcher, which runs as \
             that account, reads there what it is to run. Without a file the next start ends with exit status 78; drop-ins in a \
             directory that it cannot list are passed over. A umask of 027 or 077 makes such files.",
-    fix: "let everybody read the files; secrets belong into files of variables",
+    fix: "let everybody read the files; secrets go into the files of EnvironmentFile=",
     source: "docs/guard.md; systemd.exec(5), User=",
     check: unreadable,
 }];

@@ -83,6 +83,8 @@ def fails_for_another_reason(default: Profile, coder: Profile) -> None:
     drop_in = Path(f"/etc/systemd/system/{own.name}.d/99-fault.conf")
 
     def restart(status: int) -> Run:
+        # A unit that crashes comes back by itself, and would be asked to reload while it is up for a moment.
+        own.systemctl("stop", check=False)
         own.systemctl("reset-failed", check=False)
         drop_in.parent.mkdir(exist_ok=True)
         drop_in.write_text(f"[Service]\nExecStart=\nExecStart=/bin/sh -c 'exit {status}'\n")
