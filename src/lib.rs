@@ -54,18 +54,22 @@ pub fn run() -> u8 {
         Err(help) => return usage(&help) as u8,
     };
     let json = cli.output().is_some_and(|o| o.json);
-    let booted = if cli.needs_systemd() {
-        host::boot::check(Path::new("/"), cli.needs_hermes())
-    } else {
-        Ok(())
-    };
-    let result = booted.map_err(Into::into).and_then(|()| dispatch(cli));
+    let result = check(&cli).and_then(|()| dispatch(cli));
     let exit = result.unwrap_or_else(|e| {
         let error = Error::of(&e);
         output::error(&error, json);
         error.kind.exit()
     });
     exit as u8
+}
+
+/// Whether this host, and who typed the command, can have it done.
+fn check(cli: &Cli) -> anyhow::Result<()> {
+    if cli.needs_systemd() {
+        host::boot::check(Path::new("/"), cli.needs_hermes())?;
+        commands::within::check(cli.changes())?;
+    }
+    Ok(())
 }
 
 /// Help that was asked for, or an error in the command line; as an object where JSON was asked for.

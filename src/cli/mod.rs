@@ -95,6 +95,25 @@ impl Cli {
         install.settings.hermes.is_none()
     }
 
+    /// Whether the command changes units, or prepares a change.
+    pub(crate) fn changes(&self) -> bool {
+        match &self.command {
+            None
+            | Some(
+                Command::Install(_)
+                | Command::Plan(_)
+                | Command::Adopt(_)
+                | Command::Shield(_)
+                | Command::Guard(_)
+                | Command::Split(_)
+                | Command::Upgrade(_)
+                | Command::Uninstall(_),
+            ) => true,
+            Some(Command::Doctor(args)) => args.fix,
+            Some(_) => false,
+        }
+    }
+
     /// Whether the command looks at the running host, and so at its systemd.
     pub(crate) fn needs_systemd(&self) -> bool {
         let is_about_rules = match &self.command {

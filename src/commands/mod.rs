@@ -33,3 +33,4 @@ pub(crate) mod uninstall;
 pub(crate) mod unit_hooks;
 pub(crate) mod upgrade;
 pub(crate) mod why;
+pub(crate) mod within;

@@ -22,4 +22,5 @@ pub(crate) mod stop;
 pub(crate) mod tokens;
 pub(crate) mod update;
 pub(crate) mod version;
+pub(crate) mod within;
 pub(crate) mod yaml;

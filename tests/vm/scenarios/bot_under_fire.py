@@ -8,6 +8,7 @@ hermes' own unit, the negative control. VMCHECK_FIRE_PACE is how many seconds pa
 import json
 import os
 import random
+import shutil
 import subprocess
 import time
 from collections import Counter
@@ -52,6 +53,8 @@ def run() -> None:
             return
         play(fire, state)
     outside.SILENT.touch()
+    # A turn that was lost can be read there, in which boot it ever was.
+    shutil.copytree(fire.profile.home / "logs", OUT / "hermes-logs")
     finish(state)
 
 
