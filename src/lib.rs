@@ -36,6 +36,7 @@ mod settings;
 mod takeover;
 mod units;
 
+use std::ffi::OsString;
 use std::path::Path;
 
 use clap::Parser as _;
@@ -51,7 +52,7 @@ pub fn run() -> u8 {
     }
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
-        Err(help) => return usage(&help) as u8,
+        Err(help) => return usage(help) as u8,
     };
     let json = cli.output().is_some_and(|o| o.json);
     let result = check(&cli).and_then(|()| dispatch(cli));
@@ -73,17 +74,20 @@ fn check(cli: &Cli) -> anyhow::Result<()> {
 }
 
 /// Help that was asked for, or an error in the command line; as an object where JSON was asked for.
-fn usage(help: &clap::Error) -> Exit {
+fn usage(help: clap::Error) -> Exit {
     if !help.use_stderr() {
         let _ = help.print();
         return Exit::Done;
     }
+    let words = std::env::args_os().skip(1).map(OsString::into_string);
+    let help = cli::with_tip(help, words.collect::<Result<_, _>>().ok());
     if std::env::args_os().any(|word| word == "--json") {
         let text = help.render().to_string();
-        let mut parts = text.trim().split("\n\n").map(str::to_owned);
+        let mut parts = text.trim().split("\n\n");
         let message = parts.next().unwrap_or_default();
         let message = message.trim_start_matches("error: ").to_owned();
-        output::error(&Error::new(Kind::Usage, message, parts.collect()), true);
+        let hints = parts.map(|part| part.trim().trim_start_matches("tip: ").to_owned());
+        output::error(&Error::new(Kind::Usage, message, hints.collect()), true);
     } else {
         let _ = help.print();
     }

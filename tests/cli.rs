@@ -155,6 +155,30 @@ fn contradicting_scopes_are_usage() {
 }
 
 #[test]
+fn a_word_in_the_place_of_another_command_s_leads_on() {
+    let cases: [(&[&str], &str); 3] = [
+        (&["--user", "status"], "hermes-install status --user"),
+        (
+            &["uninstall", "coder"],
+            "hermes-install uninstall --profile coder",
+        ),
+        (&["logs", "--profile", "coder"], "hermes-install logs coder"),
+    ];
+    for (typed, works) in cases {
+        let text = run(typed);
+        assert!(text.starts_with("exit 2"), "{text}");
+        assert!(
+            text.contains(&format!("tip: did you mean `{works}`?")),
+            "{text}"
+        );
+        let output = program().args(typed).arg("--json").output().unwrap();
+        let value: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        let hint = format!("did you mean `{works} --json`?");
+        assert_eq!(value["error"]["hints"][0], hint, "{value}");
+    }
+}
+
+#[test]
 fn a_profile_given_twice_is_refused_by_name() {
     let text = run(&["render", "--profile", "x", "--profile", "x"]);
     assert!(text.contains("profile `x` is given twice"), "{text}");
