@@ -13,6 +13,7 @@ use crate::host::process_text::stop_command;
 use crate::layout::Scope;
 use crate::profile::ProfileName;
 use crate::takeover::template;
+use crate::units::claim::Claim;
 use crate::units::inventory::{Inventory, UnreadFile};
 use crate::units::unit::Unit;
 
@@ -50,11 +51,13 @@ pub(crate) fn owning_units<'a>(
     units
         .filter(|unit| !template::is_own(host, unit, profile))
         .filter_map(|unit| {
-            let how = unit.stays()?;
+            let claim = unit.claim().filter(|_| unit.stays().is_some())?;
             Some(OtherOwner {
                 who: format!(
-                    "{} ({how}) runs the gateway of `{}`",
+                    "{} ({}) {} the gateway of `{}`",
                     unit.title(),
+                    claim.how,
+                    Claim::verb(claim.is_running),
                     home.display()
                 ),
                 way_out: unit.disable_command(),

@@ -1,5 +1,6 @@
 //! Units as their managers load them: load paths, unit files, what an `ExecStart=` runs, all units of a host.
 
+pub(crate) mod claim;
 mod concern;
 pub(crate) mod exec_line;
 pub(crate) mod inventory;

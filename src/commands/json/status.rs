@@ -214,8 +214,10 @@ pub(crate) struct Elsewhere {
     pub(crate) manager: &'static str,
     /// The account of a user's manager.
     pub(crate) account: Option<String>,
-    /// `active`, `enabled`, …
+    /// `active`; `enabled, stopped` or `enabled, failed` where it is at rest; …
     pub(crate) how: String,
+    /// Whether it runs now; otherwise it would.
+    pub(crate) runs: bool,
     /// Whether it runs under the guard.
     pub(crate) guarded: bool,
     /// Null when it does not say.

@@ -11,7 +11,9 @@ pub(super) fn elsewhere(host: &Host, inventory: &Inventory, rows: &[Profile]) ->
     let shown: HashSet<DirectoryId> = rows.iter().map(|r| host.directory(&r.home)).collect();
     let mut found = Vec::new();
     for unit in &inventory.units {
-        let Some(how) = unit.how() else { continue };
+        let Some(claim) = unit.claim() else {
+            continue;
+        };
         for call in &unit.calls {
             // A home that is not told is a claim on every row.
             let is_shown = match &call.home {
@@ -23,7 +25,8 @@ pub(super) fn elsewhere(host: &Host, inventory: &Inventory, rows: &[Profile]) ->
                     unit: unit.name.clone(),
                     manager: if unit.is_user() { "user" } else { "system" },
                     account: unit.is_user().then(|| unit.manager_account.name.clone()),
-                    how: how.to_owned(),
+                    how: claim.how.clone(),
+                    runs: claim.is_running,
                     guarded: unit.is_guarded,
                     home: call.home.clone(),
                 });

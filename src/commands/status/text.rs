@@ -14,6 +14,7 @@ use crate::host::process_text::ago;
 use crate::host::span;
 use crate::output::wrap::sentence;
 use crate::takeover::other_owner::OtherOwner;
+use crate::units::claim::Claim;
 
 /// The whole answer.
 pub(super) fn text(host: &Host, status: &Status, clock: &Clock, width: usize) -> String {
@@ -197,5 +198,6 @@ pub(super) fn elsewhere(other: &Elsewhere) -> String {
     } else {
         other.how.clone()
     };
-    format!("elsewhere: {unit} ({how}) runs the gateway of {home}")
+    let verb = Claim::verb(other.runs);
+    format!("elsewhere: {unit} ({how}) {verb} the gateway of {home}")
 }

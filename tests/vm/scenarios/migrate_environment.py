@@ -40,11 +40,11 @@ def of_user(bot: Profile, usual: Profile) -> None:
     wait.until("alice's manager", lambda: systemctl("is-system-running", user="alice", check=False))
     old = Unit("hermes.service", user="alice")
     old.systemctl("enable")
-    told = f"hermes.service (enabled) runs the gateway of `{bot.home}`"
+    told = f"hermes.service (enabled, stopped) would run the gateway of `{bot.home}`"
     contains("user: what runs by its manager", hermes_install("status", "--long", user="alice").text, told)
     old.systemctl("start")
     bot.until_up()
-    told = told.replace("enabled", "active")
+    told = told.replace("(enabled, stopped) would run", "(active) runs")
     contains("user: what runs", hermes_install("status", "--long", user="alice").text, told)
     contains("user: what runs, for root", hermes_install("status", "--long").text, told)
     migrated("user", bot, usual, "alice")
