@@ -161,7 +161,11 @@ fn fix(
         output.warn(format!("only root can: {}", fix_plan::describe(fix)));
     }
     let mut failed = Vec::new();
-    if !plan.fixes.is_empty() {
+    if plan.fixes.is_empty() {
+        if !findings.is_empty() {
+            output.step("nothing was changed: what is found here is for a person to mend, and each finding says how");
+        }
+    } else {
         if !args.yes {
             match output::ask("do this?") {
                 Some(true) => {}

@@ -21,13 +21,21 @@ pub(crate) struct Plan {
 pub(crate) fn plan(host: &Host, findings: &[Finding]) -> Plan {
     let mut fixes: Vec<Fix> = Vec::new();
     for fix in findings.iter().filter_map(|f| f.fix.clone()) {
-        if !fixes.contains(&fix) {
+        if !fixes.iter().any(|known| is_same(known, &fix)) {
             fixes.push(fix);
         }
     }
     fixes.sort_by_key(order);
     let (fixes, barred) = fixes.into_iter().partition(|r| may(host, r));
     Plan { fixes, barred }
+}
+
+/// Whether one makes the other needless: a manager reads the files of all its units at once.
+fn is_same(one: &Fix, other: &Fix) -> bool {
+    match (one, other) {
+        (Fix::Reload { unit: a }, Fix::Reload { unit: b }) => a.manager == b.manager,
+        _ => one == other,
+    }
 }
 
 fn order(fix: &Fix) -> u8 {
@@ -92,5 +100,37 @@ pub(crate) fn describe(fix: &Fix) -> String {
         Fix::Remove { paths, .. } => {
             format!("remove {} unless somebody owns the profile", list(paths))
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::doctor::finding::{Findings, Severity};
+    use crate::layout::Scope;
+
+    #[test]
+    fn a_manager_reads_its_units_files_once() {
+        let top = tempfile::tempdir().expect("a directory");
+        let mut host = Host::observer(Scope::System, Some(top.path())).expect("a host");
+        host.own.uid = 0;
+        let mut findings = Findings::new("not-reloaded", Severity::Warning);
+        let units = [
+            (Manager::System, "a.service"),
+            (Manager::UserOf("alice".to_owned()), "a.service"),
+            (Manager::System, "b.service"),
+        ];
+        for (manager, name) in units {
+            let unit = UnitId {
+                manager,
+                name: name.to_owned(),
+            };
+            let finding = findings.add(String::new(), String::new());
+            finding.fix(Fix::Reload { unit });
+        }
+        let plan = plan(&host, &findings.list);
+        let lines: Vec<String> = plan.fixes.iter().map(describe).collect();
+        let of_alice = "systemctl --user -M alice@ daemon-reload";
+        assert_eq!(lines, ["systemctl daemon-reload", of_alice]);
     }
 }
