@@ -8,16 +8,30 @@ use crate::host::process::shell_quote;
 /// to what it is given, and whoever owns a directory there turns it to another. So the shell goes there first, the kernel
 /// says where that is, and from there on no link is followed.
 pub(crate) fn giving(account: &str, directory: &Path, file: Option<&Path>) -> String {
-    let directory = shell_quote(&[directory.to_string_lossy()]);
     let account = shell_quote(&[account]);
-    // Not the shell's own `pwd`, which remembers the way that it went.
-    let give = match file.and_then(Path::file_name) {
-        Some(name) => format!(
-            "chown -h {account} ./{}",
-            shell_quote(&[name.to_string_lossy()])
-        ),
+    let give = match file {
+        Some(file) => format!("chown -h {account}{}", listed(&[file])),
         None => format!("chown -Rh {account} ."),
     };
+    inside(directory, &give)
+}
+
+/// The same for some of what is in a directory, with all that is below.
+pub(crate) fn giving_some(account: &str, directory: &Path, paths: &[&Path]) -> String {
+    let account = shell_quote(&[account]);
+    inside(directory, &format!("chown -Rh {account}{}", listed(paths)))
+}
+
+/// Names in the directory that the shell is in.
+fn listed(paths: &[&Path]) -> String {
+    let names = paths.iter().filter_map(|path| path.file_name());
+    let words = names.map(|name| format!(" ./{}", shell_quote(&[name.to_string_lossy()])));
+    words.collect()
+}
+
+fn inside(directory: &Path, give: &str) -> String {
+    let directory = shell_quote(&[directory.to_string_lossy()]);
+    // Not the shell's own `pwd`, which remembers the way that it went.
     format!("cd {directory} && test \"$(env pwd -P)\" = {directory} && {give}")
 }
 
@@ -46,6 +60,11 @@ mod tests {
             shell.expect("a shell").success()
         };
         assert!(works(None) && works(Some(&lock)));
+        fs::create_dir(home.join("of it")).expect("made");
+        for command in [giving_some(&me, &home, &[&lock, &home.join("of it")])] {
+            let shell = Command::new("/bin/sh").args(["-c", &command]).status();
+            assert!(shell.expect("a shell").success(), "{command}");
+        }
         fs::rename(top.join("profiles of alice"), top.join("away")).expect("moved");
         symlink(top.join("other"), top.join("profiles of alice")).expect("linked");
         fs::write(top.join("other/coder/gateway.lock"), "").expect("written");

@@ -7,6 +7,7 @@ use crate::doctor::finding::Severity::{Error, Note, Warning};
 use crate::doctor::finding::{Findings, Fix};
 use crate::gateway::owner::PID;
 use crate::gateway::running::GATEWAY_LOCK;
+use crate::host::ownership::giving_some;
 use crate::host::process::shell_quote;
 use crate::launcher::lock::RECORD_LOCK;
 use std::path::{Path, PathBuf};
@@ -85,19 +86,23 @@ fn foreign(facts: &Facts, findings: &mut Findings) {
             list.join(", "),
             first.account
         );
-        // The rest may have been moved here from anywhere: a person looks at it.
         let given: Vec<_> = barred
             .filter(|file| file.is_gateways)
             .map(|file| file.path.clone())
             .collect();
-        let hint = match given.is_empty() {
-            true => shell_quote(&["ls", "-la", &*known.home.display().to_string()]),
+        let (what, hint) = if given.len() < paths.len() {
+            // The rest may have been moved here from anywhere, and what is in a directory has owners of its own.
+            let all: Vec<&Path> = paths.iter().map(PathBuf::as_path).collect();
+            let what = format!(
+                "{what}; `--fix` gives back only what a gateway is sure to have made, so look at the rest first"
+            );
+            (what, giving_some(to, &known.home, &all))
+        } else if known.is_anothers {
             // chown(1) follows the directories on the way, and the account turns them where it likes.
-            false if known.is_anothers => "hermes-install doctor --fix".to_owned(),
-            false => {
-                let words = [vec!["chown".into(), "-h".into(), to.clone()], shown(&given)];
-                shell_quote(&words.concat())
-            }
+            (what, "hermes-install doctor --fix".to_owned())
+        } else {
+            let words = [vec!["chown".into(), "-h".into(), to.clone()], shown(&given)];
+            (what, shell_quote(&words.concat()))
         };
         let finding = findings.add(what, hint);
         finding.home(&known.home);
@@ -191,6 +196,7 @@ mod tests {
                 is_gateways: name != "/srv/h/.bashrc",
             }];
             check(&facts(HomeFacts {
+                account: "alice".into(),
                 foreign,
                 ..HomeFacts::default()
             }))
@@ -201,7 +207,8 @@ mod tests {
         assert!(with("/srv/h/logs", false)[0].fix.is_some());
         let found = with("/srv/h/.bashrc", false);
         assert!(found[0].fix.is_none(), "nobody gives that away");
-        assert_eq!(found[0].hint, "ls -la /srv/h");
+        let give = "cd /srv/h && test \"$(env pwd -P)\" = /srv/h && chown -Rh alice ./.bashrc";
+        assert_eq!(found[0].hint, give);
     }
 
     /// Whose directories they are turns them elsewhere between the look and the paste.

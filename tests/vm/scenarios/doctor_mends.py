@@ -52,6 +52,7 @@ def run() -> None:
     equal("the file of root's", (mine.home / "notes.db").stat().st_uid, pwd.getpwnam("alice").pw_uid)
     equal("its text", (mine.home / "notes.db").read_text(), "of root")
     check("lingering is on", Path("/var/lib/systemd/linger/alice").exists())
+    a_directory_of_roots(mine)
 
     # Files of a gateway that runs are not touched; those of one that was killed are.
     if not mine.gateways():
@@ -85,6 +86,23 @@ def run() -> None:
     backups = sorted(Path("/var/lib/hermes-install/backup").glob("*"))
     kept = [p.name for p in backups[-1].rglob("*") if p.is_symlink() or p.is_file()]
     contains("the backup", str(kept), "gateway.pid", ".gateway-takeover.json", "before.json")
+
+
+def a_directory_of_roots(mine: Profile) -> None:
+    """What only root can read is no gateway's for sure: `--fix` leaves it and says so, and the hint gives it back."""
+    (mine.home / "notebook").mkdir(mode=0o700)
+    (mine.home / "notebook/today.md").write_text("of root")
+    code, report = doctor()
+    equal("a directory of root's is found", (code, rules(report)), (1, ["foreign-files"]))
+    (found,) = report["findings"]
+    contains("what is said of it", found["what"], "notebook` in a home of `alice` belong to `root`", "look at the rest first")
+    left = hermes_install("doctor", "--fix", "--yes")
+    equal("--fix with nothing to do ends with", left.code, 1)
+    contains("what it says", left.err, "nothing was changed: what is found here is for a person to mend")
+    subprocess.run(["sh", "-c", found["hint"]], check=True)
+    owners = {path.stat().st_uid for path in (mine.home / "notebook", mine.home / "notebook/today.md")}
+    equal("after the hint it is", owners, {pwd.getpwnam("alice").pw_uid})
+    equal("and doctor finds", doctor(), (0, {**report, "findings": [], "errors": 0, "warnings": 0}))
 
 
 def unit_reload() -> None:
