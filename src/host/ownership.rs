@@ -22,6 +22,12 @@ pub(crate) fn giving_some(account: &str, directory: &Path, paths: &[&Path]) -> S
     inside(directory, &format!("chown -Rh {account}{}", listed(paths)))
 }
 
+/// The same for what belongs to a number.
+pub(crate) fn giving_of(uid: u32, account: &str, directory: &Path) -> String {
+    let account = shell_quote(&[account]);
+    inside(directory, &format!("chown -Rh --from={uid} {account} ."))
+}
+
 /// Names in the directory that the shell is in.
 fn listed(paths: &[&Path]) -> String {
     let names = paths.iter().filter_map(|path| path.file_name());
@@ -61,7 +67,10 @@ mod tests {
         };
         assert!(works(None) && works(Some(&lock)));
         fs::create_dir(home.join("of it")).expect("made");
-        for command in [giving_some(&me, &home, &[&lock, &home.join("of it")])] {
+        for command in [
+            giving_some(&me, &home, &[&lock, &home.join("of it")]),
+            giving_of(nix::unistd::geteuid().as_raw(), &me, &home),
+        ] {
             let shell = Command::new("/bin/sh").args(["-c", &command]).status();
             assert!(shell.expect("a shell").success(), "{command}");
         }

@@ -184,7 +184,7 @@ fn check_home(profile: &ProfileName, root: &Path, home: &Path) -> Result<(), Ref
             HomeProblem::Unseen(why) => {
                 format!("profile home `{shown}` cannot be examined by `{}`: {why}", me())
             }
-            HomeProblem::Unsearchable(directory) => format!(
+            HomeProblem::Unsearchable { directory, .. } => format!(
                 "profile home `{shown}` cannot be reached by `{}`: `{}` may not be searched",
                 me(),
                 directory.display()

@@ -36,8 +36,13 @@ pub(crate) enum HomeProblem {
     NoDirectory,
     /// It cannot be looked at; why.
     Unseen(String),
-    /// This directory above it may not be searched.
-    Unsearchable(PathBuf),
+    /// A directory above it may not be searched.
+    Unsearchable {
+        /// The directory.
+        directory: PathBuf,
+        /// The user ID that it belongs to.
+        owner: u32,
+    },
     /// It may not be read, written and searched.
     Unusable {
         /// The user ID that it belongs to.
@@ -75,7 +80,10 @@ pub(crate) fn examine(home: &Path, may: May) -> Result<(), HomeProblem> {
             .into_iter()
             .find(|directory| may(directory, AccessFlags::X_OK).is_err());
         return Err(match closed {
-            Some(directory) => HomeProblem::Unsearchable(directory.to_owned()),
+            Some(directory) => HomeProblem::Unsearchable {
+                directory: directory.to_owned(),
+                owner: fs::metadata(directory).map_or(0, |meta| meta.uid()),
+            },
             None if errno == Errno::EACCES && empty_place(home).is_some() => {
                 HomeProblem::NotMounted(home.to_owned())
             }
@@ -165,7 +173,10 @@ mod tests {
         };
         assert_eq!(
             examine(&home, &no_way),
-            Err(HomeProblem::Unsearchable(closed.clone()))
+            Err(HomeProblem::Unsearchable {
+                directory: closed.clone(),
+                owner: nix::unistd::geteuid().as_raw(),
+            })
         );
         let read_only = |path: &Path, flags: AccessFlags| match path == home
             && flags.contains(AccessFlags::W_OK)

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use crate::gateway::version::Version;
 use crate::host::account::Account;
-use crate::host::ownership::giving;
+use crate::host::ownership::{giving, giving_of};
 use crate::host::process::shell_quote;
 use crate::host::process_text::as_account;
 use crate::host::search::install_command;
@@ -150,6 +150,21 @@ fn no_home(problem: &HomeProblem, profile: &ProfileName, probe: &Probe) -> Strin
         (Scope::System, false) => "`hermes-install --profile default`, then ",
         _ => "",
     };
+    // Who says `o+x` or `--run-as` of what nobody has, says what does not help.
+    if let (Some(uid), HomeProblem::Unsearchable { .. } | HomeProblem::Unusable { .. }) =
+        (probe.by_nobody, problem)
+    {
+        let place = match problem {
+            HomeProblem::Unsearchable { directory, .. } => directory,
+            _ => &probe.home,
+        };
+        return format!(
+            "profile home `{home}` cannot be used by `{name}`: `{}` belongs to UID {uid}, which no account has here, as after \
+             a move from another machine; to give what is of that UID to `{name}`: `{}`",
+            place.display(),
+            giving_of(uid, name, place)
+        );
+    }
     match problem {
         HomeProblem::NotMounted(place) if *place == probe.home => format!(
             "profile home `{home}` is an empty directory of root's: mount its disk first (see `findmnt`); if none belongs \
@@ -185,7 +200,7 @@ fn no_home(problem: &HomeProblem, profile: &ProfileName, probe: &Probe) -> Strin
             "profile home `{home}` is not a directory; move it away, or name another root with `--home`"
         ),
         HomeProblem::Unseen(why) => format!("profile home `{home}` cannot be examined: {why}"),
-        HomeProblem::Unsearchable(directory) => format!(
+        HomeProblem::Unsearchable { directory, .. } => format!(
             "profile home `{home}` cannot be reached by `{name}`: `{}` may not be searched; `chmod o+x {}`, or keep the \
              profile elsewhere with `--home`",
             directory.display(),
@@ -285,6 +300,7 @@ mod tests {
             home_problem: Ok(()),
             creates: false,
             by: String::new(),
+            by_nobody: None,
             profiles: vec!["default".parse().expect("a name")],
             hermes: Ok(hermes.clone()),
             places: vec![hermes.clone()],
@@ -385,5 +401,36 @@ mod tests {
         ] {
             assert!(told.contains(part), "{part}: {told}");
         }
+    }
+
+    #[test]
+    fn what_belongs_to_nobody_is_given_and_not_opened() {
+        let closed = HomeProblem::Unsearchable {
+            directory: "/var/lib/hermes".into(),
+            owner: 1207,
+        };
+        let foreign = HomeProblem::Unusable {
+            owner: 1207,
+            errno: nix::errno::Errno::EACCES,
+        };
+        let home = "/var/lib/hermes/profiles/coder";
+        for (problem, place) in [(closed.clone(), "/var/lib/hermes"), (foreign, home)] {
+            let mut probe = probe();
+            probe.home_problem = Err(problem);
+            probe.by = "1207".to_owned();
+            probe.by_nobody = Some(1207);
+            let told = decided(&Settings::default(), &probe).expect_err("refused");
+            let give = format!("`cd {place} && test");
+            for part in ["UID 1207", &give, "chown -Rh --from=1207 hermes .`"] {
+                assert!(told.contains(part), "{part}: {told}");
+            }
+            for part in ["chmod", "--run-as"] {
+                assert!(!told.contains(part), "{part}: {told}");
+            }
+        }
+        let mut probe = probe();
+        probe.home_problem = Err(closed);
+        let told = decided(&Settings::default(), &probe).expect_err("refused");
+        assert!(told.contains("`chmod o+x /var/lib/hermes`"), "{told}");
     }
 }

@@ -43,6 +43,8 @@ pub(super) struct Probe {
     pub(super) creates: bool,
     /// The account that what cannot be used belongs to.
     pub(super) by: String,
+    /// The number of that account, where nobody has it.
+    pub(super) by_nobody: Option<u32>,
     /// The profiles under the root, looked for when this one is not there.
     pub(super) profiles: Vec<ProfileName>,
     /// The hermes executable.
@@ -100,7 +102,9 @@ impl Probe {
         let mut probe = Self {
             scope: host.scope,
             default_root: host.default_root(),
-            by: owner_of(&home_problem),
+            by: owner_of(&home_problem).map_or_else(String::new, account_name),
+            by_nobody: owner_of(&home_problem)
+                .filter(|uid| matches!(host.account_of(*uid), Ok(None))),
             profiles: match home_problem {
                 Err(HomeProblem::Missing) => discover(&root, |path| host.real(path)),
                 _ => Vec::new(),
@@ -177,12 +181,14 @@ fn account(host: &Host, profile: &ProfileName, settings: &Settings) -> Result<Ac
     }
 }
 
-fn owner_of(problem: &Result<(), HomeProblem>) -> String {
+fn owner_of(problem: &Result<(), HomeProblem>) -> Option<u32> {
     match problem {
-        Err(HomeProblem::Unusable { owner, .. } | HomeProblem::Lock { owner, .. }) => {
-            account_name(*owner)
-        }
-        _ => String::new(),
+        Err(
+            HomeProblem::Unsearchable { owner, .. }
+            | HomeProblem::Unusable { owner, .. }
+            | HomeProblem::Lock { owner, .. },
+        ) => Some(*owner),
+        _ => None,
     }
 }
 
