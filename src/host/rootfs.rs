@@ -134,6 +134,10 @@ impl RootFs {
             Ok(Actual::Present(..)) => Some(format!("`/{path}` was edited")),
             Ok(Actual::Missing) => Some(format!("`/{path}` is gone")),
             Ok(Actual::Other(what)) => Some(format!("`/{path}` is {what}")),
+            Err(e) if is_denied(&e) && !nix::unistd::geteuid().is_root() => Some(format!(
+                "`/{path}` cannot be read, so whether it is as it was written is not known; to see it: `sudo hermes-install \
+                 status`"
+            )),
             Err(e) => Some(format!("{e:#}")),
         }
     }
@@ -257,6 +261,12 @@ impl RootFs {
     pub(crate) fn shown(&self, path: impl AsRef<Path>) -> PathBuf {
         self.root.join(below_root(path.as_ref()))
     }
+}
+
+/// Whether the kernel does not let this account look.
+fn is_denied(error: &anyhow::Error) -> bool {
+    let told = error.chain().find_map(|e| e.downcast_ref::<io::Error>());
+    told.is_some_and(|e| e.kind() == io::ErrorKind::PermissionDenied)
 }
 
 #[cfg(test)]

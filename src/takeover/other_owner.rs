@@ -13,7 +13,7 @@ use crate::host::process_text::stop_command;
 use crate::layout::Scope;
 use crate::profile::ProfileName;
 use crate::takeover::template;
-use crate::units::claim::Claim;
+use crate::units::claim::{Claim, SEEN_BY_ROOT};
 use crate::units::inventory::{Inventory, UnreadFile};
 use crate::units::unit::Unit;
 
@@ -52,6 +52,18 @@ pub(crate) fn owning_units<'a>(
         .filter(|unit| !template::is_own(host, unit, profile))
         .filter_map(|unit| {
             let claim = unit.claim().filter(|_| unit.stays().is_some())?;
+            if let Some(file) = unit.closed_file(host) {
+                return Some(OtherOwner {
+                    who: format!(
+                        "{} ({}) may run the gateway of `{}`: `{}` cannot be read, and what it says counts",
+                        unit.title(),
+                        claim.how,
+                        home.display(),
+                        file.display()
+                    ),
+                    way_out: SEEN_BY_ROOT.to_owned(),
+                });
+            }
             Some(OtherOwner {
                 who: format!(
                     "{} ({}) {} the gateway of `{}`",

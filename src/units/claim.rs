@@ -1,6 +1,12 @@
-//! What a unit does about its gateway now: it runs it, or would.
+//! What a unit does about its gateway now: it runs it, or would; and whether that is known.
 
+use std::path::Path;
+
+use crate::host::Host;
 use crate::units::unit::Unit;
+
+/// The command that sees what an ordinary account cannot read.
+pub(crate) const SEEN_BY_ROOT: &str = "sudo hermes-install status";
 
 /// How a unit has a profile.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,6 +28,13 @@ impl Claim {
 }
 
 impl Unit {
+    /// A file of it that only others can read: what the rest says of its home, its account and the guard may not hold. Root
+    /// reads all but what is too large for any unit.
+    pub(crate) fn closed_file(&self, host: &Host) -> Option<&Path> {
+        let closed = self.closed_files.first().filter(|_| host.own.uid != 0);
+        closed.map(std::path::PathBuf::as_path)
+    }
+
     /// Its claim; `None` when nothing starts it.
     pub(crate) fn claim(&self) -> Option<Claim> {
         let how = self.how()?;

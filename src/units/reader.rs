@@ -4,7 +4,7 @@
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::host::read::{self, Unread};
 use crate::host::rootfs::RootFs;
@@ -14,7 +14,9 @@ use crate::units::exec_line::MOST_FOR_ONE;
 #[derive(Debug)]
 pub(crate) struct Reader {
     files: RootFs,
+    /// What could not be read, as sentences, and the paths of them.
     unread: RefCell<BTreeSet<String>>,
+    closed: RefCell<BTreeSet<PathBuf>>,
     /// What is left to be spent, in words of command lines; `None` where nothing is counted.
     left: Cell<Option<usize>>,
 }
@@ -30,6 +32,7 @@ impl Reader {
         Self {
             files: files.clone(),
             unread: RefCell::default(),
+            closed: RefCell::default(),
             left: Cell::new(None),
         }
     }
@@ -161,6 +164,12 @@ impl Reader {
     fn note(&self, path: &Path, why: &dyn std::fmt::Display) {
         let sentence = format!("`{}` cannot be read: {why}", path.display());
         self.unread.borrow_mut().insert(sentence);
+        self.closed.borrow_mut().insert(path.to_owned());
+    }
+
+    /// Whether a file is there and could not be read.
+    pub(super) fn is_closed(&self, path: &Path) -> bool {
+        self.closed.borrow().contains(path)
     }
 }
 

@@ -1,7 +1,7 @@
 //! One unit of one manager, read for the gateway that it runs: its files, what they say, and what its manager says.
 //! Reads only.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
@@ -54,6 +54,8 @@ pub(crate) struct Unit {
     pub(crate) origin: Origin,
     /// Its files.
     pub(crate) files: Files,
+    /// Those of them that could not be read: they may say anything.
+    pub(crate) closed_files: Vec<PathBuf>,
     /// What they say.
     pub(crate) directives: Directives,
     /// The account that its gateways run as; `None` when there is no such account.
@@ -102,8 +104,10 @@ impl Unit {
             .and_then(Files::loaded)
             .unwrap_or_else(|| listing.files(name));
         let mut directives = Directives::default();
+        let mut closed_files = Vec::new();
         for path in files.fragment.iter().chain(&files.drop_ins) {
             directives.extend(&listing.directives(load_path, path));
+            closed_files.extend(load_path.reader.is_closed(path).then(|| path.clone()));
         }
         let is_guarded = directives.lift_guard();
         let fragment = files.fragment.as_deref();
@@ -124,6 +128,7 @@ impl Unit {
             name: name.to_owned(),
             origin: Origin::Other,
             files,
+            closed_files,
             account: None,
             calls: Vec::new(),
             lines: Vec::new(),

@@ -222,4 +222,7 @@ pub(crate) struct Elsewhere {
     pub(crate) guarded: bool,
     /// Null when it does not say.
     pub(crate) home: Option<PathBuf>,
+    /// A file of the unit that this account cannot read, so that its home is not known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) unread: Option<PathBuf>,
 }

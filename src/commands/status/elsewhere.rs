@@ -1,6 +1,7 @@
 //! Units that run gateways of homes which `status` has no row for.
 
 use std::collections::HashSet;
+use std::path::Path;
 
 use crate::commands::json::{Elsewhere, Profile};
 use crate::host::{DirectoryId, Host};
@@ -14,11 +15,22 @@ pub(super) fn elsewhere(host: &Host, inventory: &Inventory, rows: &[Profile]) ->
         let Some(claim) = unit.claim() else {
             continue;
         };
-        for call in &unit.calls {
+        let closed = unit.closed_file(host);
+        let is_row = |row: &Profile| row.installed && unit.is_installed_for(host, &row.profile);
+        if closed.is_some() && rows.iter().any(is_row) {
+            // The receipt knows its home.
+            continue;
+        }
+        let calls = match closed {
+            Some(_) => &unit.calls[..unit.calls.len().min(1)],
+            None => &unit.calls[..],
+        };
+        for call in calls {
+            let told = call.home.as_ref().filter(|_| closed.is_none());
             // A home that is not told is a claim on every row.
-            let is_shown = match &call.home {
+            let is_shown = match told {
                 Some(home) => shown.contains(&host.directory(home)),
-                None => !rows.is_empty(),
+                None => !rows.is_empty() && closed.is_none(),
             };
             if !is_shown {
                 found.push(Elsewhere {
@@ -28,7 +40,8 @@ pub(super) fn elsewhere(host: &Host, inventory: &Inventory, rows: &[Profile]) ->
                     how: claim.how.clone(),
                     runs: claim.is_running,
                     guarded: unit.is_guarded,
-                    home: call.home.clone(),
+                    home: told.cloned(),
+                    unread: closed.map(Path::to_owned),
                 });
             }
         }

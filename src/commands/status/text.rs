@@ -14,7 +14,7 @@ use crate::host::process_text::ago;
 use crate::host::span;
 use crate::output::wrap::sentence;
 use crate::takeover::other_owner::OtherOwner;
-use crate::units::claim::Claim;
+use crate::units::claim::{Claim, SEEN_BY_ROOT};
 
 /// The whole answer.
 pub(super) fn text(host: &Host, status: &Status, clock: &Clock, width: usize) -> String {
@@ -199,5 +199,12 @@ pub(super) fn elsewhere(other: &Elsewhere) -> String {
         other.how.clone()
     };
     let verb = Claim::verb(other.runs);
+    if let Some(file) = &other.unread {
+        return format!(
+            "elsewhere: {unit} ({how}) {verb} a gateway, and of which profile is not known: `{}` cannot be read; to see it: \
+             `{SEEN_BY_ROOT}`",
+            file.display()
+        );
+    }
     format!("elsewhere: {unit} ({how}) {verb} the gateway of {home}")
 }

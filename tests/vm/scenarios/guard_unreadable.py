@@ -68,10 +68,26 @@ def placed_before(cell: Cell) -> None:
     DROP_IN.chmod(0o644)
     DROP_IN.parent.chmod(0o700)
     found("the directory of its drop-ins", f"chmod a+rx {DROP_IN.parent}")
+    seen_by_alice()
     DROP_IN.parent.chmod(0o755)
     equal("doctor ends with, then", hermes_install("doctor").code, 0)
     DROP_IN.unlink()
     systemctl("daemon-reload")
+
+
+def seen_by_alice() -> None:
+    """Who cannot read the drop-ins is told so, and what sees them; nothing is said of them that is only likely."""
+    asked = "`sudo hermes-install status`"
+    settings = FILE.with_name("hermes-gateway@coder.service.d")
+    settings.chmod(0o700)
+    of_others = hermes_install("status", "--system", user="alice").out
+    contains("what status says of it as alice", of_others, f"elsewhere: system unit {UPSTREAM} (active) runs a gateway, and of which", asked)
+    contains("what it says of an installed unit", of_others, f"{settings}/50-hermes-install.conf` cannot be read", asked)
+    check("it says no home", f"{UPSTREAM} (active) runs the gateway of" not in of_others, of_others)
+    settings.chmod(0o755)
+    own = hermes_install("status", user="alice").out
+    contains("what status says of her profile", own, f"`{UPSTREAM}` (active) may run the gateway of", "cannot be read", asked.strip("`"))
+    check("it would stop nothing", "disable --now" not in own, own)
 
 
 def found(what: str, command: str) -> None:
