@@ -24,7 +24,9 @@ use crate::render::instance::Instance;
 use crate::settings::Settings;
 use crate::takeover::detect::{Inherited, inherit};
 use crate::takeover::migrate::{Allow, Migration, migrate};
-use crate::takeover::namesake::{ask_which, refuse_other_account, refuse_second_owner};
+use crate::takeover::namesake::{
+    ask_which, refuse_other_account, refuse_second_owner, told_of_namesake,
+};
 use crate::takeover::server::{own_unit, refuse_served};
 use crate::takeover::typed::Typed;
 use crate::units::inventory::Inventory;
@@ -105,10 +107,13 @@ impl Survey<'_> {
                 checked.hermes.display()
             ));
         }
-        if self.takes_over() {
-            refuse_second_owner(host, before, &checked)?;
-        }
+        refuse_second_owner(host, self.inventory, before, &checked, self.allow)?;
+        let leaves = self.found.migrations.len();
         self.migrate(&checked)?;
+        if self.allow.units && before.is_some() && self.found.migrations.len() == leaves {
+            let stays = told_of_namesake(host, self.inventory, &checked);
+            self.found.notes.extend(stays);
+        }
         let standalone = self.args.standalone;
         if checked.creates {
             self.found

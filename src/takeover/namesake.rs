@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
-use crate::error::refuse;
+use crate::error::{Error, Kind, refuse};
 use crate::host::Host;
 use crate::host::process_text::as_account;
 use crate::layout::{ACCOUNT, Scope};
@@ -17,8 +17,11 @@ use crate::render::instance::Instance;
 use crate::settings::Settings;
 use crate::takeover::candidates::owner_of;
 use crate::takeover::detect::{Namesake, namesakes};
+use crate::takeover::migrate::Allow;
 use crate::takeover::typed::Typed;
 use crate::units::inventory::Inventory;
+use crate::units::origin::Origin;
+use crate::units::unit::Unit;
 
 /// Stop before a second, empty gateway is made beside one of that name; beside one that is in use, only say so.
 /// `settings` are those that were chosen, whenever. Returns whether there is one.
@@ -75,10 +78,13 @@ fn with(typed: &Typed, is_install: bool, flags: &[&str]) -> String {
 }
 
 /// There is one instance of a name in a manager: a takeover for another home would leave the first one's bot without a unit.
+/// Who asks for none is told that, too, where there is a unit to take over, and not to ask for one.
 pub(crate) fn refuse_second_owner(
     host: &Host,
+    inventory: &Inventory,
     before: Option<&Instance>,
     checked: &Checked,
+    allow: Allow,
 ) -> Result<()> {
     let Some(before) = before else {
         return Ok(());
@@ -87,8 +93,37 @@ pub(crate) fn refuse_second_owner(
     if host.directory(&home) == host.directory(&checked.home) {
         return Ok(());
     }
+    let units = inventory.units_of(host, &checked.home);
+    let theirs = |unit: &&Unit| {
+        unit.stays().is_some() && unit.home().is_some() && unit.origin != Origin::Ours
+    };
+    let theirs: Vec<&Unit> = units.filter(theirs).collect();
+    if theirs.is_empty() && !allow.units && !allow.by_hand {
+        return Ok(());
+    }
     let mine = format!("for `{}`", checked.home.display());
-    refuse_for(before, &home, &mine, &checked.account.name)
+    refuse_for(host, before, &home, &mine, &checked.account.name, &theirs)
+}
+
+/// That a profile of this name is left to its own unit, where a takeover was asked for and there is nothing to take over.
+pub(crate) fn told_of_namesake(
+    host: &Host,
+    inventory: &Inventory,
+    checked: &Checked,
+) -> Option<String> {
+    let profile = &checked.instance.profile;
+    let others = namesakes(host, inventory, profile).into_iter();
+    let mut others = others.filter(|other| {
+        other.is_unit && host.directory(&other.root) != host.directory(&checked.root)
+    });
+    let other = others.next()?;
+    Some(format!(
+        "`{}` is for `{}`; {} is for another profile `{profile}`, on `{}`, and stays as it is",
+        profile.unit(),
+        checked.home.display(),
+        other.who,
+        profile.home(&other.root).display()
+    ))
 }
 
 /// The same for another account: one that says nothing of the home means its own bot, not the data of this one.
@@ -110,7 +145,8 @@ pub(crate) fn refuse_other_account(
     if !is_same || owner_of(host, &home) == account.map(|account| account.uid) {
         return Ok(());
     }
-    refuse_for(before, &home, &format!("for the gateway of `{name}`"), name)
+    let mine = format!("for the gateway of `{name}`");
+    refuse_for(host, before, &home, &mine, name, &[])
 }
 
 fn home_of(host: &Host, instance: &Instance) -> PathBuf {
@@ -118,14 +154,46 @@ fn home_of(host: &Host, instance: &Instance) -> PathBuf {
     instance.profile.home(&root)
 }
 
-fn refuse_for(before: &Instance, home: &Path, mine: &str, account: &str) -> Result<()> {
+/// `theirs` are the units that have the other home.
+fn refuse_for(
+    host: &Host,
+    before: &Instance,
+    home: &Path,
+    mine: &str,
+    account: &str,
+    theirs: &[&Unit],
+) -> Result<()> {
     let profile = &before.profile;
-    let to_user = format!("hermes-install --user --profile {profile} --migrate");
-    refuse!(
+    let what = format!(
         "`{}` runs profile `{profile}` of `{}`, and there is one unit of that name; this would take it {mine}",
         profile.unit(),
-        home.display();
-        "to leave the profile to {account}'s own manager: `{}`", as_account(account, &to_user);
-        "to make the name free: `hermes-install uninstall --profile {profile}`; then run this again"
+        home.display()
+    );
+    let mut hints: Vec<String> = theirs.iter().map(|unit| staying(unit)).collect();
+    // A user takes over no unit of the system's manager, and has one unit of that name, too.
+    if host.scope == Scope::System && theirs.iter().all(|unit| unit.is_user()) {
+        let to_user = format!("hermes-install --user --profile {profile} --migrate");
+        hints.push(format!(
+            "to leave the profile to {account}'s own manager: `{}`",
+            as_account(account, &to_user)
+        ));
+    }
+    let scope = host.scope.flag();
+    hints.push(format!(
+        "to make the name free: `hermes-install uninstall{scope} --profile {profile}`; then run this again"
+    ));
+    Err(Error::new(Kind::Refused, what, hints).into())
+}
+
+/// How the unit of another home goes on.
+fn staying(unit: &Unit) -> String {
+    if unit.is_guarded {
+        return format!("{} is under the guard, and may stay as it is", unit.title());
+    }
+    let shield = |scope: &str| format!("hermes-install shield --unit {} {scope}", unit.name);
+    format!(
+        "{} may stay, and is safe with a drop-in: `{}`",
+        unit.title(),
+        unit.installer_command(shield)
     )
 }

@@ -52,9 +52,16 @@ pub(super) fn hint(
         State::Unknown if host.live().is_none() && would_be_served(host, row) => {
             Some("it needs no unit of its own: the gateway of `default` serves it".to_owned())
         }
-        State::Stopped if !row.installed => Some(format!(
-            "to install its unit: `hermes-install{scope} --profile {profile}`"
-        )),
+        State::Stopped if !row.installed => {
+            Some(match row.guarded.as_ref().or(row.shield.as_ref()) {
+                Some(other) => format!(
+                    "to start it: `{} start {other}`; for the shipped unit in its place: \
+                     `hermes-install{scope} --profile {profile} --migrate`",
+                    host.manager().command_prefix()
+                ),
+                None => format!("to install its unit: `hermes-install{scope} --profile {profile}`"),
+            })
+        }
         State::Running | State::Degraded
             if row.hermes.as_ref().is_some_and(|h| h.needs_restart) =>
         {

@@ -136,6 +136,17 @@ fn install(facts: &Facts, unit: &Unit) -> String {
         return edit(unit);
     }
     let mut profile = profile(unit);
+    // There is one instance of a name: where it has another home, the unit stays, and is made safe.
+    let has_name = |other: &Unit| {
+        other.origin == Origin::Ours
+            && other.manager == unit.manager
+            && other.home() != unit.home()
+            && self::profile(other) == profile
+            && other.name == format!("hermes-gateway@{profile}.service")
+    };
+    if unit.home().is_some() && facts.inventory.units.iter().any(has_name) {
+        return installer(unit, &format!("shield --unit {}", unit.name));
+    }
     if unit.is_copy() {
         return installer(unit, &format!("--profile {profile} --force"));
     }

@@ -72,6 +72,9 @@ def safe(name: str, cell: Cell) -> None:
     check(f"{name}: doctor has nothing against its restarts", "[restart-always]" not in text, text)
     unit.systemctl("stop")
     equal(f"{name}: state after a stop", unit.states, ("inactive", "success"))
+    if unit.user:
+        told = hermes_install("status", user=unit.user).out
+        contains(f"{name}: what starts it, says status", told, f"systemctl --user start {unit.name}\n", "--profile default --migrate\n")
 
 
 def asked_early(name: str, cell: Cell) -> None:
