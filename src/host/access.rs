@@ -81,6 +81,12 @@ impl<'a> Access<'a> {
         }
     }
 
+    /// The same account in more groups, as a service may be (SupplementaryGroups= of systemd.exec(5)).
+    pub(crate) fn with_groups(mut self, more: impl IntoIterator<Item = u32>) -> Self {
+        self.groups.extend(more);
+        self
+    }
+
     /// Whether it could make or open files in a directory, such as a gateway's lock in a profile home; also when that cannot
     /// be told, as in an image, which may have been unpacked with other owners.
     pub(crate) fn may_work_in(&self, directory: &Path) -> bool {
@@ -126,8 +132,8 @@ impl<'a> Access<'a> {
         None
     }
 
-    /// What keeps it from finding a file among the names of its directory and from reading it, the top first. Groups that a
-    /// unit adds by itself (SupplementaryGroups=) are not known here. Without a right to the top nothing would work at all.
+    /// What keeps it from finding a file among the names of its directory and from reading it, the top first. Without a right to
+    /// the top nothing would work at all.
     pub(crate) fn closed(&self, file: &Path) -> Vec<Closed> {
         let real = self.host.files.real(file);
         let above = file.ancestors().skip(1).chain(real.ancestors());

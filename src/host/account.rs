@@ -162,6 +162,22 @@ fn of_image(root: &Path) -> Vec<Account> {
         .collect()
 }
 
+/// The number of a group of this host, or of the image at `root`, which may be given as a number.
+pub(crate) fn group_number(name: &str, root: &Path) -> Option<u32> {
+    if let Ok(number) = name.parse() {
+        return Some(number);
+    }
+    if root == Path::new("/") {
+        return Some(Group::from_name(name).ok()??.gid.as_raw());
+    }
+    let groups = RootFs::new(root).ok()?;
+    let groups = groups.read_text(Path::new("/etc/group"), UNIT).ok()??;
+    let mut groups = groups
+        .lines()
+        .map(|line| line.split(':').collect::<Vec<_>>());
+    groups.find(|field| field[0] == name)?.get(2)?.parse().ok()
+}
+
 /// Every account that could have a user manager, by name: of this host those of /etc/passwd and those that linger, of an
 /// image those of its passwd file.
 pub(crate) fn all(root: &Path) -> Vec<Account> {

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use crate::host::Host;
 use crate::host::access::{Access, Closed};
+use crate::host::account::group_number;
 use crate::layout::{GUARD, GUARDED};
 use crate::units::unit::Unit;
 
@@ -24,7 +25,7 @@ impl Unit {
     /// this is about units of the system's alone, which root reads.
     pub(crate) fn closed(&self, host: &Host) -> Option<(String, Vec<Closed>)> {
         let account = self.own_account(host).filter(|_| !self.is_user())?;
-        let access = Access::new(host, &account);
+        let access = Access::new(host, &account).with_groups(self.groups(host));
         let files = self.files.fragment.iter().chain(&self.files.drop_ins);
         // The launcher leaves out what is the guard's own.
         let files = files.filter(|file| !file.ends_with(GUARD));
@@ -32,6 +33,14 @@ impl Unit {
         closed.sort();
         closed.dedup();
         (!closed.is_empty()).then_some((account.name, closed))
+    }
+
+    /// The groups that it gives its processes beside those of its account.
+    fn groups(&self, host: &Host) -> impl Iterator<Item = u32> {
+        let own = self.directives.last("Service", "Group");
+        let more = self.directives.list("Service", "SupplementaryGroups");
+        let words = more.into_iter().chain(own).flat_map(|line| line.words());
+        words.filter_map(|name| group_number(&self.expand(name), &host.root))
     }
 }
 
@@ -59,6 +68,11 @@ mod tests {
 
     /// What is to be opened of a unit in an image, where these paths have these modes.
     fn to_open(user: &str, modes: &[(&str, u32)]) -> Option<String> {
+        to_open_in("", user, modes)
+    }
+
+    /// The same where the unit says this, too; the group of its files is called `staff`.
+    fn to_open_in(more: &str, user: &str, modes: &[(&str, u32)]) -> Option<String> {
         let top = tempfile::tempdir().expect("a directory");
         let write = |path: &str, text: &str| {
             let path = top.path().join(path);
@@ -71,9 +85,11 @@ mod tests {
             "root:x:0:0::/root:/bin/sh\nalice:x:{other}:{other}::/a:/bin/sh\nowner:x:{own}:{own}::/o:/bin/sh\n"
         );
         write("etc/passwd", &passwd);
+        let group = nix::unistd::getegid().as_raw();
+        write("etc/group", &format!("bin:x:7:\nstaff:x:{group}:\n"));
         write(
             UNIT,
-            &format!("[Service]\nUser={user}\nExecStart=/opt/hermes gateway run\n"),
+            &format!("[Service]\nUser={user}\n{more}\nExecStart=/opt/hermes gateway run\n"),
         );
         write(DROP_IN, "[Service]\nNice=1\n");
         let guard = format!("etc/systemd/system/hermes-gateway-.service.d/{GUARD}");
@@ -119,6 +135,26 @@ mod tests {
         );
         for user in ["owner", "root"] {
             assert_eq!(to_open(user, &[(UNIT, 0o600)]), None, "{user}");
+        }
+    }
+
+    #[test]
+    fn a_group_that_a_unit_adds_counts_as_those_of_its_account() {
+        let unit = Some(format!("chmod a+r /{UNIT}"));
+        let group = nix::unistd::getegid();
+        let is_read = |more: &str| to_open_in(more, "alice", &[(UNIT, 0o640)]);
+        for more in [
+            "SupplementaryGroups=bin\nSupplementaryGroups=%i staff",
+            &format!("SupplementaryGroups={group}"),
+            "Group=staff",
+        ] {
+            assert_eq!(is_read(more), None, "{more}");
+        }
+        for more in [
+            "SupplementaryGroups=bin",
+            "SupplementaryGroups=staff\nSupplementaryGroups=",
+        ] {
+            assert_eq!(is_read(more), unit, "{more}");
         }
     }
 }
