@@ -106,7 +106,7 @@ fn dispatch(cli: Cli) -> anyhow::Result<Exit> {
         Some(Command::Status(args)) => commands::status::status(&args),
         Some(Command::Start(args)) => commands::control::start(&args),
         Some(Command::Stop(args)) => commands::control::stop(&args),
-        Some(Command::Restart(args)) => commands::control::restart(&args),
+        Some(Command::Restart(args)) => commands::restart::restart(&args),
         Some(Command::Logs(args)) => commands::logs::logs(&args),
         Some(Command::Why(args)) => commands::why::why(&args),
         Some(Command::Run(args)) => commands::run::run(&args),

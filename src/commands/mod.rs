@@ -18,6 +18,7 @@ pub(crate) mod plan;
 mod prepare;
 mod proxies;
 pub(crate) mod render;
+pub(crate) mod restart;
 pub(crate) mod run;
 #[cfg(test)]
 mod schema;

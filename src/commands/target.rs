@@ -94,16 +94,16 @@ pub(super) fn live<'a>(host: &'a Host, command: &str) -> Result<&'a Live> {
 /// The installed profiles that are meant by this command, such as `hermes-install start`.
 pub(super) fn targets(
     host: &Host,
+    inventory: &Inventory,
     command: &str,
     named: &[ProfileName],
     all: bool,
 ) -> Result<Vec<Target>> {
     let receipt = read_receipt(host)?;
-    let inventory = Inventory::of_own_manager(host);
     let mut known = installed(host, &receipt);
     // One that nobody names, and that neither runs nor is enabled, may be what is left of a profile.
     let in_use = |unit: &&Unit| !named.is_empty() || unit.how().is_some();
-    known.extend(placed(&inventory, &receipt, in_use));
+    known.extend(placed(inventory, &receipt, in_use));
     chosen(host, command, known, named, all)
 }
 
@@ -261,13 +261,14 @@ mod tests {
         let home = |name: &str| PathBuf::from(format!("/var/lib/hermes/profiles/{name}"));
         let coder = ("hermes-gateway@coder.service".to_owned(), home("coder"));
         let left = ("hermes-gateway@left.service".to_owned(), home("left"));
+        let inventory = Inventory::of_own_manager(&host);
         assert_eq!(
-            of(targets(&host, "restart", &[], true)),
+            of(targets(&host, &inventory, "restart", &[], true)),
             std::slice::from_ref(&coder)
         );
         let named = ["left".parse().expect("a name")];
         assert_eq!(
-            of(targets(&host, "start", &named, false)),
+            of(targets(&host, &inventory, "start", &named, false)),
             std::slice::from_ref(&left)
         );
         assert_eq!(of(looked_at(&host, "why", &[], true)), [coder, left]);

@@ -16,6 +16,9 @@ use crate::error::{Exit, refuse};
 use crate::host::Host;
 use crate::host::declared::refuse_declared;
 use crate::output;
+use crate::preflight::again::cannot_start;
+use crate::profile::ProfileName;
+use crate::units::inventory::Inventory;
 
 /// Bring a host up to this version.
 pub(crate) fn upgrade(args: &UpgradeArgs) -> Result<Exit> {
@@ -52,6 +55,7 @@ pub(crate) fn upgrade(args: &UpgradeArgs) -> Result<Exit> {
     if let Some(live) = host.live() {
         // Only what runs is restarted: a stopped unit was stopped by somebody.
         transaction.up = running(live, units)?;
+        refuse_ends(&host, &transaction.restarts(live)?)?;
         left = confirm_restarts(&mut transaction, live, args.yes)?;
     }
     let outcome = transaction.commit()?;
@@ -76,4 +80,24 @@ pub(crate) fn upgrade(args: &UpgradeArgs) -> Result<Exit> {
     } else {
         Exit::Undecided
     })
+}
+
+/// Refuse to end gateways that could not start again.
+fn refuse_ends(host: &Host, restarts: &[String]) -> Result<()> {
+    if restarts.is_empty() {
+        return Ok(());
+    }
+    let inventory = Inventory::of_own_manager(host);
+    let due = (inventory.units.iter()).filter(|unit| restarts.contains(&unit.name));
+    let mut why = Vec::new();
+    for unit in due {
+        let profile = unit.home().and_then(ProfileName::from_home);
+        if let Some((profile, _)) = profile {
+            why.extend(cannot_start(host, unit, &profile)?);
+        }
+    }
+    if !why.is_empty() {
+        refuse!("nothing was changed: {}", why.join("\n"));
+    }
+    Ok(())
 }

@@ -1,6 +1,7 @@
 //! What must be true before anything is written: look (`probe`), then decide (`decide`, pure), from settings to an
 //! [`Instance`](crate::render::instance::Instance) or a refusal with the way out. Whatever cannot be told is a refusal too.
 
+pub(crate) mod again;
 mod decide;
 mod probe;
 mod sandbox;

@@ -123,6 +123,16 @@ pub(super) fn find_hermes(
         let path = std::env::var_os("PATH").unwrap_or_default();
         candidates.extend(std::env::split_paths(&path).map(|dir| dir.join("hermes")));
     }
+    Ok((look_for(host, named, account, &candidates)?, places))
+}
+
+/// The hermes executable: as named, or the first of these places that the account can run.
+pub(super) fn look_for(
+    host: &Host,
+    named: Option<&Path>,
+    account: &Account,
+    places: &[PathBuf],
+) -> Result<Result<PathBuf, HermesProblem>> {
     let failed = RefCell::new(None);
     let look = |path: &Path| {
         if !host.exists(path) {
@@ -138,6 +148,6 @@ pub(super) fn find_hermes(
             }
         }
     };
-    let found = find(named, &candidates, &look);
-    failed.into_inner().map_or(Ok((found, places)), Err)
+    let found = find(named, places, &look);
+    failed.into_inner().map_or(Ok(found), Err)
 }

@@ -1,13 +1,16 @@
-"""A configuration that the gateway calls fatal (exit 78) stays down, visibly, and is not tried again."""
+"""A configuration that the gateway calls fatal (exit 78) stays down, visibly, and is not tried again. One that crashes again
+and again is restarted by `hermes-install restart` at once, and the outcome is told."""
 
 import time
+from pathlib import Path
 
+import wait
 from check import check, contains, equal
 from gateway import IDLE, KEY, Profile, port_owner
 from installer import hermes_install, install, status
-from systemd import Unit
+from systemd import Unit, systemctl
 
-SECONDS = 60
+SECONDS = 90
 
 
 def run() -> None:
@@ -36,3 +39,26 @@ def run() -> None:
     unit.systemctl("start")
     default.until_up()
     check("mended, it runs again", unit.states[0] == "active", unit.states)
+    crashes_again_and_again(default, unit)
+
+
+def crashes_again_and_again(default: Profile, unit: Unit) -> None:
+    """Between two crashes nothing has turns to wait for."""
+    hermes = Path("/opt/crash/hermes")
+    hermes.parent.mkdir()
+    hermes.write_text("#!/bin/sh\nsleep 10\nexit 1\n")
+    hermes.chmod(0o755)
+    drop_in = Path(f"/run/systemd/system/{unit.name}.d/99-crash.conf")
+    drop_in.parent.mkdir(parents=True)
+    drop_in.write_text(f"[Service]\nEnvironment=HERMES_INSTALL_HERMES={hermes}\n")
+    systemctl("daemon-reload")
+    unit.systemctl("restart", check=False)
+    wait.until("it to be up between two crashes", lambda: unit.restarts > 0 and unit.pid, 60)
+    failed = hermes_install("restart", "default")
+    equal("restart between two crashes ends with", failed.code, 1)
+    contains("what it says", failed.err, f"systemctl restart {unit.name}", "ended: exit status 1")
+    check("nothing is asked to reload", "systemctl reload" not in failed.err, failed.err)
+    drop_in.unlink()
+    systemctl("daemon-reload")
+    equal("mended, a restart ends with", hermes_install("restart", "default").code, 0)
+    equal("its gateways", default.gateways(), [unit.pid])
