@@ -57,7 +57,11 @@ pub(crate) fn why(args: &WhyArgs) -> Result<Exit> {
                     pid: None,
                 }
             };
-            manager.last_words(&target.unit, &start, args.lines as usize, Duration::ZERO)
+            let most = args.lines as usize;
+            let mut said = manager.last_words(&target.unit, &start, most, Duration::ZERO);
+            let (since, until) = (end.since, end.until);
+            said.extend(manager.late_words(&target.unit, &start, since, until));
+            said.split_off(said.len().saturating_sub(most))
         });
         ends.push(json::Why {
             runs: current.is_some(),
@@ -106,6 +110,10 @@ struct End {
     why: String,
     /// When systemd began to stop or to reload it, if it did.
     asked: Option<u64>,
+    /// The first that is known of this start.
+    since: u64,
+    /// When the unit was started again.
+    until: Option<u64>,
 }
 
 /// The newest end among these events, the oldest of which is first; `current` is the start that still runs.
@@ -148,6 +156,13 @@ fn story(events: &[Event], current: Option<&str>) -> Option<End> {
         at: last.at,
         why,
         asked: stopping.or(reloading),
+        since: own.first().map_or(last.at, |event| event.at),
+        until: events
+            .iter()
+            .rev()
+            .take_while(|event| event.invocation != last.invocation)
+            .last()
+            .map(|event| event.at),
     })
 }
 
@@ -206,6 +221,8 @@ mod tests {
         ];
         let end = story(&events, Some("b")).expect("an end");
         assert_eq!((end.at, end.why.as_str(), end.asked), (6, "SIGKILL", None));
+        assert_eq!((end.since, end.until), (1, Some(7)));
+        assert_eq!(story(&events[..3], None).and_then(|end| end.until), None);
         assert_eq!(story(&events[3..], Some("b")), None);
         assert_eq!(story(&[], None), None);
     }

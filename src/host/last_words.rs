@@ -42,6 +42,33 @@ impl Systemctl {
         }
     }
 
+    /// What processes of a system unit wrote between these times, in seconds since 1970, and journald knows no start of: it asks
+    /// for that when it reads a line, and of a unit that has ended by then it knows the name alone, by the stream.
+    pub(crate) fn late_words(
+        &self,
+        unit: &str,
+        start: &Start,
+        since: u64,
+        until: Option<u64>,
+    ) -> Vec<String> {
+        if self.manager != Manager::System {
+            return Vec::new();
+        }
+        let mut arguments = vec![
+            "--output=json".to_owned(),
+            "--all".to_owned(),
+            format!("--since=@{since}"),
+            format!("_SYSTEMD_UNIT={unit}"),
+        ];
+        arguments.extend(until.map(|until| format!("--until=@{}", until.saturating_add(1))));
+        let said = journalctl(&arguments);
+        let said = said
+            .iter()
+            .filter_map(|line| serde_json::from_str(line).ok());
+        let late = said.filter(|entry| is_late(entry, start));
+        late.filter_map(|entry| message(&entry)).collect()
+    }
+
     /// What journalctl is asked for.
     fn journal_of(&self, unit: &str, start: &Start, lines: usize) -> Vec<String> {
         let (of_unit, named) = match self.manager {
@@ -93,6 +120,11 @@ fn is_of_another(entry: &Value, start: &Start) -> bool {
     is_of_process(entry, start) && !id.is_empty() && id != start.invocation
 }
 
+/// Whether journald knows no start of an entry, and its process is not the one of this start, whose words are known by that.
+fn is_late(entry: &Value, start: &Start) -> bool {
+    field(entry, OF_START).is_empty() && !is_of_process(entry, start)
+}
+
 /// What an entry says; journalctl gives the bytes where that is no plain text.
 fn message(entry: &Value) -> Option<String> {
     match entry.get("MESSAGE")? {
@@ -133,6 +165,11 @@ mod tests {
         assert_eq!(of("7", Some("old")), (true, true));
         assert_eq!(of("7", None), (true, false), "journald was late");
         assert_eq!(of("1", Some("init")), (false, false), "its manager");
+        let late =
+            |pid: &str, id: Option<&str>| is_late(&json!({"_PID": pid, OF_START: id}), &start);
+        assert!(late("8", None), "a helper's");
+        assert!(!late("7", None), "known by its process");
+        assert!(!late("8", Some("old")), "of another start");
     }
 
     #[test]

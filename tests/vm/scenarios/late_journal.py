@@ -1,4 +1,4 @@
-"""A gateway that ends before journald has read its words: `start` and `why` show them all the same."""
+"""A gateway that ends before journald has read its words, or a helper's: `start` and `why` show them all the same."""
 
 import os
 import signal
@@ -12,7 +12,7 @@ from gateway import Profile, fresh_account
 from installer import broken_hermes, hermes_install, install
 from systemd import Unit, systemctl
 
-SECONDS = 60
+SECONDS = 90
 
 SAYS = "ModuleNotFoundError"
 
@@ -22,6 +22,21 @@ def run() -> None:
     hermes = broken_hermes()
     told(Profile("coder"), hermes)
     told(Profile("coder", "alice", "/home/alice/.hermes"), hermes, "--user")
+    taken_over(Profile("writer").make())
+
+
+def taken_over(profile: Profile) -> None:
+    """What the unit's own helper says of a takeover is told when the unit has ended long ago, and whoever took it, too."""
+    equal("install ends with", install(profile).code, 0)
+    unit = Unit(profile.unit)
+    with journald_behind(unit, "inactive"):
+        hand = profile.by_hand("--profile", profile.name, "gateway", "run", "--replace")
+        profile.until_up(hand.pid)
+        unit.until_active_state("inactive")
+    hand.end()
+    unit.systemctl("start")
+    profile.until_up()
+    contains("why", hermes_install("why", profile.name).out, "without an error", f"pid {hand.pid} of `hermes`", "takes the profile over")
 
 
 def told(profile: Profile, hermes: str, *scope: str) -> None:
@@ -43,13 +58,13 @@ def told(profile: Profile, hermes: str, *scope: str) -> None:
 
 
 @contextmanager
-def journald_behind(unit: Unit) -> Iterator[None]:
-    """It reads nothing until the unit has failed."""
+def journald_behind(unit: Unit, state: str = "failed") -> Iterator[None]:
+    """It reads nothing until the unit has failed, or ended otherwise."""
     journald = Unit("systemd-journald.service").pid
 
     def go_on() -> None:
         try:
-            unit.until_active_state("failed")
+            unit.until_active_state(state)
         finally:
             os.kill(journald, signal.SIGCONT)
 
