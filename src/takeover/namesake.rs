@@ -1,13 +1,16 @@
 //! Another gateway of the same profile name, of another account or root: a person who names neither may mean that one.
 //! Reads only.
 
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
 use crate::error::{Error, Kind, refuse};
 use crate::host::Host;
+use crate::host::account::Account;
 use crate::host::process_text::as_account;
+use crate::launcher::lock::RECORD_LOCK;
 use crate::layout::{ACCOUNT, Scope};
 use crate::output::Output;
 use crate::preflight::Checked;
@@ -41,7 +44,18 @@ pub(crate) fn ask_which(
     let root = host.default_root();
     let home = profile.home(&root);
     others.retain(|other| host.directory(&other.root) != host.directory(&root));
+    let may_be_tenant =
+        host.scope == Scope::System && !profile.is_default() && settings.tenant.is_none();
+    let own = root.display().to_string();
+    let second: &[&str] = if may_be_tenant {
+        &["--tenant"]
+    } else {
+        &["--home", &own]
+    };
     let Some(other) = others.first() else {
+        if !is_one && settings.tenant.is_none() {
+            refuse_rested(host, profile, typed, second)?;
+        }
         return Ok(is_one);
     };
     let Namesake { who, account, .. } = other;
@@ -53,20 +67,40 @@ pub(crate) fn ask_which(
         ));
         return Ok(true);
     }
-    let own = root.display().to_string();
-    let may_be_tenant =
-        host.scope == Scope::System && !profile.is_default() && settings.tenant.is_none();
-    let second: &[&str] = if may_be_tenant {
-        &["--tenant"]
-    } else {
-        &["--home", &own]
-    };
     refuse!(
         "which `{profile}` is meant? {who} runs it already as `{account}`, on `{}`, and `{}` is empty",
         theirs.display(),
         home.display();
         "that one, under the shipped unit: `{}`", with(typed, other.is_unit, &["--migrate"]);
         "a second one, with data of its own: `{}`", with(typed, true, second)
+    );
+}
+
+/// The same of a profile that nobody runs any more, as its unit was uninstalled: what was chosen for it went with the unit, and
+/// an account's own root has its data.
+fn refuse_rested(host: &Host, profile: &ProfileName, typed: &Typed, second: &[&str]) -> Result<()> {
+    let home = profile.home(&host.default_root());
+    let own = profile.tenant_root();
+    let is_own_tenant = !profile.is_default() && is_used(host, &own);
+    if host.scope == Scope::User || is_used(host, &home) || is_own_tenant {
+        return Ok(());
+    }
+    let ran = |account: &Account| {
+        let theirs = profile.home(&account.home.join(".hermes"));
+        // The launcher makes it, as the account that it runs as.
+        let lock = host.metadata(&theirs.join(RECORD_LOCK)).ok()?;
+        (lock.uid() == account.uid && is_used(host, &theirs)).then_some(theirs)
+    };
+    let mut accounts = host.accounts().into_iter();
+    let Some((account, theirs)) = accounts.find_map(|a| Some((a.name.clone(), ran(&a)?))) else {
+        return Ok(());
+    };
+    refuse!(
+        "which `{profile}` is meant? A unit ran one as `{account}`, on `{}`, and `{}` is empty",
+        theirs.display(),
+        home.display();
+        "that one: `{}`", typed.with(&["--run-as", &account]);
+        "a second one, with data of its own: `{}`", typed.with(second)
     );
 }
 
@@ -196,4 +230,68 @@ fn staying(unit: &Unit) -> String {
         unit.title(),
         unit.installer_command(shield)
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+    use crate::error::Error;
+
+    #[test]
+    fn a_bot_of_an_account_whose_unit_was_uninstalled_is_not_begun_anew_without_a_word() {
+        let top = tempfile::tempdir().expect("a directory");
+        let write = |path: &str, text: &str| {
+            let path = top.path().join(path);
+            fs::create_dir_all(path.parent().expect("above")).expect("made");
+            fs::write(path, text).expect("written");
+        };
+        let own = nix::unistd::geteuid();
+        let passwd = |alice: u32| format!("alice:x:{alice}:1::/home/alice:/bin/sh\n");
+        write("etc/passwd", &passwd(own.as_raw()));
+        let typed = Typed {
+            verb: None,
+            words: vec!["--profile".to_owned(), "coder".to_owned()],
+        };
+        let ask = |name: &str, settings: &Settings| {
+            let host = Host::observer(Scope::System, Some(top.path())).expect("an image");
+            let inventory = Inventory::of_own_manager(&host);
+            let profile = name.parse().expect("a name");
+            let output = Output {
+                quiet: true,
+                json: false,
+            };
+            ask_which(&host, &inventory, &profile, settings, &typed, &output)
+                .map_err(|e| Error::of(&e).hints.join("\n"))
+        };
+        let plain = Settings::default();
+        let theirs = "home/alice/.hermes/profiles/coder";
+        write(&format!("{theirs}/config.yaml"), "");
+        assert_eq!(ask("coder", &plain), Ok(false), "no unit ever ran it");
+        write(&format!("{theirs}/{RECORD_LOCK}"), "");
+        let ways = ask("coder", &plain).expect_err("which one?");
+        for way in ["--run-as alice", "--tenant"] {
+            let command = format!("`hermes-install --profile coder {way}`");
+            assert!(ways.contains(&command), "{ways}");
+        }
+        assert_eq!(ask("poet", &plain), Ok(false), "another name");
+        let told = Settings {
+            tenant: Some(true),
+            ..Settings::default()
+        };
+        assert_eq!(ask("coder", &told), Ok(false), "somebody has chosen");
+        write("etc/passwd", &passwd(own.as_raw() + 1));
+        assert_eq!(ask("coder", &plain), Ok(false), "a file of somebody else's");
+        write("etc/passwd", &passwd(own.as_raw()));
+        assert!(ask("coder", &plain).is_err());
+        write("var/lib/hermes-tenants/coder/.hermes/config.yaml", "");
+        assert_eq!(ask("coder", &plain), Ok(false), "the tenant's own data");
+        write("home/alice/.hermes/config.yaml", "");
+        write(&format!("home/alice/.hermes/{RECORD_LOCK}"), "");
+        let ways = ask("default", &plain).expect_err("which one?");
+        assert!(ways.contains("--home /var/lib/hermes`"), "{ways}");
+        write("var/lib/hermes/.env", "");
+        assert_eq!(ask("default", &plain), Ok(false), "it has data of its own");
+    }
 }

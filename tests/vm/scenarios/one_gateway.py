@@ -7,7 +7,7 @@ import wait
 from check import check, contains, equal
 from gateway import HERMES as PROGRAM
 from gateway import Profile, at_least
-from installer import Run, hermes_install, install, status
+from installer import Run, hermes_install, install, shell, status
 from systemd import Unit, systemctl
 
 HERMES = ["0.22.2"]
@@ -83,9 +83,6 @@ def fails_for_another_reason(default: Profile, coder: Profile) -> None:
     drop_in = Path(f"/etc/systemd/system/{own.name}.d/99-fault.conf")
 
     def restart(status: int) -> Run:
-        # A unit that crashes comes back by itself, and would be asked to reload while it is up for a moment.
-        own.systemctl("stop", check=False)
-        own.systemctl("reset-failed", check=False)
         drop_in.parent.mkdir(exist_ok=True)
         drop_in.write_text(f"[Service]\nExecStart=\nExecStart=/bin/sh -c 'exit {status}'\n")
         systemctl("daemon-reload")
@@ -133,3 +130,14 @@ def stands_alone(default: Profile, coder: Profile) -> None:
     equal("gateways of coder's own", coder.gateways(), [])
     check("coder is served", "coder" in served(default), served(default))
     check("it has no unit of its own any more", not status(coder)["installed"])
+    keeps_the_choice(coder)
+
+
+def keeps_the_choice(coder: Profile) -> None:
+    """What hermes was told stays when the unit goes; the command that takes it back is one that works."""
+    equal("install --standalone ends with", install(coder, "--standalone").code, 0)
+    gone = hermes_install("uninstall", "--profile", "coder")
+    contains("what an uninstallation says", gone.err, "`gateway.standalone` stays set")
+    command = next(part for part in gone.err.split("`") if "config set gateway.standalone" in part)
+    print(shell("script", "-qec", command, "/dev/null"))
+    contains("the configuration after the command that it names", (coder.home / "config.yaml").read_text(), "standalone: false")
