@@ -48,14 +48,8 @@ impl Entry {
             Interpreted::Source(source, arguments) => {
                 let inline = Inline::parse(source)?;
                 let places = inline.executables(program);
-                let arguments = inline.arguments.unwrap_or_else(|| owned(arguments));
-                // The launcher's own switch, for the other programs of an installation.
-                match arguments.as_slice() {
-                    [switch, module, rest @ ..] if switch == "--run-module" => {
-                        Self::module(module, rest.to_vec(), places)
-                    }
-                    _ => Self::module(&inline.module, arguments, places),
-                }
+                let (module, arguments) = module_of(inline, arguments);
+                Self::module(&module, arguments, places)
             }
             Interpreted::Script(script, arguments) => {
                 let is_runner = script.ends_with("gateway/run.py");
@@ -81,6 +75,33 @@ impl Entry {
             is_runner,
             executables,
         })
+    }
+}
+
+/// The launcher's own switch, for the other programs of an installation.
+const RUN_MODULE: &str = "--run-module";
+
+/// The module that a source of hermes' runs, and the arguments of that.
+fn module_of(inline: Inline, arguments: &[&str]) -> (String, Vec<String>) {
+    let arguments = inline.arguments.unwrap_or_else(|| owned(arguments));
+    match arguments.as_slice() {
+        [switch, module, rest @ ..] if switch == RUN_MODULE => (module.clone(), rest.to_vec()),
+        _ => (inline.module, arguments),
+    }
+}
+
+/// The Python module that a command line runs: by `-m`, by a source that hermes wrote, or by its launcher.
+pub(crate) fn module<S: AsRef<str>>(argv: &[S]) -> Option<String> {
+    let argv: Vec<&str> = argv.iter().map(AsRef::as_ref).collect();
+    if let [program, RUN_MODULE, module, ..] = argv[..] {
+        return is_hermes(program).then(|| module.to_owned());
+    }
+    match interpreted(&argv)? {
+        Interpreted::Module(module, _) => Some(module.to_owned()),
+        Interpreted::Source(source, arguments) => {
+            Some(module_of(Inline::parse(source)?, arguments).0)
+        }
+        Interpreted::Script(..) => None,
     }
 }
 

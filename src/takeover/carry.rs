@@ -408,6 +408,41 @@ mod tests {
     }
 
     #[test]
+    fn hermes_own_commands_around_a_stop_are_no_loss_and_people_s_are() {
+        let source = |module: &str| {
+            format!(
+                "\"/opt/h/bin/python3\" \"-I\" \"-c\" \"import os, sys, runpy; \
+                 sys.path.insert(0, '/opt/h/lib/site-packages'); import hermes_bootstrap; \
+                 runpy.run_module('{module}', run_name='__main__', alter_sys=True)\""
+            )
+        };
+        let (mark, cleanup) = ("gateway.systemd_stop_mark", "gateway.cgroup_cleanup");
+        // As 0.21.5, 0.22.2, and 0.22.2 from its own installer write them.
+        for (key, module) in [("ExecStop", mark), ("ExecStopPost", cleanup)] {
+            for line in [
+                format!("/opt/h/bin/python -m {module}"),
+                source(module),
+                format!("/home/a/.hermes/hermes-agent/.hermes/bin/hermes --run-module {module}"),
+            ] {
+                let text = format!("[Service]\nUser=alice\n{key}=-{line}\n");
+                let left = carried(&text, |old| old.is_upstream = true).left;
+                assert_eq!(left.len(), 1, "{key}={line}: {left:#?}");
+            }
+        }
+        for line in [
+            "ExecStop=/usr/local/bin/tell-me".to_owned(),
+            format!("ExecStop=/bin/sh -c 'tell-me; python -m {mark}'"),
+            format!("ExecStop=-{}", source("my.own")),
+            format!("ExecStopPost=/bin/sh -c 'tell-me; python -m {cleanup}'"),
+        ] {
+            let text = format!("[Service]\nUser=alice\n{line}\n");
+            let carried = carried(&text, |old| old.is_upstream = true);
+            let key = line.split_once('=').expect("a directive").0;
+            assert!(named(&carried, key), "{line}: {:#?}", carried.left);
+        }
+    }
+
+    #[test]
     fn root_lends_its_rights_to_no_words_of_another_account() {
         let text = "[Service]\nEnvironmentFile=/etc/bot/env\nSupplementaryGroups=docker\nMemoryMax=2G\nNice=-20\n\
             LoadCredential=a:/etc/shadow\nGroup=root\nEnvironment=TZ=UTC\n";

@@ -1,6 +1,7 @@
 //! What of an old unit the shipped one replaces, so that nobody misses it. Pure.
 
 use crate::gateway::command_line::{SUPERVISED_VARIABLES, is_hermes_line};
+use crate::gateway::entry::module;
 use crate::launcher::exec::HERMES_VARIABLE;
 use crate::units::unit_file::{Directive, command, words};
 
@@ -127,7 +128,7 @@ pub(super) fn is_replaced(is_system: bool, line: &Directive) -> bool {
             ["journal", "syslog", "inherit", "journal+console"].contains(&value)
         }
         ("Service", "ExecReload" | "ExecStop") => is_stop(value),
-        ("Service", "ExecStopPost") => value.contains("gateway.cgroup_cleanup"),
+        ("Service", "ExecStopPost") => runs_module(&command(value), "gateway.cgroup_cleanup"),
         ("Service", "RestrictAddressFamilies") => all(&FAMILIES),
         ("Service", key) if PROTECTIONS.contains(&key) => {
             !is_system || !["no", "false", "off", "0"].contains(&value)
@@ -136,9 +137,16 @@ pub(super) fn is_replaced(is_system: bool, line: &Directive) -> bool {
     }
 }
 
-/// Whether a command only signals the gateway, or asks hermes to: the shipped unit has its own.
+/// Whether a command only signals the gateway, asks hermes to, or marks a stop as planned, as units of hermes 0.21.5 and
+/// later do: the shipped unit has its own.
 fn is_stop(line: &str) -> bool {
     let argv = command(line);
     let program = argv.first().and_then(|word| word.rsplit('/').next());
-    program == Some("kill") || is_hermes_line(&argv)
+    program == Some("kill")
+        || is_hermes_line(&argv)
+        || runs_module(&argv, "gateway.systemd_stop_mark")
+}
+
+fn runs_module(argv: &[String], name: &str) -> bool {
+    module(argv).is_some_and(|module| module == name)
 }

@@ -42,6 +42,7 @@ def play(name: str, cell: Cell, directory: Path, user: str) -> None:
     equal(f"{name}: files after it", difference(before, snapshot(DATA)), [])
     planned = hermes_install("plan", "--profile", "default", "--migrate", user=user)
     contains(f"{name}: the plan", planned.out, f"retire    {file}", f"then stop  {old.name}")
+    check(f"{name}: hermes' own commands are no loss", "leave     Exec" not in planned.out, planned.out)
 
     # Into a unit that cannot run.
     failed = hermes_install("--profile", "default", *settings, "--hermes", broken_hermes(), "--migrate", user=user)
