@@ -14,9 +14,9 @@ use crate::units::unit_file::{Directive, words};
 impl Unit {
     /// Read what its command lines do.
     pub(super) fn read_effects(&mut self, host: &Host, load_path: &LoadPath) {
-        // It runs whatever /etc/rc.local says, once: what that starts is started beside systemd, and `doctor` reads the file
-        // (systemd-rc-local-generator(8)).
-        if self.name == "rc-local.service" {
+        // It runs whatever /etc/rc.local or a script of System V says, once: what that starts is started beside systemd, which
+        // does not watch it, and `starters` reads the file (systemd-rc-local-generator(8), systemd-sysv-generator(8)).
+        if self.name == "rc-local.service" || self.is_of_system_v() {
             return;
         }
         let mut all = self.effects_of_files(host, load_path);
@@ -39,6 +39,14 @@ impl Unit {
             self.in_clusters.extend(effects.in_clusters);
             self.verbs.extend(effects.verbs);
         }
+    }
+
+    /// Whether systemd made it from a script of System V's.
+    fn is_of_system_v(&self) -> bool {
+        let source = self.directives.value("Unit", "SourcePath");
+        let fragment = self.files.fragment.as_deref();
+        fragment.is_some_and(|file| file.starts_with("/run/systemd/generator.late"))
+            && source.is_some_and(|file| file.starts_with("/etc/"))
     }
 
     /// Its files of variables, each with the line that names it.

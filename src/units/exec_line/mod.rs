@@ -508,6 +508,24 @@ mod tests {
                 "/usr/bin/env -u HERMES_HOME HOME=/root /usr/bin/setpriv --reuid=bob hermes -p default gateway run",
                 "/srv/h",
             ),
+            (
+                "/usr/bin/sudo /sbin/start-stop-daemon --start --background --pidfile /run/h.pid \
+                 --chuid bob:users --exec /usr/bin/python3 --startas /opt/h/bin/hermes -- -p coder gateway run",
+                "/home/bob/.hermes/profiles/coder",
+            ),
+            (
+                "start-stop-daemon -Sbmp /run/h.pid -a /opt/h/bin/hermes -x/usr/bin/python3 -d /srv -c bob -- -p default \
+                 gateway run",
+                "/srv/h",
+            ),
+            (
+                "start-stop-daemon --exec=/usr/bin/env --start -- HERMES_HOME=/srv/d hermes -p default gateway run",
+                "/srv/d",
+            ),
+            (
+                "start-stop-daemon --start --chdir /x --startas ./run.sh",
+                "/srv/s/profiles/busy",
+            ),
         ] {
             let call = run(line).unwrap_or_else(|| panic!("{line}"));
             let found = call.home.as_deref().unwrap_or(Path::new("UNKNOWN"));
@@ -569,7 +587,8 @@ mod tests {
             "/bin/sh -c 'for p in $(ls); do hermes -p $p gateway run & done'",
             "/bin/sh -c 'hermes profile list | xargs -n1 -I{} hermes -p {} gateway run'",
             "/usr/bin/docker run -v hermes:/opt/data nousresearch/hermes-agent gateway run",
-            "/sbin/start-stop-daemon --start --chuid bob --exec /opt/h/bin/hermes -- gateway run",
+            "/sbin/start-stop-daemon --start --chuid eve --exec /opt/h/bin/hermes -- gateway run",
+            "/sbin/start-stop-daemon --start --chroot /srv --exec /opt/h/bin/hermes -- gateway run",
         ] {
             assert_eq!(
                 run(line).unwrap_or_else(|| panic!("{line}")).home,

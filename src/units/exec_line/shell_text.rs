@@ -1,5 +1,6 @@
 //! Texts of a shell on the command lines of programs that run one, or that type it into a terminal. Pure.
 
+use crate::host::process::shell_quote;
 use crate::units::exec_line::script_text::is_shell;
 use crate::units::exec_line::wrapper::{Environment, Wrapper, same};
 use crate::units::exec_line::wrappers::{Becoming, base};
@@ -92,12 +93,52 @@ fn joined(program: &String, words: &[String]) -> String {
     [std::slice::from_ref(program), own].concat().join(" ")
 }
 
+/// What start-stop-daemon(8) starts: the program of `--startas`, else of `--exec`, with what stands behind its options, as
+/// the account of `--chuid`, whose home directory it sets, in `/` or the directory of `--chdir`.
 fn started_daemon(words: &[String]) -> Option<ShellText<'_>> {
-    behind(words, &["-S", "--start"])?;
-    let program = behind(words, &["-x", "--exec", "-a", "--startas"])?.first()?;
+    let daemon = same(
+        "start-stop-daemon",
+        "acdgknprsuxINOPR",
+        &[
+            "chdir",
+            "chroot",
+            "chuid",
+            "exec",
+            "group",
+            "iosched",
+            "name",
+            "nicelevel",
+            "notify-timeout",
+            "output",
+            "pid",
+            "pidfile",
+            "ppid",
+            "procsched",
+            "retry",
+            "signal",
+            "startas",
+            "umask",
+            "user",
+        ],
+        0,
+    );
+    let options = daemon.options(words);
+    if !options.has(&["S", "start"]) || options.has(&["t", "test"]) {
+        return None;
+    }
+    let program = options.value(&["a", "startas"]);
+    let program = program.or(options.value(&["x", "exec"]))?;
+    let argv = [&[program.to_owned()], options.rest].concat();
+    let directory = options.value(&["d", "chdir"]).unwrap_or("/");
+    let text = format!("cd {}; {}", shell_quote(&[directory]), shell_quote(&argv));
+    let account = options.value(&["c", "chuid"]);
+    let becoming = match options.has(&["r", "chroot"]) {
+        true => Some(Becoming::UNKNOWN),
+        false => account.map(|account| Becoming::of(account, Environment::Home)),
+    };
     Some(ShellText {
-        becoming: Some(Becoming::UNKNOWN),
-        ..ShellText::plain(joined(program, words))
+        becoming,
+        ..ShellText::plain(text)
     })
 }
 

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use crate::host::account::Account;
+use crate::host::process::shell_quote;
 use crate::units::starters::{Line, Look, MOST, shell};
 
 impl Look {
@@ -18,14 +19,7 @@ impl Look {
         for file in self.files("/var/lib/cloud/scripts/per-boot", "") {
             self.script(&file, &[], &root);
         }
-        // What systemd-sysv-generator(8) makes a unit of, where none has that name.
-        for link in self.files("/etc/rc3.d", "") {
-            let name = link.file_name().unwrap_or_default().to_string_lossy();
-            if name.starts_with('S') && name.is_char_boundary(3) {
-                let file = Path::new("/etc/init.d").join(&name[3..]);
-                self.script(&file, &["start".to_owned()], &root);
-            }
-        }
+        self.of_system_v(&root);
         for service in self.files("/etc/service", "") {
             self.script(&service.join("run"), &[], &root);
         }
@@ -40,6 +34,39 @@ impl Look {
             }
         }
         self.wsl(&root);
+    }
+
+    /// What systemd-sysv-generator(8) makes a unit of that starts at boot, where no other has that name. For such a unit
+    /// `systemctl disable` has the links of runlevels changed, and `--now` would stop nothing (252).
+    fn of_system_v(&mut self, root: &Account) {
+        const UNITS: [&str; 5] = [
+            "/etc/systemd/system",
+            "/run/systemd/system",
+            "/usr/local/lib/systemd/system",
+            "/usr/lib/systemd/system",
+            "/lib/systemd/system",
+        ];
+        for link in self.files("/etc/rc3.d", "") {
+            let name = link.file_name().unwrap_or_default().to_string_lossy();
+            if !name.starts_with('S') || !name.is_char_boundary(3) {
+                continue;
+            }
+            let script = &name[3..];
+            let unit = format!("{}.service", script.trim_end_matches(".sh"));
+            let has_it = |directory| self.reader.names(Path::new(directory)).contains(&unit);
+            if UNITS.into_iter().any(has_it) {
+                continue;
+            }
+            let file = Path::new("/etc/init.d").join(script);
+            // Where its header names no runlevels, update-rc.d(8) has nothing to disable.
+            let is_told =
+                |text: &str| text.contains("Default-Start:") || text.contains("chkconfig:");
+            let way_out = |look: &Self| match look.reader.text(&file) {
+                Some(text) if is_told(&text) => shell_quote(&["systemctl", "disable", &unit]),
+                _ => shell_quote(&["update-rc.d", "-f", script, "remove"]),
+            };
+            self.lines_of(&file, &["start".to_owned()], Some(root), way_out);
+        }
     }
 
     /// A script that is called when something happens: with which words is not known.

@@ -249,6 +249,17 @@ impl Look {
         owner: &Account,
         account: Option<&Account>,
     ) {
+        self.lines_of(file, parameters, account, |look| look.edit(file, owner));
+    }
+
+    /// The same with the command that a person types against it.
+    pub(super) fn lines_of(
+        &mut self,
+        file: &Path,
+        parameters: &[String],
+        account: Option<&Account>,
+        way_out: impl FnOnce(&Self) -> String,
+    ) {
         if self.reader.lacks(file) {
             return;
         }
@@ -259,7 +270,7 @@ impl Look {
             return;
         }
         let (budget, environment) = (self.budget(), BTreeMap::new());
-        let way_out = self.edit(file, owner);
+        let way_out = way_out(self);
         let lines: Vec<&str> = text.lines().collect();
         let line = |number: usize| Line {
             file,

@@ -17,10 +17,11 @@ from installer import (
     hermes_install,
     install,
     program,
+    shell,
     snapshot,
     status,
 )
-from systemd import Unit
+from systemd import Unit, systemctl
 
 HERMES = ["0.22.2", "0.15.2"]
 SECONDS = 120
@@ -32,6 +33,7 @@ def run() -> None:
     alice = Profile("default", "alice", "/home/alice/.hermes")
     busy(alice)
     frozen(alice)
+    of_system_v(alice)
     if at_least(0, 21, 4) and not at_least(0, 22):
         unreaped(alice)
 
@@ -126,6 +128,49 @@ def frozen(alice: Profile) -> None:
     done = hermes_install("adopt", "--profile", "default", "--yes", "--force")
     equal("frozen: adopt --force ends with", done.code, 0)
     equal("frozen: gateways", alice.gateways(), [Unit(alice.unit).pid])
+
+
+SYSTEM_V = f"""#!/bin/sh
+### BEGIN INIT INFO
+# Provides:          bot
+# Required-Start:    $remote_fs
+# Required-Stop:     $remote_fs
+# Default-Start:     2 3 4 5
+# Default-Stop:      0 1 6
+### END INIT INFO
+DAEMON={gateway.HERMES}
+DAEMON_ARGS="gateway run"
+PIDFILE=/run/bot.pid
+do_start() {{
+  start-stop-daemon --start --background --make-pidfile --pidfile $PIDFILE --chuid alice --exec /usr/bin/python3 --startas $DAEMON -- $DAEMON_ARGS
+}}
+case "$1" in
+  start) do_start ;;
+  stop) start-stop-daemon --stop --oknodo --retry 60 --pidfile $PIDFILE --remove-pidfile ;;
+esac
+"""
+
+
+def of_system_v(alice: Profile) -> None:
+    """One that an init script started: what starts it at boot again is named, and the command against that."""
+    hermes_install("uninstall", "--yes")
+    script = Path("/etc/init.d/bot")
+    script.write_text(SYSTEM_V)
+    script.chmod(0o755)
+    shell("update-rc.d", "bot", "defaults")
+    systemctl("daemon-reload")
+    systemctl("start", "bot.service")
+    alice.until_up()
+    way_out = "systemctl disable bot.service"
+    done = adopt(alice, "--yes")
+    equal("System V: adopt ends with", done.code, 0)
+    contains("System V: what it says", done.err, f"`{script}` line 13 starts this profile's gateway again", way_out)
+    equal("System V: gateways", alice.gateways(), [Unit(alice.unit).pid])
+    contains("System V: doctor", hermes_install("doctor").out, f"`{script}` starts a gateway of this home as `alice`", way_out)
+    shell(*way_out.split())
+    wanted = Path("/run/systemd/generator.late/multi-user.target.wants/bot.service")
+    check("System V: it does not start at boot any more", not wanted.exists())
+    check("System V: doctor has no more to say of it", "bot" not in hermes_install("doctor").out)
 
 
 def unreaped(alice: Profile) -> None:
