@@ -15,6 +15,7 @@ use crate::gateway::owner::{Owner, owner, unexamined};
 use crate::gateway::state::State;
 use crate::gateway::update::{is_outdated, updater};
 use crate::gateway::version::Rules;
+use crate::gateway::within::{Within, within};
 use crate::host::process::Process;
 use crate::host::service_state::ServiceState;
 use crate::host::span;
@@ -39,10 +40,32 @@ pub(crate) fn restart(args: &RestartArgs) -> Result<Exit> {
     let (asked, others): (Vec<&Target>, Vec<&Target>) = run.targets.iter().partition(is_asked);
     let unit = |target: &&Target| target.unit.clone();
     run.begin("restart", &others.iter().map(unit).collect::<Vec<_>>());
+    let own = own_unit();
+    let mut later = Vec::new();
     for (target, before) in run.ask(&asked, |target| runs(target).cloned().unwrap_or_default())? {
-        run.wait_for_next(target, &before.invocation)?;
+        if own.as_ref() == Some(&target.unit) {
+            later.push(target.unit.clone());
+        } else {
+            run.wait_for_next(target, &before.invocation)?;
+        }
     }
-    run.end(|done, started| done.restarted = started)
+    run.targets.retain(|target| !later.contains(&target.unit));
+    for unit in &later {
+        run.output
+            .done(format!("`{unit}` restarts when this turn is over"));
+    }
+    run.end(|done, started| {
+        done.restarted = started;
+        done.later.clone_from(&later);
+    })
+}
+
+/// The unit of the gateway whose tool typed this. To wait for its turns would be to wait for this command.
+fn own_unit() -> Option<String> {
+    match within()? {
+        Within::Unit(unit) => Some(unit.name),
+        Within::Gateway(_) => None,
+    }
 }
 
 /// Whether a unit is between crashes, up or not: the gateway that it has now has not come up, so it has no turns to wait for.

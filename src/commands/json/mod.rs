@@ -193,6 +193,8 @@ pub(crate) struct Controlled {
     pub(crate) started: Vec<Started>,
     /// Units whose gateways are up again, by `restart`.
     pub(crate) restarted: Vec<Started>,
+    /// Units that restart when the turn of a bot's is over that typed this, within its own gateway.
+    pub(crate) later: Vec<String>,
     /// Units that were not started, as the gateway of another profile serves theirs.
     pub(crate) served: Vec<String>,
     /// Units that were stopped.

@@ -14,6 +14,17 @@ def configured(port: int) -> str:
     return f"model:\n  provider: custom\n  default: fake\n  api_key: x\n  base_url: http://127.0.0.1:{port}/v1\n"
 
 
+def text_of(message: dict) -> str:
+    """What a message says, which is text or has parts of text."""
+    content = message.get("content") or ""
+    return content if isinstance(content, str) else "\n".join(part.get("text", "") for part in content)
+
+
+def last_said(messages: list[dict]) -> int:
+    """Which message a user said last."""
+    return max((at for at, message in enumerate(messages) if message.get("role") == "user"), default=0)
+
+
 class Endpoint:
     """A model that takes a request and never answers."""
 
@@ -43,6 +54,8 @@ class Echo:
         # What a user said last in each request, and those of them in which hermes says that it interrupted the turn before.
         self.asked_for: list[str] = []
         self.restored: list[str] = []
+        # What tools told it.
+        self.told: list[str] = []
         self.asked = 0
         # It takes its time while this is not set.
         self.may_answer = threading.Event()
@@ -99,7 +112,9 @@ class Echo:
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
     def note(self, messages: list[dict]) -> str:
-        """What a user said last in a conversation."""
+        """What a user said last in a conversation; what a tool told since is kept."""
+        if messages and messages[-1].get("role") == "tool":
+            self.told.append(text_of(messages[-1]))
         said = [json.dumps(message.get("content")) for message in messages if message.get("role") == "user"]
         last = said[-1] if said else ""
         self.asked += 1
@@ -110,13 +125,21 @@ class Echo:
 
     @staticmethod
     def call(asked: dict) -> dict | None:
-        """The tool that the model has called in answer to a request: a task of Kanban's is done, where one is to be done."""
-        name = "kanban_complete"
-        tools = [tool.get("function", {}).get("name") for tool in asked.get("tools") or []]
-        if name not in tools or any(message.get("role") == "tool" for message in asked["messages"]):
+        """The tool that the model calls in answer to a request: a command that a user says it is to type, and a task of Kanban's is done,
+        where one is to be done."""
+        messages = asked.get("messages") or [{}]
+        if any(message.get("role") == "tool" for message in messages[1 + last_said(messages) :]):
             return None
-        function = {"name": name, "arguments": json.dumps({"summary": "done"})}
-        return {"index": 0, "id": "call-1", "type": "function", "function": function}
+        tools = [tool.get("function", {}).get("name") for tool in asked.get("tools") or []]
+        typed = re.search(r"type: ([^\n]+)", text_of(messages[last_said(messages)]))
+        if typed:
+            name, arguments = "terminal", {"command": typed[1], "timeout": 60}
+        elif "kanban_complete" in tools:
+            name, arguments = "kanban_complete", {"summary": "done"}
+        else:
+            return None
+        function = {"name": name, "arguments": json.dumps(arguments)}
+        return {"index": 0, "id": f"call-{len(messages)}", "type": "function", "function": function}
 
     @staticmethod
     def answer(said: str) -> str:
