@@ -80,16 +80,17 @@ fn usage(help: clap::Error) -> Exit {
         return Exit::Done;
     }
     let words = std::env::args_os().skip(1).map(OsString::into_string);
-    let help = cli::with_tip(help, words.collect::<Result<_, _>>().ok());
+    let words: Option<Vec<String>> = words.collect::<Result<_, _>>().ok();
+    let meant = words.and_then(|words| cli::meant(words, &help));
     if std::env::args_os().any(|word| word == "--json") {
         let text = help.render().to_string();
         let mut parts = text.trim().split("\n\n");
         let message = parts.next().unwrap_or_default();
         let message = message.trim_start_matches("error: ").to_owned();
-        let hints = parts.map(|part| part.trim().trim_start_matches("tip: ").to_owned());
+        let hints = meant.into_iter().chain(parts.map(str::to_owned));
         output::error(&Error::new(Kind::Usage, message, hints.collect()), true);
     } else {
-        let _ = help.print();
+        let _ = cli::with_tip(help, meant.as_deref()).print();
     }
     Exit::Trouble
 }

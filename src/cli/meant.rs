@@ -9,17 +9,23 @@ use crate::profile::ProfileName;
 
 const NAME: &str = "hermes-install";
 
-/// The error with the command line that works, as a tip of the parser's own, where these words make one: options behind the
-/// command, and a profile as this command takes it, with `--profile` or without.
-pub(crate) fn with_tip(mut error: clap::Error, words: Option<Vec<String>>) -> clap::Error {
-    if let Some(command) = words.and_then(|words| meant(words, &error)) {
-        let tip = format!("did you mean `{command}`?").into();
-        let _ = error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![tip]));
+/// The error with what was meant, as a tip of the parser's own.
+pub(crate) fn with_tip(mut error: clap::Error, meant: Option<&str>) -> clap::Error {
+    if let Some(meant) = meant {
+        let tip = ContextValue::StyledStrs(vec![meant.to_owned().into()]);
+        let _ = error.insert(ContextKind::Suggested, tip);
     }
     error
 }
 
-fn meant(mut words: Vec<String>, first: &clap::Error) -> Option<String> {
+/// The command line that works, as a question, where these words make one: options behind the command, and a profile as this
+/// command takes it, with `--profile` or without.
+pub(crate) fn meant(words: Vec<String>, error: &clap::Error) -> Option<String> {
+    let command = mended(words, error)?;
+    Some(format!("did you mean `{command}`?"))
+}
+
+fn mended(mut words: Vec<String>, first: &clap::Error) -> Option<String> {
     mend(&mut words, first)?;
     // One word may be out of place for each that there is.
     for _ in 0..words.len() {
@@ -106,9 +112,11 @@ mod tests {
             let line = [NAME].into_iter().chain(words.iter().map(String::as_str));
             let error = Cli::try_parse_from(line).expect_err(typed);
             let works = works.map(|works| format!("{NAME} {works}"));
-            assert_eq!(meant(words.clone(), &error), works, "{typed}");
-            let told = with_tip(error, Some(words)).to_string();
-            let tip = works.map(|works| format!("\n  tip: did you mean `{works}`?\n"));
+            let question = works.map(|works| format!("did you mean `{works}`?"));
+            let meant = meant(words, &error);
+            assert_eq!(meant, question, "{typed}");
+            let told = with_tip(error, meant.as_deref()).to_string();
+            let tip = question.map(|question| format!("\n  tip: {question}\n"));
             assert!(tip.is_none_or(|tip| told.contains(&tip)), "{told}");
         }
     }

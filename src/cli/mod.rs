@@ -23,7 +23,7 @@ pub(crate) use self::everyday::{
 };
 pub(crate) use self::help::groups;
 pub(crate) use self::hooks::{ExecArgs, GuardedArgs, HelperArgs, RunAsArgs, WhoseArgs};
-pub(crate) use self::meant::with_tip;
+pub(crate) use self::meant::{meant, with_tip};
 pub(crate) use self::packaging::{Generate, GenerateArgs, Page, RenderArgs, Shell};
 
 /// Run Hermes gateways under systemd: one per profile, back after a crash, left alone when replaced.
