@@ -295,12 +295,17 @@ fn a_second_owner_of_a_name_is_refused_with_the_ways_out() {
         assert_eq!(refused.status.code(), Some(3), "{said}");
         for part in [
             "runs profile `coder` of `/home/alice/.hermes/profiles/coder`",
-            "runuser --pty -u bob -- hermes-install --user --profile coder --migrate",
+            // Of the system's manager, of which bob's own takes over nothing.
+            "system unit `bobs.service` may stay, and is safe with a drop-in",
+            "hermes-install shield --unit bobs.service",
             "hermes-install uninstall --profile coder",
         ] {
             assert!(said.contains(part), "{part}: {said}");
         }
-        assert!(!said.contains("chown"), "{said}");
+        assert!(
+            !said.contains("chown") && !said.contains("runuser"),
+            "{said}"
+        );
         assert_eq!(drop_in(&image), first);
     }
 }

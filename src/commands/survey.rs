@@ -89,7 +89,7 @@ impl Survey<'_> {
         let before = self.installed.get(profile).copied();
         let settings = self.settings(profile)?;
         if self.takes_over() {
-            refuse_other_account(host, before, &settings)?;
+            refuse_other_account(host, self.inventory, before, &settings)?;
         }
         let place = |key: &str| self.layers.place(profile, key);
         let checked = self

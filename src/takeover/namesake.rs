@@ -128,10 +128,7 @@ pub(crate) fn refuse_second_owner(
         return Ok(());
     }
     let units = inventory.units_of(host, &checked.home);
-    let theirs = |unit: &&Unit| {
-        unit.stays().is_some() && unit.home().is_some() && unit.origin != Origin::Ours
-    };
-    let theirs: Vec<&Unit> = units.filter(theirs).collect();
+    let theirs: Vec<&Unit> = units.filter(|unit| is_kept(unit)).collect();
     if theirs.is_empty() && !allow.units && !allow.by_hand {
         return Ok(());
     }
@@ -163,6 +160,7 @@ pub(crate) fn told_of_namesake(
 /// The same for another account: one that says nothing of the home means its own bot, not the data of this one.
 pub(crate) fn refuse_other_account(
     host: &Host,
+    inventory: &Inventory,
     before: Option<&Instance>,
     settings: &Settings,
 ) -> Result<()> {
@@ -180,7 +178,13 @@ pub(crate) fn refuse_other_account(
         return Ok(());
     }
     let mine = format!("for the gateway of `{name}`");
-    refuse_for(host, before, &home, &mine, name, &[])
+    let is_theirs = |unit: &&Unit| {
+        let of = unit.home().and_then(ProfileName::from_home);
+        let is_account = unit.account.as_ref().is_some_and(|a| a.name == *name);
+        is_account && of.is_some_and(|(profile, _)| profile == before.profile) && is_kept(unit)
+    };
+    let theirs: Vec<&Unit> = inventory.units.iter().filter(is_theirs).collect();
+    refuse_for(host, before, &home, &mine, name, &theirs)
 }
 
 fn home_of(host: &Host, instance: &Instance) -> PathBuf {
@@ -217,6 +221,11 @@ fn refuse_for(
         "to make the name free: `hermes-install uninstall{scope} --profile {profile}`; then run this again"
     ));
     Err(Error::new(Kind::Refused, what, hints).into())
+}
+
+/// Whether it says which home it has, and would go on with it.
+fn is_kept(unit: &Unit) -> bool {
+    unit.stays().is_some() && unit.home().is_some() && unit.origin != Origin::Ours
 }
 
 /// How the unit of another home goes on.
