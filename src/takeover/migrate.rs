@@ -46,7 +46,7 @@ pub(crate) struct Migration {
     pub(crate) handover: Handover,
     /// Files and links that are moved to the backup, relative to the root.
     pub(crate) files: Vec<String>,
-    /// Masks over files that are a package's, relative to the root.
+    /// Masks over files that are a package's, or a template's, relative to the root.
     pub(crate) masks: BTreeSet<String>,
     /// What will start the old gateway again, as a sentence.
     pub(crate) notes: Vec<String>,
@@ -269,7 +269,7 @@ impl Migration {
         let (movable, packaged): (Vec<&PathBuf>, Vec<&PathBuf>) =
             traces.iter().partition(|path| is_movable(load_path, path));
         self.files.extend(movable.iter().map(|path| relative(path)));
-        if !packaged.is_empty() {
+        if !packaged.is_empty() || template::leaves_by_mask(load_path, unit) {
             let directory = if load_path.is_system {
                 PathBuf::from("/etc/systemd/system")
             } else {

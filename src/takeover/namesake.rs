@@ -71,8 +71,8 @@ pub(crate) fn ask_which(
         "which `{profile}` is meant? {who} runs it already as `{account}`, on `{}`, and `{}` is empty",
         theirs.display(),
         home.display();
-        "that one, under the shipped unit: `{}`", with(typed, other.is_unit, &["--migrate"]);
-        "a second one, with data of its own: `{}`", with(typed, true, second)
+        "that one, under the shipped unit: `{}`", taken_over(typed, other, others.len() > 1);
+        "a second one, with data of its own: `{}`", typed.with(second)
     );
 }
 
@@ -104,11 +104,17 @@ fn refuse_rested(host: &Host, profile: &ProfileName, typed: &Typed, second: &[&s
     );
 }
 
-fn with(typed: &Typed, is_install: bool, flags: &[&str]) -> String {
-    match is_install {
-        true => typed.with(flags),
-        false => typed.adopt().with(&[]),
+/// The command line that takes it over; where there are more, it names the account.
+fn taken_over(typed: &Typed, other: &Namesake, is_one_of_several: bool) -> String {
+    let mut flags = Vec::new();
+    if is_one_of_several {
+        flags.extend(["--run-as", &other.account]);
     }
+    if other.is_unit {
+        flags.push("--migrate");
+        return typed.with(&flags);
+    }
+    typed.adopt().with(&flags)
 }
 
 /// There is one instance of a name in a manager: a takeover for another home would leave the first one's bot without a unit.

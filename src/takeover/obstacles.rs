@@ -54,7 +54,8 @@ pub(super) fn obstacle(
             disable,
         ));
     }
-    if unit.name.contains('@') && !template::is_instance(host, unit) {
+    let is_own = template::is_instance(host, unit) || template::leaves_by_mask(load_path, unit);
+    if unit.name.contains('@') && !is_own {
         return Some((
             "its file is a template, which other units use".to_owned(),
             disable,

@@ -1,5 +1,5 @@
-//! Somebody's own template at the place of the shipped one: its instances are taken over together, or none is. Reads
-//! only.
+//! Somebody's own templates: instances of one at the place of the shipped one are taken over together, or none is; those of
+//! any other leave one by one. Reads only.
 
 use std::path::{Path, PathBuf};
 
@@ -8,12 +8,15 @@ use anyhow::Result;
 use crate::deploy::receipt::Receipt;
 use crate::error::refuse;
 use crate::host::Host;
+use crate::host::systemctl::Manager;
 use crate::layout::TEMPLATE;
 use crate::profile::ProfileName;
 use crate::takeover::migrate::Migration;
 use crate::takeover::typed::Typed;
 use crate::units::inventory::Inventory;
+use crate::units::load_path::LoadPath;
 use crate::units::unit::{Unit, UnitId};
+use crate::units::unit_file::template_of;
 
 /// Where the shipped template goes.
 pub(super) fn place(host: &Host) -> PathBuf {
@@ -25,6 +28,16 @@ pub(super) fn is_instance(host: &Host, unit: &Unit) -> bool {
     unit.manager == host.manager()
         && unit.is_of_foreign_template()
         && unit.files.fragment.as_deref() == Some(&place(host))
+}
+
+/// Whether a unit is an instance of another template, which stays for the others that are made from it: this one leaves by
+/// a mask of its own name, which root puts into no directory of another account.
+pub(super) fn leaves_by_mask(load_path: &LoadPath, unit: &Unit) -> bool {
+    let file = unit.files.fragment.as_deref().and_then(Path::file_name);
+    let is_made = file.is_some_and(|file| {
+        file != TEMPLATE && template_of(&unit.name).is_some_and(|template| file == &*template)
+    });
+    is_made && (load_path.is_system || load_path.manager == Manager::User)
 }
 
 /// Whether a unit is that of a profile, or a copy that stands in for it, which the plan has as a conflict by its file.

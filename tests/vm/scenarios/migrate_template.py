@@ -1,5 +1,8 @@
-"""Somebody's own `hermes-gateway@.service`: its instances are taken over together, each with its account and home, or none is."""
+"""Somebody's own templates: instances of `hermes-gateway@.service` are taken over together, each with its account and home, or none
+is; those of any other leave one by one, and what is printed for each works.
+"""
 
+import subprocess
 from pathlib import Path
 
 import gateway
@@ -8,7 +11,7 @@ from gateway import Profile
 from installer import broken_hermes, difference, hermes_install, snapshot
 from systemd import Unit, systemctl
 
-SECONDS = 90
+SECONDS = 150
 DATA = "home/alice/.hermes"
 TEMPLATE = Path("/etc/systemd/system/hermes-gateway@.service")
 TEXT = f"""[Service]
@@ -21,8 +24,48 @@ RestartSec=3
 WantedBy=multi-user.target
 """
 
+BY_ACCOUNT = Path("/etc/systemd/system/bot@.service")
+
 
 def run() -> None:
+    of_our_name()
+    hermes_install("uninstall", "--yes")
+    by_account()
+
+
+def by_account() -> None:
+    """One default profile for each account: one has the unit of that name, and the other stays, made safe."""
+    subprocess.run(["useradd", "--create-home", "--shell=/bin/sh", "bob"], check=True)
+    alice, bob = (Profile("default", user, f"/home/{user}/.hermes").make() for user in ("alice", "bob"))
+    BY_ACCOUNT.write_text(TEXT.replace("User=alice", "User=%i").replace(" -p %i", ""))
+    systemctl("daemon-reload")
+    systemctl("enable", "--now", "bot@alice.service", "bot@bob.service")
+    for profile in (alice, bob):
+        profile.until_up()
+    asked = hermes_install("--profile", "default", "--hermes", gateway.HERMES)
+    contains("accounts: what it asks", asked.err, f"`hermes-install --profile default --hermes {gateway.HERMES} --run-as alice --migrate`")
+    contains("accounts: doctor", hermes_install("doctor").out, "hermes-install --profile default --system --run-as alice --migrate")
+
+    done = hermes_install("--profile", "default", "--system", "--run-as", "alice", "--migrate")
+    equal("accounts: the first ends with", done.code, 0)
+    unit = Unit(alice.unit)
+    equal("accounts: its unit", (unit.states, unit.show()["User"], unit.show()["Nice"]), (("active", "success"), "alice", "5"))
+    equal("accounts: its gateways", alice.gateways(), [unit.pid])
+    equal("accounts: its instance", Unit("bot@alice.service").show()["LoadState"], "masked")
+    check("accounts: the template stays", BY_ACCOUNT.exists())
+    equal("accounts: the other one's gateways", bob.gateways(), [Unit("bot@bob.service").pid])
+
+    refused = hermes_install("--profile", "default", "--system", "--run-as", "bob", "--migrate")
+    equal("accounts: the second ends with", refused.code, 3)
+    # The unit of that name is taken, and there is nothing to gain: a drop-in makes the old one safe where it is.
+    way_out = next(line for line in refused.err.splitlines() if "may stay" in line).rsplit("`", 2)[1]
+    subprocess.run(["sh", "-c", way_out], check=True, stdin=subprocess.DEVNULL)
+    equal("accounts: the second one's gateways", bob.gateways(), [Unit("bot@bob.service").pid])
+    equal("accounts: when it is restarted", Unit("bot@bob.service").show()["Restart"], "on-failure")
+    equal("accounts: the first one's gateways", alice.gateways(), [unit.pid])
+
+
+def of_our_name() -> None:
     profiles = [Profile(name, "alice", "/home/alice/.hermes").make() for name in ("coder", "ops")]
     TEMPLATE.write_text(TEXT)
     systemctl("daemon-reload")
