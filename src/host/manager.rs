@@ -116,13 +116,13 @@ pub(crate) fn systemd_version(host: &Host) -> Option<u32> {
 /// The search path that a manager gives to services which set none; systemd's own (systemd.exec(5)) where it does not tell.
 pub(crate) fn search_path(manager: &Systemctl) -> String {
     let usual = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin";
-    let path = environment(manager).remove("PATH");
+    let path = environment(manager).ok().and_then(|mut e| e.remove("PATH"));
     path.unwrap_or_else(|| usual.to_owned())
 }
 
-/// The variables that a manager gives to all its services; none where it does not tell.
-pub(crate) fn environment(manager: &Systemctl) -> BTreeMap<String, String> {
-    told(&manager.ask(&["show-environment"]).unwrap_or_default())
+/// The variables that a manager gives to all its services.
+pub(crate) fn environment(manager: &Systemctl) -> Result<BTreeMap<String, String>> {
+    Ok(told(&manager.ask(&["show-environment"])?))
 }
 
 /// Variables as `systemctl show-environment` prints them. What holds a space, as on WSL, is quoted for a shell; what holds

@@ -240,9 +240,7 @@ fn look(host: &Host, load_path: &LoadPath, gateways: &[Gateway]) -> Inventory {
     let answer = load_path.systemctl.as_ref().map(|s| s.show(&names));
     let states = answer.unwrap_or_else(|| Ok(Vec::new()));
     let states = states.unwrap_or_else(|e| {
-        let account = load_path.account.clone();
-        let why = format!("{e:#}");
-        found.silent.push(Silent { account, why });
+        load_path.silence.replace(Some(format!("{e:#}")));
         Vec::new()
     });
     let states = by_name(&states);
@@ -261,6 +259,11 @@ fn look(host: &Host, load_path: &LoadPath, gateways: &[Gateway]) -> Inventory {
             found.units.push(unit);
         }
     }
+    let silence = load_path.silence.take().into_iter();
+    found.silent.extend(silence.map(|why| Silent {
+        account: load_path.account.clone(),
+        why,
+    }));
     let unread = reader.unread().into_iter();
     found.unread.extend(unread.map(|why| UnreadFile {
         account: load_path.account.clone(),

@@ -1,14 +1,16 @@
 //! A manager and where it looks for its units. Reads only, never out of the root.
 
-use std::cell::OnceCell;
+use std::cell::{OnceCell, RefCell};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use crate::host::Host;
+use crate::host::access::may_read;
 use crate::host::account::Account;
 use crate::host::manager::environment;
 use crate::host::systemctl::{Manager, Systemctl};
 use crate::layout::{GUARD, Scope};
+use crate::units::environment_d::environment_d;
 use crate::units::reader::Reader;
 
 /// A manager and its unit directories, the strongest first (systemd.unit(5), UNIT FILE LOAD PATH).
@@ -27,6 +29,8 @@ pub(crate) struct LoadPath {
     pub(crate) reader: Reader,
     /// What it gives to all its units, once it was asked.
     given: OnceCell<BTreeMap<String, String>>,
+    /// Why it did not answer when it was asked something, as a sentence; then it is asked nothing more.
+    pub(super) silence: RefCell<Option<String>>,
 }
 
 /// The managers of a host: the system's, and of every account for root, for anybody else their own.
@@ -77,6 +81,7 @@ fn system(host: &Host) -> LoadPath {
         systemctl: host.live().map(|live| live.systemctl(&Manager::System)),
         reader: Reader::new(&host.files),
         given: OnceCell::new(),
+        silence: RefCell::default(),
     }
 }
 
@@ -117,6 +122,7 @@ fn user(host: &Host, account: Account) -> LoadPath {
             Manager::System | Manager::User => Reader::new(&host.files),
         },
         given: OnceCell::new(),
+        silence: RefCell::default(),
         manager,
         account,
         is_system: false,
@@ -143,12 +149,24 @@ fn own(account: &Account) -> [PathBuf; 2] {
 }
 
 impl LoadPath {
-    /// The variables that its manager gives to all its units. Everybody asks their own manager, and root the system's.
+    /// The variables that its manager gives to all its units, or will where that is a user's and does not run. What another
+    /// account's says of them is worth as much as what its units say.
     pub(super) fn environment(&self, host: &Host) -> &BTreeMap<String, String> {
-        let is_own = self.account.uid == host.own.uid;
-        let asked = self.systemctl.as_ref().filter(|_| is_own);
-        self.given
-            .get_or_init(|| asked.map(environment).unwrap_or_default())
+        self.given.get_or_init(|| {
+            let is_silent = self.silence.borrow().is_some();
+            let asked = self.systemctl.as_ref().filter(|_| !is_silent);
+            match asked.map(environment) {
+                Some(Ok(told)) => return told,
+                Some(Err(e)) => *self.silence.borrow_mut() = Some(format!("{e:#}")),
+                None => {}
+            }
+            if self.is_system {
+                return BTreeMap::new();
+            }
+            environment_d(&self.reader, &self.account, |file| {
+                may_read(host, &self.account, file)
+            })
+        })
     }
 
     /// Everything that makes up a unit of this name, the strongest first: its file, its drop-ins, links to it in what

@@ -2,6 +2,7 @@
 
 pub(crate) mod claim;
 mod concern;
+mod environment_d;
 pub(crate) mod exec_line;
 pub(crate) mod inventory;
 pub(crate) mod load_path;

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use crate::gateway::config::{ACTIVE_PROFILE, active_name};
 use crate::host::Host;
+use crate::host::systemctl::Manager;
 use crate::units::exec_line::{BUDGET, Context, Effects, effects};
 use crate::units::load_path::LoadPath;
 use crate::units::unit::{Unit, find_account};
@@ -144,8 +145,17 @@ impl Unit {
         let home = self.account.as_ref().map(|a| a.home.clone());
         let user_home = home.unwrap_or_else(|| PathBuf::from("/"));
         let reader = &load_path.reader;
+        // Nobody else's manager is asked for what the unit says itself.
+        let is_told = environment.contains_key("HERMES_HOME");
+        let is_asked = !is_told || !matches!(self.manager, Manager::UserOf(_));
+        let nothing = BTreeMap::new();
+        let given = if is_asked {
+            load_path.environment(host)
+        } else {
+            &nothing
+        };
         let context = Context {
-            environment: self.environment(load_path.environment(host), &user_home, environment),
+            environment: self.environment(given, &user_home, environment),
             uid: self.account.as_ref().map(|a| a.uid),
             directory: Some(self.working_directory(&user_home)),
             account: &|name| find_account(host, name),

@@ -82,7 +82,20 @@ def run() -> None:
     script = her.write("loop.sh", "#!/bin/sh\n# hermes\n" + f"{her.home}/loop.sh\n" * 500)
     her.write(".config/systemd/user/many.service", f"[Service]\nExecStart={script}\n", 0o644)
     ends("doctor with her script that names itself", ("doctor",))
+    variables(her)
     many(her)
+
+
+def variables(her: Account) -> None:
+    """What her manager would give to a unit that names no home (environment.d(5))."""
+    her.write(".config/systemd/user/many.service", "[Service]\nExecStart=/x/hermes gateway run\n[Install]\nWantedBy=default.target\n", 0o644)
+    file = her.home / ".config/environment.d/a.conf"
+    her.write(".config/environment.d/b.conf", "A=xxxxxxxxxxxxxxxx\n" + "A=$A$A$A$A\n" * 90_000, 0o644)
+    for how in ("mkfifo {}", "ln -s /dev/zero {}", "ln -s a.conf {}", "truncate -s 1G {}", "mkdir {}"):
+        her.run(f"rm -rf {file}; {how.format(file)}")
+        for command in COMMANDS[:2]:
+            ends(f"{' '.join(command)} with her environment.d by `{how}`", command)
+    her.run(f"rm -r {file.parent}")
 
 
 def many(her: Account) -> None:

@@ -28,6 +28,7 @@ def run() -> None:
     usual = Profile("default", "alice", str(HOME / ".hermes")).make()
     bot = Profile("default", "alice", str(HOME / "bots/main")).make()
     of_user(bot, usual)
+    by_root(bot, usual)
     of_system(bot, usual)
 
 
@@ -42,12 +43,30 @@ def of_user(bot: Profile, usual: Profile) -> None:
     old.systemctl("enable")
     told = f"hermes.service (enabled, stopped) would run the gateway of `{bot.home}`"
     contains("user: what runs by its manager", hermes_install("status", "--long", user="alice").text, told)
+    contains("user: what runs by its manager, for root", hermes_install("status", "--long").text, told)
     old.systemctl("start")
     bot.until_up()
     told = told.replace("(enabled, stopped) would run", "(active) runs")
     contains("user: what runs", hermes_install("status", "--long", user="alice").text, told)
     contains("user: what runs, for root", hermes_install("status", "--long").text, told)
     migrated("user", bot, usual, "alice")
+
+
+def by_root(bot: Profile, usual: Profile) -> None:
+    """The unit is stopped: what its manager has, or will have when it starts, is all that tells."""
+    directory = HOME / ".config/systemd/user"
+    (directory / "hermes.service").write_text(f"{SERVICE}[Install]\nWantedBy=default.target\n")
+    systemctl("daemon-reload", user="alice")
+    Unit("hermes.service", user="alice").systemctl("enable")
+    told = "hermes.service (enabled) runs the gateway of `{}`"
+    other = HOME / "bots/other"
+    systemctl("set-environment", f"HERMES_HOME={other}", user="alice")
+    contains("root: what its manager was told", hermes_install("status", "--long").text, told.format(other))
+    subprocess.run(["loginctl", "disable-linger", "alice"], check=True)
+    uid = pwd.getpwnam("alice").pw_uid
+    wait.until("alice's manager to end", lambda: not Path(f"/run/user/{uid}").exists())
+    contains("root: what runs when it starts", hermes_install("status", "--long").text, told.format(bot.home))
+    migrated("root", bot, usual, "root")
 
 
 def of_system(bot: Profile, usual: Profile) -> None:
