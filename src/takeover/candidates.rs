@@ -45,15 +45,19 @@ pub(super) fn candidates<'a>(
             allow.units && unit.stays().is_some() && !unit.is_installed_for(host, profile)
         })
         .filter_map(|unit| {
-            let account = unit.account.as_ref().filter(|a| is_ours(a))?;
+            let account = unit.account.as_ref();
             let home = unit.calls.iter().find_map(|r| r.home.as_deref())?;
             // root's own units may say what they like.
-            if unit.is_user() && owner_of(host, home) != Some(account.uid) {
+            if unit.is_user() && owner_of(host, home) != account.map(|a| a.uid) {
+                return None;
+            }
+            let is_dynamic = unit.is_dynamic() && host.scope == Scope::System;
+            if !is_dynamic && !account.is_some_and(is_ours) {
                 return None;
             }
             Some(Candidate {
                 who: unit.title(),
-                account: account.name.clone(),
+                account: account.map_or_else(|| unit.user(), |account| account.name.clone()),
                 root: root_of(profile, home)?,
                 hermes: executable_of(host, inventory, unit),
                 variables: BTreeSet::new(),

@@ -19,6 +19,7 @@ use crate::profile::ProfileName;
 use crate::settings::Settings;
 use crate::takeover::candidates::{Candidate, candidates, executable_of};
 use crate::takeover::carry::carry;
+use crate::takeover::dynamic::refuse_dynamic;
 use crate::takeover::lost::{known_variables, left_without, lost_programs, lost_variables};
 use crate::takeover::migrate::Allow;
 use crate::takeover::old_unit::OldUnit;
@@ -70,6 +71,10 @@ pub(crate) fn inherit(
             other.who,
             other.root.display()
         );
+    }
+    let mut units = found.iter().filter_map(|c| c.unit);
+    if let Some(unit) = units.find(|unit| unit.is_dynamic()) {
+        refuse_dynamic(host, inventory, unit, profile, &first.root)?;
     }
     let mut inherited = Inherited {
         settings: completed(host, profile, settings, &found, output),

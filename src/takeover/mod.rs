@@ -3,6 +3,7 @@
 mod candidates;
 mod carry;
 pub(crate) mod detect;
+mod dynamic;
 mod lost;
 pub(crate) mod migrate;
 pub(crate) mod namesake;

@@ -160,9 +160,16 @@ impl Unit {
         unit
     }
 
-    /// The account that a unit of the system's manager names.
+    /// The account that a unit of the system's manager names. A dynamic one is called like its unit where it has no name.
     pub(crate) fn user(&self) -> String {
-        self.expand(self.directives.value("Service", "User").unwrap_or("root"))
+        let usual = if self.is_dynamic() { "%p" } else { "root" };
+        self.expand(self.directives.value("Service", "User").unwrap_or(usual))
+    }
+
+    /// Whether systemd makes its account anew for each start.
+    pub(crate) fn is_dynamic(&self) -> bool {
+        let told = self.directives.value("Service", "DynamicUser");
+        !self.is_user() && told.is_some_and(is_true)
     }
 
     /// The account that its manager starts its program as; `None` when there is no such account.
@@ -284,6 +291,11 @@ impl Unit {
     pub(crate) fn is_named_so(&self) -> bool {
         self.name.starts_with("hermes-gateway") || matches!(&*self.name, "hermes.service")
     }
+}
+
+/// Whether a value means yes (systemd.syntax(7)).
+pub(crate) fn is_true(value: &str) -> bool {
+    matches!(value, "yes" | "true" | "on" | "1")
 }
 
 /// An account of a unit: by name or by number.

@@ -143,11 +143,8 @@ fn account_gone(facts: &Facts, findings: &mut Findings) {
         .iter()
         .filter(|u| u.account.is_none() && !u.is_masked)
     {
-        let dynamic = unit.directives.value("Service", "DynamicUser");
         let line = unit.directives.last("Service", "User");
-        let Some(line) =
-            line.filter(|_| !dynamic.is_some_and(|d| matches!(d, "yes" | "true" | "on" | "1")))
-        else {
+        let Some(line) = line.filter(|_| !unit.is_dynamic()) else {
             continue;
         };
         let what = format!(

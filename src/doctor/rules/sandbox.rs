@@ -1,10 +1,11 @@
 //! Rules about what a unit shuts its gateway out of.
 
-use super::service::{is_true, report};
+use super::service::report;
 use super::{Rule, gateways};
 use crate::doctor::facts::Facts;
 use crate::doctor::finding::Findings;
 use crate::doctor::finding::Severity::Error;
+use crate::units::unit::is_true;
 
 pub(super) const RULES: &[Rule] = &[
     Rule {

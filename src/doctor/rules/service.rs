@@ -95,10 +95,6 @@ pub(super) fn report<'a>(
         .at(unit, line)
 }
 
-pub(super) fn is_true(value: &str) -> bool {
-    matches!(value, "yes" | "true" | "on" | "1")
-}
-
 fn cannot_load(facts: &Facts, findings: &mut Findings) {
     for (unit, _) in gateways(facts) {
         let problems = load_problems(&unit.name, &unit.directives);

@@ -1,8 +1,11 @@
-"""What an old unit gave to its gateway is there after the migration, or was named before it; all of it is in the plan."""
+"""What an old unit gave to its gateway is there after the migration, or was named before it; all of it is in the plan. A unit whose
+account does not stay is refused with commands that work.
+"""
 
 import grp
 import os
 import pwd
+import subprocess
 import urllib.request
 from pathlib import Path
 
@@ -10,10 +13,10 @@ import gateway
 import wait
 from check import check, contains, equal
 from gateway import CONFIG, Profile
-from installer import hermes_install
+from installer import hermes_install, program
 from systemd import Unit, systemctl
 
-SECONDS = 60
+SECONDS = 90
 PORT = 8642
 FILE = f"API_SERVER_ENABLED=true\nAPI_SERVER_KEY={'0123456789abcdef' * 2}\nAPI_SERVER_HOST=127.0.0.1\nAPI_SERVER_PORT={PORT}\n"
 ROUTER = "[Service]\nType=oneshot\nRemainAfterExit=yes\nExecStart=/bin/true\n"
@@ -33,9 +36,50 @@ MemoryMax=2G
 [Install]
 WantedBy=multi-user.target
 """
+PASSING = f"""[Service]
+DynamicUser=yes
+StateDirectory=passing
+Environment=HOME=%S/passing HERMES_HOME=%S/passing
+ExecStart={gateway.HERMES} -p default gateway run
+[Install]
+WantedBy=multi-user.target
+"""
 
 
 def run() -> None:
+    settings()
+    hermes_install("uninstall", "--yes")
+    account_that_passes()
+
+
+def account_that_passes() -> None:
+    """Its data are where nobody else comes: each command that is printed is typed."""
+    data = Path("/var/lib/private/passing")
+    data.mkdir(parents=True)
+    data.parent.chmod(0o700)
+    (data / "config.yaml").write_text(gateway.IDLE)
+    unit = Unit("passing.service")
+    (Path("/etc/systemd/system") / unit.name).write_text(PASSING)
+    systemctl("daemon-reload")
+    unit.systemctl("enable")
+    unit.systemctl("start")
+    state = data / "gateway_state.json"
+    wait.until("the gateway to run", lambda: state.exists() and '"running"' in state.read_text(), 90)
+    for words in (["--migrate"], ["--home", "/var/lib/passing", "--migrate"]):
+        refused = hermes_install("--profile", "default", *words)
+        equal(f"passing: {words} ends with", refused.code, 3)
+        contains("passing: the refusal", refused.err, "`DynamicUser=`")
+    for line in (line for line in refused.err.splitlines() if line.startswith("hint: ")):
+        command = line.split(": `", 1)[1].rstrip("`").replace("hermes-install", program())
+        subprocess.run(["sh", "-c", command], check=True)
+    default = Profile("default", "passing", "/var/lib/passing")
+    new = Unit(default.unit)
+    equal("passing: gateways", default.gateways(), [new.pid])
+    equal("passing: whose", Path(f"/proc/{new.pid}").stat().st_uid, pwd.getpwnam("passing").pw_uid)
+    check("passing: the old unit does not start at boot", systemctl("is-enabled", unit.name, check=False) == "disabled")
+
+
+def settings() -> None:
     alice, hub = pwd.getpwnam("alice"), Path("/srv/hub")
     hub.mkdir()
     os.chown(hub, alice.pw_uid, alice.pw_gid)
