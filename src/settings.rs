@@ -76,7 +76,7 @@ settings! {
     run_as: String = r#""bob""#,
     /// Its group, where that is not the account's own.
     group: String = r#""bots""#,
-    /// Variables for the gateway's environment that are no secrets (Environment=): every account can read them.
+    /// Variables for the gateway's environment that are no secrets (Environment=): every account can read them, and nothing is expanded in them.
     environment: BTreeMap<String, String> = r#"{ TZ = "Europe/Berlin" }"#,
     /// Files with environment variables for the gateway. systemd reads them at each start, and starts nothing without them. Those of
     /// a system unit can be written by root alone.
@@ -98,9 +98,9 @@ settings! {
     hardening: Hardening = r#""relaxed""#,
     /// Paths beside the hermes root that the gateway and its tools may write, in the system's manager.
     read_write_paths: Vec<PathBuf> = r#"["/srv/repositories"]"#,
-    /// Memory above which the gateway is slowed down (MemoryHigh=).
+    /// Memory above which the gateway is slowed down (MemoryHigh=): bytes with `K`, `M`, `G` or `T`, or a share with `%`.
     memory_high: String = r#""2G""#,
-    /// Memory that the gateway cannot exceed (MemoryMax=).
+    /// Memory that the gateway cannot exceed (MemoryMax=), written in the same way.
     memory_max: String = r#""4G""#,
     /// How many processes and threads the gateway and its tools may have at a time (TasksMax=).
     tasks_max: NonZeroU32 = "500",

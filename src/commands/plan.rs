@@ -14,10 +14,13 @@ use crate::cli::PlanArgs;
 use crate::commands::json;
 use crate::deploy::transaction::{Transaction, running};
 use crate::error::{Exit, refuse};
+use crate::gateway::config::Configuration;
+use crate::gateway::owner::version_at;
 use crate::host::Host;
 use crate::host::span;
 use crate::output::{self, Output};
 use crate::profile::ProfileName;
+use crate::render::instance::Instance;
 use crate::takeover::detect::Inherited;
 
 /// Show what install would do.
@@ -103,23 +106,31 @@ fn text(host: &Host, ready: &Prepared, activity: &Activity) -> String {
     }
     for creation in &ready.transaction.creations {
         let (profile, maker) = (creation.profile(), creation.maker());
-        let _ = writeln!(out, "then have  profile {profile} created by {maker}");
+        let _ = writeln!(out, "then have profile {profile} created by {maker}");
     }
     out += &activity.text();
     for served in &ready.served {
         let profile = &served.profile;
         let _ = writeln!(
             out,
-            "then have  profile {profile} served by the gateway of default"
+            "then have profile {profile} served by the gateway of default"
         );
     }
     out
 }
 
+/// Seconds that the running turns of a profile's gateway have when it is stopped.
+fn turns(host: &Host, instance: &Instance) -> u32 {
+    let root = instance.root.clone().unwrap_or_else(|| host.default_root());
+    let home = instance.profile.home(&root);
+    let hermes = || Configuration::read(&home).turns(version_at(&home));
+    instance.drain_timeout.unwrap_or_else(hermes)
+}
+
 /// What would happen to units once the files are there.
 struct Activity {
     starts: Vec<String>,
-    /// Each with the seconds that its gateway may drain.
+    /// Each with the seconds that its running turns have.
     restarts: Vec<(String, u32)>,
 }
 
@@ -136,7 +147,7 @@ impl Activity {
         let drain = |unit: &String| {
             let mut instances = transaction.contents.instances.iter();
             let found = instances.find(|i| i.profile.unit() == *unit);
-            found.map_or(0, |i| i.drain_timeout.unwrap_or(i.gateway_drain))
+            found.map_or(0, |i| turns(host, i))
         };
         let starts = transaction.up.iter().filter(rests);
         Ok(Self {
@@ -165,7 +176,7 @@ impl Activity {
         let mut out = String::new();
         for (unit, drain) in &self.restarts {
             let drain = match drain {
-                0 => "at once".to_owned(),
+                0 => "which ends running turns at once".to_owned(),
                 seconds => format!(
                     "after its running turns, {} at most",
                     span::written(u64::from(*seconds))

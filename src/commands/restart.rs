@@ -10,8 +10,7 @@ use super::control::{Failed, Run};
 use super::target::Target;
 use crate::cli::RestartArgs;
 use crate::error::{Exit, failed, refuse};
-use crate::gateway::installation::Installation;
-use crate::gateway::owner::{Owner, owner, unexamined};
+use crate::gateway::owner::{Owner, owner, unexamined, version_at};
 use crate::gateway::state::State;
 use crate::gateway::update::{is_outdated, updater};
 use crate::gateway::version::Rules;
@@ -201,7 +200,5 @@ impl Run {
 
 /// Seconds that the gateway of this home lets its turns go on before a planned restart.
 fn restart_wait(home: &Path) -> u32 {
-    let process = owner(home).ok().flatten().and_then(|owner| owner.process);
-    let hermes = process.and_then(|process| Installation::of_process(&process));
-    Rules::of(hermes.and_then(|hermes| hermes.version)).restart_wait
+    Rules::of(version_at(home)).restart_wait
 }

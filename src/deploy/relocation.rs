@@ -43,9 +43,7 @@ impl Relocation {
         let (manager, unit) = (live.manager(), self.profile.unit());
         let was_started = manager.show_one(&unit)?.is_started();
         if was_started {
-            output.step(format!(
-                "stopping `{unit}` as planned, after its running turns"
-            ));
+            output.step(format!("stopping `{unit}` as planned"));
             job(&manager, output, "stop", std::slice::from_ref(&unit))?;
         }
         refuse_left(&unit, &self.profile, &self.home)?;

@@ -166,7 +166,7 @@ pub(crate) fn wait_for_all(services: &[Service], refused: Option<&str>) -> Vec<R
     })
 }
 
-/// Stop a gateway as planned: it may finish its turns for `drain` seconds. Fails when it does not end.
+/// Stop a gateway as planned: it may finish its turns and jobs for `drain` seconds. Fails when it does not end.
 pub(crate) fn stop_as_planned(
     process: &Process,
     home: &Path,
@@ -175,14 +175,9 @@ pub(crate) fn stop_as_planned(
     output: &Output,
 ) -> Result<()> {
     let pid = process.pid;
-    output.step(format!(
-        "stopping {} as planned, after its running turns",
-        name(process)
-    ));
+    output.step(format!("stopping {} as planned", name(process)));
     let tick = every_ten_seconds(|time| {
-        output.step(format!(
-            "waiting for pid {pid} to finish its turns ({time})"
-        ));
+        output.step(format!("waiting for pid {pid} to end ({time})"));
     });
     match planned_stop(process, home, drain, force, tick) {
         Stopped::Exited => {}

@@ -36,6 +36,11 @@ impl Configuration {
         seconds(self.0.get("agent", "restart_drain_timeout"))
     }
 
+    /// Seconds that a stop lets running turns go on.
+    pub(crate) fn turns(&self, version: Option<Version>) -> u32 {
+        self.drain().unwrap_or(Rules::of(version).drain)
+    }
+
     /// Seconds within which a stop of the gateway is over but for closing down: turns, jobs of cron and of the API. `told`
     /// is what it was told in its environment. Without a version, the longest of what may hold.
     pub(crate) fn stop_drain(&self, version: Option<Version>, told: Option<u32>) -> u32 {

@@ -16,7 +16,7 @@ use crate::gateway::command_line::{Aim, Command, Home};
 use crate::gateway::installation::Installation;
 use crate::gateway::running::{GATEWAY_LOCK, Running, Works};
 use crate::gateway::state::State;
-use crate::gateway::version::{RestartCommand, Rules};
+use crate::gateway::version::{RestartCommand, Rules, Version};
 use crate::host::process::{Process, shell_quote};
 use crate::host::read::{self, open_regular, read_own};
 
@@ -93,6 +93,12 @@ pub(crate) fn owner(home: &Path) -> std::io::Result<Option<Owner>> {
 /// The same, where not everybody counts who may be about to take it.
 pub(crate) fn owner_among(home: &Path, rivals: Rivals) -> std::io::Result<Option<Owner>> {
     find(home, rivals, &OnceCell::new())
+}
+
+/// The version of the gateway that has a home, where one has it and tells.
+pub(crate) fn version_at(home: &Path) -> Option<Version> {
+    let process = owner(home).ok().flatten().and_then(|owner| owner.process)?;
+    Installation::of_process(&process)?.version
 }
 
 /// Who has each of many homes: those who may be about to take one are looked for once, among all processes.

@@ -18,7 +18,10 @@ pub(crate) fn within() -> Option<Within> {
     let me = Process::read(std::process::id() as i32)?;
     let unit = me.unit().filter(|unit| unit.is_service());
     // What a tool left in the background has lost its parent. Other services may run more than a gateway, such as tmux.
-    if let Some(unit) = unit.clone().filter(|unit| unit.name.starts_with("hermes-gateway")) {
+    if let Some(unit) = unit
+        .clone()
+        .filter(|unit| unit.name.starts_with("hermes-gateway"))
+    {
         return Some(Within::Unit(unit));
     }
     let gateway = above(me.parent)?;

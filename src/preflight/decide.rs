@@ -12,6 +12,7 @@ use crate::launcher::hermes::HermesProblem;
 use crate::launcher::home::HomeProblem;
 use crate::layout::{ACCOUNT, Scope};
 use crate::preflight::probe::Probe;
+use crate::preflight::values;
 use crate::profile::ProfileName;
 use crate::render::instance::Instance;
 use crate::render::model::{self};
@@ -50,7 +51,7 @@ pub(super) fn decide(
     settings: &Settings,
     probe: &Probe,
 ) -> Result<Checked, String> {
-    let mut problems = Vec::new();
+    let mut problems = values::problems(settings);
     if let Err(problem) = &probe.home_problem {
         problems.push(no_home(problem, profile, probe));
     }

@@ -9,6 +9,7 @@ mod site;
 mod standalone;
 pub(crate) mod tenant;
 mod unreadable;
+mod values;
 
 use std::cell::RefCell;
 use std::collections::HashMap;

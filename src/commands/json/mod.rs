@@ -87,7 +87,7 @@ impl<'a> PlannedChange<'a> {
 pub(crate) struct Restart<'a> {
     /// Its name.
     pub(crate) unit: &'a str,
-    /// How long its gateway may finish its running turns before, in seconds.
+    /// How long its gateway may finish its running turns before, in seconds; 0 where they end at once.
     pub(crate) drain_seconds: u32,
 }
 
