@@ -162,7 +162,7 @@ pub(crate) enum Command {
     Stop(ControlArgs),
     /// Restart units after their running turns
     ///
-    /// As after an update of hermes. Units that do not run are started.
+    /// As after an update of hermes. Units that do not run are started, and with `--all` those that were stopped stay so.
     Restart(RestartArgs),
     /// Show the journal of profiles
     Logs(LogsArgs),

@@ -28,7 +28,7 @@ pub(super) struct Run {
     pub(super) output: Output,
     prefix: String,
     /// The flag of its scope.
-    flag: &'static str,
+    pub(super) flag: &'static str,
 }
 
 /// A profile whose gateway did not do what was asked, and why.

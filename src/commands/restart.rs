@@ -23,7 +23,8 @@ use crate::preflight::again::cannot_start;
 /// How much longer than its drain a gateway may take until systemd has started it again.
 const ROOM: Duration = Duration::from_secs(120);
 
-/// Restart gateways after their turns, and wait until they are up; start those that do not run.
+/// Restart gateways after their turns, and wait until they are up; start those that do not run, but where all are meant, as a
+/// bot may have been stopped for good, or have moved to another host.
 pub(crate) fn restart(args: &RestartArgs) -> Result<Exit> {
     let mut run = Run::new(&args.control, args.outdated, "hermes-install restart")?;
     if args.outdated {
@@ -31,6 +32,11 @@ pub(crate) fn restart(args: &RestartArgs) -> Result<Exit> {
     }
     let states = run.manager.show(&run.units())?;
     let state = |target: &Target| states.iter().find(|s| s.id == target.unit);
+    if args.control.all {
+        run.leave_stopped(|target| {
+            state(target).is_some_and(|s| s.is_at_rest() && !s.has_failed())
+        });
+    }
     let runs = |target: &Target| state(target).filter(|s| s.runs() && s.main_pid.is_some());
     run.keep_startable(|target| runs(target).is_some())?;
     let is_asked = |target: &&Target| {
@@ -111,6 +117,19 @@ impl Run {
             self.output.step(format!("`{unit}`: {why}"));
         }
         self.targets = kept;
+    }
+
+    /// Leave the units that somebody stopped.
+    fn leave_stopped(&mut self, is_stopped: impl Fn(&Target) -> bool) {
+        let targets = std::mem::take(&mut self.targets);
+        let (stopped, others) = targets.into_iter().partition(is_stopped);
+        self.targets = others;
+        for Target { unit, profile, .. } in &stopped as &Vec<Target> {
+            let flag = self.flag;
+            self.output.step(format!(
+                "`{unit}` is stopped, and stays so; to start it: `hermes-install start{flag} {profile}`"
+            ));
+        }
     }
 
     /// Leave the units that run and could not start again.

@@ -69,6 +69,12 @@ def start_and_stop(alpha: Profile, beta: Profile) -> None:
 
 
 def restart_all(alpha: Profile, beta: Profile) -> None:
+    equal("stop of one ends with", typed("stop", "alpha").code, 0)
+    done = typed("restart", "--all")
+    equal("restart of the others ends with", done.code, 0)
+    contains("what it says of it", done.err, "is stopped, and stays so; to start it: `hermes-install start alpha`")
+    equal("its gateways", (alpha.gateways(), Unit(alpha.unit).states), ([], ("inactive", "success")))
+    equal("start of it ends with", typed("start", "alpha").code, 0)
     before = alpha.gateways() + beta.gateways()
     done = typed("restart", "--all")
     equal("restart of all ends with", done.code, 0)
