@@ -8,7 +8,7 @@ use anyhow::Result;
 
 use super::confirm::confirm_program;
 use super::layers::Layers;
-use super::tenants::{refuse_move, told_of_older};
+use super::tenants::{refuse_move, told_of_move, told_of_older};
 use super::typed::Verb;
 use crate::cli::InstallArgs;
 use crate::deploy::chosen::Chosen;
@@ -87,6 +87,7 @@ impl Survey<'_> {
     pub(super) fn profile(&mut self, profile: &ProfileName) -> Result<()> {
         let host = self.host;
         let before = self.installed.get(profile).copied();
+        self.layers.refuse_elsewhere(host, profile, self.typed)?;
         let settings = self.settings(profile)?;
         if self.takes_over() {
             refuse_other_account(host, self.inventory, before, &settings)?;
@@ -97,6 +98,8 @@ impl Survey<'_> {
             .check(profile, &settings, &place, self.args.create)?;
         if self.verb != Verb::Split {
             refuse_move(host, before, &checked)?;
+            let moves = told_of_move(host, before, &checked);
+            self.found.notes.extend(moves);
         }
         let older = told_of_older(host, before, &checked);
         self.found.notes.extend(older);
@@ -197,7 +200,12 @@ impl Survey<'_> {
             return Ok(Settings::default());
         }
         let default = self.layers.settings(&name)?;
-        let is_shared = default.home == settings.home && default.run_as == settings.run_as;
+        let root = |settings: &Settings| {
+            let root = settings.home.clone();
+            self.host
+                .directory(&root.unwrap_or_else(|| self.host.default_root()))
+        };
+        let is_shared = root(&default) == root(settings) && default.run_as == settings.run_as;
         Ok(Settings {
             hermes: default.hermes.filter(|_| is_shared),
             ..Settings::default()

@@ -1,5 +1,5 @@
-//! A profile that becomes a tenant, or ends to be one: a tenant begins with an empty root, and nobody's data is left behind
-//! without a word. Reads only.
+//! A profile that goes on with another root, as it becomes a tenant, ends to be one or was told so: a tenant begins with an
+//! empty root, and nobody's data is left behind without a word. Reads only.
 
 use anyhow::Result;
 
@@ -29,6 +29,24 @@ pub(super) fn refuse_move(host: &Host, before: Option<&Instance>, checked: &Chec
         "to keep it as it is: `hermes-install --profile {profile} {}`", flag(before.is_tenant());
         "{}", way_out(checked)
     );
+}
+
+/// That an installed profile goes on with another root, as a sentence: its data stay behind.
+pub(super) fn told_of_move(
+    host: &Host,
+    before: Option<&Instance>,
+    checked: &Checked,
+) -> Option<String> {
+    let root = before?.root.clone().unwrap_or_else(|| host.default_root());
+    let is_same = host.directory(&root) == host.directory(&checked.root);
+    let profile = &checked.instance.profile;
+    (!is_same).then(|| {
+        format!(
+            "profile `{profile}` moves from `{}` to `{}`; its data are not moved",
+            profile.home(&root).display(),
+            checked.home.display()
+        )
+    })
 }
 
 /// The flag that says so of a profile.
