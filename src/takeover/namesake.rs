@@ -76,8 +76,8 @@ pub(crate) fn ask_which(
     );
 }
 
-/// The same of a profile that nobody runs any more, as its unit was uninstalled: what was chosen for it went with the unit, and
-/// an account's own root has its data.
+/// The same of a profile that nobody runs. The account that the unit would run as may be a person's, with a bot in its own
+/// root. Or a unit was uninstalled: what was chosen for it went with it, and an account's own root has its data.
 fn refuse_rested(host: &Host, profile: &ProfileName, typed: &Typed, second: &[&str]) -> Result<()> {
     let home = profile.home(&host.default_root());
     let own = profile.tenant_root();
@@ -85,8 +85,19 @@ fn refuse_rested(host: &Host, profile: &ProfileName, typed: &Typed, second: &[&s
     if host.scope == Scope::User || is_used(host, &home) || is_own_tenant {
         return Ok(());
     }
+    let of = |account: &Account| profile.home(&account.home.join(".hermes"));
+    if let Some(account) = host.account(ACCOUNT)?.filter(|a| is_used(host, &of(a))) {
+        let root = account.home.join(".hermes").display().to_string();
+        refuse!(
+            "which `{profile}` is meant? Account `{ACCOUNT}` has one in its own home directory, on `{}`, and `{}` is empty",
+            of(&account).display(),
+            home.display();
+            "that one: `{}`", typed.with(&["--home", &root]);
+            "a second one, with data of its own: `{}`", typed.with(second)
+        );
+    }
     let ran = |account: &Account| {
-        let theirs = profile.home(&account.home.join(".hermes"));
+        let theirs = of(account);
         // The launcher makes it, as the account that it runs as.
         let lock = host.metadata(&theirs.join(RECORD_LOCK)).ok()?;
         (lock.uid() == account.uid && is_used(host, &theirs)).then_some(theirs)
@@ -308,5 +319,25 @@ mod tests {
         assert!(ways.contains("--home /var/lib/hermes`"), "{ways}");
         write("var/lib/hermes/.env", "");
         assert_eq!(ask("default", &plain), Ok(false), "it has data of its own");
+        // The account of units is a person's.
+        for name in ["var", "home/alice"] {
+            fs::remove_dir_all(top.path().join(name)).expect("removed");
+        }
+        write("etc/passwd", "hermes:x:1:1::/home/hermes:/bin/sh\n");
+        write("home/hermes/.hermes/logs/x", "");
+        assert_eq!(ask("default", &plain), Ok(false), "no bot is there");
+        for name in ["config.yaml", ".env"] {
+            let file = format!("home/hermes/.hermes/{name}");
+            write(&file, "");
+            let ways = ask("default", &plain).expect_err("which one?");
+            for root in ["/home/hermes/.hermes", "/var/lib/hermes"] {
+                assert!(ways.contains(&format!(" --home {root}`")), "{ways}");
+            }
+            assert_eq!(ask("coder", &plain), Ok(false), "another name");
+            fs::remove_file(top.path().join(file)).expect("removed");
+        }
+        write("etc/passwd", "hermes:x:1:1::/var/lib/hermes:/bin/sh\n");
+        write("var/lib/hermes/profiles/x", "");
+        assert_eq!(ask("default", &plain), Ok(false), "a service's account");
     }
 }
