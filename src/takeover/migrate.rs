@@ -119,8 +119,8 @@ fn unclear(home: &Path) -> String {
 
 /// Refuse where somebody may have the home who cannot be seen.
 fn check_all_is_seen(host: &Host, inventory: &Inventory, home: &Path) -> Result<()> {
-    if let Some(unread) = other_owner::unread(host, inventory, home) {
-        refuse!("{}: {}", unclear(home), unread.why);
+    if let Some(why) = other_owner::unread(host, inventory, home) {
+        refuse!("{}: {why}", unclear(home));
     }
     if let Some(silent) = inventory.silent_about(host, home) {
         refuse!(

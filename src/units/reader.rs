@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
+use crate::gateway::config::{ACTIVE_PROFILE, active_name};
 use crate::host::read::{self, Unread};
 use crate::host::rootfs::RootFs;
 use crate::units::exec_line::MOST_FOR_ONE;
@@ -101,6 +102,18 @@ impl Reader {
         }
         let text = self.text_of(path)?;
         self.spend(text.len() / BYTES).then_some(text)
+    }
+
+    /// The active profile of a hermes root. Where it cannot be read, some profile of that root is meant, and no other: nothing
+    /// else is unknown for that.
+    pub(crate) fn active_profile(&self, root: &Path) -> Option<String> {
+        if self.at_most(1) == 0 {
+            return None;
+        }
+        let path = root.join(ACTIVE_PROFILE);
+        let text = self.files.read_text(&path, read::UNIT).ok()??;
+        let is_paid = self.spend(text.len() / BYTES);
+        active_name(&text).filter(|_| is_paid)
     }
 
     fn text_of(&self, path: &Path) -> Option<String> {

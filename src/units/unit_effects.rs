@@ -4,7 +4,6 @@ use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use crate::gateway::config::{ACTIVE_PROFILE, active_name};
 use crate::host::Host;
 use crate::host::systemctl::Manager;
 use crate::units::exec_line::{BUDGET, Context, Effects, effects};
@@ -163,10 +162,7 @@ impl Unit {
             text: &|path| reader.text(path),
             script: &|path| reader.script(path),
             names: &|path| reader.names(path),
-            active: &|root| {
-                let text = reader.text(&root.join(ACTIVE_PROFILE))?;
-                active_name(&text)
-            },
+            active: &|root| reader.active_profile(root),
             budget: Cell::new(reader.at_most(BUDGET)),
         };
         let most = context.budget.get();

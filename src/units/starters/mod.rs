@@ -11,7 +11,6 @@ use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use crate::gateway::config::{ACTIVE_PROFILE, active_name};
 use crate::host::account::Account;
 use crate::host::process::shell_quote;
 use crate::host::process_text::as_account;
@@ -190,7 +189,7 @@ impl Look {
             text: &|path| reader.text(path),
             script: &|path| reader.script(path),
             names: &|path| reader.names(path),
-            active: &|root| active_name(&reader.text(&root.join(ACTIVE_PROFILE))?),
+            active: &|root| reader.active_profile(root),
             budget: Cell::new(budget.get()),
         };
         let found = look(&context);
