@@ -50,18 +50,30 @@ pub fn run() -> u8 {
     if commands::complete::answered() {
         return Exit::Done as u8;
     }
-    let cli = match Cli::try_parse() {
-        Ok(cli) => cli,
-        Err(help) => return usage(help) as u8,
+    let exit = match Cli::try_parse() {
+        Ok(cli) => done(cli),
+        Err(help) => usage(help),
     };
+    match output::stdout::unwritten() {
+        None => exit as u8,
+        Some(why) => {
+            let what =
+                format!("not all that was to be said could be written to standard output: {why}");
+            output::error(&Error::new(Kind::Trouble, what, Vec::new()), false);
+            Exit::Trouble as u8
+        }
+    }
+}
+
+/// Do what the command line asks for.
+fn done(cli: Cli) -> Exit {
     let json = cli.output().is_some_and(|o| o.json);
     let result = check(&cli).and_then(|()| dispatch(cli));
-    let exit = result.unwrap_or_else(|e| {
+    result.unwrap_or_else(|e| {
         let error = Error::of(&e);
         output::error(&error, json);
         error.kind.exit()
-    });
-    exit as u8
+    })
 }
 
 /// Whether this host, and who typed the command, can have it done.
@@ -76,7 +88,7 @@ fn check(cli: &Cli) -> anyhow::Result<()> {
 /// Help that was asked for, or an error in the command line; as an object where JSON was asked for.
 fn usage(help: clap::Error) -> Exit {
     if !help.use_stderr() {
-        let _ = help.print();
+        output::styled(help.render().ansi());
         return Exit::Done;
     }
     let words = std::env::args_os().skip(1).map(OsString::into_string);

@@ -397,3 +397,47 @@ fn quiet_says_nothing_and_keeps_the_exit_status() {
         );
     }
 }
+
+/// What a shell makes of a command line whose standard output goes there.
+fn told_to(arguments: &str, place: &str) -> String {
+    let mut shell = assert_cmd::Command::new("sh");
+    let program = assert_cmd::cargo::cargo_bin!("hermes-install").display();
+    shell.args(["-c", &format!("{program} {arguments} {place}")]);
+    told(&shell.output().unwrap())
+}
+
+#[test]
+fn what_cannot_be_written_is_trouble_and_a_reader_that_went_away_is_not() {
+    let root = tempfile::tempdir().unwrap();
+    let root = root.path().display();
+    let looks = [
+        "--help".to_owned(),
+        "doctor --list".to_owned(),
+        "generate man".to_owned(),
+        format!("status --root {root}"),
+        format!("doctor --json --root {root}"),
+    ];
+    for look in &looks {
+        for (place, why) in [
+            (">/dev/full", "No space left on device"),
+            (">&-", "Bad file descriptor"),
+            ("1</dev/null", "Bad file descriptor"),
+        ] {
+            let said = told_to(look, place);
+            assert!(said.starts_with("exit 2"), "{look} {place}: {said}");
+            assert!(said.contains(why), "{look} {place}: {said}");
+        }
+        for place in [">/dev/null", "1<>/dev/null"] {
+            let said = told_to(look, place);
+            assert_eq!(said, "exit 0\n--- stdout\n--- stderr\n", "{look} {place}");
+        }
+    }
+    let (reader, writer) = std::os::unix::net::UnixStream::pair().unwrap();
+    drop(reader);
+    let mut command = std::process::Command::new(assert_cmd::cargo::cargo_bin!("hermes-install"));
+    command
+        .arg("--help")
+        .stdout(std::os::fd::OwnedFd::from(writer));
+    let gone = command.output().unwrap();
+    assert_eq!(told(&gone), "exit 0\n--- stdout\n--- stderr\n");
+}

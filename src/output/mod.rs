@@ -4,6 +4,7 @@
 //! Names of files, arguments of processes and outputs of programs are other accounts' words: here, and nowhere else, what
 //! a terminal would obey is written so that it can be seen.
 
+pub(crate) mod stdout;
 pub(crate) mod wrap;
 
 use std::io::Write as _;
@@ -161,15 +162,20 @@ pub(crate) fn print(text: impl std::fmt::Display) {
 
 /// A result on standard output, with its colours on a terminal that wants them.
 pub(crate) fn styled(text: impl std::fmt::Display) {
-    let _ = write!(anstream::stdout(), "{text}");
+    bytes(adapted(&text.to_string()).as_bytes());
+}
+
+/// A text with its colours where standard output wants them.
+fn adapted(text: &str) -> String {
+    let choice = anstream::AutoStream::choice(&std::io::stdout());
+    let mut adapted = anstream::AutoStream::new(Vec::new(), choice);
+    let _ = adapted.write_all(text.as_bytes());
+    String::from_utf8_lossy(&adapted.into_inner()).into_owned()
 }
 
 /// The same in the place of all that a terminal shows. Each line is cleared behind its text, so that nothing flickers.
 pub(crate) fn screen(text: &str) {
-    let choice = anstream::AutoStream::choice(&std::io::stdout());
-    let mut adapted = anstream::AutoStream::new(Vec::new(), choice);
-    let _ = adapted.write_all(text.as_bytes());
-    let text = String::from_utf8_lossy(&adapted.into_inner()).replace('\n', "\x1b[K\n");
+    let text = adapted(text).replace('\n', "\x1b[K\n");
     bytes(format!("\x1b[H{text}\x1b[J").as_bytes());
 }
 
@@ -186,9 +192,7 @@ pub(crate) fn printable(text: &str) -> String {
 
 /// A result on standard output, as it is.
 pub(crate) fn bytes(bytes: &[u8]) {
-    let mut out = std::io::stdout().lock();
-    // A closed pipe means that the reader has seen enough.
-    let _ = out.write_all(bytes).and_then(|()| out.flush());
+    stdout::write(bytes);
 }
 
 /// The version of what `--json` prints: docs/json.md says when it changes.
