@@ -69,7 +69,7 @@ pub(crate) fn reach_manager(host: &Host, live: &Live, output: &Output) -> Result
 }
 
 /// Whether this user's manager outlives its sessions.
-fn is_lingering(host: &Host) -> bool {
+pub(crate) fn is_lingering(host: &Host) -> bool {
     host.at(&Path::new("/var/lib/systemd/linger").join(&host.own.name))
         .exists()
 }

@@ -8,7 +8,7 @@ use nix::sys::signal::Signal;
 
 /// The properties that [`ServiceState`] is made of.
 pub(crate) const PROPERTIES: &str = "Id,Names,LoadState,ActiveState,SubState,Result,MainPID,ExecMainPID,NRestarts,\
-     ExecMainCode,ExecMainStatus,ExecMainExitTimestamp,UnitFileState,InvocationID,NeedDaemonReload,AssertResult,AssertTimestamp,FragmentPath,DropInPaths,Environment,EnvironmentFiles,ExecStart";
+     ExecMainCode,ExecMainStatus,ExecMainExitTimestamp,ActiveEnterTimestamp,InactiveEnterTimestamp,UnitFileState,InvocationID,NeedDaemonReload,AssertResult,AssertTimestamp,FragmentPath,DropInPaths,Environment,EnvironmentFiles,ExecStart";
 
 /// See the module. Words are systemd's own (org.freedesktop.systemd1(5)).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -35,6 +35,10 @@ pub(crate) struct ServiceState {
     pub(crate) exit: Option<Exit>,
     /// When it did, in seconds since 1970.
     pub(crate) exit_time: Option<u64>,
+    /// When it was last active, or began to be so, in seconds since 1970.
+    pub(crate) active_since: Option<u64>,
+    /// When it last came to rest, in seconds since 1970.
+    pub(crate) inactive_since: Option<u64>,
     /// `enabled`, `disabled`, `linked`, …
     pub(crate) unit_file_state: String,
     /// Whether systemd refused its last start, as an `Assert…=` of it does not hold; it does not try again.
@@ -90,7 +94,9 @@ impl fmt::Display for Exit {
             69 => ", another gateway owns the profile",
             75 => ", a restart that was asked for",
             78 => ", hermes, the profile or its configuration cannot be used",
-            // EXIT_CREDENTIALS of systemd.exec(5).
+            // EXIT_GROUP, EXIT_USER and EXIT_CREDENTIALS of systemd.exec(5).
+            216 => ", systemd could not give it its group: most often there is none of that name",
+            217 => ", systemd could not give it its account: most often there is none of that name",
             243 => {
                 ", systemd could not hand it a credential: its file is not there or cannot be read"
             }
@@ -117,6 +123,11 @@ impl ServiceState {
     fn parse(block: &str) -> Self {
         let all: HashMap<&str, &str> = block.lines().filter_map(|l| l.split_once('=')).collect();
         let get = |key: &str| all.get(key).copied().unwrap_or_default();
+        // As `--timestamp=unix` prints it.
+        let time = |key: &str| {
+            let seconds = get(key).strip_prefix('@')?.parse().ok();
+            seconds.filter(|seconds: &u64| *seconds > 0)
+        };
         let pid = |key: &str| get(key).parse().ok().filter(|pid| *pid > 0);
         let status = get("ExecMainStatus").parse().unwrap_or_default();
         Self {
@@ -135,11 +146,9 @@ impl ServiceState {
                 "2" | "3" => Some(Exit::Signal(status)),
                 _ => None,
             },
-            // As `--timestamp=unix` prints it.
-            exit_time: get("ExecMainExitTimestamp")
-                .strip_prefix('@')
-                .and_then(|seconds| seconds.parse().ok())
-                .filter(|seconds| *seconds > 0),
+            exit_time: time("ExecMainExitTimestamp"),
+            active_since: time("ActiveEnterTimestamp"),
+            inactive_since: time("InactiveEnterTimestamp"),
             unit_file_state: get("UnitFileState").to_owned(),
             invocation: get("InvocationID").to_owned(),
             // Without a time nothing was asserted yet.
@@ -196,6 +205,11 @@ impl ServiceState {
     /// Whether it is down because something went wrong.
     pub(crate) fn has_failed(&self) -> bool {
         self.active_state == "failed" || (self.is_at_rest() && self.is_refused)
+    }
+
+    /// Whether its manager knows of no start of it.
+    pub(crate) fn was_never_started(&self) -> bool {
+        self.invocation.is_empty() && self.active_since.is_none() && self.inactive_since.is_none()
     }
 
     /// How its main process ended, in words, or why none was started.
@@ -264,6 +278,9 @@ mod tests {
         ] {
             assert!(!at_rest(fine).has_failed(), "{fine}");
         }
+        assert!(at_rest("ActiveEnterTimestamp=\nInvocationID=").was_never_started());
+        assert!(!at_rest("InactiveEnterTimestamp=@1764067500").was_never_started());
+        assert!(!at_rest("InvocationID=0123").was_never_started());
         assert_eq!((running.main_pid, running.exit), (Some(41), None));
         assert!(running.ending().ends_with("starts it again"));
         let unprepared =

@@ -174,6 +174,13 @@ impl Systemctl {
         self.ask(&["show", "--property=Version", "--value"])
     }
 
+    /// When the manager began, in seconds since 1970.
+    pub(crate) fn began(&self) -> Option<u64> {
+        let property = "--property=UserspaceTimestamp";
+        let told = self.ask(&["show", "--timestamp=unix", property, "--value"]);
+        told.ok()?.strip_prefix('@')?.parse().ok()
+    }
+
     /// The states of services, one call for all.
     pub(crate) fn show(&self, units: &[String]) -> Result<Vec<ServiceState>> {
         if units.is_empty() {

@@ -142,6 +142,8 @@ pub(crate) struct Profile {
     pub(crate) guarded: Option<String>,
     /// Whether an update of hermes stopped that unit and did not start it again.
     pub(crate) left_stopped: bool,
+    /// Whether its manager began after the unit was enabled, and knows of no start since.
+    pub(crate) never_started: bool,
     /// What differs from what was installed, each as a sentence.
     pub(crate) drift: Vec<String>,
 }

@@ -9,11 +9,16 @@ use crate::gateway::version::Version;
 use crate::host::Host;
 use crate::host::account::account_name;
 use crate::host::cgroup::UnitRef;
+use crate::host::manager::is_lingering;
 use crate::host::process::Process;
 use crate::host::rootfs::Actual;
 use crate::host::service_state::{Exit, ServiceState};
+use crate::layout::Scope;
 use crate::output::printable;
 use crate::profile::ProfileName;
+use crate::units::paused::{Paused, stopped_by_update};
+use crate::units::unit::Unit;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -138,9 +143,79 @@ pub(super) fn is_enabled(host: &Host, profile: &ProfileName) -> bool {
     links.any(|link| matches!(host.files.look(&link), Ok(Actual::Present(..))))
 }
 
+/// That `hermes update` stopped the unit of hermes' own, among those of a home, that runs it.
+pub(super) fn left_by_update(units: &[&Unit], row: &Profile) -> Option<Paused> {
+    if row.state != State::Stopped {
+        return None;
+    }
+    let mut units = units.iter();
+    units.find_map(|unit| stopped_by_update(&unit.manager, unit.loaded.as_ref()?, &row.home))
+}
+
+/// That a user's manager, and all that it runs, ends with the last session; hermes-install had switched lingering on.
+pub(super) fn ends_at_logout(host: &Host) -> Option<String> {
+    if host.scope == Scope::System || is_lingering(host) {
+        return None;
+    }
+    let name = &host.own.name;
+    Some(format!(
+        "lingering is off: the gateway ends when `{name}` logs out, and does not start at boot; loginctl enable-linger {name}"
+    ))
+}
+
+/// Whether a unit is down that its manager should have started when that began: it was enabled before, and there was no
+/// start. A home that is mounted later has its units seen too late.
+pub(super) fn never_started(
+    host: &Host,
+    state: State,
+    profile: &ProfileName,
+    service: &ServiceState,
+) -> bool {
+    let is_down = state == State::Stopped && service.active_state == "inactive";
+    let is_untouched = is_down && service.load_state == "loaded" && service.was_never_started();
+    let Some(live) = host.live().filter(|_| is_untouched) else {
+        return false;
+    };
+    let enabled = enabled_since(host, profile);
+    matches!((enabled, live.manager().began()), (Some(enabled), Some(began)) if enabled < began)
+}
+
+/// When the first link was made that starts the unit of a profile at boot, in seconds since 1970.
+fn enabled_since(host: &Host, profile: &ProfileName) -> Option<u64> {
+    let made = |link: &String| {
+        fs::symlink_metadata(host.at(Path::new(link)))
+            .ok()?
+            .modified()
+            .ok()
+    };
+    let made = links(host, profile).iter().filter_map(made).min()?;
+    Some(seconds(made))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::host::account::Account;
+
+    #[test]
+    fn a_user_s_gateway_without_lingering_is_not_as_it_was_installed() {
+        let top = tempfile::tempdir().expect("a directory");
+        let mut host = Host::observer(Scope::User, Some(top.path())).expect("an image");
+        host.own = Account {
+            name: "alice".to_owned(),
+            ..Account::root()
+        };
+        let told = ends_at_logout(&host).expect("a difference");
+        assert!(
+            told.contains("ends when `alice` logs out") && told.ends_with("enable-linger alice")
+        );
+        let linger = top.path().join("var/lib/systemd/linger");
+        std::fs::create_dir_all(&linger).expect("made");
+        std::fs::write(linger.join("alice"), "").expect("written");
+        assert_eq!(ends_at_logout(&host), None);
+        std::fs::remove_file(linger.join("alice")).expect("removed");
+        assert_eq!(ends_at_logout(&host.in_scope(Scope::System)), None);
+    }
     use crate::gateway::version::Version;
     use crate::host::service_state::Exit;
     use std::path::PathBuf;

@@ -46,6 +46,12 @@ pub(super) fn hint(
         State::Parked => Some(format!(
             "to have it served again: `hermes-install run{scope} {profile} gateway start`"
         )),
+        State::Stopped if row.never_started => Some(format!(
+            // Units that its manager has not read in their places are forgotten when they stop.
+            "it is enabled, and its manager knows of no start since that began; to start it: `{} daemon-reload && \
+             hermes-install start{scope} {profile}`",
+            host.manager().command_prefix()
+        )),
         State::Stopped if is_loaded && row.installed => Some(format!(
             "to start it: `hermes-install start{scope} {profile}`"
         )),

@@ -75,7 +75,8 @@ fn is_as_wanted(is_live: bool, profile: &Profile) -> bool {
         profile.state,
         State::Running | State::Draining | State::Served | State::Parked | State::Stopped
     );
-    !profile.left_stopped && profile.drift.is_empty() && (is_well || !profile.installed || !is_live)
+    let is_left = profile.left_stopped || profile.never_started;
+    !is_left && profile.drift.is_empty() && (is_well || !profile.installed || !is_live)
 }
 
 fn look(host: &Host, args: &StatusArgs) -> Result<Status> {
@@ -150,6 +151,12 @@ mod tests {
         assert!(!is_as_wanted(true, &profile));
 
         profile.left_stopped = false;
+        profile.never_started = true;
+        assert!(
+            !is_as_wanted(true, &profile),
+            "nobody is known to have stopped it"
+        );
+        profile.never_started = false;
         profile.state = State::Failed;
         assert!(is_as_wanted(true, &profile), "it is somebody else's");
         profile.installed = true;

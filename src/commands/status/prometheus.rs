@@ -248,6 +248,7 @@ pub(super) fn sample(name: &str, state: State) -> Profile {
         next_start: None,
         guarded: None,
         left_stopped: false,
+        never_started: false,
         drift: Vec::new(),
     }
 }

@@ -8,8 +8,11 @@ use anyhow::Result;
 
 use super::hint::hint;
 use super::platforms::{last_words, platforms};
-use crate::commands::json::{Hermes, Profile, State};
-use crate::commands::status::details::{found_owner, hermes, is_enabled, last_end, owner_of};
+use crate::commands::json::{Hermes, Profile};
+use crate::commands::status::details::{
+    ends_at_logout, found_owner, hermes, is_enabled, last_end, left_by_update, never_started,
+    owner_of,
+};
 use crate::commands::status::state::Seen;
 use crate::deploy::receipt::{Drifted, Receipt};
 use crate::gateway::gone::is_gone;
@@ -31,7 +34,6 @@ use crate::profile::ProfileName;
 use crate::render::instance::Instance;
 use crate::takeover::other_owner::owning_units;
 use crate::units::inventory::Inventory;
-use crate::units::paused::{Paused, stopped_by_update};
 use crate::units::unit::Unit;
 
 /// A host, sorted by what a profile is asked for.
@@ -160,6 +162,7 @@ impl<'a> Sight<'a> {
             next_start: service.and_then(|s| self.next_start(s)),
             guarded: self.guarded(&units),
             left_stopped: false,
+            never_started: false,
             shield,
             main_pid,
             unit,
@@ -168,6 +171,8 @@ impl<'a> Sight<'a> {
         let is_loaded = service.is_some_and(|s| s.load_state == "loaded");
         let paused = left_by_update(&units, &row);
         row.left_stopped = paused.as_ref().is_some_and(|paused| paused.is_left);
+        row.never_started =
+            row.installed && service.is_some_and(|s| never_started(host, row.state, profile, s));
         let usual = || hint(host, self.inventory, &row, process, &mute, is_loaded);
         row.hint = paused.map(|paused| paused.what).or_else(usual);
         row
@@ -241,6 +246,9 @@ impl<'a> Sight<'a> {
             let typed = self.host.manager().command_prefix();
             drift.push(format!("`{unit}` changed on disk; {typed} daemon-reload"));
         }
+        if is_installed {
+            drift.extend(ends_at_logout(self.host));
+        }
         if !self.receipt.pending.is_empty() && is_installed {
             let again = "an earlier run was cut short; run `hermes-install` for this profile again";
             drift.push(again.to_owned());
@@ -286,13 +294,4 @@ impl<'a> Sight<'a> {
         });
         hermes(&on_disk, is_newer, running)
     }
-}
-
-/// That `hermes update` stopped the unit of hermes' own, among those of a home, that runs it.
-fn left_by_update(units: &[&Unit], row: &Profile) -> Option<Paused> {
-    if row.state != State::Stopped {
-        return None;
-    }
-    let mut units = units.iter();
-    units.find_map(|unit| stopped_by_update(&unit.manager, unit.loaded.as_ref()?, &row.home))
 }

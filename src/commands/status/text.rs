@@ -9,9 +9,11 @@ use super::details::see_end;
 use super::since::Clock;
 use crate::commands::json::{Elsewhere, Hermes, Owner, Platform, Profile, State, Status};
 use crate::host::Host;
+use crate::host::manager::is_lingering;
 use crate::host::mounts::{Mount, mounts, network_of};
 use crate::host::process_text::ago;
 use crate::host::span;
+use crate::layout::Scope;
 use crate::output::wrap::sentence;
 use crate::takeover::other_owner::OtherOwner;
 use crate::units::claim::{Claim, SEEN_BY_ROOT};
@@ -47,6 +49,7 @@ fn about(host: &Host, row: &Profile, mounts: &[Mount], clock: &Clock, width: usi
     let style = colour(row.state);
     let boot = match (row.installed, row.enabled) {
         (false, false) => "not installed here",
+        (_, true) if row.scope == Scope::User && !is_lingering(host) => "starts at login",
         (_, true) => "starts at boot",
         (true, false) => "does not start at boot",
     };

@@ -45,6 +45,9 @@ def run() -> None:
     equal("doctor finds", (code, rules(report)), (1, ["foreign-files", "linger-off", "readable-secrets"]))
     as_alice = doctor(user="alice")[1]
     check("alice sees them too", set(rules(as_alice)) >= {"linger-off", "readable-secrets"}, rules(as_alice))
+    shown = hermes_install("status", "--long", user="alice")
+    equal("status without lingering ends with", shown.code, 1)
+    contains("what it says", shown.out, "running (user scope, starts at login)", "lingering is off", "loginctl enable-linger alice")
     code, report = doctor("--fix", "--yes")
     equal("after --fix", (code, rules(report)), (0, []))
     env = (mine.home / ".env").stat()
@@ -86,6 +89,25 @@ def run() -> None:
     backups = sorted(Path("/var/lib/hermes-install/backup").glob("*"))
     kept = [p.name for p in backups[-1].rglob("*") if p.is_symlink() or p.is_file()]
     contains("the backup", str(kept), "gateway.pid", ".gateway-takeover.json", "before.json")
+    seen_too_late(mine)
+
+
+def seen_too_late(mine: Profile) -> None:
+    """A home that is mounted at login: its units are not there when its manager begins, and nobody starts them."""
+    config, away = Path("/home/alice/.config"), Path("/home/alice/away")
+    manager = Unit(f"user@{pwd.getpwnam('alice').pw_uid}.service")
+    manager.systemctl("stop")
+    config.rename(away)
+    manager.systemctl("start")
+    away.rename(config)
+    shown = hermes_install("status", user="alice")
+    equal("status of a unit that was seen too late ends with", shown.code, 1)
+    contains("what it says", shown.out, "stopped", "knows of no start since", "systemctl --user daemon-reload && hermes-install start --user coder")
+    unit_reload()
+    equal("start ends with", hermes_install("start", "--user", "coder", user="alice").code, 0)
+    mine.until_up()
+    equal("stop ends with", hermes_install("stop", "--user", "coder", user="alice").code, 0)
+    equal("status of one that somebody stopped ends with", hermes_install("status", user="alice").code, 0)
 
 
 def a_directory_of_roots(mine: Profile) -> None:
