@@ -68,9 +68,22 @@ impl Configuration {
     /// Whether this profile has a gateway of its own beside one that serves all: `gateway.standalone` of its own
     /// configuration (since 0.21.5). hermes ignores it for the default profile.
     pub(crate) fn is_standalone(&self) -> bool {
-        let truth = |text: &str| ["1", "true", "yes", "on"].contains(&&*text.trim().to_lowercase());
-        let value = self.0.get("gateway", "standalone");
-        value.as_bool() == Some(true) || value.as_str().is_some_and(truth)
+        is_true(self.0.get("gateway", "standalone"))
+    }
+
+    /// Whether a platform is turned on here; the last of these places that says so or not holds (`merge_platform_sections` and
+    /// `bridge_platform_shared_keys`, gateway/config_loader.py 0.22.2; gateway/config.py before).
+    pub(crate) fn turns_on(&self, platform: &str) -> bool {
+        let places: [&[&str]; 4] = [
+            &["gateway", "platforms", platform, "enabled"],
+            &["platforms", platform, "enabled"],
+            &["gateway", platform, "enabled"],
+            &[platform, "enabled"],
+        ];
+        let said = places.iter().map(|keys| self.0.at(keys));
+        said.rev()
+            .find(|value| !value.is_badvalue())
+            .is_some_and(is_true)
     }
 
     /// Whether hermes may install what it lacks: `security.allow_lazy_installs` (tools/lazy_deps.py of 0.13 to 0.21).
@@ -88,6 +101,12 @@ impl Configuration {
         };
         path.is_absolute().then_some(path)
     }
+}
+
+/// A switch as hermes reads it (`is_truthy_value`, utils.py).
+fn is_true(value: &yaml_rust2::Yaml) -> bool {
+    let truth = |text: &str| ["1", "true", "yes", "on"].contains(&&*text.trim().to_lowercase());
+    value.as_bool() == Some(true) || value.as_i64() == Some(1) || value.as_str().is_some_and(truth)
 }
 
 /// [`Configuration::stop_drain`] of a profile home.
@@ -149,5 +168,27 @@ mod tests {
         let may = |text: &str| Configuration::of(Ok(Some(text.to_owned()))).may_install();
         assert!(may("") && may("security:\n  allow_lazy_installs: true\n"));
         assert!(!may("security:\n  allow_lazy_installs: false\n"));
+    }
+
+    #[test]
+    fn a_platform_is_on_where_the_last_place_says_so() {
+        let on = |text: &str| Configuration::of(Ok(Some(text.to_owned()))).turns_on("telegram");
+        for text in [
+            "platforms: {telegram: {enabled: true}}",
+            "gateway: {platforms: {telegram: {enabled: yes}}}",
+            "gateway: {telegram: {enabled: 'on'}}",
+            "telegram: {enabled: 1}",
+            "platforms: {telegram: {enabled: false}}\ntelegram: {enabled: true}",
+        ] {
+            assert!(on(text), "{text}");
+        }
+        for text in [
+            "",
+            "platforms: {telegram: {token: x}, slack: {enabled: true}}",
+            "platforms: {telegram: {enabled: true}}\ntelegram: {enabled: false}",
+            "gateway: {platforms: {telegram: {enabled: true}}}\nplatforms: {telegram: {enabled: null}}",
+        ] {
+            assert!(!on(text), "{text}");
+        }
     }
 }

@@ -1,4 +1,4 @@
-//! Two-level settings of a YAML file, read event by event: what an alias stands for is never built, nothing recurses, and
+//! Settings of a YAML file, no more than four keys deep, read event by event: what an alias stands for is never built, nothing recurses, and
 //! a file with more events than people write is no configuration.
 
 use std::collections::BTreeMap;
@@ -9,11 +9,13 @@ use yaml_rust2::scanner::TScalarStyle;
 
 /// The most events of a file; hermes' own full example has about 900.
 const MOST: usize = 100_000;
+/// The most keys on the way to a setting: `gateway.platforms.telegram.enabled`.
+const DEEPEST: usize = 4;
 
-/// Scalars by section and key, and lists of texts by key.
+/// Scalars by the keys on the way to them, and lists of texts by key.
 #[derive(Debug, Default)]
 pub(crate) struct Settings {
-    scalars: BTreeMap<(String, String), Yaml>,
+    scalars: BTreeMap<Vec<String>, Yaml>,
     lists: BTreeMap<String, Vec<String>>,
 }
 
@@ -60,8 +62,14 @@ impl Settings {
             list.push(text.clone());
             return;
         }
-        let section = match open {
-            [Open::Mapping(Some(section)), Open::Mapping(_)] => Some(section.clone()),
+        let key = |open: &Open| match open {
+            Open::Mapping(key) => key.clone(),
+            Open::Sequence => None,
+        };
+        let way: Option<Vec<String>> = match open {
+            [sections @ .., _] if (1..DEEPEST).contains(&sections.len()) => {
+                sections.iter().map(key).collect()
+            }
             _ => None,
         };
         let Some(Open::Mapping(key)) = open.last_mut() else {
@@ -71,15 +79,21 @@ impl Settings {
             *key = Some(scalar.map_or_else(String::new, |(text, _)| text));
             return;
         };
-        if let (Some(section), Some((_, value))) = (section, scalar) {
-            self.scalars.insert((section, name), value);
+        if let (Some(mut way), Some((_, value))) = (way, scalar) {
+            way.push(name);
+            self.scalars.insert(way, value);
         }
     }
 
     /// A setting; [`Yaml::BadValue`] where there is none.
     pub(crate) fn get(&self, section: &str, key: &str) -> &Yaml {
-        let found = self.scalars.get(&(section.to_owned(), key.to_owned()));
-        found.unwrap_or(&Yaml::BadValue)
+        self.at(&[section, key])
+    }
+
+    /// The same at the end of these keys.
+    pub(crate) fn at(&self, keys: &[&str]) -> &Yaml {
+        let keys: Vec<String> = keys.iter().map(|key| (*key).to_owned()).collect();
+        self.scalars.get(&keys).unwrap_or(&Yaml::BadValue)
     }
 
     /// The texts of a list at the top.
@@ -101,6 +115,10 @@ mod tests {
         assert_eq!(settings.get("agent", "text").as_str(), Some("90"));
         assert_eq!(settings.get("agent2", "restart").as_i64(), Some(3));
         assert!(settings.get("agent", "deep").is_badvalue());
+        assert_eq!(settings.at(&["agent", "deep", "restart"]).as_i64(), Some(1));
+        let deep = Settings::parse("a: {b: {c: {d: 1, e: {f: 2}}}}\n").expect("YAML");
+        assert_eq!(deep.at(&["a", "b", "c", "d"]).as_i64(), Some(1));
+        assert!(deep.at(&["a", "b", "c", "e", "f"]).is_badvalue());
         assert!(settings.get("list", "agent").is_badvalue());
         assert_eq!(settings.list("list"), ["1"]);
         assert!(settings.list("agent").is_empty());

@@ -1,9 +1,10 @@
 //! What to do next about a profile: one sentence, with commands that work here.
 
-use super::platforms::way_out;
+use super::platforms::{give_tokens, way_out};
 use crate::commands::json::{Profile, State};
 use crate::gateway::config::is_standalone;
 use crate::gateway::gone::gone;
+use crate::gateway::platforms::Tokenless;
 use crate::gateway::version::{Rules, Version};
 use crate::host::Host;
 use crate::host::process::Process;
@@ -18,6 +19,7 @@ pub(super) fn hint(
     row: &Profile,
     process: Option<&Process>,
     mute: &[String],
+    tokenless: &[Tokenless],
     is_loaded: bool,
 ) -> Option<String> {
     let (profile, unit) = (&row.profile, &row.unit);
@@ -75,6 +77,7 @@ pub(super) fn hint(
             Some(format!("to restart it after its turns: `{restart}`"))
         }
         State::Degraded if !mute.is_empty() => way_out(row, process?, mute, scope),
+        State::Degraded if !tokenless.is_empty() => Some(give_tokens(row, tokenless, scope)),
         State::Running if row.platforms.is_empty() => Some(format!(
             "no platform was configured when it started; to set one up: `hermes-install run{scope} {profile} -- gateway \
              setup`, then `hermes-install restart{scope} {profile}`"

@@ -1,9 +1,10 @@
-//! What is said of the messaging platforms of a gateway: its own record, and those that it could not load.
+//! What is said of the messaging platforms of a gateway: its own record, and those that it could not load or did not start.
 
 use std::path::Path;
 
 use crate::commands::json::{Platform, Profile, State};
-use crate::gateway::platforms::{Remedy, remedy};
+use crate::gateway::env_file::ENV;
+use crate::gateway::platforms::{Remedy, Tokenless, remedy};
 use crate::gateway::state::State as Record;
 use crate::host::process::Process;
 use crate::host::service_state::ServiceState;
@@ -11,9 +12,15 @@ use crate::output::printable;
 
 /// The word for a platform that hermes has no adapter for.
 const NO_ADAPTER: &str = "no-adapter";
+/// The word for a platform that hermes did not start for want of a token.
+const NO_TOKEN: &str = "no-token";
 
 /// The platforms, without those that an earlier gateway left in the record.
-pub(super) fn platforms(record: &Record, mute: &[String]) -> Vec<Platform> {
+pub(super) fn platforms(
+    record: &Record,
+    mute: &[String],
+    tokenless: &[Tokenless],
+) -> Vec<Platform> {
     let recorded = record.own_platforms().map(|(name, p)| Platform {
         name: printable(name),
         state: printable(&p.state),
@@ -23,17 +30,23 @@ pub(super) fn platforms(record: &Record, mute: &[String]) -> Vec<Platform> {
             .map(printable),
     });
     let mut all: Vec<Platform> = recorded.collect();
-    for name in mute {
-        if all.iter().all(|platform| platform.name != *name) {
+    let mut add = |name: &str, state: &str, error: String| {
+        if all.iter().all(|platform| platform.name != name) {
             all.push(Platform {
-                name: name.clone(),
-                state: NO_ADAPTER.to_owned(),
-                error: Some(
-                    "hermes could not load it; its library or a setting is missing".to_owned(),
-                ),
+                name: name.to_owned(),
+                state: state.to_owned(),
+                error: Some(error),
                 since: None,
             });
         }
+    };
+    for name in mute {
+        let error = "hermes could not load it; its library or a setting is missing";
+        add(name, NO_ADAPTER, error.to_owned());
+    }
+    for Tokenless { platform, variable } in tokenless {
+        let error = format!("`config.yaml` turns it on, and it had no usable `{variable}`");
+        add(platform, NO_TOKEN, error);
     }
     all
 }
@@ -47,6 +60,20 @@ pub(super) fn last_words(
     let gave_up = matches!(state, State::Failed | State::Restarting);
     let last = service.filter(|_| gave_up)?.last_pid?;
     Record::read(home).filter(|record| record.pid == last && record.has_ended())
+}
+
+/// What gives platforms their tokens; which platforms need them stands above it.
+pub(super) fn give_tokens(row: &Profile, tokenless: &[Tokenless], scope: &str) -> String {
+    let names: Vec<String> = tokenless
+        .iter()
+        .map(|tokenless| format!("`{}`", tokenless.variable))
+        .collect();
+    format!(
+        "to connect it: set {} in `{}`, then `hermes-install restart{scope} {}`",
+        names.join(" and "),
+        row.home.join(ENV).display(),
+        row.profile
+    )
 }
 
 /// What helps against platforms without an adapter, as a sentence; `scope` is the flag that the commands need.
@@ -93,7 +120,7 @@ mod tests {
                 ..ServiceState::default()
             };
             let record = last_words(home.path(), state, Some(&service))?;
-            platforms(&record, &[]).into_iter().next()?.error
+            platforms(&record, &[], &[]).into_iter().next()?.error
         };
         assert_eq!(
             said(State::Failed, Some(7)).as_deref(),

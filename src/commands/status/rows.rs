@@ -19,7 +19,7 @@ use crate::gateway::gone::is_gone;
 use crate::gateway::installation::Installation;
 use crate::gateway::installations::Installations;
 use crate::gateway::owner::Owners;
-use crate::gateway::platforms::without_adapter;
+use crate::gateway::platforms::{without_adapter, without_token};
 use crate::gateway::served::{Server, Servers, Service, is_parked};
 use crate::gateway::state::State as Record;
 use crate::gateway::update::{Left, left};
@@ -114,6 +114,11 @@ impl<'a> Sight<'a> {
         let mute = own.map_or_else(Vec::new, |(process, record)| {
             without_adapter(process, record)
         });
+        let tokenless = own.map_or_else(Vec::new, |(_, record)| {
+            let mut found = without_token(&home, record);
+            found.retain(|of| mute.iter().all(|name| name != of.platform));
+            found
+        });
         let seen = Seen {
             is_served: server.is_some(),
             is_parked: is_parked(&host.real(&home)),
@@ -122,7 +127,7 @@ impl<'a> Sight<'a> {
             is_own: process.is_some_and(|p| p.pid == main_pid),
             is_unknown: unknown.is_some(),
             is_gone: self.installed.contains_key(profile) && is_gone(host, &home),
-            is_mute: !mute.is_empty(),
+            is_mute: !mute.is_empty() || !tokenless.is_empty(),
             has_failed: service.is_some_and(ServiceState::has_failed),
             record: record.as_ref().filter(|r| r.pid == main_pid),
         };
@@ -141,7 +146,7 @@ impl<'a> Sight<'a> {
             hermes: self.hermes(profile, root, process, record.as_ref()),
             platforms: (record.as_ref())
                 .or(last_words(&home, state, service).as_ref())
-                .map(|r| platforms(r, &mute))
+                .map(|r| platforms(r, &mute, &tokenless))
                 .unwrap_or_default(),
             last_end: service.and_then(last_end),
             owner: process
@@ -173,7 +178,17 @@ impl<'a> Sight<'a> {
         row.left_stopped = paused.as_ref().is_some_and(|paused| paused.is_left);
         row.never_started =
             row.installed && service.is_some_and(|s| never_started(host, row.state, profile, s));
-        let usual = || hint(host, self.inventory, &row, process, &mute, is_loaded);
+        let usual = || {
+            hint(
+                host,
+                self.inventory,
+                &row,
+                process,
+                &mute,
+                &tokenless,
+                is_loaded,
+            )
+        };
         row.hint = paused.map(|paused| paused.what).or_else(usual);
         row
     }

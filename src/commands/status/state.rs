@@ -16,7 +16,7 @@ pub(super) struct Seen<'a> {
     pub(super) is_unknown: bool,
     /// It is installed, and its home is gone.
     pub(super) is_gone: bool,
-    /// hermes has no adapter for some platform.
+    /// hermes has no adapter for some platform, or did not start it.
     pub(super) is_mute: bool,
     /// The unit is down because something went wrong.
     pub(super) has_failed: bool,
@@ -53,6 +53,7 @@ impl Seen<'_> {
 mod tests {
     use super::*;
     use crate::commands::status::platforms::platforms;
+    use crate::gateway::platforms::Tokenless;
 
     fn record(text: &str) -> Record {
         serde_json::from_str(text).expect("a record")
@@ -80,13 +81,23 @@ mod tests {
             record: Some(&record),
         };
         assert_eq!(seen.state("active"), State::Degraded);
-        let shown = platforms(&record, &["irc".to_owned()]);
+        let shown = platforms(
+            &record,
+            &["irc".to_owned()],
+            &[Tokenless {
+                platform: "matrix",
+                variable: "MATRIX_ACCESS_TOKEN",
+            }],
+        );
         let names: Vec<&str> = shown.iter().map(|p| &*p.name).collect();
         // Discord's entry is an earlier gateway's.
-        assert_eq!(names, ["slack", "telegram", "irc"]);
+        assert_eq!(names, ["slack", "telegram", "irc", "matrix"]);
         assert_eq!(shown[1].error.as_deref(), Some("no\u{fffd}[2J route"));
         assert_eq!(shown[1].since.as_deref(), Some("2026-11-25T20:20:00+00:00"));
         assert_eq!(shown[2].state, "no-adapter");
+        assert_eq!(shown[3].state, "no-token");
+        let said = shown[3].error.as_deref().unwrap_or_default();
+        assert!(said.contains("MATRIX_ACCESS_TOKEN"), "{said}");
     }
 
     #[test]

@@ -4,7 +4,8 @@ use std::path::Path;
 
 use super::roots::Roots;
 use crate::gateway::command_line::executable;
-use crate::gateway::platforms::{Remedy, remedy, without_adapter};
+use crate::gateway::env_file::ENV;
+use crate::gateway::platforms::{Remedy, Tokenless, remedy, without_adapter, without_token};
 use crate::gateway::served::{Servers, Service};
 use crate::gateway::state::State;
 use crate::gateway::update::is_outdated;
@@ -20,6 +21,8 @@ pub(crate) struct Mute {
     pub(crate) who: String,
     /// The platforms.
     pub(crate) platforms: Vec<String>,
+    /// Why it cannot.
+    pub(crate) why: String,
     /// What helps, and the command that has hermes try again.
     pub(crate) way_out: String,
 }
@@ -48,12 +51,15 @@ pub(super) fn other_server(roots: &mut Roots, home: &Path, own: &Process) -> Opt
     }
 }
 
-/// The platforms that the gateway of this home has no adapter for.
+/// The platforms that the gateway of this home has no adapter for; else those that it has no token for.
 pub(super) fn mute(home: &Path, process: &Process) -> Option<Mute> {
     let state = State::read(home).filter(|state| state.pid == process.pid && state.is_up())?;
     let platforms = without_adapter(process, &state);
     let restart = restart_command(process);
-    let way_out = match remedy(process, home, platforms.first()?) {
+    let Some(first) = platforms.first() else {
+        return tokenless(home, process, &state);
+    };
+    let way_out = match remedy(process, home, first) {
         Remedy::TryAgain => restart,
         Remedy::Install(command) => format!("`{command}`, then `{restart}`"),
         Remedy::Build(what) => format!("{what}, then `{restart}`"),
@@ -69,7 +75,28 @@ pub(super) fn mute(home: &Path, process: &Process) -> Option<Mute> {
     Some(Mute {
         who: name(process),
         platforms,
+        why: "hermes has no adapter for it".to_owned(),
         way_out,
+    })
+}
+
+fn tokenless(home: &Path, process: &Process, state: &State) -> Option<Mute> {
+    let found = without_token(home, state);
+    let variables: Vec<String> = found
+        .iter()
+        .map(|Tokenless { variable, .. }| format!("`{variable}`"))
+        .collect();
+    let variables = variables.join(" and ");
+    found.first()?;
+    Some(Mute {
+        who: name(process),
+        platforms: found.iter().map(|of| of.platform.to_owned()).collect(),
+        why: format!("`config.yaml` turns it on, and it had no usable {variables}"),
+        way_out: format!(
+            "set {variables} in `{}`, then `{}`",
+            home.join(ENV).display(),
+            restart_command(process)
+        ),
     })
 }
 

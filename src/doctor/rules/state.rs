@@ -53,10 +53,11 @@ pub(super) const RULES: &[Rule] = &[
     Rule {
         id: "no-platform",
         severity: Warning,
-        about: "The gateway runs and has no adapter for a platform that it is configured for: nobody can speak with the bot \
-                there. Most often the platform's library is missing, and hermes could not install it.",
-        fix: "install the library, or let hermes reach a package index, and restart the gateway",
-        source: "gateway/run.py of 0.13 to 0.21, `No adapter available for`; gateway/run_startup.py of 0.22",
+        about: "The gateway runs and does not speak on a platform that it is configured for: nobody can reach the bot there. \
+                Most often the platform's library is missing, and hermes could not install it; or its token is missing or a \
+                placeholder, and hermes did not start it.",
+        fix: "install the library, let hermes reach a package index, or set the token, and restart the gateway",
+        source: "gateway/run.py of 0.13 to 0.21, `No adapter available for`; gateway/run_startup.py and gateway/config.py of 0.22",
         check: no_platform,
     },
     Rule {
@@ -193,9 +194,10 @@ fn no_platform(facts: &Facts, findings: &mut Findings) {
     for home in facts.homes.iter() {
         if let Some(mute) = &home.mute {
             let what = format!(
-                "the gateway of `{}` cannot speak on {}: hermes has no adapter for it; {}",
+                "the gateway of `{}` cannot speak on {}: {}; {}",
                 home.home.display(),
                 mute.platforms.join(", "),
+                mute.why,
                 mute.who
             );
             findings.add(what, mute.way_out.clone()).home(&home.home);
