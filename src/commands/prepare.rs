@@ -12,6 +12,7 @@ use super::survey::{Found, Survey};
 use super::typed::{Verb, typed};
 use crate::cli::InstallArgs;
 use crate::config::Config;
+use crate::deploy::cut_short::refuse_undecided;
 use crate::deploy::pipeline::{Policy, plan_for};
 use crate::deploy::receipt::{Contents, Receipt, read_receipt};
 use crate::deploy::serving::Served;
@@ -65,6 +66,9 @@ pub(super) fn prepare<'a>(
     let typed = typed(verb, args);
     let profiles = wanted(host, args, &config, &typed)?;
     let receipt = read_receipt(host)?;
+    refuse_undecided(&receipt, |profile| {
+        verb == Verb::Split && profiles.contains(profile)
+    })?;
     let configured = config.guard;
     systemd_level(host)?;
     let inventory = Inventory::read(host);

@@ -10,17 +10,21 @@ use super::prepare::{Prepared, prepare};
 use super::target::live;
 use super::typed::Verb;
 use crate::cli::{InstallArgs, SettingArgs, SplitArgs};
+use crate::deploy::cut_short::{is_cut_short, is_switched};
 use crate::deploy::desired::links;
 use crate::deploy::lock::Lock;
-use crate::deploy::receipt::read_receipt;
+use crate::deploy::pipeline::{Policy, plan_for};
+use crate::deploy::receipt::{Receipt, read_receipt};
 use crate::deploy::relocation::{Relocation, is_free};
 use crate::error::{Exit, refuse, trouble};
-use crate::host::Host;
 use crate::host::account::Account;
 use crate::host::process::shell_quote;
 use crate::host::process_text::as_account;
 use crate::host::rootfs::Actual;
+use crate::host::{Host, Live};
+use crate::layout::ACCOUNT;
 use crate::output::Output;
+use crate::preflight::tenant::is_used;
 use crate::profile::ProfileName;
 
 /// Move one profile.
@@ -29,23 +33,45 @@ pub(crate) fn split(args: &SplitArgs) -> Result<Exit> {
     let host = Host::new(args.scope.scope(), args.scope.root.as_deref())?;
     let live = live(&host, "hermes-install split")?;
     let _lock = Lock::take(&host, args.wait.limit())?;
-    let Some(relocation) = relocation(&host, &args.profile)? else {
-        output.done(format!("profile `{}` is a tenant already", args.profile));
+    let profile = &args.profile;
+    let receipt = read_receipt(&host)?;
+    let is_again = is_cut_short(&receipt, profile);
+    let Some(relocation) = relocation(&host, &receipt, profile)? else {
+        let old = usual(&host, profile)?;
+        if is_again {
+            return go_on(&host, live, args, old.as_ref(), &output);
+        }
+        output.done(format!("profile `{profile}` is a tenant already"));
+        if let Some(old) = old {
+            output.warn(format!(
+                "`{}` has data of a profile `{profile}`, and the tenant does not use them",
+                old.home.display()
+            ));
+        }
         return Ok(Exit::Done);
     };
-    let profile = &relocation.profile;
-    if !is_free(&profile.tenant_root())? {
+    if is_again && is_switched(&host, profile)? {
+        return go_on(&host, live, args, Some(&relocation), &output);
+    }
+    if !is_again && !is_free(&profile.tenant_root())? {
         refuse!(
             "`{}` has data already, and nothing is written over them", profile.tenant_root().display();
             "look at them; when nobody needs them, move them away and run this again"
         );
     }
     let unit = profile.unit();
-    let runs = live.manager().show_one(&unit)?.is_started();
-    let is_enabled = links(&host, profile)
-        .iter()
-        .any(|link| host.at(Path::new(link)).is_symlink());
-    let install = as_install(args, runs, is_enabled);
+    let what = format!(
+        "stop `{unit}` as planned, copy `{}` to `{}`, and run it as `{}`",
+        relocation.home.display(),
+        profile.tenant_root().display(),
+        profile.tenant_account()
+    );
+    let consent = || ask(args.yes, &format!("{what}?"), &format!("this would {what}"));
+    let install = as_install(&host, live, args, is_again)?;
+    if is_again {
+        consent()?;
+        undo(&host, live, &relocation, receipt, &output)?;
+    }
     let Prepared {
         checked,
         mut transaction,
@@ -55,13 +81,9 @@ pub(crate) fn split(args: &SplitArgs) -> Result<Exit> {
     for line in told(&host, &relocation) {
         output.warn(line);
     }
-    let what = format!(
-        "stop `{unit}` as planned, copy `{}` to `{}`, and run it as `{}`",
-        relocation.home.display(),
-        profile.tenant_root().display(),
-        profile.tenant_account()
-    );
-    ask(args.yes, &format!("{what}?"), &format!("this would {what}"))?;
+    if !is_again {
+        consent()?;
+    }
     transaction.relocations.push(relocation.clone());
     let outcome = transaction.commit()?;
     summary(&host, &checked, &outcome, &[], &output);
@@ -69,9 +91,75 @@ pub(crate) fn split(args: &SplitArgs) -> Result<Exit> {
     Ok(Exit::Done)
 }
 
+/// The rest of a split that was cut short when the data were in the tenant and the unit on disk named it: they may be newer by
+/// now than those of before.
+fn go_on(
+    host: &Host,
+    live: &Live,
+    args: &SplitArgs,
+    old: Option<&Relocation>,
+    output: &Output,
+) -> Result<Exit> {
+    let profile = &args.profile;
+    let what = format!(
+        "go on with a split that was cut short, and run `{}` as `{}`",
+        profile.unit(),
+        profile.tenant_account()
+    );
+    let install = as_install(host, live, args, true)?;
+    let ready = prepare(host, &install, Verb::Split, output)?;
+    ready.transaction.refuse_conflicts()?;
+    ask(args.yes, &format!("{what}?"), &format!("this would {what}"))?;
+    let outcome = ready.transaction.commit()?;
+    summary(host, &ready.checked, &outcome, &[], output);
+    if let Some(old) = old.filter(|old| old.home.exists()) {
+        tell_old(old, output);
+    }
+    Ok(Exit::Done)
+}
+
+/// Take back what a split has written that was cut short while the unit on disk named the data of before. Those are the newer
+/// ones, should it have run since.
+fn undo(
+    host: &Host,
+    live: &Live,
+    relocation: &Relocation,
+    receipt: Receipt,
+    output: &Output,
+) -> Result<()> {
+    output.step("a split was cut short: putting back what it wrote");
+    relocation.stop(live, output)?;
+    let account = relocation.profile.tenant_account();
+    if Account::find(&account, &host.root)?.is_some() {
+        relocation.back(host)?;
+    }
+    let policy = Policy {
+        undoes_split: true,
+        ..Policy::default()
+    };
+    let contents = receipt.contents();
+    let transaction = plan_for(host, output, receipt, contents, &policy)?;
+    transaction.refuse_conflicts()?;
+    transaction.commit()?;
+    Ok(())
+}
+
+/// Data of a profile of that name below the usual root, as a split leaves them that was cut short at its end.
+fn usual(host: &Host, profile: &ProfileName) -> Result<Option<Relocation>> {
+    let root = host.default_root();
+    let home = profile.home(&root);
+    let account = Account::find(ACCOUNT, &host.root)?;
+    let found = account.filter(|_| is_used(host, &home));
+    Ok(found.map(|account| Relocation {
+        profile: profile.clone(),
+        account,
+        root,
+        home,
+    }))
+}
+
 /// What moves; `None` where it has moved already.
-fn relocation(host: &Host, profile: &ProfileName) -> Result<Option<Relocation>> {
-    let receipt = read_receipt(host)?;
+fn relocation(host: &Host, receipt: &Receipt, profile: &ProfileName) -> Result<Option<Relocation>> {
     let Some(instance) = receipt.instances.iter().find(|i| i.profile == *profile) else {
         trouble!(
             "profile `{profile}` has no unit of its own in the {} scope", host.scope.name();
@@ -104,9 +192,14 @@ fn relocation(host: &Host, profile: &ProfileName) -> Result<Option<Relocation>> 
     }))
 }
 
-/// The installation that this is: account and root of before are forgotten, everything else stays.
-fn as_install(args: &SplitArgs, runs: bool, is_enabled: bool) -> InstallArgs {
-    InstallArgs {
+/// The installation that this is: account and root of before are forgotten, everything else stays. A split that was cut short
+/// may have stopped what was to run.
+fn as_install(host: &Host, live: &Live, args: &SplitArgs, is_again: bool) -> Result<InstallArgs> {
+    let runs = live.manager().show_one(&args.profile.unit())?.is_started();
+    let is_enabled = links(host, &args.profile)
+        .iter()
+        .any(|link| host.at(Path::new(link)).is_symlink());
+    Ok(InstallArgs {
         settings: SettingArgs {
             profiles: vec![args.profile.clone()],
             tenant: true,
@@ -114,13 +207,13 @@ fn as_install(args: &SplitArgs, runs: bool, is_enabled: bool) -> InstallArgs {
         },
         scope: args.scope.clone(),
         no_enable: !is_enabled,
-        no_start: !runs,
+        no_start: !(runs || (is_again && is_enabled)),
         reset: ["home", "run-as", "group"].map(str::to_owned).to_vec(),
         yes: args.yes,
         wait: args.wait.clone(),
         output: args.output.clone(),
         ..InstallArgs::default()
-    }
+    })
 }
 
 /// What of the profile leads to places that the tenant does not see: lines of its configuration, and links.

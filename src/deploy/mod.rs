@@ -6,6 +6,7 @@ pub(crate) mod backup;
 pub(crate) mod chosen;
 mod conflict;
 pub(crate) mod creation;
+pub(crate) mod cut_short;
 pub(crate) mod desired;
 pub(crate) mod handover;
 pub(crate) mod lock;

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use anyhow::Result;
 
 use crate::deploy::conflict::uncovering;
+use crate::deploy::cut_short::refuse_undecided;
 use crate::deploy::desired::{desired, links};
 use crate::deploy::plan::plan;
 use crate::deploy::receipt::{Contents, Receipt};
@@ -16,6 +17,7 @@ use crate::host::rootfs::Actual;
 use crate::layout::{SYSTEMD_FLOOR, Scope, TEMPLATE};
 use crate::output::Output;
 use crate::profile::ProfileName;
+use crate::render::instance::Instance;
 use crate::render::tree::Entry;
 
 /// What a run may do with files, and with what starts at boot.
@@ -25,8 +27,18 @@ pub(crate) struct Policy {
     pub(crate) force: bool,
     /// Leave files that stay as they are; bringing them up to date is another run's business.
     pub(crate) keeps_files: bool,
+    /// Whether it puts back what is recorded, as a split that was cut short left it.
+    pub(crate) undoes_split: bool,
     /// Profiles that start at boot from now on, or not; all others stay as they are: an admin may have changed them.
     pub(crate) enable: BTreeMap<ProfileName, bool>,
+}
+
+impl Policy {
+    /// Whether after this run it is known where the data of a profile are.
+    fn decides(&self, profile: &ProfileName, contents: &Contents) -> bool {
+        let mut stay = contents.instances.iter().filter(|i| i.profile == *profile);
+        self.undoes_split || stay.all(Instance::is_tenant)
+    }
 }
 
 /// The transaction that leaves a host with these contents. It starts and stops nothing yet: its caller says what.
@@ -37,6 +49,7 @@ pub(crate) fn plan_for<'a>(
     contents: Contents,
     policy: &Policy,
 ) -> Result<Transaction<'a>> {
+    refuse_undecided(&receipt, |profile| policy.decides(profile, &contents))?;
     // What only goes away needs no particular systemd.
     let level = if contents.is_empty() {
         SYSTEMD_FLOOR

@@ -39,7 +39,7 @@ pub(crate) struct Relocation {
 
 impl Relocation {
     /// Stop its unit, by the definition that started it; whether it was started.
-    pub(super) fn stop(&self, live: &Live, output: &Output) -> Result<bool> {
+    pub(crate) fn stop(&self, live: &Live, output: &Output) -> Result<bool> {
         let (manager, unit) = (live.manager(), self.profile.unit());
         let was_started = manager.show_one(&unit)?.is_started();
         if was_started {
@@ -69,21 +69,33 @@ impl Relocation {
         };
         to.make_anew()?;
         from.copy(&to, &OF_THE_OLD)?;
-        to.rename(&root)
+        to.rename(&root)?;
+        // Before a unit names them: one that is on the disk after a power loss finds them there.
+        let copies = Side {
+            account: &account,
+            directory: &root,
+        };
+        copies.sync()
     }
 
     /// Remove the copies again; the unit is stopped.
-    pub(super) fn back(&self, host: &Host) -> Result<()> {
+    pub(crate) fn back(&self, host: &Host) -> Result<()> {
         let (account, root) = self.tenant(host)?;
         let copies = Side {
             account: &account,
             directory: &root,
         };
-        copies.empty()?;
+        let incoming = self.incoming();
         let half = Side {
             account: &account,
-            directory: &self.incoming(),
+            directory: &incoming,
         };
+        half.remove()?;
+        if !is_free(&root)? {
+            // At once: should this be cut short, the root is free, and what is left is no bot.
+            copies.rename(&incoming)?;
+            copies.make_anew()?;
+        }
         half.remove()
     }
 

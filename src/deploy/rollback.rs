@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use anyhow::Result;
 
+use crate::deploy::receipt::{Receipt, file};
 use crate::deploy::transaction::Transaction;
 use crate::deploy::writer::Writer;
 use crate::error::{Error, Kind};
@@ -19,6 +20,8 @@ pub(super) struct Activity {
     pub(super) handovers: usize,
     /// How many profiles were copied, or some of it.
     pub(super) relocations: usize,
+    /// What was recorded before anything was written.
+    pub(super) recorded: Option<Receipt>,
 }
 
 impl Activity {
@@ -34,11 +37,19 @@ impl Transaction<'_> {
     pub(super) fn roll_back(
         &self,
         cause: &anyhow::Error,
-        writer: Writer,
+        mut writer: Writer,
         activity: &Activity,
     ) -> anyhow::Error {
         self.output.step("putting everything back as it was");
-        let mut errors = writer.undo();
+        let mut errors = Vec::new();
+        if let Some(live) = self.host.live() {
+            errors.extend(self.stop_touched(live, activity));
+        }
+        // Where the data are again is recorded before a file says so.
+        if let (false, Some(receipt)) = (self.relocations.is_empty(), &activity.recorded) {
+            errors.extend(writer.put(&self.host.receipt(), &file(receipt)).err());
+        }
+        errors.extend(writer.undo());
         let mut notes = Vec::new();
         if let Some(live) = self.host.live() {
             errors.extend(self.restore(live, activity));
@@ -63,6 +74,24 @@ impl Transaction<'_> {
         Error::new(kind, notes.join("\n"), cause.hints).into()
     }
 
+    /// While the files are there that they were started by, the launcher among them: it knows how a gateway is stopped.
+    fn stop_touched(&self, live: &Live, activity: &Activity) -> Vec<anyhow::Error> {
+        let moved = self.relocations[..activity.relocations].iter();
+        let rested = |unit: &&String| activity.was_started.get(*unit) == Some(&false);
+        let mut units: Vec<String> = activity.touched.iter().filter(rested).cloned().collect();
+        units.extend(moved.map(|relocation| relocation.profile.unit()));
+        units.sort();
+        units.dedup();
+        if units.is_empty() {
+            return Vec::new();
+        }
+        let manager = live.manager();
+        let stopped = manager.verb("stop", &units);
+        // A failure would be shown of a unit that is gone.
+        let _ = manager.verb("reset-failed", &units);
+        stopped.err().into_iter().collect()
+    }
+
     /// After the files are back: the manager reads them, and every touched unit runs or rests as before.
     fn restore(&self, live: &Live, activity: &Activity) -> Vec<anyhow::Error> {
         let mut errors = Vec::new();
@@ -73,22 +102,10 @@ impl Transaction<'_> {
             return errors;
         }
         let manager = live.manager();
-        let touched = |started: bool| -> Vec<String> {
-            let was = |unit: &&String| activity.was_started.get(*unit) == Some(&started);
-            activity.touched.iter().filter(was).cloned().collect()
-        };
-        let (restart, stop) = (touched(true), touched(false));
+        let ran = |unit: &&String| activity.was_started.get(*unit) == Some(&true);
+        let restart: Vec<String> = activity.touched.iter().filter(ran).cloned().collect();
         let mut attempt = |result: Result<()>| errors.extend(result.err());
-        if !stop.is_empty() {
-            // Stopped by the definition that started it, then forgotten.
-            attempt(manager.verb("stop", &stop));
-            let _ = manager.verb("reset-failed", &stop);
-        }
         for relocation in &self.relocations[..activity.relocations] {
-            // Its gateway by the definition that started it, before the copies under it.
-            let unit = relocation.profile.unit();
-            attempt(manager.verb("stop", std::slice::from_ref(&unit)));
-            let _ = manager.verb("reset-failed", std::slice::from_ref(&unit));
             attempt(relocation.back(self.host));
         }
         attempt(manager.daemon_reload());

@@ -10,8 +10,7 @@ use crate::deploy::backup::Backup;
 use crate::deploy::creation::Creation;
 use crate::deploy::desired::is_drop_in_of;
 use crate::deploy::handover::Handover;
-use crate::deploy::plan::Plan;
-use crate::deploy::plan::past;
+use crate::deploy::plan::{Change, Plan, past};
 use crate::deploy::receipt::file;
 use crate::deploy::receipt::{Contents, Receipt};
 use crate::deploy::relocation::Relocation;
@@ -111,22 +110,29 @@ impl Transaction<'_> {
         receipt.directories = if is_settled {
             self.old.directories.clone()
         } else {
-            self.record_pending(writer)?
+            self.record_pending(writer, activity)?
         };
         if let Some(live) = self.host.live() {
             self.stop_relocated(live, activity)?;
         }
         let mut backup = Backup::new(self.host)?;
-        writer.apply(&self.plan, &mut backup)?;
-        for change in self.plan.changed() {
-            self.output
-                .step(format!("{} /{}", past(&change.action), change.path));
+        // What has a unit run elsewhere comes when the data are there: at every moment its files name all of them.
+        let (switches, others): (Vec<_>, Vec<_>) = self
+            .plan
+            .changed()
+            .partition(|change| self.switches(change));
+        self.apply(writer, &mut backup, &others)?;
+        if let Some(live) = self.host.live() {
+            outcome.has_made_accounts = self.make_accounts(live)?;
+            self.make_homes(activity)?;
+        }
+        self.apply(writer, &mut backup, &switches)?;
+        if !self.relocations.is_empty() {
+            self.record_moved(writer, activity)?;
         }
         outcome.files = self.plan.changed().count();
         outcome.backup = backup.directory().map(str::to_owned);
         if let Some(live) = self.host.live() {
-            outcome.has_made_accounts = self.make_accounts(live)?;
-            self.make_homes(activity)?;
             if !is_settled {
                 activity.is_reloaded = true;
                 self.reload(live)?;
@@ -167,6 +173,21 @@ impl Transaction<'_> {
             self.output.warn(format!("{e:#}"));
         }
         Ok(outcome)
+    }
+
+    /// Whether it has the unit of a profile that moves run in its tenant.
+    fn switches(&self, change: &Change) -> bool {
+        let mut moving = self.relocations.iter();
+        moving.any(|relocation| is_drop_in_of(&relocation.profile.unit(), &change.path))
+    }
+
+    fn apply(&self, writer: &mut Writer, backup: &mut Backup, changes: &[&Change]) -> Result<()> {
+        writer.apply(changes.iter().copied(), backup)?;
+        for change in changes {
+            self.output
+                .step(format!("{} /{}", past(&change.action), change.path));
+        }
+        Ok(())
     }
 
     /// Stop the gateways of profiles whose data move.

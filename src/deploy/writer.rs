@@ -12,7 +12,7 @@ use nix::sys::stat::FileStat;
 
 use crate::deploy::backup::Backup;
 use crate::deploy::place::{place, temporary, unlink};
-use crate::deploy::plan::{Action, Change, Plan};
+use crate::deploy::plan::{Action, Change};
 use crate::host::account::account_name;
 use crate::host::directory::Directory;
 use crate::host::file::look_in;
@@ -66,9 +66,13 @@ impl Writer {
         }
     }
 
-    /// Carry out the file changes of a plan.
-    pub(crate) fn apply(&mut self, plan: &Plan, backup: &mut Backup) -> Result<()> {
-        for change in plan.changed() {
+    /// Carry out file changes of a plan.
+    pub(crate) fn apply<'a>(
+        &mut self,
+        changes: impl IntoIterator<Item = &'a Change>,
+        backup: &mut Backup,
+    ) -> Result<()> {
+        for change in changes {
             self.is_as_planned(change)?;
             if matches!(change.action, Action::Overwrite | Action::Retire) {
                 backup.keep(self, &change.path)?;

@@ -62,17 +62,14 @@ impl Side<'_> {
         self.run_on(&["mkdir", "--"])
     }
 
+    /// Have the disk hold everything that was written below it.
+    pub(crate) fn sync(&self) -> Result<()> {
+        self.run_on(&["sync", "--file-system", "--"])
+    }
+
     /// Remove it with everything in it.
     pub(crate) fn remove(&self) -> Result<()> {
         self.run_on(&["rm", "--recursive", "--force", "--"])
-    }
-
-    /// Remove everything in this directory.
-    pub(crate) fn empty(&self) -> Result<()> {
-        let mut command = self.command(&["find"]);
-        command.arg(literal(&self.directory.to_string_lossy()));
-        command.args(["-mindepth", "1", "-delete"]);
-        self.run(command)
     }
 
     /// Give this directory another name, in the place of an empty directory or of nothing.

@@ -14,6 +14,7 @@ use crate::commands::status::details::{
     owner_of,
 };
 use crate::commands::status::state::Seen;
+use crate::deploy::cut_short::is_cut_short;
 use crate::deploy::receipt::{Drifted, Receipt};
 use crate::gateway::gone::is_gone;
 use crate::gateway::installation::Installation;
@@ -265,10 +266,21 @@ impl<'a> Sight<'a> {
             drift.extend(ends_at_logout(self.host));
         }
         if !self.receipt.pending.is_empty() && is_installed {
-            let again = "an earlier run was cut short; run `hermes-install` for this profile again";
-            drift.push(again.to_owned());
+            drift.push(self.cut_short());
         }
         drift
+    }
+
+    /// An earlier run was cut short: how to go on with it.
+    fn cut_short(&self) -> String {
+        let mut split = self.receipt.instances.iter().map(|i| &i.profile);
+        match split.find(|profile| is_cut_short(self.receipt, profile)) {
+            Some(profile) => format!(
+                "a split of profile `{profile}` was cut short; to go on with it: `hermes-install split {profile}`"
+            ),
+            None => "an earlier run was cut short; run `hermes-install` for this profile again"
+                .to_owned(),
+        }
     }
 
     /// The first installation at the places of a root and a home directory.

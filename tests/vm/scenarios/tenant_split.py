@@ -9,11 +9,11 @@ from pathlib import Path
 import wait
 from check import check, contains, equal, measured
 from gateway import Profile
-from installer import difference, hermes_install, install, shell, snapshot, status
-from systemd import Unit, systemctl
+from installer import difference, hermes_install, install, program, shell, snapshot, status
+from systemd import BASE, Unit, systemctl
 
 HERMES = ["0.22.2"]
-SECONDS = 75
+SECONDS = 180
 
 ROOT = Path("/var/lib/hermes-tenants/coder/.hermes")
 
@@ -57,6 +57,7 @@ def run() -> None:
     equal("install of default ends with", install(default, "--no-start").code, 0)
     hostile()
     while_it_changes()
+    cut_short()
     coder.make(env="TOKEN=of coder\n")
     data(coder)
     unit = Unit(coder.unit)
@@ -103,6 +104,57 @@ def run() -> None:
     contains("once more", hermes_install("split", "coder", "--yes").err, "is a tenant already")
     equal("gateways after that", moved.gateways(), [unit.pid])
     contains("default stays", hermes_install("split", "default", "--yes").err, "the home of `default` is the root")
+
+
+def cut_short() -> None:
+    """Killed at any moment, it leaves a unit that names all data of one place, and typed again it ends as if never killed."""
+    bot, root = Profile("cut"), Path("/var/lib/hermes-tenants/cut/.hermes")
+    tenant, unit = Profile("default", "hermes-cut", str(root)), Unit(bot.unit)
+    # At the copy; and at the entry of the rename of the drop-in, of both records after it, and when it is all done.
+    for moment in ("copying", 4, 5, 6):
+        bot.make(env="TOKEN=of cut\n")
+        data(bot)
+        equal(f"{moment}: install of cut ends with", install(bot, "--shared").code, 0)
+        check(f"{moment}: it is killed", killed_at(moment))
+        # As a boot would.
+        systemctl("daemon-reload")
+        unit.systemctl("restart")
+        at = tenant if unit.show()["User"] == "hermes-cut" else bot
+        measured(f"{moment}: the unit runs in", str(at.home))
+        at.until_up(unit.pid)
+        equal(f"{moment}: the data that it runs on", (at.home / ".env").read_text(), "TOKEN=of cut\n")
+        (at.home / "since").write_text("newer")
+        shell("chown", f"{at.user}:", str(at.home / "since"))
+        shown = status(bot)
+        equal(f"{moment}: home of the row", shown["home"], str(at.home if moment != 5 else bot.home))
+        contains(f"{moment}: status", str(shown["drift"]), "hermes-install split cut")
+        if moment != 6:
+            refused = hermes_install("--profile", "cut", "--shared", "--yes")
+            contains(f"{moment}: another command", refused.text, "exit 3", "`hermes-install split cut`", "uninstall --profile cut")
+        equal(f"{moment}: split again ends with", hermes_install("split", "cut", "--yes").code, 0)
+        equal(f"{moment}: gateways in the tenant", tenant.gateways(), [unit.pid])
+        equal(f"{moment}: what came since", (root / "since").read_text(), "newer")
+        equal(f"{moment}: the data", files(root)["large"][1], 100 << 20)
+        shown = status(bot)
+        equal(f"{moment}: status after it", (shown["state"], shown["home"], shown["drift"]), ("running", str(root), []))
+        check(f"{moment}: the old home is gone", not bot.home.exists())
+        check(f"{moment}: nothing half is beside the root", "incoming" not in os.listdir(root.parent))
+        equal(f"{moment}: uninstall ends with", hermes_install("uninstall", "--profile", "cut", "--yes").code, 0)
+        shell("find", str(root.parent), "-mindepth", "1", "-delete")
+        shell("sh", "-c", "rm -r /var/lib/hermes/moved-cut-*")
+
+
+def killed_at(moment: str | int) -> bool:
+    """Kill a split of cut when it says this, or at the entry of its Nth rename; whether it came that far."""
+    command = [program(), "split", "cut", "--yes"]
+    if isinstance(moment, int):
+        inject = f"inject=renameat:signal=SIGKILL:when={moment}"
+        done = subprocess.run(["strace", "-qq", "-o", "/dev/null", "-e", "trace=renameat", "-e", inject, *command], env=BASE)
+        return done.returncode in (-9, 137)
+    split = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=BASE)
+    said = next((line for line in split.stderr or () if moment in line), None)
+    split.kill()
+    return split.wait() == -9 and said is not None
 
 
 def hostile() -> None:
