@@ -10,6 +10,7 @@ use crate::error::Exit;
 use crate::gateway::config::stop_drain;
 use crate::gateway::installation::Installation;
 use crate::gateway::owner::{Rivals, owner_among};
+use crate::gateway::running::Running;
 use crate::gateway::state::State;
 use crate::gateway::stop::{self, Force, Stopped};
 use crate::gateway::version::{Rules, Version};
@@ -113,6 +114,8 @@ pub(crate) fn planned_stop(args: &HelperArgs) -> Result<Exit> {
     if let Some(starts) = starts {
         starts.forget()?;
     }
+    // A wrapper that waits for its gateway does not hand the signal on.
+    let process = Running::behind(&process, &home).map_or(process, |gateway| gateway.process);
     let pid = process.pid;
     let told = std::env::var("HERMES_RESTART_DRAIN_TIMEOUT")
         .ok()

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 
 use crate::gateway::command_line::{Command, shown};
+use crate::gateway::running::Running;
 use crate::gateway::state::State;
 use crate::host::process::Process;
 use crate::host::service_state::{Exit, ServiceState, Start};
@@ -52,6 +53,7 @@ pub(crate) fn watch(
 ) -> Result<Started> {
     let begin = Instant::now();
     let mut up: Option<(i32, Instant)> = None;
+    let mut behind: Option<(i32, Instant)> = None;
     let mut start = Start::default();
     let mut forgiven = 0;
     loop {
@@ -67,7 +69,21 @@ pub(crate) fn watch(
         if let Some(why) = failure(&state, forgiven) {
             return Ok(Started::Failed { why, start });
         }
-        let is_up = |pid: &i32| State::read(home).is_some_and(|s| s.pid == *pid && s.is_up());
+        let said = State::read(home).filter(State::is_up).map(|s| s.pid);
+        let is_up = |pid: &i32| said == Some(*pid);
+        let main = state.main_pid.filter(|pid| !is_up(pid) && said.is_some());
+        let hidden = main.and_then(Process::read);
+        let hidden =
+            hidden.and_then(|main| Some((Running::behind(&main, home)?.process.pid, main)));
+        match (hidden, behind) {
+            (Some((pid, main)), Some((same, since))) if pid == same => {
+                if since.elapsed() >= STEADY {
+                    let why = waits_for(&main, pid);
+                    return Ok(Started::Failed { why, start });
+                }
+            }
+            (hidden, _) => behind = hidden.map(|(pid, _)| (pid, Instant::now())),
+        }
         match (state.main_pid.filter(is_up), up) {
             (Some(pid), Some((same, since))) if same == pid => {
                 if since.elapsed() >= STEADY {
@@ -88,6 +104,16 @@ pub(crate) fn watch(
         tick(begin.elapsed());
         std::thread::sleep(Duration::from_millis(100));
     }
+}
+
+/// A wrapper that starts a gateway and waits for it: systemd takes the wrapper for the gateway.
+fn waits_for(main: &Process, pid: i32) -> String {
+    format!(
+        "runs a wrapper, `{}`, which waits for the gateway, pid {pid}, so that no signal of systemd reaches that; its last \
+         command must be `exec hermes …`, so that the wrapper becomes the gateway, or name a hermes that is no wrapper with \
+         `--hermes PATH`",
+        shown(&main.argv)
+    )
 }
 
 /// A wrapper can hide the gateway from its peers: then it runs, and a second one would start beside it.

@@ -6,6 +6,7 @@ use std::io;
 use std::path::Path;
 
 use crate::gateway::command_line::{Command, Home, home_of};
+use crate::gateway::state::State;
 use crate::host::insight::look;
 use crate::host::process::{self, Process};
 use crate::host::process_files::program;
@@ -51,6 +52,15 @@ impl Running {
         // The executable last: a process that became a setuid program since is one by now, and was the caller's before.
         let is_one = process.credentials.is_one_account() && runs_hermes(&process);
         is_one.then_some(Self { process, command })
+    }
+
+    /// The gateway of a home that says of itself that it runs, where it is in the unit of this main process and another
+    /// process: what a wrapper leaves that does not become it.
+    pub(crate) fn behind(main: &Process, home: &Path) -> Option<Self> {
+        let pid = State::read(home)?.pid;
+        let found = Self::read(pid).filter(|_| pid != main.pid)?;
+        let is_beside = found.process.uid == main.uid && found.process.unit() == Some(main.unit()?);
+        is_beside.then_some(found)
     }
 
     /// Every gateway that can be seen, but for this process.
