@@ -10,12 +10,13 @@ use crate::commands::json;
 use crate::config::Config;
 use crate::deploy::lock::Lock;
 use crate::deploy::pipeline::{Policy, plan_for};
+use crate::deploy::plan::Action;
 use crate::deploy::receipt::read_receipt;
 use crate::deploy::transaction::running;
 use crate::error::{Exit, refuse};
 use crate::host::Host;
 use crate::host::declared::refuse_declared;
-use crate::output;
+use crate::output::{self, Output};
 use crate::preflight::again::cannot_start;
 use crate::profile::ProfileName;
 use crate::units::inventory::Inventory;
@@ -58,6 +59,11 @@ pub(crate) fn upgrade(args: &UpgradeArgs) -> Result<Exit> {
         refuse_ends(&host, &transaction.restarts(live)?)?;
         left = confirm_restarts(&mut transaction, live, args.yes)?;
     }
+    let is_restored = (transaction.plan.changed())
+        .any(|file| file.path == host.launcher() && file.action == Action::Create);
+    let profiles: Vec<ProfileName> = (transaction.contents.instances.iter())
+        .map(|instance| instance.profile.clone())
+        .collect();
     let outcome = transaction.commit()?;
     if output.json {
         output::json(&json::Upgraded {
@@ -74,12 +80,33 @@ pub(crate) fn upgrade(args: &UpgradeArgs) -> Result<Exit> {
             several(outcome.started.len(), "gateway"),
         ));
     }
+    if is_restored {
+        tell_failed(&host, &profiles, &output)?;
+    }
     tell_left(&host, &left, &output);
     Ok(if left.is_empty() {
         Exit::Done
     } else {
         Exit::Undecided
     })
+}
+
+/// Units failed while their launcher was not there; that it is there again starts none.
+fn tell_failed(host: &Host, profiles: &[ProfileName], output: &Output) -> Result<()> {
+    let Some(live) = host.live() else {
+        return Ok(());
+    };
+    let units: Vec<String> = profiles.iter().map(ProfileName::unit).collect();
+    for state in live.manager().show(&units)? {
+        let profile = profiles.iter().find(|profile| profile.unit() == state.id);
+        if let Some(profile) = profile.filter(|_| state.has_failed()) {
+            let (unit, scope) = (&state.id, host.scope.flag());
+            output.warn(format!(
+                "`{unit}` has failed, and stays down; to start it: `hermes-install start{scope} {profile}`"
+            ));
+        }
+    }
+    Ok(())
 }
 
 /// Refuse to end gateways that could not start again.

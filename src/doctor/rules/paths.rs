@@ -1,6 +1,7 @@
 //! Rules about what a unit needs of the file system.
 
 use std::cell::OnceCell;
+use std::path::Path;
 
 use super::{Rule, edit, gateways, install, installer, profile};
 use crate::doctor::facts::Facts;
@@ -10,6 +11,7 @@ use crate::doctor::finding::Severity::{Error, Note, Warning};
 use crate::host::access::Obstacle;
 use crate::host::process::shell_quote;
 use crate::host::process_text::as_account;
+use crate::layout::PACKAGED_LAUNCHER;
 use crate::units::origin::Origin;
 use crate::units::said::Asked;
 use crate::units::unit::Unit;
@@ -79,17 +81,43 @@ fn program_gone(facts: &Facts, findings: &mut Findings) {
                 unit.title(),
                 program.reach.path.display()
             );
-            let hint = hint.get_or_init(|| match unit.origin {
-                // It places what is missing of its own, and looks for hermes anew.
-                Origin::Ours => {
-                    installer(unit, &format!("--profile {} --reset hermes", profile(unit)))
-                }
+            let others = || match unit.origin {
                 Origin::Upstream => install(facts, unit),
-                Origin::Other => edit(unit),
-            });
-            let finding = findings.add(what, hint.clone());
+                Origin::Ours | Origin::Other => edit(unit),
+            };
+            let hint = match unit.origin {
+                Origin::Ours => own_program_gone(unit, program),
+                Origin::Upstream | Origin::Other => hint.get_or_init(others).clone(),
+            };
+            let finding = findings.add(what, hint);
             finding.unit(unit).at(unit, &program.line);
         }
+    }
+}
+
+/// What helps where a program of a unit of ours is gone. What was chosen is forgotten only where it is what is gone.
+fn own_program_gone(unit: &Unit, program: &Need) -> String {
+    let path = &program.reach.path;
+    let words = program.line.command();
+    if words
+        .first()
+        .is_some_and(|launcher| Path::new(launcher) == path)
+    {
+        return match path == Path::new(PACKAGED_LAUNCHER) {
+            true => "install the package hermes-gateway again".to_owned(),
+            false => installer(unit, "upgrade"),
+        };
+    }
+    let value = program.line.value.trim_end_matches('"');
+    let is_chosen = value.ends_with(&*path.to_string_lossy());
+    let profile = profile(unit);
+    match is_chosen {
+        true => installer(unit, &format!("--profile {profile} --reset hermes")),
+        // The interpreter of an environment.
+        false => format!(
+            "make its environment anew, or {}",
+            installer(unit, &format!("--profile {profile} --hermes PATH"))
+        ),
     }
 }
 
