@@ -12,6 +12,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use self::homes::{HomeFacts, Homes, home_facts};
 use self::roots::Roots;
@@ -56,6 +57,8 @@ pub(crate) struct Facts {
     pub(crate) default_stop: DefaultStop,
     /// Accounts whose managers outlive their sessions.
     pub(crate) lingering: BTreeSet<String>,
+    /// The time, in seconds since 1970.
+    pub(crate) now: u64,
     /// What starts gateways outside of systemd's units.
     pub(crate) starters: Vec<Starter>,
     /// File systems of their own.
@@ -173,6 +176,9 @@ impl Facts {
             lingering: (lingering.unwrap_or_default().into_iter())
                 .filter_map(|name| name.into_string().ok())
                 .collect(),
+            now: SystemTime::now()
+                .duration_since(UNIX_EPOCH)
+                .map_or(0, |now| now.as_secs()),
             starters: starters(host),
             mounts: mounts(host),
             drift: drift(host),

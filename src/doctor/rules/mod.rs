@@ -7,6 +7,7 @@ mod leftovers;
 mod owners;
 mod paths;
 mod restart;
+mod running;
 mod sandbox;
 mod served;
 mod service;
@@ -72,6 +73,7 @@ pub(crate) fn rules() -> impl Iterator<Item = &'static Rule> {
         guard::RULES,
         disks::RULES,
         syntax::RULES,
+        running::RULES,
         state::RULES,
         leftovers::RULES,
         tenants::RULES,

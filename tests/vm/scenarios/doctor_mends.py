@@ -108,6 +108,12 @@ def seen_too_late(mine: Profile) -> None:
     mine.until_up()
     equal("stop ends with", hermes_install("stop", "--user", "coder", user="alice").code, 0)
     equal("status of one that somebody stopped ends with", hermes_install("status", user="alice").code, 0)
+    manager.systemctl("stop")
+    code, report = doctor()
+    equal("without her manager doctor finds", (code, rules(report)), (1, ["manager-down"]))
+    contains("status of root's", hermes_install("status").out, "(enabled) would run the gateway")
+    subprocess.run(["sh", "-c", report["findings"][0]["hint"]], check=True)
+    mine.until_up()
 
 
 def a_directory_of_roots(mine: Profile) -> None:
