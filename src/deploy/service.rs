@@ -9,12 +9,14 @@ use anyhow::{Result, anyhow, bail};
 use crate::deploy::readiness::{Started, watch};
 use crate::error::refuse;
 use crate::gateway::owner::{owner, unexamined, unseen};
+use crate::gateway::platforms::{Tokenless, without_token};
+use crate::gateway::state::State;
 use crate::gateway::stop::{Force, Stopped, planned_stop};
 use crate::host::process::Process;
 use crate::host::process_text::{name, stop_command};
 use crate::host::span;
 use crate::host::systemctl::Systemctl;
-use crate::output::Output;
+use crate::output::{Output, printable};
 use crate::profile::ProfileName;
 
 /// How many journal lines explain a failed start.
@@ -74,6 +76,12 @@ impl Service<'_> {
                     self.unit,
                     span::took(after)
                 ));
+                for silent in silent_platforms(self.home, pid) {
+                    self.output.warn(format!(
+                        "`{}`: {silent}; to see what helps: `hermes-install status`",
+                        self.unit
+                    ));
+                }
                 let at = begin + after;
                 Ok(Ready { pid, at })
             }
@@ -94,6 +102,24 @@ impl Service<'_> {
             }
         }
     }
+}
+
+/// The platforms that a gateway which is up does not speak on, each as the begin of a sentence.
+fn silent_platforms(home: &Path, pid: i32) -> Vec<String> {
+    let Some(state) = State::read(home).filter(|state| state.pid == pid) else {
+        return Vec::new();
+    };
+    let failing = state.own_platforms().filter(|(_, p)| p.fails());
+    let failing = failing.map(|(name, p)| {
+        let error = p.error_message.as_deref().unwrap_or("no reason is given");
+        let error = error.trim_end_matches('.');
+        printable(&format!("{name} is {}: {error}", p.state))
+    });
+    let tokenless = without_token(home, &state).into_iter();
+    let tokenless = tokenless.map(|Tokenless { platform, variable }| {
+        format!("{platform} was not started, for want of a usable `{variable}`")
+    });
+    failing.chain(tokenless).collect()
 }
 
 /// Jobs for units, until they are done; says every ten seconds which others they wait for.
@@ -237,6 +263,29 @@ mod tests {
         }
         drop(tick);
         assert_eq!(said.into_inner(), ["10s", "20s", "30s"]);
+    }
+
+    #[test]
+    fn a_gateway_that_runs_is_told_with_the_platforms_that_do_not_work() {
+        let home = tempfile::tempdir().expect("a directory");
+        let text = r#"{"pid": 7, "gateway_state": "running", "platforms": {
+            "slack": {"state": "connected"},
+            "telegram": {"state": "fatal", "error_message": "token\u001b rejected.", "writer_pid": 7},
+            "irc": {"state": "retrying", "writer_pid": 6}}}"#;
+        std::fs::write(home.path().join("gateway_state.json"), text).expect("written");
+        std::fs::write(home.path().join("config.yaml"), "discord: {enabled: true}")
+            .expect("written");
+        assert_eq!(
+            silent_platforms(home.path(), 7),
+            [
+                "telegram is fatal: token\u{fffd} rejected",
+                "discord was not started, for want of a usable `DISCORD_BOT_TOKEN`",
+            ]
+        );
+        assert!(
+            silent_platforms(home.path(), 8).is_empty(),
+            "an earlier gateway's"
+        );
     }
 
     #[test]

@@ -55,6 +55,16 @@ pub(crate) struct PlatformRecord {
     pub(crate) writer_pid: Option<i32>,
 }
 
+impl PlatformRecord {
+    /// Whether it does not work. `disconnected` is what is left of one that hermes 0.19 has given up while the gateway goes on.
+    pub(crate) fn fails(&self) -> bool {
+        matches!(
+            &*self.state,
+            "retrying" | "paused" | "fatal" | "disconnected"
+        )
+    }
+}
+
 impl State {
     /// The state file of a profile home; `None` when there is none that can be read.
     pub(crate) fn read(home: &Path) -> Option<Self> {
@@ -68,12 +78,8 @@ impl State {
 
     /// Whether it is up, and it or one of its platforms says that something does not work.
     pub(crate) fn is_degraded(&self) -> bool {
-        // `disconnected` is what is left of a platform that hermes 0.19 has given up while the gateway goes on.
-        let fails = |p: &PlatformRecord| {
-            matches!(&*p.state, "retrying" | "paused" | "fatal" | "disconnected")
-        };
         self.gateway_state == "degraded"
-            || (self.is_up() && self.own_platforms().any(|(_, p)| fails(p)))
+            || (self.is_up() && self.own_platforms().any(|(_, p)| p.fails()))
     }
 
     /// The platforms that this gateway wrote of: an entry of an earlier one stays in the file.

@@ -3,6 +3,7 @@
 use super::platforms::{give_tokens, way_out};
 use crate::commands::json::{Profile, State};
 use crate::gateway::config::is_standalone;
+use crate::gateway::env_file::ENV;
 use crate::gateway::gone::gone;
 use crate::gateway::platforms::Tokenless;
 use crate::gateway::version::{Rules, Version};
@@ -11,6 +12,9 @@ use crate::host::process::Process;
 use crate::host::process_text::stop_command;
 use crate::profile::root_of;
 use crate::units::inventory::Inventory;
+
+/// The state of a platform that hermes does not try again.
+const FATAL: &str = "fatal";
 
 /// What to do next, as commands that work here; `None` when all is well or nobody can help.
 pub(super) fn hint(
@@ -78,6 +82,10 @@ pub(super) fn hint(
         }
         State::Degraded if !mute.is_empty() => way_out(row, process?, mute, scope),
         State::Degraded if !tokenless.is_empty() => Some(give_tokens(row, tokenless, scope)),
+        State::Degraded if row.platforms.iter().any(|p| p.state == FATAL) => Some(format!(
+            "once that is mended, in `{}` where it is the token: `hermes-install restart{scope} {profile}`",
+            row.home.join(ENV).display()
+        )),
         State::Running if row.platforms.is_empty() => Some(format!(
             "no platform was configured when it started; to set one up: `hermes-install run{scope} {profile} -- gateway \
              setup`, then `hermes-install restart{scope} {profile}`"
