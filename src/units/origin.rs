@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use crate::layout::SHIELD;
 use crate::units::unit::Unit;
 use serde::Serialize;
 
@@ -26,6 +27,12 @@ impl Unit {
             let program = d.command().first();
             program.is_some_and(|w| w.ends_with("/hermes-install"))
         })
+    }
+
+    /// Whether a drop-in of hermes-install's has the launcher start it, so that it is safe: the guard's, or a shield.
+    pub(crate) fn is_kept_safe(&self) -> bool {
+        let line = self.directives.last("Service", "ExecStart");
+        self.is_guarded || line.is_some_and(|line| line.file.ends_with(SHIELD))
     }
 
     /// Whether it is a file of its own where an instance of the shipped template is looked for, as `systemctl edit --full`

@@ -155,9 +155,19 @@ fn stray(gateway: &GatewayFacts, home: &Path, units: &[&Unit], findings: &mut Fi
             units[0].title()
         );
         let adopt = gateway.is_by_hand.then(|| adopt(home, units[0])).flatten();
-        let hint = adopt.unwrap_or_else(|| gateway.stop_command.clone());
+        let start = || start_after(gateway, units[0]).filter(|_| units[0].is_kept_safe());
+        let hint = adopt
+            .or_else(start)
+            .unwrap_or_else(|| gateway.stop_command.clone());
         findings.add(what, hint).home(home);
     }
+}
+
+/// The commands that have a unit run the profile of a gateway which somebody started by hand.
+pub(super) fn start_after(gateway: &GatewayFacts, unit: &Unit) -> Option<String> {
+    let (stop, start) = (&gateway.stop_command, unit.command("start"));
+    let is_by_hand = gateway.is_by_hand;
+    is_by_hand.then(|| format!("`{stop}`, and when it has ended: `{start}`"))
 }
 
 /// The command that brings a gateway of this home under an installed unit.

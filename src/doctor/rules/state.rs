@@ -2,11 +2,13 @@
 
 use crate::doctor::finding::Severity::{Error, Note, Warning};
 
+use super::owners::start_after;
 use super::{Rule, gateways, installer};
-use crate::doctor::facts::Facts;
+use crate::doctor::facts::{Facts, GatewayFacts};
 use crate::doctor::finding::{Findings, Fix};
 use crate::gateway::gone::Gone;
 use crate::gateway::version::Rules;
+use crate::host::service_state::Exit;
 use crate::profile::ProfileName;
 use crate::units::origin::Origin;
 use crate::units::unit::Unit;
@@ -181,12 +183,27 @@ fn unit_failed(facts: &Facts, findings: &mut Findings) {
             continue;
         }
         let what = format!("{} failed: {}", unit.title(), failed.ending());
-        let hint = format!("{} -n 20", unit.manager.journal_command(&unit.name));
+        // It declined beside another gateway: its journal says no more.
+        let start = (failed.exit == Some(Exit::Status(69)) && unit.is_kept_safe())
+            .then(|| start_command(facts, unit))
+            .flatten();
+        let journal = || format!("{} -n 20", unit.manager.journal_command(&unit.name));
+        let hint = start.unwrap_or_else(journal);
         let finding = findings.add(what, hint).unit(unit);
         // The profile has a gateway, another one.
         if home.is_some_and(|home| home.is_owned == Some(true)) {
             finding.at_most(Warning);
         }
+    }
+}
+
+/// What starts a unit whose profile nobody has, or somebody who was started by hand.
+fn start_command(facts: &Facts, unit: &Unit) -> Option<String> {
+    let home = facts.home_of(unit)?;
+    let is_of_home = |gateway: &&GatewayFacts| facts.known_as(&gateway.home) == home.home;
+    match facts.gateways.iter().find(is_of_home) {
+        Some(gateway) => start_after(gateway, unit),
+        None => (home.is_owned != Some(true)).then(|| unit.command("start")),
     }
 }
 
@@ -235,5 +252,59 @@ fn linger_off(facts: &Facts, findings: &mut Findings) {
                 account: name.clone(),
             });
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+    use crate::doctor::finding::Finding;
+    use crate::doctor::rules::check;
+    use crate::host::Host;
+    use crate::host::service_state::ServiceState;
+    use crate::layout::{GUARD, Scope};
+
+    #[test]
+    fn a_unit_under_the_guard_that_declined_is_started_once_the_other_gateway_has_gone() {
+        let top = tempfile::tempdir().expect("a directory");
+        let place = top.path().join("etc/systemd/system");
+        let (unit, guard) = ("hermes-gateway.service", "hermes-gateway.service.d");
+        fs::create_dir_all(place.join(guard)).expect("made");
+        let text = "[Service]\nEnvironment=HERMES_HOME=/var/lib/hermes\nExecStart=/opt/hermes gateway run\n";
+        fs::write(place.join(unit), text).expect("written");
+        let text = "[Service]\nExecStart=\nExecStart=/usr/bin/hermes-install exec --unit %n\n";
+        fs::write(place.join(guard).join(GUARD), text).expect("written");
+        let host = Host::observer(Scope::System, Some(top.path())).expect("a host");
+        let mut facts = Facts::read(&host);
+        let state = "ActiveState=failed\nResult=exit-code\nExecMainCode=1\nExecMainStatus=69";
+        facts.inventory.units[0].loaded = ServiceState::parse_all(state).pop();
+        let hint = |facts: &Facts| {
+            let is_it = |found: &Finding| found.rule == "unit-failed";
+            check(facts).into_iter().find(is_it).expect("found").hint
+        };
+        assert_eq!(hint(&facts), format!("systemctl start {unit}"));
+        facts.gateways.push(GatewayFacts {
+            title: "pid 7".into(),
+            home: "/var/lib/hermes".into(),
+            service: None,
+            stop_command: "kill -INT 7".into(),
+            is_by_hand: true,
+            keeper: None,
+        });
+        let both = format!("`kill -INT 7`, and when it has ended: `systemctl start {unit}`");
+        assert_eq!(hint(&facts), both);
+        facts.inventory.units[0].is_wanted = true;
+        let is_it = |found: &Finding| found.rule == "duplicate-owners";
+        let found = check(&facts).into_iter().find(is_it).expect("found");
+        assert_eq!(found.hint, both);
+        facts.gateways[0].is_by_hand = false;
+        let journal = format!("journalctl -u {unit} -n 20");
+        assert_eq!(hint(&facts), journal, "another service has it");
+        facts.gateways.clear();
+        let crashed = state.replace("69", "1");
+        facts.inventory.units[0].loaded = ServiceState::parse_all(&crashed).pop();
+        assert_eq!(hint(&facts), journal);
     }
 }
