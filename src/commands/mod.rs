@@ -4,6 +4,7 @@ pub(crate) mod complete;
 mod confirm;
 pub(crate) mod control;
 pub(crate) mod doctor;
+mod elsewhere;
 mod findings;
 pub(crate) mod generate;
 mod given;

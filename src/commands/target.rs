@@ -5,8 +5,9 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 
+use super::elsewhere::who_has;
 use crate::deploy::receipt::{Receipt, read_receipt};
-use crate::error::{nearest, refuse, trouble};
+use crate::error::{Error, Kind, nearest, refuse, trouble};
 use crate::gateway::config::is_standalone;
 use crate::gateway::served::{Server, Service, is_parked, service};
 use crate::host::service_state::Exit;
@@ -183,6 +184,21 @@ pub(super) fn refuse_served(
     }
 }
 
+/// Refuse a profile that somebody has outside of this scope: another unit would be another bot.
+fn refuse_elsewhere(host: &Host, profile: &ProfileName, command: &str) -> Result<()> {
+    let verb = command.trim_start_matches("hermes-install ");
+    let mut hints = who_has(host, &Inventory::read(host), profile, verb);
+    if hints.is_empty() {
+        return Ok(());
+    }
+    let (manager, scope) = (host.scope.name(), host.scope.flag());
+    hints.push(format!(
+        "to see every profile: `hermes-install status{scope}`"
+    ));
+    let what = format!("profile `{profile}` is not installed in the {manager} scope");
+    Err(Error::new(Kind::Trouble, what, hints).into())
+}
+
 fn chosen(
     host: &Host,
     command: &str,
@@ -190,7 +206,7 @@ fn chosen(
     named: &[ProfileName],
     all: bool,
 ) -> Result<Vec<Target>> {
-    let (manager, scope) = (host.scope.name(), host.scope.flag());
+    let (manager, scope, typed) = (host.scope.name(), host.scope.flag(), command);
     let command = format!("{command}{scope}");
     let mut names: Vec<&str> = known.iter().map(|t| t.profile.as_str()).collect();
     let mut seen = HashSet::new();
@@ -198,6 +214,7 @@ fn chosen(
     let is_known = |name: &&ProfileName| known.iter().any(|t| t.profile == **name);
     if let Some(unknown) = named.iter().find(|name| !is_known(name)) {
         refuse_served(host, unknown, Some(&command))?;
+        refuse_elsewhere(host, unknown, typed)?;
         if let Some(near) = nearest(unknown.as_str(), names.iter().copied()) {
             trouble!(
                 "profile `{unknown}` is not installed in the {manager} scope";
@@ -232,7 +249,6 @@ mod tests {
     use std::path::Path;
 
     use super::*;
-    use crate::error::Error;
     use crate::layout::Scope;
 
     #[test]
