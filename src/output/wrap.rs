@@ -205,7 +205,7 @@ enum Quote {
 }
 
 /// Programs that ways out call.
-const PROGRAMS: [&str; 23] = [
+const PROGRAMS: [&str; 24] = [
     "cd",
     "chmod",
     "chown",
@@ -226,6 +226,7 @@ const PROGRAMS: [&str; 23] = [
     "python3",
     "rm",
     "runuser",
+    "sudo",
     "systemctl",
     "test",
     "useradd",

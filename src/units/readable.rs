@@ -9,15 +9,19 @@ use crate::host::account::group_number;
 use crate::layout::{GUARD, GUARDED};
 use crate::units::unit::Unit;
 
+/// Whether the guard is for units of this name.
+pub(crate) fn is_for_guard(unit: &str) -> bool {
+    let [default, others] = GUARDED;
+    unit == default || unit.starts_with(others.trim_end_matches(".service"))
+}
+
 impl Unit {
     /// Whether it is a unit of the system's manager that the guard is for, placed or not; no mask keeps the guard from it.
     pub(crate) fn is_for_guard(&self, host: &Host) -> bool {
-        let [default, others] = GUARDED;
-        let prefix = others.trim_end_matches(".service");
         let mask = format!("/etc/systemd/system/{}.d/{GUARD}", self.name);
         !self.is_user()
             && !self.is_masked
-            && (self.name == default || self.name.starts_with(prefix))
+            && is_for_guard(&self.name)
             && host.files.real(Path::new(&mask)) != Path::new("/dev/null")
     }
 

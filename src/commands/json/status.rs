@@ -140,7 +140,7 @@ pub(crate) struct Profile {
     /// The unit of hermes' own that runs or would run this profile under the guard.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) guarded: Option<String>,
-    /// Whether an update of hermes stopped that unit and did not start it again.
+    /// Whether an update of hermes stopped that unit and did not start it again, or it is enabled and failed.
     pub(crate) left_stopped: bool,
     /// Whether its manager began after the unit was enabled, and knows of no start since.
     pub(crate) never_started: bool,

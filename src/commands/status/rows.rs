@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
-use super::hint::hint;
+use super::hint::{hint, is_left_failed};
 use super::platforms::{last_words, platforms};
 use crate::commands::json::{Hermes, Profile};
 use crate::commands::status::details::{
@@ -176,7 +176,8 @@ impl<'a> Sight<'a> {
         };
         let is_loaded = service.is_some_and(|s| s.load_state == "loaded");
         let paused = left_by_update(&units, &row);
-        row.left_stopped = paused.as_ref().is_some_and(|paused| paused.is_left);
+        row.left_stopped = paused.as_ref().is_some_and(|paused| paused.is_left)
+            || is_left_failed(host, self.inventory, &row);
         row.never_started =
             row.installed && service.is_some_and(|s| never_started(host, row.state, profile, s));
         let usual = || {
@@ -233,10 +234,12 @@ impl<'a> Sight<'a> {
         waits.then(|| Waiting::of_unit(&runtime, &service.id))?
     }
 
-    /// The unit of hermes' own, among those of a home, that runs it under the guard.
+    /// The unit of hermes' own, among those of a home, that runs it under the guard: that of the manager which is asked, or
+    /// else another's.
     fn guarded(&self, units: &[&Unit]) -> Option<String> {
-        let is_own = |unit: &&&Unit| unit.is_guarded && unit.manager == self.host.manager();
-        Some(units.iter().find(is_own)?.name.clone())
+        let guarded = units.iter().filter(|unit| unit.is_guarded);
+        let found = guarded.max_by_key(|unit| unit.manager == self.host.manager())?;
+        Some(found.name.clone())
     }
 
     fn drift(

@@ -4,7 +4,7 @@ use anstyle::Style;
 
 use super::details::see_end;
 use super::since::Clock;
-use super::text::{colour, elsewhere, is_safe, of_platform, owned, version};
+use super::text::{colour, elsewhere, is_hinted, of_platform, owned, told_claims, version};
 use crate::commands::json::{Platform, Profile, State, Status};
 use crate::commands::page::{Cell, Column, table};
 use crate::host::Host;
@@ -100,9 +100,7 @@ fn attention(host: &Host, profile: &Profile, clock: &Clock, width: usize) -> Str
     if let Some(waiting) = &profile.next_start {
         say(CARE, "warning", &waiting.to_string());
     }
-    let claims = profile.other_owners.iter();
-    let claims: Vec<_> = claims.filter(|claim| !is_safe(profile, claim)).collect();
-    for claim in &claims {
+    for claim in told_claims(profile) {
         say(CARE, "warning", &claim.who);
     }
     for text in profile.drift.iter().chain(&profile.unknown) {
@@ -115,11 +113,16 @@ fn attention(host: &Host, profile: &Profile, clock: &Clock, width: usize) -> Str
             say(BAD, "error", &format!("{}{ago}", end.why));
         }
         (Some(owner), _, Some(_)) if profile.state == State::OwnedElsewhere => {
-            say(BAD, "error", &owned(owner));
+            // A unit of somebody else's that runs a profile is what that person wanted.
+            let (style, label) = match profile.installed || owner.unit.is_none() {
+                true => (BAD, "error"),
+                false => (CARE, "warning"),
+            };
+            say(style, label, &owned(owner));
         }
         _ => {}
     }
-    for claim in claims {
+    for claim in told_claims(profile).filter(|claim| !is_hinted(profile, claim)) {
         out += &way_out("hint   ", &format!("`{}`", claim.way_out), 2, width);
     }
     let hint = match profile.state {
@@ -132,4 +135,68 @@ fn attention(host: &Host, profile: &Profile, clock: &Clock, width: usize) -> Str
     }
     debug_assert!(host.scope == profile.scope);
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::commands::json::Owner;
+    use crate::commands::status::prometheus::sample;
+    use crate::layout::Scope;
+    use crate::takeover::other_owner::OtherOwner;
+
+    #[test]
+    fn a_unit_under_the_guard_is_told_beside_an_installed_one_alone() {
+        let top = tempfile::tempdir().expect("a directory");
+        let host = Host::observer(Scope::System, Some(top.path())).expect("an image");
+        let told = |row: &Profile| {
+            let text = attention(&host, row, &Clock::of_host(), 200);
+            anstream::adapter::strip_str(&text).to_string()
+        };
+        let mut row = sample("default", State::Running);
+        row.guarded = Some("hermes-gateway.service".into());
+        row.other_owners = vec![OtherOwner {
+            who: "system unit `hermes-gateway.service` (enabled) would run it".into(),
+            way_out: "systemctl disable --now hermes-gateway.service".into(),
+        }];
+        let text = told(&row);
+        assert!(text.contains("would run it"), "{text}");
+        assert!(text.contains("systemctl disable --now"), "{text}");
+        row.installed = false;
+        assert_eq!(told(&row), "");
+
+        // Without the guard, and it runs: what it needs is the profile's hint, not to go.
+        row.guarded = None;
+        row.state = State::OwnedElsewhere;
+        row.hint = Some("under hermes-gateway.service: `hermes-install guard`".into());
+        row.owner = Some(Owner {
+            pid: 7,
+            unit: Some("hermes-gateway.service".into()),
+            terminal: None,
+            user: "alice".into(),
+            command: "hermes gateway run".into(),
+            age_seconds: 1,
+            started_at: 1,
+        });
+        let text = told(&row);
+        assert!(text.contains("hermes-install guard"), "{text}");
+        assert!(
+            !text.contains("error") && !text.contains("disable"),
+            "{text}"
+        );
+        row.installed = true;
+        let text = told(&row);
+        assert!(
+            text.contains("error") && !text.contains("disable"),
+            "{text}"
+        );
+
+        // Two of them are one too many, whatever guards them.
+        row.installed = false;
+        row.guarded = Some("hermes-gateway.service".into());
+        row.hint = None;
+        row.other_owners.push(row.other_owners[0].clone());
+        let text = told(&row);
+        assert_eq!(text.matches("disable --now").count(), 2, "{text}");
+    }
 }

@@ -103,8 +103,12 @@ fn about(host: &Host, row: &Profile, mounts: &[Mount], clock: &Clock, width: usi
             format!("{unit}, which hermes made; its start, stop and restarts are the guard's"),
         );
     }
-    for claim in row.other_owners.iter().filter(|c| !is_safe(row, c)) {
-        line("also", format!("{}; `{}`", claim.who, claim.way_out));
+    for claim in told_claims(row) {
+        let way_out = match is_hinted(row, claim) {
+            true => String::new(),
+            false => format!("; `{}`", claim.way_out),
+        };
+        line("also", format!("{}{way_out}", claim.who));
     }
     for text in &row.drift {
         line("drift", text.clone());
@@ -123,10 +127,24 @@ fn about(host: &Host, row: &Profile, mounts: &[Mount], clock: &Clock, width: usi
     out
 }
 
-/// Whether another unit of the profile is under a shield or the guard.
-pub(super) fn is_safe(row: &Profile, claim: &OtherOwner) -> bool {
-    let mut safe = row.shield.iter().chain(&row.guarded);
-    safe.any(|unit| claim.who.contains(&format!("`{unit}`")))
+/// The claims of others that a person is told of. Where a profile stays with one unit, under a shield or the guard, that is no
+/// trouble; beside an installed unit, or another one, it is.
+pub(super) fn told_claims(row: &Profile) -> impl Iterator<Item = &OtherOwner> {
+    let is_quiet = match row.other_owners.as_slice() {
+        [only] if !row.installed => {
+            let mut safe = row.shield.iter().chain(&row.guarded);
+            safe.any(|unit| only.who.contains(&format!("`{unit}`")))
+        }
+        _ => false,
+    };
+    row.other_owners.iter().filter(move |_| !is_quiet)
+}
+
+/// Whether the profile's hint names the unit of a claim: then it has the ways out.
+pub(super) fn is_hinted(row: &Profile, claim: &OtherOwner) -> bool {
+    let hint = row.hint.iter();
+    let mut words = hint.flat_map(|hint| hint.split([' ', '`', ',', ';', ':']));
+    words.any(|word| word.ends_with(".service") && claim.who.contains(&format!("`{word}`")))
 }
 
 pub(super) fn colour(state: State) -> Style {

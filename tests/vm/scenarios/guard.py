@@ -8,6 +8,7 @@ from pathlib import Path
 import wait
 from cell import UPSTREAM, USER, Cell
 from check import check, contains, equal
+from gateway import Hand
 from installer import difference, hermes_install, snapshot
 from systemd import Unit, as_user, systemctl
 from watch import Watch
@@ -24,7 +25,11 @@ def run() -> None:
     before = snapshot(DATA)
     done = hermes_install("guard")
     equal("guard ends with", done.code, 0)
+    contains("it says", done.err, "for the system's manager and for every user's are guarded")
     contains("a second one says", hermes_install("guard").err, "nothing was changed")
+    # root has no manager of its own here, and needs none: there is nothing to do.
+    own = hermes_install("guard", "--user")
+    check("root's own says", own.code == 0 and "nothing was changed" in own.err, own.text)
     others()
     cell = Cell("upstream-system")
     cell.profile.make()
@@ -59,7 +64,7 @@ def safe(name: str, cell: Cell) -> None:
     check(f"{name}: starts since", unit.starts() - starts <= 1, unit.starts() - starts)
     check(f"{name}: never two that hold the lock", watch.most_owners <= 1, watch.owners)
     if hand:
-        hand.end()
+        by_hand(name, cell, hand)
         unit.systemctl("reset-failed", check=False)
         unit.systemctl("start")
     pid = profile.until_up()
@@ -75,6 +80,24 @@ def safe(name: str, cell: Cell) -> None:
     if unit.user:
         told = hermes_install("status", user=unit.user).out
         contains(f"{name}: what starts it, says status", told, f"systemctl --user start {unit.name}\n", "--profile default --migrate\n")
+
+
+def by_hand(name: str, cell: Cell, hand: Hand) -> None:
+    """What is printed beside a gateway that was started by hand, and after it, is typed and starts the unit."""
+    unit = cell.unit
+    unit.systemctl("start", check=False)
+    unit.until_active_state("failed")
+    start = f"systemctl --user start {unit.name}\n" if unit.user else f"sudo systemctl start {unit.name}\n"
+    told = hermes_install("status", user=USER).out
+    contains(f"{name}: by hand, says status", told, f"kill -INT {hand.pid}\n", "when it has ended:\n", start)
+    text = hermes_install("doctor", user=unit.user or "root").text
+    contains(f"{name}: by hand, says doctor", text, f"kill -INT {hand.pid}\n", start.removeprefix("sudo "))
+    hand.end()
+    told = hermes_install("status", user=USER)
+    equal(f"{name}: status of a unit that failed ends with", told.code, 1)
+    contains(f"{name}: after that, says status", told.out, "has gone; to start it", start)
+    text = hermes_install("doctor", user=unit.user or "root").text
+    check(f"{name}: after that, says doctor", start.removeprefix("sudo ") in text and "journalctl" not in text, text)
 
 
 def asked_early(name: str, cell: Cell) -> None:

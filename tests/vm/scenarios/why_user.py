@@ -14,7 +14,7 @@ from systemd import Unit, as_user
 from watch import until_settled
 
 HERMES = ["0.22.2"]
-SECONDS = 120
+SECONDS = 140
 
 # journald looks at /proc for the unit of a line; a launcher that has ended has none there, most of the time.
 TIMES = 20
@@ -25,28 +25,41 @@ def run() -> None:
     coder = Profile("coder", "alice", f"{pwd.getpwnam('alice').pw_dir}/.hermes").make()
     unit = Unit(coder.unit, user="alice")
     equal("install ends with", install(coder, "--user", user="alice").code, 0)
-    beside_a_file_of_hermes(coder)
+    beside_a_file_of_hermes(coder, unit)
     ends(coder, unit)
     taken_over(coder, unit)
     refusals(coder, unit)
 
 
-def beside_a_file_of_hermes(coder: Profile) -> None:
+def beside_a_file_of_hermes(coder: Profile, unit: Unit) -> None:
     """hermes' own unit file of the same profile, under the guard, which nothing starts: there is one bot all the same."""
     directory = Path(pwd.getpwnam("alice").pw_dir) / ".config/systemd/user"
     file = directory / "hermes-gateway-coder.service"
-    file.write_text(f"[Service]\nEnvironment=HERMES_HOME={coder.home}\nExecStart={PROGRAM} gateway run --replace\n")
+    text = f"[Service]\nEnvironment=HERMES_HOME={coder.home}\nExecStart={PROGRAM} gateway run --replace\n"
+    file.write_text(f"{text}[Install]\nWantedBy=default.target\n")
     as_user("alice", "systemctl", "--user", "daemon-reload")
     for command in ("why", "logs"):
         shown = hermes_install(command, "--user", user="alice")
         check(f"{command} without a name", shown.code == 0 and "which profile" not in shown.text, shown.text)
+    other = Unit(file.name, user="alice")
+    other.systemctl("enable")
+    contains("once it is enabled, says status", hermes_install("status", user="alice").out, "(enabled, stopped) would run the gateway")
+    unit.systemctl("stop")
+    other.systemctl("start")
+    coder.until_up()
+    told = hermes_install("status", user="alice").out
+    contains("once it runs, says status", told, f"running under {file.name}", "hermes-install --user --profile coder --migrate\n")
+    other.systemctl("stop")
+    other.systemctl("disable")
+    unit.systemctl("start")
+    coder.until_up()
     file.unlink()
     as_user("alice", "systemctl", "--user", "daemon-reload")
 
 
 def ends(coder: Profile, unit: Unit) -> None:
     """Killed, and stopped."""
-    contains("why, before any end", why(), "coder: runs now, and the journal shows no end before")
+    contains("why, before it is killed", why(), "coder: runs now")
     pid = unit.pid
     os.kill(pid, signal.SIGKILL)
     coder.until_up(after=pid)
