@@ -144,6 +144,10 @@ pub(crate) fn guard(args: &GuardArgs) -> Result<Exit> {
     let is_of_others = !guards_of_others(&host).is_empty();
     let is_so = contents.has_no_units() && args.remove != is_of_others;
     contents.guard = (!is_so).then_some(!args.remove);
+    if contents.is_empty() && receipt.is_empty() {
+        // No manager needs to be asked for that.
+        return Ok(tell(args, &host, 0, &output));
+    }
     if contents.is_empty() {
         let removed = reduce(&host, &output, receipt, contents, &[])?;
         return Ok(tell(args, &host, removed, &output));
@@ -173,9 +177,15 @@ fn tell(args: &GuardArgs, host: &Host, files: usize, output: &Output) -> Exit {
     output.done(match (args.remove, files) {
         (false, 0) => format!("the {scope} scope is guarded already; nothing was changed"),
         (true, 0) => format!("the {scope} scope is not guarded; nothing was changed"),
-        (false, _) => format!(
-            "units that `hermes gateway install` writes in the {scope} scope are guarded from their next start on"
-        ),
+        (false, _) => {
+            let whose = match host.scope {
+                Scope::System => "for the system's manager and for every user's",
+                Scope::User => "for your manager",
+            };
+            format!(
+                "units that `hermes gateway install` writes {whose} are guarded from their next start on"
+            )
+        }
         (true, _) => format!(
             "the {scope} scope is not guarded any more; gateways run on, under their units' own rules"
         ),

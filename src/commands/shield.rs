@@ -135,6 +135,12 @@ fn remove(args: &ShieldArgs, host: &Host, receipt: Receipt, output: &Output) -> 
         return Ok(Exit::Done);
     }
     contents.shields.retain(|s| !is_meant(s));
+    let is_last = contents.is_empty();
+    let programs = receipt
+        .files
+        .keys()
+        .filter(|path| path.ends_with("bin/hermes-install"));
+    let programs: Vec<String> = programs.filter(|_| is_last).cloned().collect();
     let removed = reduce(host, output, receipt, contents, &[])?;
     if output.json {
         output::json(&json::Removed {
@@ -146,6 +152,11 @@ fn remove(args: &ShieldArgs, host: &Host, receipt: Receipt, output: &Output) -> 
             "the shield of {} is gone; gateways run on, under their units' own rules",
             going.join(", ")
         ));
+        for program in programs {
+            output.done(format!(
+                "`/{program}`, which the shield needed, is gone as well: nothing is installed any more"
+            ));
+        }
     }
     Ok(Exit::Done)
 }

@@ -9,6 +9,7 @@ use crate::cli::UninstallArgs;
 use crate::commands::json;
 use crate::deploy::backup::{moved_units, note_told};
 use crate::deploy::chosen::Chosen;
+use crate::deploy::desired::guards_of_others;
 use crate::deploy::lock::Lock;
 use crate::deploy::pipeline::{Policy, plan_for};
 use crate::deploy::receipt::{Contents, Receipt, read_receipt};
@@ -22,6 +23,7 @@ use crate::layout::{ACCOUNT, Scope};
 use crate::output::{self, Output};
 use crate::profile::ProfileName;
 use crate::render::instance::Instance;
+use crate::units::readable::is_for_guard;
 
 /// Remove some profiles' units, or everything.
 pub(crate) fn uninstall(args: &UninstallArgs) -> Result<Exit> {
@@ -71,6 +73,7 @@ pub(crate) fn uninstall(args: &UninstallArgs) -> Result<Exit> {
     if contents.has_no_units() {
         contents.guard = None;
     }
+    let is_unguarded = receipt.guard == Some(true) && contents.guard.is_none();
     let removed = reduce(&host, &output, receipt, contents, &stop)?;
     if output.json {
         output::json(&json::Removed {
@@ -82,7 +85,7 @@ pub(crate) fn uninstall(args: &UninstallArgs) -> Result<Exit> {
             "removed {what}; profiles and their data are untouched"
         ));
         notes.into_iter().for_each(|note| output.step(note));
-        tell_moved(&host, &output)?;
+        tell_moved(&host, &output, is_unguarded && guards_of_others(&host).is_empty())?;
     }
     Ok(Exit::Done)
 }
@@ -192,8 +195,9 @@ fn agree(what: &str) -> Result<()> {
     }
 }
 
-/// Nobody runs what an old owner of a profile ran before it was migrated: say where its unit is, and how it comes back.
-fn tell_moved(host: &Host, output: &Output) -> Result<()> {
+/// Nobody runs what an old owner of a profile ran before it was migrated: say where its unit is, and how it comes back; and
+/// that it does without the guard, where that has gone.
+fn tell_moved(host: &Host, output: &Output, is_unguarded: bool) -> Result<()> {
     let manager = host.manager().command_prefix();
     let moved = moved_units(host)?;
     let is_news = !moved.is_empty();
@@ -202,15 +206,36 @@ fn tell_moved(host: &Host, output: &Output) -> Result<()> {
         let paths = [copy.to_string_lossy(), place.to_string_lossy()];
         output.warn(format!(
             "`{}` was there before hermes-install, and its copy is `{}`; to have it back: `install -m 644 {} && {manager} \
-             daemon-reload && {manager} enable --now {}`",
+             daemon-reload && {manager} enable --now {}`{}",
             place.display(),
             copy.display(),
             shell_quote(&paths),
-            shell_quote(&[name])
+            shell_quote(&[&name]),
+            match is_unguarded && is_for_guard(&name) {
+                true => without_guard(host, program_stays()),
+                false => String::new(),
+            }
         ));
     }
     // The copies stay, and it is not said again.
     if is_news { note_told(host) } else { Ok(()) }
+}
+
+/// That a unit which comes back has no guard any more, as the end of a sentence, and what gives it one.
+fn without_guard(host: &Host, program_stays: bool) -> String {
+    let scope = host.scope.flag();
+    let guard = format!(
+        "; the guard that made it safe has gone with the last profile: `hermes-install guard{scope}`"
+    );
+    match program_stays {
+        true => guard + " places it again",
+        false => guard + " places it again, once hermes-install is there again",
+    }
+}
+
+/// Whether this program was not removed by its own run.
+fn program_stays() -> bool {
+    std::env::current_exe().is_ok_and(|program| program.exists())
 }
 
 /// Leave only these contents of what is recorded; stop these units first. The number of files removed.
@@ -232,6 +257,24 @@ pub(super) fn reduce(
 mod tests {
     use super::*;
     use crate::settings::Settings;
+
+    #[test]
+    fn a_unit_that_comes_back_is_told_that_its_guard_has_gone() {
+        let top = tempfile::tempdir().expect("a directory");
+        let host = Host::observer(Scope::System, Some(top.path())).expect("an image");
+        let told = without_guard(&host.in_scope(Scope::User), true);
+        assert!(
+            told.ends_with("`hermes-install guard --user` places it again"),
+            "{told}"
+        );
+        let told = without_guard(&host, false);
+        assert!(
+            told.contains("once hermes-install is there again"),
+            "{told}"
+        );
+        assert!(is_for_guard("hermes-gateway-coder.service"));
+        assert!(!is_for_guard("hermes-gateway@coder.service") && !is_for_guard("bot.service"));
+    }
 
     #[test]
     fn what_another_installation_would_do_otherwise_is_told() {
