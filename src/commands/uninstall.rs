@@ -85,7 +85,11 @@ pub(crate) fn uninstall(args: &UninstallArgs) -> Result<Exit> {
             "removed {what}; profiles and their data are untouched"
         ));
         notes.into_iter().for_each(|note| output.step(note));
-        tell_moved(&host, &output, is_unguarded && guards_of_others(&host).is_empty())?;
+        tell_moved(
+            &host,
+            &output,
+            is_unguarded && guards_of_others(&host).is_empty(),
+        )?;
     }
     Ok(Exit::Done)
 }
