@@ -16,6 +16,7 @@ use crate::gateway::update::{is_outdated, updater};
 use crate::gateway::version::Rules;
 use crate::gateway::within::{Within, within};
 use crate::host::process::Process;
+use crate::host::process_text::stopped;
 use crate::host::service_state::ServiceState;
 use crate::host::span;
 use crate::preflight::again::cannot_start;
@@ -204,8 +205,13 @@ impl Run {
             if seconds >= told + 10 {
                 told = seconds;
                 let unit = &target.unit;
-                self.output
-                    .step(format!("waiting for the turns of `{unit}` ({time})"));
+                let halted = process_of(&target.home).as_ref().and_then(stopped);
+                let halted = halted
+                    .map(|(what, go_on)| format!(": it is {what}; to let it go on: `{go_on}`"));
+                let halted = halted.unwrap_or_default();
+                self.output.step(format!(
+                    "waiting for the turns of `{unit}` ({time}){halted}"
+                ));
             }
             std::thread::sleep(Duration::from_millis(200));
         }
@@ -220,4 +226,9 @@ impl Run {
 /// Seconds that the gateway of this home lets its turns go on before a planned restart.
 fn restart_wait(home: &Path) -> u32 {
     Rules::of(version_at(home)).restart_wait
+}
+
+/// The gateway that has this home.
+fn process_of(home: &Path) -> Option<Process> {
+    owner(home).ok().flatten()?.process
 }

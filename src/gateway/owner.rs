@@ -82,6 +82,13 @@ pub(crate) fn unseen(home: &Path) -> (String, String) {
     )
 }
 
+/// The process that holds the lock of a home, where the home's files name none: those of a gateway in a container have the ID
+/// by which it is known there. Only for a sentence, as anybody may hold a lock of their own.
+pub(crate) fn holder(home: &Path) -> Option<Process> {
+    let lock = fs::metadata(home.join(GATEWAY_LOCK)).ok()?;
+    Process::holding_flock(&lock)
+}
+
 /// Whoever has the gateway of this profile home now, or is about to take it.
 ///
 /// A stale pid file, a reused PID and a lock file that nobody holds are no owner. `Err` when the lock cannot be

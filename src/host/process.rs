@@ -86,6 +86,15 @@ impl Process {
         })
     }
 
+    /// Whether a signal has stopped it, as SIGSTOP does: state `T` of /proc/PID/stat (proc_pid_stat(5)). A debugger's stop is
+    /// another one.
+    pub(crate) fn is_stopped(&self) -> bool {
+        // A process has any name.
+        let stat = look(|| fs::read(dir(self.pid).join("stat")).map(text)).unwrap_or_default();
+        let state = stat.rsplit_once(')').map(|(_, rest)| rest.trim_start());
+        state.is_some_and(|state| state.starts_with('T'))
+    }
+
     /// How long it has been running.
     pub(crate) fn age(&self) -> Duration {
         let uptime = fs::read_to_string("/proc/uptime")
@@ -237,6 +246,31 @@ mod tests {
             r"/opt/a-b/bin/hermes 'it'\''s' '' 'a b'"
         );
         assert_eq!(shell_quote(&["a\nb'\\"]), r"$'a\nb\'\\'");
+    }
+
+    #[test]
+    fn a_process_that_a_signal_has_stopped_is_told_from_one_that_goes_on() {
+        use nix::sys::signal::{Signal, kill};
+        let mut child = std::process::Command::new("sleep")
+            .arg("60")
+            .spawn()
+            .expect("it runs");
+        let process = started(&child);
+        let pid = nix::unistd::Pid::from_raw(process.pid);
+        let until = |is_stopped| {
+            let deadline = std::time::Instant::now() + Duration::from_secs(60);
+            while process.is_stopped() != is_stopped {
+                assert!(std::time::Instant::now() < deadline, "{is_stopped}");
+                std::thread::yield_now();
+            }
+        };
+        until(false);
+        kill(pid, Signal::SIGSTOP).expect("sent");
+        until(true);
+        kill(pid, Signal::SIGCONT).expect("sent");
+        until(false);
+        child.kill().expect("ended");
+        child.wait().expect("gone");
     }
 
     #[test]

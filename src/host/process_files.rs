@@ -18,7 +18,7 @@ use rustix::fs::{
 
 use crate::host::insight::look;
 use crate::host::paths::below_root;
-use crate::host::process::{Process, dir};
+use crate::host::process::{Process, dir, pids};
 
 /// The file that a process runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -82,17 +82,20 @@ impl Process {
     /// Whether it holds the lock of flock(2) on this file: one of its descriptors is that file, and says so
     /// (proc_pid_fdinfo(5)). `Err` when we may not look.
     pub(crate) fn holds_flock(&self, file: &fs::Metadata) -> io::Result<bool> {
-        let is_it = |entry: fs::DirEntry| {
-            let open = remembered(CWD, &entry.path()).ok()?;
-            let info = dir(self.pid).join("fdinfo").join(entry.file_name());
-            let is_same = identity_of(&open) == (file.dev(), file.ino());
-            let is_locked = || Some(fs::read_to_string(info).ok()?.contains("FLOCK"));
-            is_same.then(is_locked).flatten()
-        };
-        look(|| {
-            let mut entries = fs::read_dir(dir(self.pid).join("fd"))?.flatten();
-            Ok(entries.any(|entry| is_it(entry) == Some(true)))
-        })
+        holds_flock(self.pid, file)
+    }
+
+    /// The process that holds such a lock, in whatever container it runs; `None` when nobody does, or we may not look. Its
+    /// children may have the lock from it: the oldest took it.
+    pub(crate) fn holding_flock(file: &fs::Metadata) -> Option<Self> {
+        let holders = pids().filter(|pid| matches!(holds_flock(*pid, file), Ok(true)));
+        holders.filter_map(Self::read).min_by_key(|p| p.start)
+    }
+
+    /// Whether it knows processes by other IDs than we do (pid_namespaces(7)), as in a container.
+    pub(crate) fn has_other_ids(&self) -> bool {
+        let of = |process: &str| fs::read_link(format!("/proc/{process}/ns/pid")).ok();
+        look(|| of(&self.pid.to_string()).is_some_and(|theirs| Some(theirs) != of("self")))
     }
 
     /// Its files. `Err` when it is gone.
@@ -121,6 +124,21 @@ impl Process {
     pub(crate) fn working_directory(&self) -> io::Result<PathBuf> {
         look(|| fs::read_link(dir(self.pid).join("cwd")))
     }
+}
+
+/// See [`Process::holds_flock`].
+fn holds_flock(pid: i32, file: &fs::Metadata) -> io::Result<bool> {
+    let is_it = |entry: fs::DirEntry| {
+        let open = remembered(CWD, &entry.path()).ok()?;
+        let info = dir(pid).join("fdinfo").join(entry.file_name());
+        let is_same = identity_of(&open) == (file.dev(), file.ino());
+        let is_locked = || Some(fs::read_to_string(info).ok()?.contains("FLOCK"));
+        is_same.then(is_locked).flatten()
+    };
+    look(|| {
+        let mut entries = fs::read_dir(dir(pid).join("fd"))?.flatten();
+        Ok(entries.any(|entry| is_it(entry) == Some(true)))
+    })
 }
 
 /// The name of the file that a process runs; `Err` when we may not look.
@@ -181,6 +199,10 @@ mod tests {
         assert!(!me.holds_flock(&meta).expect("ours"));
         let lock = Flock::lock(file, FlockArg::LockExclusive).expect("free");
         assert!(me.holds_flock(&meta).expect("ours"));
+        let holder = Process::holding_flock(&meta).expect("it is held");
+        assert_eq!(holder.pid, me.pid);
+        assert!(!holder.has_other_ids());
         drop(lock);
+        assert!(Process::holding_flock(&meta).is_none());
     }
 }

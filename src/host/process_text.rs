@@ -71,6 +71,12 @@ pub(crate) fn stop_command(process: &Process) -> String {
     }
 }
 
+/// That a signal has stopped a process, and the command that lets it go on.
+pub(crate) fn stopped(process: &Process) -> Option<(&'static str, String)> {
+    let go_on = || ("stopped by a signal", format!("kill -CONT {}", process.pid));
+    process.is_stopped().then(go_on)
+}
+
 /// What starts a process again when it ends, as a sentence, and the command that ends that.
 pub(crate) fn keeper_text(process: &Process, keeper: &Keeper) -> (String, String) {
     let by = keeper.process();

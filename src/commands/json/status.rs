@@ -26,7 +26,7 @@ pub(crate) struct Status {
 pub(crate) enum State {
     /// Its unit runs it, and it says that all is well.
     Running,
-    /// Its unit runs it, and some platform does not work.
+    /// Its unit runs it, and some platform does not work, or a signal has stopped it.
     Degraded,
     /// Its unit runs it, and it finishes its turns before it stops or restarts.
     Draining,

@@ -10,7 +10,7 @@ use crate::gateway::platforms::Tokenless;
 use crate::gateway::version::{Rules, Version};
 use crate::host::Host;
 use crate::host::process::{Process, shell_quote};
-use crate::host::process_text::{restart_command, stop_command};
+use crate::host::process_text::{name, restart_command, stop_command, stopped};
 use crate::host::service_state::Exit;
 use crate::profile::root_of;
 use crate::units::inventory::Inventory;
@@ -32,6 +32,9 @@ pub(super) fn hint(
 ) -> Option<String> {
     let (profile, unit) = (&row.profile, &row.unit);
     let scope = host.scope.flag();
+    if let Some((what, go_on)) = process.and_then(stopped) {
+        return Some(format!("{what}; to let it go on: `{go_on}`"));
+    }
     match row.state {
         State::Failed | State::Restarting => {
             let why = row.last_end.as_ref().map(|end| end.why.as_str());
@@ -108,6 +111,12 @@ fn owned_elsewhere(
         return Some("its owner cannot be seen from here; look in containers on this host".into());
     };
     let stop = stop_command(process);
+    if process.container().is_some() || process.has_other_ids() {
+        return Some(format!(
+            "{} works on its home in a container; to stop it: `{stop}`",
+            name(process)
+        ));
+    }
     if !inventory.is_by_hand(host, &row.home, process) {
         let unit = inventory.unit_of(host, &row.home, process);
         let name = row.owner.as_ref().and_then(|o| o.unit.as_ref());

@@ -19,7 +19,7 @@ use crate::deploy::receipt::{Drifted, Receipt};
 use crate::gateway::gone::is_gone;
 use crate::gateway::installation::Installation;
 use crate::gateway::installations::Installations;
-use crate::gateway::owner::Owners;
+use crate::gateway::owner::{Owners, holder};
 use crate::gateway::platforms::{without_adapter, without_token};
 use crate::gateway::served::{Server, Servers, Service, is_parked};
 use crate::gateway::state::State as Record;
@@ -111,6 +111,9 @@ impl<'a> Sight<'a> {
             None
         };
         let process = owner.as_ref().and_then(|o| o.process.as_ref());
+        let is_nameless = owner.is_some() && process.is_none();
+        let holder = is_nameless.then(|| holder(&host.real(&home))).flatten();
+        let known = process.or(holder.as_ref());
         let own = process.zip(record.as_ref()).filter(|(p, r)| p.pid == r.pid);
         let mute = own.map_or_else(Vec::new, |(process, record)| {
             without_adapter(process, record)
@@ -129,6 +132,7 @@ impl<'a> Sight<'a> {
             is_unknown: unknown.is_some(),
             is_gone: self.installed.contains_key(profile) && is_gone(host, &home),
             is_mute: !mute.is_empty() || !tokenless.is_empty(),
+            is_halted: process.is_some_and(Process::is_stopped),
             has_failed: service.is_some_and(ServiceState::has_failed),
             record: record.as_ref().filter(|r| r.pid == main_pid),
         };
@@ -150,9 +154,7 @@ impl<'a> Sight<'a> {
                 .map(|r| platforms(r, &mute, &tokenless))
                 .unwrap_or_default(),
             last_end: service.and_then(last_end),
-            owner: process
-                .or(server.as_ref().map(|s| &s.process))
-                .map(owner_of),
+            owner: known.or(server.as_ref().map(|s| &s.process)).map(owner_of),
             served_by: server.as_ref().map(|s| s.profile.clone()),
             unknown,
             hint: None,
@@ -185,7 +187,7 @@ impl<'a> Sight<'a> {
                 host,
                 self.inventory,
                 &row,
-                process,
+                known,
                 &mute,
                 &tokenless,
                 is_loaded,

@@ -18,6 +18,8 @@ pub(super) struct Seen<'a> {
     pub(super) is_gone: bool,
     /// hermes has no adapter for some platform, or did not start it.
     pub(super) is_mute: bool,
+    /// A signal has stopped the owner.
+    pub(super) is_halted: bool,
     /// The unit is down because something went wrong.
     pub(super) has_failed: bool,
     /// What the unit's main process says of itself.
@@ -28,6 +30,7 @@ impl Seen<'_> {
     pub(super) fn state(&self, active_state: &str) -> State {
         match (self.is_owned, active_state) {
             (true, _) if !self.is_own => State::OwnedElsewhere,
+            (true, _) if self.is_halted => State::Degraded,
             (true, _) => match self.record {
                 Some(record) if record.is_degraded() || (record.is_up() && self.is_mute) => {
                     State::Degraded
@@ -77,6 +80,7 @@ mod tests {
             is_unknown: false,
             is_gone: false,
             is_mute: false,
+            is_halted: false,
             has_failed: false,
             record: Some(&record),
         };
@@ -126,11 +130,17 @@ mod tests {
             is_unknown: false,
             is_gone: false,
             is_mute,
+            is_halted: false,
             has_failed: false,
             record: Some(&record),
         };
         assert_eq!(seen(true, false).state("active"), State::Running);
         assert_eq!(seen(true, true).state("active"), State::Degraded);
         assert_eq!(seen(false, true).state("active"), State::OwnedElsewhere);
+        let halted = Seen {
+            is_halted: true,
+            ..seen(true, false)
+        };
+        assert_eq!(halted.state("active"), State::Degraded);
     }
 }

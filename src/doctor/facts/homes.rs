@@ -13,14 +13,14 @@ use crate::deploy::rights::is_no_secret;
 use crate::gateway::config::Configuration;
 use crate::gateway::env_file::ENV;
 use crate::gateway::gone::{Gone, gone, is_gone};
-use crate::gateway::owner::{Hold, PID};
+use crate::gateway::owner::{Hold, PID, holder};
 use crate::gateway::running::GATEWAY_LOCK;
 use crate::gateway::state::STATE;
 use crate::gateway::tokens::{TokenDigest, bot_tokens};
 use crate::host::Host;
 use crate::host::access::is_exposed;
 use crate::host::process::shell_quote;
-use crate::host::process_text::as_account;
+use crate::host::process_text::{as_account, name, stop_command, stopped};
 use crate::host::read::TEXT;
 use crate::launcher::lock::RECORD_LOCK;
 use crate::profile::ProfileName;
@@ -88,6 +88,10 @@ pub(crate) struct HomeFacts {
     pub(crate) also_served_by: Option<String>,
     /// For a home with a live gateway whose hermes changed on disk after it had started.
     pub(crate) outdated: Option<Outdated>,
+    /// For a home whose lock is held by a process that its files do not name, as in a container: who, and what ends that.
+    pub(crate) contained: Option<(String, String)>,
+    /// For a home with a live gateway that does not go on: who, why, and what lets it.
+    pub(crate) halted: Option<(String, &'static str, String)>,
     /// For a home with a live gateway that has no adapter for some platform.
     pub(crate) mute: Option<Mute>,
     /// The active profile of its root.
@@ -239,10 +243,17 @@ impl HomeFacts {
     fn read_owner(&mut self, roots: &mut Roots, real: &Path) {
         let found = roots.owners.of(real);
         self.is_owned = found.as_ref().ok().map(Option::is_some);
-        let holder = found.ok().flatten().filter(|o| o.hold == Hold::Has);
-        if let Some(process) = holder.and_then(|o| o.process) {
+        let Some(owner) = found.ok().flatten().filter(|o| o.hold == Hold::Has) else {
+            return;
+        };
+        if owner.process.is_none() {
+            let holder = holder(real);
+            self.contained = holder.map(|process| (name(&process), stop_command(&process)));
+        }
+        if let Some(process) = owner.process {
             self.also_served_by = other_server(roots, &self.home, &process);
             self.outdated = outdated(&process);
+            self.halted = stopped(&process).map(|(what, go_on)| (name(&process), what, go_on));
             self.mute = mute(real, &process);
         }
     }

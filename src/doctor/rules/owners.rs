@@ -104,8 +104,19 @@ fn duplicates(facts: &Facts, findings: &mut Findings) {
         if let Some((keep, others)) = units.split_first().filter(|(_, o)| !o.is_empty()) {
             more_than_one(home, keep, others, findings);
         }
-        for gateway in running.get(home).into_iter().flatten() {
+        let running = running.get(home).into_iter().flatten();
+        for gateway in running.clone() {
             stray(gateway, home, &units, findings);
+        }
+        let contained = known.and_then(|known| known.contained.as_ref());
+        let is_told = |stop: &String| running.clone().any(|g| g.stop_command == *stop);
+        if let Some((who, stop)) = contained.filter(|(_, stop)| !is_told(stop)) {
+            let what = format!(
+                "{who} holds the lock of `{}`, whose gateway {} would run as well",
+                home.display(),
+                units[0].title()
+            );
+            findings.add(what, stop.clone()).home(home);
         }
     }
 }
@@ -287,5 +298,61 @@ fn silent(facts: &Facts, findings: &mut Findings) {
             ),
             "see why it cannot be read".to_owned(),
         );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+    use crate::doctor::facts::homes::Homes;
+    use crate::doctor::facts::units::UnitFacts;
+    use crate::doctor::rules::check;
+    use crate::host::Host;
+    use crate::layout::Scope;
+    use crate::units::inventory::Inventory;
+
+    #[test]
+    fn a_gateway_in_a_container_is_a_second_owner_and_is_named_once() {
+        let top = tempfile::tempdir().expect("a directory");
+        let place = top.path().join("etc/systemd/system");
+        let wants = place.join("multi-user.target.wants");
+        fs::create_dir_all(&wants).expect("made");
+        let unit = "[Service]\nEnvironment=HERMES_HOME=/srv/h\nExecStart=/opt/hermes -p default gateway run\n";
+        fs::write(place.join("bot.service"), unit).expect("written");
+        std::os::unix::fs::symlink("../bot.service", wants.join("bot.service")).expect("linked");
+        let host = Host::observer(Scope::System, Some(top.path())).expect("a host");
+        let stop = "docker stop abc".to_owned();
+        let who = "pid 7 of `root` (in container `docker-abc`, for 1min)".to_owned();
+        let mut facts = Facts {
+            inventory: Inventory::of_own_manager(&host),
+            units: vec![UnitFacts::default()],
+            homes: Homes::new(vec![HomeFacts {
+                home: "/srv/h".into(),
+                is_owned: Some(true),
+                contained: Some((who.clone(), stop.clone())),
+                ..HomeFacts::default()
+            }]),
+            ..Facts::default()
+        };
+        let found = |facts: &Facts| -> Vec<(String, String)> {
+            let mut found = check(facts);
+            found.retain(|f| f.rule == "duplicate-owners");
+            found.into_iter().map(|f| (f.what, f.hint)).collect()
+        };
+        let held = format!(
+            "{who} holds the lock of `/srv/h`, whose gateway system unit `bot.service` would run as well"
+        );
+        assert_eq!(found(&facts), [(held, stop.clone())]);
+        facts.gateways.push(GatewayFacts {
+            title: who,
+            home: "/srv/h".into(),
+            service: None,
+            stop_command: stop,
+            is_by_hand: false,
+            keeper: None,
+        });
+        assert_eq!(found(&facts).len(), 1, "it was found under its name");
     }
 }

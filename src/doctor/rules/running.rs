@@ -1,5 +1,5 @@
-//! Rules about units that should run a gateway, and do not do that well: their manager is not there, they start again and
-//! again.
+//! Rules about gateways that do not do their work: their manager is not there, they start again and again, a signal has
+//! stopped them.
 
 use super::{Rule, gateways};
 use crate::doctor::facts::Facts;
@@ -26,6 +26,15 @@ pub(super) const RULES: &[Rule] = &[
         source: "systemd.service(5), Restart=; NRestarts of org.freedesktop.systemd1(5)",
         check: restarts_again,
     },
+    Rule {
+        id: "stopped-by-signal",
+        severity: Error,
+        about: "A signal has stopped the gateway (SIGSTOP; ^Z in a terminal): it has the profile, systemd takes it for active, and \
+                it does nothing until another signal lets it go on.",
+        fix: "let it go on (SIGCONT)",
+        source: "signal(7); state T of proc_pid_stat(5)",
+        check: stopped_by_signal,
+    },
 ];
 
 fn manager_down(facts: &Facts, findings: &mut Findings) {
@@ -39,6 +48,15 @@ fn manager_down(facts: &Facts, findings: &mut Findings) {
             );
             let start = format!("systemctl start user@{}.service", account.uid);
             findings.add(what, start).unit(unit).at_unit(unit);
+        }
+    }
+}
+
+fn stopped_by_signal(facts: &Facts, findings: &mut Findings) {
+    for home in facts.homes.iter() {
+        if let Some((who, what, go_on)) = &home.halted {
+            let what = format!("the gateway of `{}` is {what}: {who}", home.home.display());
+            findings.add(what, go_on.clone()).home(&home.home);
         }
     }
 }
@@ -83,6 +101,7 @@ mod tests {
     use std::fs;
 
     use super::*;
+    use crate::doctor::facts::homes::{HomeFacts, Homes};
     use crate::doctor::facts::units::UnitFacts;
     use crate::doctor::finding::Finding;
     use crate::doctor::rules::check;
@@ -177,5 +196,23 @@ mod tests {
         ] {
             assert_eq!(of(state).len(), usize::from(is_found), "{state}");
         }
+    }
+
+    #[test]
+    fn a_gateway_that_a_signal_has_stopped_is_found() {
+        let facts = Facts {
+            homes: Homes::new(vec![HomeFacts {
+                home: "/srv/h".into(),
+                halted: Some(("pid 7".into(), "stopped by a signal", "kill -CONT 7".into())),
+                ..HomeFacts::default()
+            }]),
+            ..Facts::default()
+        };
+        let [found] = &check(&facts)[..] else {
+            panic!("one finding");
+        };
+        let said = (found.rule, &*found.what, &*found.hint);
+        let what = "the gateway of `/srv/h` is stopped by a signal: pid 7";
+        assert_eq!(said, ("stopped-by-signal", what, "kill -CONT 7"));
     }
 }
