@@ -1,11 +1,16 @@
 """`doctor` finds nothing on a fresh install of ours, under harmless drop-ins, and on services of other programs."""
 
 import json
+import os
+import signal
+import subprocess
 from pathlib import Path
 
-from check import check, equal
-from gateway import Profile
+import wait
+from check import check, contains, equal
+from gateway import HERMES, Profile
 from installer import difference, hermes_install, install, snapshot
+from processes import scan
 from systemd import Unit, systemctl
 
 SECONDS = 60
@@ -61,3 +66,36 @@ def run() -> None:
     equal("after --fix", {f["rule"] for f in findings}, {"ignored-exit-name", "restart-always"})
     equal("the manager has it now", unit.show()["NeedDaemonReload"], "no")
     equal("the gateway's process", unit.pid, pid)
+    stopped_by_a_signal(unit)
+    in_a_container(unit)
+
+
+def stopped_by_a_signal(unit: Unit) -> None:
+    """It is active for systemd, has the profile, and does nothing."""
+    os.kill(unit.pid, signal.SIGSTOP)
+    shown = hermes_install("status")
+    equal("status ends with", shown.code, 1)
+    contains("what it says", shown.out, "degraded", "stopped by a signal; to let it go on", f"kill -CONT {unit.pid}")
+    hints = [f["hint"] for f in doctor()[1] if f["rule"] == "stopped-by-signal"]
+    equal("what doctor has against it", hints, [f"kill -CONT {unit.pid}"])
+    os.kill(unit.pid, signal.SIGCONT)
+    equal("then status ends with", hermes_install("status").code, 0)
+
+
+def in_a_container(unit: Unit) -> None:
+    """The home's files have the ID by which its gateway is known there, and that one has another name for the home: the lock has to
+    tell who it is."""
+    default, data = Profile("default"), Path("/srv/data")
+    unit.systemctl("stop")
+    data.mkdir()
+    line = f"mount --bind {default.root} {data} && exec runuser -u hermes -- env HERMES_HOME={data} {HERMES} -p default gateway run"
+    outside = subprocess.Popen(["unshare", "--fork", "--kill-child", "--pid", "--mount-proc", "sh", "-c", line])
+    wait.until("a gateway in a container", lambda: default.state().get("gateway_state") == "running", 90)
+    (pid,) = (pid for pid, home in scan().items() if home == data)
+    shown = hermes_install("status")
+    equal("status beside it ends with", shown.code, 1)
+    contains("what it says", shown.out, f"pid {pid} of `hermes`", "works on its home in a container; to stop it")
+    found = [f["what"] for f in doctor()[1] if f["rule"] == "duplicate-owners"]
+    contains("doctor", str(found), f"pid {pid} of `hermes`", "holds the lock of `/var/lib/hermes`, whose gateway system unit")
+    outside.kill()
+    outside.wait()
