@@ -8,7 +8,7 @@ use anyhow::Result;
 use super::target::{Target, live, looked_at};
 use crate::cli::WhyArgs;
 use crate::commands::json;
-use crate::commands::page::width;
+use crate::commands::page::{several, width};
 use crate::error::Exit;
 use crate::gateway::owner::owner;
 use crate::host::Host;
@@ -40,33 +40,42 @@ pub(crate) fn why(args: &WhyArgs) -> Result<Exit> {
         let current = state.main_pid.map(|_| state.invocation.as_str());
         let events = events(&host.manager(), &target.unit, EVENTS);
         let end = story(&events, current);
+        let unrecorded = unrecorded(&state, &events, end.as_ref());
+        let end = end.filter(|_| unrecorded.is_none());
         let asked = end.as_ref().and_then(|end| {
             let asked = end.asked?;
             asked_by(asked.saturating_sub(BEFORE), asked)
         });
-        let said = end.as_ref().map_or_else(Vec::new, |end| {
-            printer.command(format!(
-                "journalctl _SYSTEMD_INVOCATION_ID={}",
-                end.invocation
-            ));
-            let start = if state.invocation == end.invocation {
-                state.start()
-            } else {
-                Start {
-                    invocation: end.invocation.clone(),
-                    pid: None,
-                }
-            };
-            let most = args.lines as usize;
-            let mut said = manager.last_words(&target.unit, &start, most, Duration::ZERO);
-            let (since, until) = (end.since, end.until);
-            said.extend(manager.late_words(&target.unit, &start, since, until));
-            said.split_off(said.len().saturating_sub(most))
-        });
+        let most = args.lines as usize;
+        let words_of = |start: &Start| {
+            let id = &start.invocation;
+            printer.command(format!("journalctl _SYSTEMD_INVOCATION_ID={id}"));
+            manager.last_words(&target.unit, start, most, Duration::ZERO)
+        };
+        let said = match (&end, &unrecorded) {
+            (Some(end), _) => {
+                let start = if state.invocation == end.invocation {
+                    state.start()
+                } else {
+                    Start {
+                        invocation: end.invocation.clone(),
+                        pid: None,
+                    }
+                };
+                let mut said = words_of(&start);
+                said.extend(manager.late_words(&target.unit, &start, end.since, end.until));
+                said.split_off(said.len().saturating_sub(most))
+            }
+            // The words of a start that goes on tell nothing of the end before.
+            (None, Some(_)) if current.is_none() => words_of(&state.start()),
+            (None, _) => Vec::new(),
+        };
+        let told = end.map(|end| (Some(end.at), end.why)).or(unrecorded);
+        let (at, why) = told.unzip();
         ends.push(json::Why {
             runs: current.is_some(),
-            at: end.as_ref().map(|end| end.at),
-            why: end.map(|end| end.why),
+            at: at.flatten(),
+            why,
             asked_by: asked,
             hint: hint(&host, &state, &target),
             profile: target.profile,
@@ -99,6 +108,30 @@ fn hint(host: &Host, state: &ServiceState, target: &Target) -> Option<String> {
             name(&other)
         ))
     })
+}
+
+/// The last end, when and how, where systemd knows of a later one than the journal: no journal may be kept
+/// (journald.conf(5), `Storage=none`).
+fn unrecorded(
+    state: &ServiceState,
+    events: &[Event],
+    end: Option<&End>,
+) -> Option<(Option<u64>, String)> {
+    let is_last = |invocation: &str| invocation == state.invocation;
+    if state.main_pid.is_none() {
+        let exit = state.exit.filter(|_| !state.invocation.is_empty())?;
+        let is_told = end.is_some_and(|end| is_last(&end.invocation));
+        let why = format!("{exit}, as systemd knows; the journal has no entry of it");
+        return (!is_told).then_some((state.exit_time, why));
+    }
+    // A start that is over has an entry, where one is kept.
+    let is_up = state.active_state == "active" && state.restarts > 0;
+    let is_told = events.iter().any(|event| is_last(&event.invocation));
+    let times = several(state.restarts as usize, "time");
+    let why = format!(
+        "how is not known: systemd has started it again by itself, {times}, and the journal has no entry of that"
+    );
+    (is_up && !is_told).then_some((None, why))
 }
 
 /// The end of one start of a unit.
@@ -225,6 +258,34 @@ mod tests {
         assert_eq!(story(&events[..3], None).and_then(|end| end.until), None);
         assert_eq!(story(&events[3..], Some("b")), None);
         assert_eq!(story(&[], None), None);
+    }
+
+    #[test]
+    fn an_end_that_systemd_knows_and_the_journal_does_not_is_no_older_one() {
+        let events = [
+            event("a", 1, Kind::Started),
+            event("a", 3, Kind::Stopping),
+            event("a", 4, Kind::Succeeded),
+        ];
+        let told = |text: &str| {
+            let state = &ServiceState::parse_all(text)[0];
+            let current = state.main_pid.map(|_| &*state.invocation);
+            unrecorded(state, &events, story(&events, current).as_ref())
+        };
+        let killed =
+            "ActiveState=failed\nExecMainCode=2\nExecMainStatus=9\nExecMainExitTimestamp=@9\n";
+        let lost = "SIGKILL, as systemd knows; the journal has no entry of it".to_owned();
+        assert_eq!(
+            told(&format!("{killed}InvocationID=b")),
+            Some((Some(9), lost))
+        );
+        assert_eq!(told(&format!("{killed}InvocationID=a")), None);
+        assert_eq!(told("ActiveState=inactive\nInvocationID="), None);
+        let up = "ActiveState=active\nMainPID=7\nInvocationID=c\n";
+        let (at, why) = told(&format!("{up}NRestarts=2")).expect("an end");
+        assert_eq!(at, None);
+        assert!(why.contains("started it again by itself, 2 times, and the journal has no"));
+        assert_eq!(told(&format!("{up}NRestarts=0")), None, "somebody did");
     }
 
     #[test]

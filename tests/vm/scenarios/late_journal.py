@@ -1,4 +1,5 @@
-"""A gateway that ends before journald has read its words, or a helper's: `start` and `why` show them all the same."""
+"""A gateway that ends before journald has read its words, or a helper's: `start` and `why` show them all the same. An end that no
+journal was kept of is told by what systemd knows."""
 
 import os
 import signal
@@ -22,7 +23,31 @@ def run() -> None:
     hermes = broken_hermes()
     told(Profile("coder"), hermes)
     told(Profile("coder", "alice", "/home/alice/.hermes"), hermes, "--user")
-    taken_over(Profile("writer").make())
+    writer = Profile("writer").make()
+    taken_over(writer)
+    not_kept(writer)
+
+
+def not_kept(profile: Profile) -> None:
+    """Where no journal is kept, no older end is told for the last one, whether the unit comes back or stays down."""
+    unit = Unit(profile.unit)
+    unit.systemctl("stop")
+    conf = Path("/etc/systemd/journald.conf.d/none.conf")
+    conf.parent.mkdir(exist_ok=True)
+    conf.write_text("[Journal]\nStorage=none\n")
+    systemctl("restart", "systemd-journald.service")
+    unit.systemctl("start")
+    pid = profile.until_up()
+    os.kill(pid, signal.SIGKILL)
+    profile.until_up(after=pid)
+    contains("why of one that came back", hermes_install("why", profile.name).out, "runs now", "1 time, and the journal has no entry")
+    drop_in = Path(f"/run/systemd/system/{profile.unit}.d/once.conf")
+    drop_in.parent.mkdir(parents=True, exist_ok=True)
+    drop_in.write_text("[Service]\nRestart=no\n")
+    systemctl("daemon-reload")
+    os.kill(unit.pid, signal.SIGKILL)
+    unit.until_active_state("failed")
+    contains("why of one that is down", hermes_install("why", profile.name).out, "SIGKILL, as systemd knows; the journal has no entry")
 
 
 def taken_over(profile: Profile) -> None:
