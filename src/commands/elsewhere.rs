@@ -13,11 +13,11 @@ pub(super) fn is_of_other_manager(host: &Host, unit: &Unit) -> bool {
     unit.origin == Origin::Ours && unit.manager != host.manager() && unit.how().is_some()
 }
 
-/// Whose manager has a unit, as words of a sentence.
+/// Whose manager has a unit, as words of a way out. An apostrophe would be a quote there, as a shell has it.
 pub(super) fn whose(unit: &Unit) -> String {
     match unit.is_user() {
-        true => format!("{}'s own manager", unit.manager_account.name),
-        false => "the system's manager".to_owned(),
+        true => format!("the manager of user {}", unit.manager_account.name),
+        false => "the system manager".to_owned(),
     }
 }
 
@@ -123,7 +123,7 @@ mod tests {
         let told = who_has(&user, &inventory, &name("coder"), "restart");
         assert_eq!(
             told,
-            ["the system's manager has it: `sudo hermes-install restart coder`"]
+            ["the system manager has it: `sudo hermes-install restart coder`"]
         );
         host.own.uid = 0;
         for unit in &mut inventory.units {
@@ -132,6 +132,9 @@ mod tests {
         }
         let told = who_has(&host, &inventory, &name("coder"), "restart");
         let as_alice = "runuser --pty -u alice -- hermes-install restart coder --user";
-        assert_eq!(told, [format!("alice's own manager has it: `{as_alice}`")]);
+        assert_eq!(
+            told,
+            [format!("the manager of user alice has it: `{as_alice}`")]
+        );
     }
 }

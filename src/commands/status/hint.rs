@@ -141,7 +141,7 @@ fn by_unit(
     if let Some(look) = ours.and_then(|unit| command(host, unit, look)) {
         let whose = ours.map(whose).unwrap_or_default();
         return Some(format!(
-            "running under {name}, which hermes-install has in {whose} and looks after there: `{look}`"
+            "running under {name}, which is installed in {whose}; to see it there: `{look}`"
         ));
     }
     let migrate = format!("`hermes-install{scope} --profile {profile} --migrate`");
@@ -214,7 +214,7 @@ fn not_installed(host: &Host, inventory: &Inventory, row: &Profile) -> String {
     if let Some(unit) = units.find(|unit| is_of_other_manager(host, unit)) {
         if let Some(start) = command(host, unit, |name| format!("start {name}")) {
             let (name, whose) = (&unit.name, whose(unit));
-            return format!("hermes-install has it in {whose}, as {name}; to start it: `{start}`");
+            return format!("installed in {whose}, as {name}; to start it: `{start}`");
         }
     }
     let Some(unit) = safe_unit(host, inventory, row) else {
@@ -363,8 +363,12 @@ mod tests {
         let unit = &inventory.units[0];
         let hint = by_unit(&host, &one, Some(unit), &unit.name, "stop", "reload");
         let hint = hint.expect("a hint");
-        let look = "in the system's manager and looks after there: `sudo hermes-install status --profile coder`";
+        let look = "installed in the system manager; to see it there: `sudo hermes-install status --profile coder`";
         assert!(hint.ends_with(look), "{hint}");
+        assert!(
+            !hint.contains('\''),
+            "a quote would hide its command: {hint}"
+        );
         one.state = State::Stopped;
         let hint = not_installed(&host, &inventory, &one);
         let start = "to start it: `sudo hermes-install start coder`";

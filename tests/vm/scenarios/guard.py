@@ -78,6 +78,8 @@ def safe(name: str, cell: Cell) -> None:
     unit.systemctl("stop")
     equal(f"{name}: state after a stop", unit.states, ("inactive", "success"))
     if unit.user:
+        told = hermes_install("start", "default", user=unit.user).err
+        contains(f"{name}: what starts it, says start", told, f"systemctl --user start {unit.name}")
         told = hermes_install("status", user=unit.user).out
         contains(f"{name}: what starts it, says status", told, f"systemctl --user start {unit.name}\n", "--profile default --migrate\n")
 
