@@ -126,9 +126,9 @@ impl Run {
         let (stopped, others) = targets.into_iter().partition(is_stopped);
         self.targets = others;
         for Target { unit, profile, .. } in &stopped as &Vec<Target> {
-            let flag = self.flag;
+            let scope = self.flag;
             self.output.step(format!(
-                "`{unit}` is stopped, and stays so; to start it: `hermes-install start{flag} {profile}`"
+                "`{unit}` is stopped, and stays so; to start it: `hermes-install start{scope} {profile}`"
             ));
         }
     }
