@@ -134,6 +134,7 @@ fn dispatch(cli: Cli) -> anyhow::Result<Exit> {
         Some(Command::PlannedRestart(args)) => commands::unit_hooks::planned_restart(&args),
         Some(Command::PostStop(args)) => commands::unit_hooks::post_stop(&args),
         Some(Command::Generate(args)) => commands::generate::generate(&args.what),
+        Some(Command::Restartable) => commands::restartable::restartable(),
         Some(Command::RunAs(args)) => commands::unit_hooks::run_as(&args),
     }
 }

@@ -86,6 +86,24 @@ fn a_removal_that_is_called_off_starts_again_what_it_has_stopped() {
             "deb-systemd-invoke --user start hermes-gateway.target",
         ]
     );
+    let restarts = |names: &str, code: u8| -> Vec<String> {
+        let text = format!("#!/bin/sh\nprintf '{names}'\nexit {code}\n");
+        fs::write(at("bin/hermes-install"), text).unwrap();
+        let mode = fs::Permissions::from_mode(0o755);
+        fs::set_permissions(at("bin/hermes-install"), mode).unwrap();
+        starts("configure");
+        let text = fs::read_to_string(&said).unwrap();
+        let restarts = text.lines().filter(|line| line.contains("try-restart"));
+        restarts.map(str::to_owned).collect()
+    };
+    let two = r"hermes-gateway@a.service\nhermes-gateway@b.service\n";
+    let call = "deb-systemd-invoke try-restart hermes-gateway@";
+    assert_eq!(
+        restarts(two, 0),
+        [format!("{call}a.service hermes-gateway@b.service")]
+    );
+    assert_eq!(restarts("", 0), Vec::<String>::new(), "none could start");
+    assert_eq!(restarts("", 2), [format!("{call}*.service")], "not known");
     // The prerm has stopped nothing.
     for how in ["abort-upgrade", "abort-deconfigure"] {
         assert_eq!(starts(how), Vec::<String>::new(), "{how}");

@@ -74,6 +74,7 @@ impl Cli {
                 | Command::BeforeStart
                 | Command::PostStop(_)
                 | Command::Generate(_)
+                | Command::Restartable
                 | Command::RunAs(_),
             ) => return None,
         };
@@ -202,6 +203,9 @@ pub(crate) enum Command {
     /// Tell a restart from a takeover for gateways 0.16 and 0.17
     #[command(hide = true)]
     PostStop(HelperArgs),
+    /// Print the units whose gateways could start again; for the scripts of packages
+    #[command(hide = true)]
+    Restartable,
     /// Print manual pages or shell completions
     Generate(GenerateArgs),
     /// Give up everything but an account's own rights and execute a program; used by hermes-install itself

@@ -20,6 +20,7 @@ mod prepare;
 mod proxies;
 pub(crate) mod render;
 pub(crate) mod restart;
+pub(crate) mod restartable;
 pub(crate) mod run;
 #[cfg(test)]
 mod schema;

@@ -5,6 +5,7 @@ use anyhow::Result;
 use super::confirm::{confirm_restarts, tell_left};
 use super::guard::{ClosedUnits, is_wanted};
 use super::page::several;
+use super::restartable::why_not;
 use crate::cli::UpgradeArgs;
 use crate::commands::json;
 use crate::config::Config;
@@ -17,7 +18,6 @@ use crate::error::{Exit, refuse};
 use crate::host::Host;
 use crate::host::declared::refuse_declared;
 use crate::output::{self, Output};
-use crate::preflight::again::cannot_start;
 use crate::profile::ProfileName;
 use crate::units::inventory::Inventory;
 
@@ -118,10 +118,7 @@ fn refuse_ends(host: &Host, restarts: &[String]) -> Result<()> {
     let due = (inventory.units.iter()).filter(|unit| restarts.contains(&unit.name));
     let mut why = Vec::new();
     for unit in due {
-        let profile = unit.home().and_then(ProfileName::from_home);
-        if let Some((profile, _)) = profile {
-            why.extend(cannot_start(host, unit, &profile)?);
-        }
+        why.extend(why_not(host, unit)?);
     }
     if !why.is_empty() {
         refuse!("nothing was changed: {}", why.join("\n"));

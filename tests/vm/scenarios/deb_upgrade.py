@@ -3,12 +3,14 @@ remove to purge, after which the tenant can come back, or go for good by the com
 
 import pwd
 import re
+from pathlib import Path
 
 import lifecycle
 from check import check, contains, equal
-from gateway import Profile
-from installer import difference, shell
+from gateway import HERMES, Profile
+from installer import difference, hermes_install, shell
 from package import Apt
+from systemd import Unit
 
 PACKAGES = ["deb"]
 SECONDS = 120
@@ -19,6 +21,7 @@ def run() -> None:
     apt.set_up()
     empty = lifecycle.configuration()
     profiles = lifecycle.up_and_down(apt)
+    hermes_gone(apt, profiles[0])
 
     before = lifecycle.configuration()
     lifecycle.one_failed()
@@ -37,6 +40,21 @@ def run() -> None:
     stays = lifecycle.ACCOUNTS | {"/var/lib/hermes", "/var/lib/hermes-tenants", "/etc/sysusers.d"}
     equal("what is left beside data", sorted(left - stays), [])
     after_purge(apt, profiles[-1])
+
+
+def hermes_gone(apt: Apt, default: Profile) -> None:
+    """A bot whose hermes is gone runs on through an upgrade: it could not come back. It is restarted when hermes is there again."""
+    link, unit = Path("/opt/gone/hermes"), Unit(default.unit)
+    link.parent.mkdir()
+    link.symlink_to(HERMES)
+    equal("install of a hermes by a link ends with", hermes_install("--profile", "default", "--hermes", str(link), "--yes").code, 0)
+    pid = unit.pid
+    link.unlink()
+    contains("what the upgrade says", apt.install(apt.versions.new).text, "`hermes-gateway@default.service` could not start again")
+    equal("gateways of the bot without a hermes", default.gateways(), [pid])
+    link.symlink_to(HERMES)
+    apt.install(apt.versions.before)
+    default.until_up(after=pid)
 
 
 def after_purge(apt: Apt, tenant: Profile) -> None:
