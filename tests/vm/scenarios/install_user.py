@@ -1,6 +1,7 @@
 """Install a profile as an ordinary user, beside units of others that she cannot look into: lingering is switched on and remembered,
 no variable moves what is installed, and uninstall takes all of it back."""
 
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -74,6 +75,7 @@ def with_a_variable(coder: Profile, unit: Unit) -> None:
         equal("a move on purpose ends with", moved.code, 0)
         contains("what it says", moved.err, f"moves from `{before.home}` to `{after.home}`")
         equal("gateways after it", (before.gateways(), after.gateways()), ([], [unit.pid]))
+    shutil.rmtree(other.root)
 
 
 def with_new_root(default: Profile) -> None:
