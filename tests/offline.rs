@@ -238,6 +238,10 @@ fn a_run_that_was_cut_short_is_repaired_by_the_next_with_other_settings() {
     let left = root.path().join("etc/systemd/system/hermes-gateway@coder.service.d/.50-hermes-install.conf.hermes-install-tmp");
     std::fs::write(&left, "[Serv").unwrap();
 
+    let seen = run(root.path(), &["status"]);
+    assert_eq!(seen.status.code(), Some(1), "{}", told(&seen));
+    let way_out = "`hermes-install --profile coder`";
+    assert!(told(&seen).contains(way_out), "{}", told(&seen));
     ok(root.path(), &["--profile", "coder", "--drain-timeout", "7"]);
     let text = std::fs::read_to_string(root.path().join(drop_in)).unwrap();
     assert!(text.contains("HERMES_RESTART_DRAIN_TIMEOUT=7"), "{text}");

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 
+use crate::deploy::interrupt;
 use crate::gateway::command_line::{Command, shown};
 use crate::gateway::running::Running;
 use crate::gateway::state::State;
@@ -102,6 +103,7 @@ pub(crate) fn watch(
             });
         }
         tick(begin.elapsed());
+        interrupt::check()?;
         std::thread::sleep(Duration::from_millis(100));
     }
 }

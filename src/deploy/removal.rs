@@ -6,10 +6,12 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result};
 
+use crate::deploy::interrupt::Hold;
 use crate::deploy::plan::Action;
 use crate::deploy::plan::past;
 use crate::deploy::receipt::Receipt;
 use crate::deploy::receipt::file;
+use crate::deploy::service::job;
 use crate::deploy::transaction::Transaction;
 use crate::deploy::writer::Writer;
 use crate::error::failed;
@@ -23,6 +25,7 @@ use crate::host::service_state::ServiceState;
 pub(crate) fn take_down(change: Transaction, stop: &[String]) -> Result<usize> {
     let host = change.host;
     let mut errors: Vec<anyhow::Error> = Vec::new();
+    let _hold = Hold::begin(false);
     if let Some(live) = host.live() {
         let manager = live.manager();
         let states = manager.show(stop).unwrap_or_default().into_iter();
@@ -35,7 +38,8 @@ pub(crate) fn take_down(change: Transaction, stop: &[String]) -> Result<usize> {
             if !at_rest.contains(unit) {
                 change.output.step(format!("stopping `{unit}`"));
             }
-            errors.extend(manager.verb("stop", std::slice::from_ref(unit)).err());
+            let unit = std::slice::from_ref(unit);
+            errors.extend(job(&manager, change.output, "stop", unit).err());
         }
     }
     let mut writer = Writer::new(&host.files);

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, anyhow, bail};
 
+use crate::deploy::interrupt;
 use crate::deploy::readiness::{Started, watch};
 use crate::error::refuse;
 use crate::gateway::owner::{owner, unexamined, unseen};
@@ -63,7 +64,7 @@ impl Service<'_> {
     /// Wait until its gateway is ready. `refused` is what systemctl said of its start.
     fn ready(&self, refused: Option<&str>) -> Result<Ready> {
         let begin = Instant::now();
-        let tick = every_ten_seconds(|time| {
+        let tick = every_ten_seconds(self.output, |time| {
             self.output.step(format!(
                 "`{}`: waiting for the gateway to say that it runs ({time})",
                 self.unit
@@ -130,7 +131,7 @@ pub(crate) fn job(
     units: &[String],
 ) -> Result<()> {
     let begin = Instant::now();
-    let mut tick = every_ten_seconds(|time| {
+    let mut tick = every_ten_seconds(output, |time| {
         let others = manager.awaited_by(units);
         if !others.is_empty() {
             let (units, others) = (units.join("`, `"), others.join("`, `"));
@@ -202,7 +203,7 @@ pub(crate) fn stop_as_planned(
 ) -> Result<()> {
     let pid = process.pid;
     output.step(format!("stopping {} as planned", name(process)));
-    let tick = every_ten_seconds(|time| {
+    let tick = every_ten_seconds(output, |time| {
         output.step(format!("waiting for pid {pid} to end ({time})"));
     });
     match planned_stop(process, home, drain, force, tick) {
@@ -239,10 +240,12 @@ pub(crate) fn refuse_left(unit: &str, profile: &ProfileName, home: &Path) -> Res
     }
 }
 
-/// From the time that has passed to a word every ten seconds, which is given that time as a person reads it.
-fn every_ten_seconds(say: impl Fn(&str)) -> impl FnMut(Duration) {
+/// From the time that has passed to a word every ten seconds, which is given that time as a person reads it; and to one as soon
+/// as somebody interrupts that.
+fn every_ten_seconds(output: &Output, say: impl Fn(&str)) -> impl FnMut(Duration) {
     let mut said = 0;
     move |elapsed| {
+        interrupt::tell(output);
         if elapsed.as_secs() >= said + 10 {
             said = elapsed.as_secs();
             say(&span::written(said));
@@ -257,7 +260,11 @@ mod tests {
     #[test]
     fn progress_is_told_every_ten_seconds() {
         let said = std::cell::RefCell::new(Vec::new());
-        let mut tick = every_ten_seconds(|time| said.borrow_mut().push(time.to_owned()));
+        let quiet = Output {
+            quiet: true,
+            json: false,
+        };
+        let mut tick = every_ten_seconds(&quiet, |time| said.borrow_mut().push(time.to_owned()));
         for tenths in 0..355 {
             tick(Duration::from_millis(tenths * 100));
         }

@@ -10,6 +10,7 @@ use crate::deploy::backup::Backup;
 use crate::deploy::creation::Creation;
 use crate::deploy::desired::is_drop_in_of;
 use crate::deploy::handover::Handover;
+use crate::deploy::interrupt::{self, Hold};
 use crate::deploy::plan::{Change, Plan, past};
 use crate::deploy::receipt::file;
 use crate::deploy::receipt::{Contents, Receipt};
@@ -96,9 +97,13 @@ impl Transaction<'_> {
     pub(crate) fn commit(self) -> Result<Outcome> {
         let mut writer = Writer::new(&self.host.files);
         let mut activity = Activity::default();
+        let _hold = Hold::begin(true);
         match self.run(&mut writer, &mut activity) {
             Ok(outcome) => Ok(outcome),
-            Err(cause) => Err(self.roll_back(&cause, writer, &activity)),
+            Err(cause) => {
+                interrupt::go_through();
+                Err(self.roll_back(&cause, writer, &activity))
+            }
         }
     }
 
@@ -139,9 +144,15 @@ impl Transaction<'_> {
             }
             let mut gone = Vec::new();
             for handover in &self.handovers {
+                interrupt::check()?;
                 activity.handovers += 1;
                 gone.push((&handover.home, handover.go(live, self.output)?));
+                if handover.by_hand.is_some() {
+                    // It cannot go back to its terminal: nobody would run the profile.
+                    interrupt::go_through();
+                }
             }
+            interrupt::check()?;
             for (unit, home, ready) in self.bring_up(live, activity)? {
                 outcome.started.insert(unit.clone(), ready.pid);
                 if let Some((_, gone)) = gone.iter().find(|(other, _)| *other == home) {

@@ -279,9 +279,9 @@ pub(super) fn plain(program: &str) -> Command {
     command
 }
 
-/// Its standard output, or an error with what it said.
+/// Its standard output, or an error with what it said. Ctrl-C is for this program, which may have a run to bring to its end.
 pub(super) fn output(command: &mut Command) -> Result<String> {
-    let done = command.output();
+    let done = command.process_group(0).output();
     success(command, done)
 }
 

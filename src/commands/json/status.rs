@@ -17,6 +17,9 @@ pub(crate) struct Status {
     pub(crate) profiles: Vec<Profile>,
     /// Units that run gateways of other homes.
     pub(crate) elsewhere: Vec<Elsewhere>,
+    /// That an earlier run was cut short, as a sentence with the way out, where no profile's `drift` says so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) unfinished: Option<String>,
 }
 
 /// What a profile's gateway does.

@@ -21,6 +21,7 @@ use crate::cli::StatusArgs;
 use crate::commands::json::{Profile, State, Status};
 use crate::commands::page::width;
 use crate::deploy::receipt::{Receipt, read_receipt};
+use crate::deploy::unfinished::Unfinished;
 use crate::error::{Exit, trouble};
 use crate::host::Host;
 use crate::layout::Scope;
@@ -50,18 +51,21 @@ pub(crate) fn status(args: &StatusArgs) -> Result<Exit> {
         output::styled(page(&host, args, &status));
     }
     let mut profiles = status.profiles.iter();
-    Ok(if profiles.all(|p| is_as_wanted(is_live, p)) {
-        Exit::Done
-    } else {
-        Exit::Differs
-    })
+    let is_finished = status.unfinished.is_none();
+    Ok(
+        if is_finished && profiles.all(|p| is_as_wanted(is_live, p)) {
+            Exit::Done
+        } else {
+            Exit::Differs
+        },
+    )
 }
 
 /// What people read: a table, or all about the profiles that were named.
 fn page(host: &Host, args: &StatusArgs, status: &Status) -> String {
     let clock = Clock::of_host();
     if status.profiles.is_empty() {
-        text::nobody(host, status)
+        text::nobody(host, status, width())
     } else if args.long || !args.profiles.is_empty() {
         text::text(host, status, &clock, width())
     } else {
@@ -95,7 +99,11 @@ fn look(host: &Host, args: &StatusArgs) -> Result<Status> {
     } else {
         Vec::new()
     };
+    // Rows tell it of their profiles.
+    let unfinished = Unfinished::of(&receipt, host.scope).map(|unfinished| unfinished.sentence());
+    let is_told = |told: &String| rows.iter().any(|row| row.drift.contains(told));
     Ok(Status {
+        unfinished: unfinished.filter(|told| !is_told(told)),
         profiles: rows,
         elsewhere,
     })

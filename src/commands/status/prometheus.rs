@@ -296,6 +296,7 @@ mod tests {
         });
         failed.drift = vec!["a".into(), "b".into()];
         let status = Status {
+            unfinished: None,
             profiles: vec![degraded, failed],
             elsewhere: Vec::new(),
         };
@@ -335,6 +336,7 @@ mod tests {
     #[test]
     fn no_profile_makes_no_metric_and_an_unknown_value_no_series() {
         let none = Status {
+            unfinished: None,
             profiles: Vec::new(),
             elsewhere: Vec::new(),
         };
@@ -342,6 +344,7 @@ mod tests {
         let mut other = sample("coder", State::Unknown);
         other.installed = false;
         let one = Status {
+            unfinished: None,
             profiles: vec![other],
             elsewhere: Vec::new(),
         };

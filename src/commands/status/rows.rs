@@ -14,8 +14,8 @@ use crate::commands::status::details::{
     owner_of,
 };
 use crate::commands::status::state::Seen;
-use crate::deploy::cut_short::is_cut_short;
 use crate::deploy::receipt::{Drifted, Receipt};
+use crate::deploy::unfinished::Unfinished;
 use crate::gateway::gone::is_gone;
 use crate::gateway::installation::Installation;
 use crate::gateway::installations::Installations;
@@ -48,6 +48,7 @@ pub(super) struct Sight<'a> {
     drift: BTreeMap<&'a str, Vec<String>>,
     /// The same of files that are for no unit of a profile or shield.
     shared_drift: Vec<String>,
+    unfinished: Option<Unfinished>,
     installations: Installations<'a>,
     /// What is found for the profiles of a root that set no hermes.
     shared: RefCell<HashMap<PathBuf, Option<Installation>>>,
@@ -88,6 +89,7 @@ impl<'a> Sight<'a> {
             states,
             drift: by_unit,
             shared_drift,
+            unfinished: Unfinished::of(receipt, host.scope),
             installations: Installations::new(host),
             shared: RefCell::default(),
             owners: Owners::default(),
@@ -270,22 +272,10 @@ impl<'a> Sight<'a> {
         if is_installed {
             drift.extend(ends_at_logout(self.host));
         }
-        if !self.receipt.pending.is_empty() && is_installed {
-            drift.push(self.cut_short());
-        }
+        let unfinished = self.unfinished.as_ref();
+        let unfinished = unfinished.filter(|run| is_installed || run.profiles.contains(profile));
+        drift.extend(unfinished.map(Unfinished::sentence));
         drift
-    }
-
-    /// An earlier run was cut short: how to go on with it.
-    fn cut_short(&self) -> String {
-        let mut split = self.receipt.instances.iter().map(|i| &i.profile);
-        match split.find(|profile| is_cut_short(self.receipt, profile)) {
-            Some(profile) => format!(
-                "a split of profile `{profile}` was cut short; to go on with it: `hermes-install split {profile}`"
-            ),
-            None => "an earlier run was cut short; run `hermes-install` for this profile again"
-                .to_owned(),
-        }
     }
 
     /// The first installation at the places of a root and a home directory.

@@ -4,7 +4,7 @@ use anstyle::Style;
 
 use super::details::see_end;
 use super::since::Clock;
-use super::text::{colour, elsewhere, is_hinted, of_platform, owned, told_claims, version};
+use super::text::{colour, elsewhere, is_hinted, of_platform, owned, told_claims, unfinished, version};
 use crate::commands::json::{Platform, Profile, State, Status};
 use crate::commands::page::{Cell, Column, table};
 use crate::host::Host;
@@ -42,13 +42,13 @@ pub(super) fn text(host: &Host, status: &Status, clock: &Clock, width: usize) ->
             out += &format!("\n{}\n{said}", profile.profile);
         }
     }
-    if !status.elsewhere.is_empty() {
+    if !status.elsewhere.is_empty() || status.unfinished.is_some() {
         out.push('\n');
     }
     for other in &status.elsewhere {
         out += &sentence("", &elsewhere(other), 2, width);
     }
-    out
+    out + &unfinished(status, width)
 }
 
 fn row(profile: &Profile, clock: &Clock) -> Vec<Cell> {

@@ -14,6 +14,7 @@ use crate::host::mounts::{Mount, mounts, network_of};
 use crate::host::process_text::ago;
 use crate::host::span;
 use crate::layout::Scope;
+use crate::output::CARE;
 use crate::output::wrap::sentence;
 use crate::takeover::other_owner::OtherOwner;
 use crate::units::claim::{Claim, SEEN_BY_ROOT};
@@ -28,11 +29,20 @@ pub(super) fn text(host: &Host, status: &Status, clock: &Clock, width: usize) ->
     for other in &status.elsewhere {
         out += &sentence("", &elsewhere(other), 2, width);
     }
-    out
+    out + &unfinished(status, width)
+}
+
+/// That an earlier run was cut short, where no profile says so.
+pub(super) fn unfinished(status: &Status, width: usize) -> String {
+    let told = status.unfinished.as_ref();
+    told.map_or_else(String::new, |told| {
+        let begin = format!("{CARE}warning{CARE:#}: ");
+        sentence(&begin, told, 2, width)
+    })
 }
 
 /// The answer where there is no profile.
-pub(super) fn nobody(host: &Host, status: &Status) -> String {
+pub(super) fn nobody(host: &Host, status: &Status, width: usize) -> String {
     let mut out = format!(
         "no profile is installed in the {} scope, and there is none under `{}`\n",
         host.scope.name(),
@@ -41,7 +51,7 @@ pub(super) fn nobody(host: &Host, status: &Status) -> String {
     for other in &status.elsewhere {
         out += &(elsewhere(other) + "\n");
     }
-    out
+    out + &unfinished(status, width)
 }
 
 /// Sentences are wrapped; a command stays whole.

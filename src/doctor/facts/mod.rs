@@ -2,6 +2,7 @@
 //! need the host to be asked, such as names of accounts and processes, are made here, so that rules ask nobody. Reads
 //! only.
 
+mod drift;
 mod home_gateway;
 pub(crate) mod homes;
 mod roots;
@@ -14,23 +15,20 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use self::drift::{Drift, drift};
 use self::homes::{HomeFacts, Homes, home_facts};
 use self::roots::Roots;
 use self::units::{UnitFacts, unit_facts};
-use crate::deploy::receipt::read_receipt;
-use crate::error::Error;
 use crate::gateway::command_line::Home;
 use crate::gateway::installations::Installations;
 use crate::host::cgroup::UnitRef;
 use crate::host::keeper::keeper;
 use crate::host::manager::systemd_version;
 use crate::host::mounts::{Mount, mounts};
-use crate::host::process::shell_quote;
 use crate::host::process_text::{keeper_text, name, stop_command};
 use crate::host::read::UNIT;
 use crate::host::span::seconds;
 use crate::host::{DirectoryId, Host};
-use crate::layout::Scope;
 use crate::units::inventory::{Gateway, Inventory};
 use crate::units::starters::{Starter, starters};
 use crate::units::unit::Unit;
@@ -124,15 +122,6 @@ pub(crate) struct GatewayFacts {
     pub(crate) is_by_hand: bool,
     /// What starts it again when it ends, as a sentence, and the command that ends that.
     pub(crate) keeper: Option<(String, String)>,
-}
-
-/// A file that is not as it was written.
-#[derive(Debug)]
-pub(crate) struct Drift {
-    /// What happened to it, as a sentence.
-    pub(crate) what: String,
-    /// The command that writes it again, or another way out.
-    pub(crate) hint: String,
 }
 
 impl Facts {
@@ -252,44 +241,4 @@ fn gateway_facts(host: &Host, inventory: &Inventory, gateway: &Gateway) -> Optio
         is_by_hand: inventory.is_by_hand(host, home, &gateway.process),
         keeper: keeper(&gateway.process).map(|by| keeper_text(&gateway.process, &by)),
     })
-}
-
-fn drift(host: &Host) -> Vec<Drift> {
-    let mut found = Vec::new();
-    let scopes: &[Scope] = match host.own.uid {
-        0 => &[Scope::System, Scope::User],
-        _ => &[Scope::User],
-    };
-    for scope in scopes {
-        let host = host.in_scope(*scope);
-        match read_receipt(&host) {
-            Ok(receipt) => {
-                let hint = format!("hermes-install upgrade --{} --force", scope.name());
-                let differing = receipt.drift(&host.files).into_iter();
-                found.extend(differing.map(|drifted| {
-                    let mut instances = receipt.instances.iter().map(|i| &i.profile);
-                    let unit = drifted.unit.filter(|_| drifted.enables());
-                    // An upgrade leaves it to the admin what starts at boot.
-                    let hint = match unit.and_then(|u| instances.find(|p| p.unit() == u)) {
-                        Some(profile) => {
-                            format!("hermes-install --{} --profile {profile}", scope.name())
-                        }
-                        None => hint.clone(),
-                    };
-                    let what = drifted.how;
-                    Drift { what, hint }
-                }));
-            }
-            // The rest of the host is not less wrong for it.
-            Err(e) => {
-                let error = Error::of(&e);
-                let look = format!("ls -l {}", shell_quote(&[format!("/{}", host.receipt())]));
-                found.push(Drift {
-                    what: error.message,
-                    hint: error.hints.into_iter().next().unwrap_or(look),
-                });
-            }
-        }
-    }
-    found
 }

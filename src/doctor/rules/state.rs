@@ -65,8 +65,8 @@ pub(super) const RULES: &[Rule] = &[
     Rule {
         id: "drifted",
         severity: Warning,
-        about: "A file that hermes-install wrote was edited or removed, or its receipt cannot be read: upgrades stop at it, \
-                and what it promised may no longer hold.",
+        about: "A file that hermes-install wrote was edited or removed, a run of it was cut short, or its receipt cannot be \
+                read: upgrades stop at it, and what it promised may no longer hold.",
         fix: "move the edit into a drop-in of your own, then `upgrade --force`, which keeps a backup",
         source: "the receipt of hermes-install",
         check: drifted,

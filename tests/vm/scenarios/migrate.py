@@ -1,6 +1,8 @@
 """Our unit takes the place of hermes' own, in either scope: one owner at the end, the old files in the backup, or all as before."""
 
 import json
+import signal
+import subprocess
 import time
 from pathlib import Path
 
@@ -8,7 +10,7 @@ import gateway
 import wait
 from cell import Cell
 from check import check, contains, equal, measured
-from installer import Run, broken_hermes, difference, hermes_install, snapshot
+from installer import Run, broken_hermes, difference, hermes_install, program, snapshot
 from systemd import Unit
 
 # One of each kind of unit that upstream made; `--hermes` takes the others.
@@ -53,6 +55,16 @@ def play(name: str, cell: Cell, directory: Path, user: str) -> None:
     equal(f"{name}: gateways after it", profile.gateways(), [old.pid])
     check(f"{name}: it was stopped and started again", old.pid != pid)
 
+    if user == "root":
+        # Its terminal goes away once the old gateway was asked to stop.
+        pid = old.pid
+        words = ("--profile", "default", *settings, "--hermes", gateway.HERMES, "--migrate")
+        equal(f"{name}: migration that is cut short ends with", hung_up(*words), 1)
+        equal(f"{name}: files after that", difference(before, snapshot(DATA)), [])
+        equal(f"{name}: the old unit after that", old.states, ("active", "success"))
+        equal(f"{name}: gateways after that", profile.gateways(), [old.pid])
+        check(f"{name}: it was stopped and started again by that", old.pid != pid)
+
     # And for good, with the settings read from the old unit.
     done = hermes_install("--profile", "default", "--migrate", "--json", user=user)
     equal(f"{name}: migration ends with", done.code, 0)
@@ -75,6 +87,18 @@ def play(name: str, cell: Cell, directory: Path, user: str) -> None:
     if directory.parts[1] == "etc" or user != "root":
         contains(f"{name}: uninstall says how the old unit comes back", removed.err, f"install -m 644 {backup} {file} && ")
     equal(f"{name}: gateways after uninstall", profile.gateways(), [])
+
+
+def hung_up(*words: str) -> int:
+    """Run it until it stops a gateway, and hang up; how it ends."""
+    process = subprocess.Popen((program(), *words), stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    for said in process.stderr:
+        print(said, end="", flush=True)
+        if "as planned" in said:
+            process.send_signal(signal.SIGHUP)
+            break
+    process.stderr.close()
+    return process.wait()
 
 
 def two_that_fight() -> None:
