@@ -254,6 +254,60 @@ fn a_run_that_was_cut_short_is_repaired_by_the_next_with_other_settings() {
 }
 
 #[test]
+fn what_a_first_run_that_was_cut_short_began_is_told_and_can_be_removed() {
+    let root = image();
+    let before = tree(root.path());
+    let both = ["--profile", "coder", "--profile", "default"];
+    ok(root.path(), &both);
+    // As a run leaves it that was killed while it waited for its gateways.
+    let receipt = root.path().join("var/lib/hermes-install/receipt.json");
+    let text = std::fs::read_to_string(&receipt).unwrap();
+    let mut value: serde_json::Value = serde_json::from_str(&text).unwrap();
+    value["pending"] = value["files"].take();
+    value["files"] = serde_json::json!({});
+    value["instances"] = serde_json::json!([]);
+    std::fs::write(&receipt, value.to_string()).unwrap();
+    let complete = "hermes-install --profile coder --profile default";
+
+    let status = run(root.path(), &["status"]);
+    assert_eq!(status.status.code(), Some(1));
+    let said = told(&status);
+    assert!(said.contains(&format!("`{complete}`")), "{said}");
+    // Of one that was made anew, or has another root, there is no row.
+    std::fs::rename(
+        root.path().join("var/lib/hermes"),
+        root.path().join("hermes"),
+    )
+    .unwrap();
+    let status = run(root.path(), &["status"]);
+    assert_eq!(status.status.code(), Some(1));
+    let said = told(&status);
+    assert!(said.contains(&format!("`{complete}`")), "{said}");
+    std::fs::rename(
+        root.path().join("hermes"),
+        root.path().join("var/lib/hermes"),
+    )
+    .unwrap();
+    let doctor = run(root.path(), &["doctor"]);
+    assert_eq!(doctor.status.code(), Some(1));
+    assert!(told(&doctor).contains(complete), "{}", told(&doctor));
+
+    let half = run(root.path(), &["uninstall", "--profile", "coder"]);
+    assert_eq!(half.status.code(), Some(3));
+    let said = told(&half);
+    for way_out in [
+        complete,
+        "hermes-install uninstall --profile coder --profile default",
+    ] {
+        assert!(said.contains(way_out), "{said}");
+    }
+    let said = ok(root.path(), &[&["uninstall"][..], &both].concat());
+    let what = "removed hermes-gateway@coder.service, hermes-gateway@default.service;";
+    assert!(said.contains(what), "{said}");
+    assert_eq!(before, tree(root.path()));
+}
+
+#[test]
 fn an_instance_that_a_forced_run_began_is_no_sibling_of_somebody_s_template() {
     let root = image();
     ok(root.path(), &["--profile", "coder"]);

@@ -1,5 +1,6 @@
 //! `uninstall`: what the receipt lists, and nothing else.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use anyhow::Result;
@@ -14,6 +15,7 @@ use crate::deploy::lock::Lock;
 use crate::deploy::pipeline::{Policy, plan_for};
 use crate::deploy::receipt::{Contents, Receipt, read_receipt};
 use crate::deploy::removal::take_down;
+use crate::deploy::unfinished::begun;
 use crate::error::{Exit, refuse, trouble};
 use crate::gateway::config::Configuration;
 use crate::host::Host;
@@ -39,7 +41,9 @@ pub(crate) fn uninstall(args: &UninstallArgs) -> Result<Exit> {
         );
         return Ok(Exit::Done);
     }
-    refuse_unknown(&host, &receipt, &args.profiles)?;
+    let begun = begun(&receipt);
+    refuse_unknown(&host, &receipt, &begun, &args.profiles)?;
+    refuse_half(&host, &begun, &args.profiles)?;
     let is_going =
         |profile: &ProfileName| args.profiles.is_empty() || args.profiles.contains(profile);
     let (going, staying): (Vec<_>, Vec<_>) = receipt
@@ -47,8 +51,13 @@ pub(crate) fn uninstall(args: &UninstallArgs) -> Result<Exit> {
         .iter()
         .cloned()
         .partition(|i| is_going(&i.profile));
-    let stop: Vec<String> = going.iter().map(|i| i.profile.unit()).collect();
-    let mut leaving = stop.clone();
+    let installed: Vec<String> = going.iter().map(|i| i.profile.unit()).collect();
+    let half: Vec<String> = (begun.iter().filter(|p| is_going(p)))
+        .map(ProfileName::unit)
+        .collect();
+    let units = [installed.clone(), half.clone()].concat();
+    let stop = [installed, loaded(&host, half)?].concat();
+    let mut leaving = units.clone();
     if args.profiles.is_empty() {
         let shields = receipt.shields.iter();
         leaving.extend(shields.map(|s| format!("the shield of {}", s.unit)));
@@ -78,7 +87,7 @@ pub(crate) fn uninstall(args: &UninstallArgs) -> Result<Exit> {
     if output.json {
         output::json(&json::Removed {
             files_removed: removed,
-            units: &stop,
+            units: &units,
         });
     } else {
         output.done(format!(
@@ -92,6 +101,19 @@ pub(crate) fn uninstall(args: &UninstallArgs) -> Result<Exit> {
         )?;
     }
     Ok(Exit::Done)
+}
+
+/// Those of these units that a manager can stop.
+fn loaded(host: &Host, units: Vec<String>) -> Result<Vec<String>> {
+    let states = match host.live() {
+        Some(live) => live.manager().show(&units)?,
+        None => Vec::new(),
+    };
+    let is_loaded = |unit: &String| {
+        let mut states = states.iter().filter(|state| state.id == *unit);
+        states.any(|state| state.load_state != "not-found" || !state.is_at_rest())
+    };
+    Ok(units.into_iter().filter(is_loaded).collect())
 }
 
 /// What another installation of a profile would do otherwise than this one did: the account and the root that were chosen are
@@ -167,9 +189,36 @@ pub(super) fn tell_nothing(output: &Output, why: &str) {
     }
 }
 
+/// What a run that was cut short had begun cannot be told from what others need, and goes together.
+fn refuse_half(host: &Host, begun: &BTreeSet<ProfileName>, named: &[ProfileName]) -> Result<()> {
+    let is_named = |profile: &&ProfileName| named.is_empty() || named.contains(profile);
+    let Some(other) = begun.iter().find(|profile| !is_named(profile)) else {
+        return Ok(());
+    };
+    let scope = host.scope.flag();
+    let list = |profiles: BTreeSet<&ProfileName>| -> String {
+        let names: Vec<&str> = profiles.into_iter().map(ProfileName::as_str).collect();
+        names.join(" --profile ")
+    };
+    let all = list(begun.iter().chain(named).collect());
+    let begun = list(begun.iter().collect());
+    refuse!(
+        "an earlier run was cut short while it installed profile `{other}`, and nothing is removed beside that";
+        "to complete it: `hermes-install{scope} --profile {begun}`";
+        "to take it back as well: `hermes-install uninstall{scope} --profile {all}`"
+    );
+}
+
 /// A profile that is named and not installed is an error that says what is.
-fn refuse_unknown(host: &Host, receipt: &Receipt, named: &[ProfileName]) -> Result<()> {
-    let is_known = |name: &ProfileName| receipt.instances.iter().any(|i| i.profile == *name);
+fn refuse_unknown(
+    host: &Host,
+    receipt: &Receipt,
+    begun: &BTreeSet<ProfileName>,
+    named: &[ProfileName],
+) -> Result<()> {
+    let is_known = |name: &ProfileName| {
+        receipt.instances.iter().any(|i| i.profile == *name) || begun.contains(name)
+    };
     let Some(unknown) = named.iter().find(|p| !is_known(p)) else {
         return Ok(());
     };

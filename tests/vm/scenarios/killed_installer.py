@@ -1,8 +1,14 @@
-"""The installer killed at every moment of its writing: each file is old or new and whole, and the next run repairs."""
+"""The installer killed at every moment of its writing: each file is old or new and whole, and the next run repairs.
+One that is asked to end puts everything back."""
 
+import json
+import os
+import signal
+import subprocess
 from pathlib import Path
 
-from check import check, equal, measured
+import wait
+from check import check, contains, equal, measured
 from gateway import HERMES, Profile, fresh_account
 from installer import hermes_install, install, program, snapshot
 from systemd import Unit, as_user
@@ -59,6 +65,46 @@ def run() -> None:
         equal(f"change killed at {call} {n}: the next run repairs", ours(), old)
         equal(f"change killed at {call} {n}: gateways after it", coder.gateways(), [unit.pid])
         check(f"change killed at {call} {n}: systemd has read it", unit.show()["NeedDaemonReload"] == "no")
+    equal("uninstall ends with", hermes_install("uninstall", "--yes").code, 0)
+    while_it_waits(coder, unit, empty)
+
+
+def while_it_waits(coder: Profile, unit: Unit, empty: dict[str, str]) -> None:
+    """An install that waits for its gateway is asked to end, and killed: nothing runs that nobody knows of."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        code, said = cut_while_waiting(unit, number)
+        equal(f"{number.name}: install ends with", code, 1)
+        contains(f"{number.name}: it says", said, "interrupted", "everything is as it was before")
+        equal(f"{number.name}: what is left", ours(), empty)
+        equal(f"{number.name}: gateways", coder.gateways(), [])
+
+    command = "hermes-install --profile coder"
+    for words in (("uninstall", "--yes"), ("uninstall", "--profile", "coder"), ("--profile", "coder", "--yes")):
+        cut_while_waiting(unit, signal.SIGKILL)
+        seen = hermes_install("status")
+        equal("status of a run that was killed ends with", seen.code, 1)
+        contains("status says", seen.out, "an earlier run was cut short", f"`{command}`")
+        found = json.loads(hermes_install("doctor", "--json").out)["findings"]
+        check("doctor says so", command in {finding["hint"] for finding in found}, found)
+        done = hermes_install(*words)
+        equal(f"{words} ends with", done.code, 0)
+        if words[0] == "uninstall":
+            contains(f"{words} says", done.err, f"removed {unit.name}")
+            equal(f"{words}: what is left", ours(), empty)
+            equal(f"{words}: gateways", coder.gateways(), [])
+    equal("completed: gateways", coder.gateways(), [unit.pid])
+    equal("completed: status ends with", hermes_install("status").code, 0)
+
+
+def cut_while_waiting(unit: Unit, number: signal.Signals) -> tuple[int, str]:
+    """Send an install this signal once systemd has started its unit; how it ends and what it says."""
+    words = (program(), "--profile", "coder", "--hermes", HERMES)
+    process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env={**os.environ, "COLUMNS": "1000"})
+    wait.until("the unit to be started", lambda: unit.states[0] == "active")
+    process.send_signal(number)
+    said = process.communicate()[1]
+    print(f"$ {' '.join(words)}   # {number.name}: {process.returncode}\n{said}", flush=True)
+    return process.returncode, said
 
 
 def cut(call: str, n: int, *args: str) -> bool:
