@@ -308,6 +308,42 @@ fn what_a_first_run_that_was_cut_short_began_is_told_and_can_be_removed() {
 }
 
 #[test]
+fn units_whose_receipt_is_lost_are_not_nothing() {
+    let root = image();
+    let install = ["--profile", "coder", "--drain-timeout", "9"];
+    ok(root.path(), &install);
+    ok(root.path(), &["--profile", "default"]);
+    std::fs::remove_dir_all(root.path().join("var/lib/hermes-install")).unwrap();
+    for command in [&["uninstall", "--yes"][..], &["upgrade"]] {
+        let refused = run(root.path(), command);
+        let said = told(&refused);
+        assert_eq!(refused.status.code(), Some(3), "{said}");
+        for part in [
+            "`/var/lib/hermes-install/receipt.json`",
+            "`hermes-install --profile coder --profile default`",
+            "disable --now hermes-gateway@coder.service hermes-gateway@default.service`",
+        ] {
+            assert!(said.contains(part), "{said}");
+        }
+    }
+    let doctor = run(root.path(), &["doctor"]);
+    assert_eq!(doctor.status.code(), Some(1));
+    let said = told(&doctor);
+    assert!(
+        said.contains("hermes-install --profile coder --profile default"),
+        "{said}"
+    );
+
+    // The way out.
+    ok(root.path(), &install);
+    ok(root.path(), &["--profile", "default"]);
+    let doctor = told(&run(root.path(), &["doctor"]));
+    assert!(!doctor.contains("drifted"), "{doctor}");
+    ok(root.path(), &["uninstall", "--yes"]);
+    assert!(!tree(root.path()).contains("hermes-gateway@"));
+}
+
+#[test]
 fn an_instance_that_a_forced_run_began_is_no_sibling_of_somebody_s_template() {
     let root = image();
     ok(root.path(), &["--profile", "coder"]);

@@ -12,6 +12,7 @@ use crate::deploy::backup::{moved_units, note_told};
 use crate::deploy::chosen::Chosen;
 use crate::deploy::desired::guards_of_others;
 use crate::deploy::lock::Lock;
+use crate::deploy::orphans::refuse_orphans;
 use crate::deploy::pipeline::{Policy, plan_for};
 use crate::deploy::receipt::{Contents, Receipt, read_receipt};
 use crate::deploy::removal::take_down;
@@ -34,6 +35,7 @@ pub(crate) fn uninstall(args: &UninstallArgs) -> Result<Exit> {
     let _lock = Lock::take(&host, args.wait.limit())?;
     let receipt = read_receipt(&host)?;
     if receipt.is_empty() {
+        refuse_orphans(&host, &receipt)?;
         let scope = host.scope.name();
         tell_nothing(
             &output,

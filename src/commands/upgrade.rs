@@ -10,6 +10,7 @@ use crate::cli::UpgradeArgs;
 use crate::commands::json;
 use crate::config::Config;
 use crate::deploy::lock::Lock;
+use crate::deploy::orphans::refuse_orphans;
 use crate::deploy::pipeline::{Policy, plan_for};
 use crate::deploy::plan::Action;
 use crate::deploy::receipt::read_receipt;
@@ -29,6 +30,7 @@ pub(crate) fn upgrade(args: &UpgradeArgs) -> Result<Exit> {
     let _lock = Lock::take(&host, args.wait.limit())?;
     let receipt = read_receipt(&host)?;
     if receipt.is_empty() {
+        refuse_orphans(&host, &receipt)?;
         refuse!(
             "nothing is installed in the {} scope", host.scope.name();
             "`hermes-install --profile NAME` installs"

@@ -1,5 +1,6 @@
 //! What of hermes-install's own is not as its receipts say.
 
+use crate::deploy::orphans::Orphans;
 use crate::deploy::receipt::read_receipt;
 use crate::deploy::unfinished::Unfinished;
 use crate::error::Error;
@@ -31,6 +32,11 @@ pub(super) fn drift(host: &Host) -> Vec<Drift> {
                 found.extend(unfinished.map(|run| Drift {
                     what: run.what,
                     hint: run.command,
+                }));
+                let orphans = Orphans::find(&host, &receipt);
+                found.extend(orphans.map(|orphans| Drift {
+                    what: orphans.sentence(&host),
+                    hint: orphans.command(&host),
                 }));
                 let hint = format!("hermes-install upgrade --{} --force", scope.name());
                 let differing = receipt.drift(&host.files).into_iter();
