@@ -344,6 +344,61 @@ fn units_whose_receipt_is_lost_are_not_nothing() {
 }
 
 #[test]
+fn the_receipt_of_an_account_follows_its_home() {
+    let root = tempfile::tempdir().unwrap();
+    let at = |path: &str| root.path().join(path);
+    for directory in ["etc", "home/old/.hermes", "opt/hermes/bin"] {
+        std::fs::create_dir_all(at(directory)).unwrap();
+    }
+    std::fs::write(at("opt/hermes/bin/hermes"), "").unwrap();
+    let me = nix::unistd::User::from_uid(nix::unistd::geteuid())
+        .unwrap()
+        .unwrap();
+    let lives_in = |home: &str| {
+        let line = format!(
+            "{}:x:{}:{}::/home/{home}:/bin/sh\n",
+            me.name, me.uid, me.gid
+        );
+        std::fs::write(at("etc/passwd"), line).unwrap();
+    };
+    let user = |args: &[&str]| {
+        let done = program()
+            .args(args)
+            .args(["--user", "--root"])
+            .arg(root.path())
+            .output();
+        let done = done.unwrap();
+        assert!(
+            done.status.success(),
+            "{args:?}\n{}{}",
+            told(&done),
+            tree(root.path())
+        );
+        told(&done)
+    };
+    lives_in("old");
+    let before = tree(root.path()).replace("home/old", "home/new");
+    user(&["--profile", "default", "--hermes", "/opt/hermes/bin/hermes"]);
+    std::fs::rename(at("home/old"), at("home/new")).unwrap();
+    lives_in("new");
+    let said = user(&["uninstall", "--yes"]);
+    assert!(
+        said.contains("removed hermes-gateway@default.service"),
+        "{said}"
+    );
+    assert_eq!(before, tree(root.path()));
+
+    // The receipt alone came along.
+    user(&["--profile", "default", "--hermes", "/opt/hermes/bin/hermes"]);
+    for path in [".config", ".local/lib", ".local/bin"] {
+        std::fs::remove_dir_all(at("home/new").join(path)).unwrap();
+    }
+    let said = user(&["uninstall", "--yes"]);
+    assert!(!said.contains("removed hermes"), "{said}");
+    assert!(said.contains("is recorded no more"), "{said}");
+}
+
+#[test]
 fn an_instance_that_a_forced_run_began_is_no_sibling_of_somebody_s_template() {
     let root = image();
     ok(root.path(), &["--profile", "coder"]);

@@ -92,9 +92,13 @@ pub(crate) fn uninstall(args: &UninstallArgs) -> Result<Exit> {
             units: &units,
         });
     } else {
-        output.done(format!(
-            "removed {what}; profiles and their data are untouched"
-        ));
+        let done = match removed {
+            0 => format!(
+                "{what} is recorded no more, and none of its files was there as it was written"
+            ),
+            _ => format!("removed {what}"),
+        };
+        output.done(format!("{done}; profiles and their data are untouched"));
         notes.into_iter().for_each(|note| output.step(note));
         tell_moved(
             &host,

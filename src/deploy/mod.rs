@@ -11,6 +11,7 @@ pub(crate) mod desired;
 pub(crate) mod handover;
 mod interrupt;
 pub(crate) mod lock;
+mod moved_home;
 pub(crate) mod orphans;
 pub(crate) mod pipeline;
 mod place;

@@ -10,9 +10,11 @@ use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
 use crate::deploy::chosen::Chosen;
+use crate::deploy::moved_home::in_home;
 use crate::error::{failure, trouble};
 use crate::host::Host;
 use crate::host::rootfs::{Actual, RootFs};
+use crate::layout::Scope;
 use crate::profile::ProfileName;
 use crate::render::instance::Instance;
 use crate::render::model::Shield;
@@ -246,7 +248,11 @@ pub(crate) fn read_receipt(host: &Host) -> Result<Receipt> {
     match host.files.look(&path)? {
         Actual::Missing => Ok(Receipt::empty(nix::unistd::geteuid().as_raw())),
         Actual::Present(Entry::File { bytes, .. }, _) => {
-            Receipt::parse(&bytes, &format!("/{path}"))
+            let receipt = Receipt::parse(&bytes, &format!("/{path}"))?;
+            Ok(match host.scope {
+                Scope::System => receipt,
+                Scope::User => in_home(receipt, host.base()),
+            })
         }
         _ => trouble!("receipt `/{path}` is not a file"; "move it away and install with `--force`"),
     }

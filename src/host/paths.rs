@@ -25,7 +25,7 @@ fn begins_or_ends(text: &[u8], with: &[u8]) -> bool {
 
 impl Host {
     /// What relative paths of the host layout are relative to: the root, or the user's home directory.
-    fn base(&self) -> &str {
+    pub(crate) fn base(&self) -> &str {
         match self.scope {
             Scope::System => "",
             Scope::User => self.own.home.to_str().unwrap_or_default().trim_matches('/'),
