@@ -4,7 +4,9 @@ use anstyle::Style;
 
 use super::details::see_end;
 use super::since::Clock;
-use super::text::{colour, elsewhere, is_hinted, of_platform, owned, told_claims, unfinished, version};
+use super::text::{
+    colour, elsewhere, is_hinted, of_platform, owned, told_claims, unfinished, version,
+};
 use crate::commands::json::{Platform, Profile, State, Status};
 use crate::commands::page::{Cell, Column, table};
 use crate::host::Host;
