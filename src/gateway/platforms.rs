@@ -10,6 +10,7 @@ use rustix::fs::StatVfsMountFlags;
 
 use crate::gateway::command_line::executable;
 use crate::gateway::config::Configuration;
+use crate::gateway::env_file::{ENV, assignments};
 use crate::gateway::installation::{Installation, distribution, site_packages};
 use crate::gateway::state::State;
 use crate::gateway::version::{Libraries, Rules};
@@ -19,6 +20,7 @@ use crate::host::process::{Process, shell_quote};
 use crate::host::process_text::as_account;
 use crate::host::read::{self, read_small_text};
 use crate::host::trust::stranger;
+use crate::profile::{ProfileName, root_of};
 
 /// What a gateway says of each, before 0.22 in its journal alone (gateway/run.py of 0.13 to 0.22).
 const SENTENCES: [&str; 2] = ["No adapter available for ", "No adapter for '"];
@@ -91,12 +93,24 @@ pub(crate) fn without_token(home: &Path, state: &State) -> Vec<Tokenless> {
         name.rsplit_once(':').map_or(name, |(_, name)| name) == platform
     };
     let is_told = |platform: &str| state.own_platforms().any(|(name, _)| is_of(name, platform));
-    let silent = TOKENS
-        .into_iter()
-        .filter(|(platform, _)| config.turns_on(platform) && !is_told(platform));
+    let silent = TOKENS.into_iter().filter(|(platform, variable)| {
+        config.turns_on(platform) && !is_told(platform) && !is_of_another(home, state, variable)
+    });
     silent
         .map(|(platform, variable)| Tokenless { platform, variable })
         .collect()
+}
+
+/// Whether another profile that this gateway serves sets a variable. Not every adapter of one records that it is connected.
+fn is_of_another(home: &Path, state: &State, variable: &str) -> bool {
+    let root = root_of(home);
+    let served = state.served_profiles.iter().flatten();
+    let homes = served.filter_map(|name| Some(name.parse::<ProfileName>().ok()?.home(&root)));
+    homes.filter(|other| other != home).any(|other| {
+        let text = read_small_text(&other.join(ENV), read::TEXT).ok().flatten();
+        let text = text.unwrap_or_default();
+        assignments(&text).any(|(name, value)| name == variable && !value.is_empty())
+    })
 }
 
 /// Those that the record calls unavailable. The gateway's account writes it, and its words stand in commands for root.
@@ -332,6 +346,22 @@ mod tests {
         ] {
             assert!(silent("running", told).is_empty(), "{told}");
         }
+    }
+
+    #[test]
+    fn a_token_may_be_that_of_another_profile_that_is_served() {
+        let root = tempfile::tempdir().expect("a directory");
+        let coder = root.path().join("profiles/coder");
+        std::fs::create_dir_all(&coder).expect("made");
+        std::fs::write(root.path().join("config.yaml"), "slack: {enabled: true}").expect("written");
+        let text = r#"{"pid": 7, "gateway_state": "running", "served_profiles": ["default", "coder", "../x"]}"#;
+        let state: State = serde_json::from_str(text).expect("a record");
+        let silent = |env: &str| {
+            std::fs::write(coder.join(".env"), env).expect("written");
+            without_token(root.path(), &state).len()
+        };
+        assert_eq!(silent("SLACK_BOT_TOKEN=xoxb-1\n"), 0);
+        assert_eq!(silent("SLACK_BOT_TOKEN=\nSLACK_APP_TOKEN=x\n"), 1);
     }
 
     #[test]
