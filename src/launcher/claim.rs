@@ -209,6 +209,13 @@ fn check_home(profile: &ProfileName, root: &Path, home: &Path) -> Result<(), Ref
                     giving(&me(), home, Some(&path))
                 )
             }
+            HomeProblem::Env { path, owner } => format!(
+                "`{}` belongs to `{}` and cannot be read by `{}`; root looks into it and gives it back with `{}`; then start again",
+                path.display(),
+                account_name(owner),
+                me(),
+                giving(&me(), home, Some(&path))
+            ),
         })
     })
 }

@@ -10,6 +10,7 @@ use nix::errno::Errno;
 use nix::libc;
 use nix::unistd::AccessFlags;
 
+use crate::gateway::env_file::ENV;
 use crate::gateway::running::GATEWAY_LOCK;
 use crate::launcher::lock::RECORD_LOCK;
 use crate::profile::root_of;
@@ -57,6 +58,14 @@ pub(crate) enum HomeProblem {
         /// The user ID that it belongs to.
         owner: u32,
     },
+    /// The file of its variables may not be read: every hermes ends with a traceback then (hermes_cli/env_loader.py, 0.13.0 to
+    /// 0.22.2).
+    Env {
+        /// The file.
+        path: PathBuf,
+        /// The user ID that it belongs to.
+        owner: u32,
+    },
 }
 
 /// Look at a home for an account that may do what `may` says.
@@ -95,8 +104,15 @@ pub(crate) fn examine(home: &Path, may: May) -> Result<(), HomeProblem> {
     }
     for name in LOCKS {
         let path = home.join(name);
-        if let Some(owner) = unusable(&path, may) {
+        if let Some(owner) = unusable(&path, AccessFlags::R_OK | AccessFlags::W_OK, may) {
             return Err(HomeProblem::Lock { path, owner });
+        }
+    }
+    let path = home.join(ENV);
+    // Where a link leads is not for this home to give.
+    if fs::symlink_metadata(&path).is_ok_and(|meta| meta.is_file()) {
+        if let Some(owner) = unusable(&path, AccessFlags::R_OK, may) {
+            return Err(HomeProblem::Env { path, owner });
         }
     }
     Ok(())
@@ -117,9 +133,9 @@ fn empty_place(home: &Path) -> Option<PathBuf> {
         .then(|| place.to_owned())
 }
 
-/// Who owns a file that may not be read and written. One that is replaced or goes away meanwhile is not there: what was
+/// Who owns a file that may not be used so. One that is replaced or goes away meanwhile is not there: what was
 /// asked of the old one says nothing of the new one.
-fn unusable(path: &Path, may: May) -> Option<u32> {
+fn unusable(path: &Path, flags: AccessFlags, may: May) -> Option<u32> {
     for _ in 0..LOOKS {
         // Held open, so that its inode number is not used again meanwhile; nothing is read.
         let held = File::options()
@@ -127,7 +143,7 @@ fn unusable(path: &Path, may: May) -> Option<u32> {
             .custom_flags(libc::O_PATH | libc::O_NOFOLLOW)
             .open(path);
         let before = held.as_ref().ok()?.metadata().ok()?;
-        if may(path, AccessFlags::R_OK | AccessFlags::W_OK).is_ok() {
+        if may(path, flags).is_ok() {
             return None;
         }
         let after = fs::symlink_metadata(path).ok()?;
@@ -220,6 +236,29 @@ mod tests {
                 owner
             })
         );
+    }
+
+    #[test]
+    fn variables_that_cannot_be_read_are_named_and_need_not_be_written() {
+        let home = tempfile::tempdir().expect("a directory");
+        let env = home.path().join(ENV);
+        fs::write(&env, "").expect("written");
+        let denied = |denied: AccessFlags| {
+            examine(
+                home.path(),
+                &|path, flags| match path == env && flags.intersects(denied) {
+                    true => Err(Errno::EACCES),
+                    false => Ok(()),
+                },
+            )
+        };
+        let owner = nix::unistd::geteuid().as_raw();
+        let path = env.clone();
+        assert_eq!(
+            denied(AccessFlags::R_OK),
+            Err(HomeProblem::Env { path, owner })
+        );
+        assert_eq!(denied(AccessFlags::W_OK), Ok(()));
     }
 
     /// Look at a home whose lock another thread replaces all the while, and takes away in between if `goes`. The account

@@ -1,17 +1,23 @@
-//! Whether a unit that runs could start its gateway again: its hermes may have gone since. Reads only.
+//! Whether a unit that runs could start its gateway again: its hermes may have gone since, or root has written `.env` anew.
+//! Reads only.
 
+use std::fs;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
+use crate::gateway::env_file::ENV;
 use crate::host::Host;
 use crate::host::access::Access;
 use crate::host::account::Account;
 use crate::host::declared::naming_hermes;
+use crate::host::ownership::giving;
 use crate::host::search::hermes_places;
 use crate::launcher::exec::HERMES_VARIABLE;
 use crate::launcher::hermes::HermesProblem;
-use crate::preflight::probe::test;
+use crate::launcher::home::HomeProblem;
+use crate::preflight::probe::{examine_home, test};
 use crate::preflight::site::look_for;
 use crate::profile::{ProfileName, root_for};
 use crate::units::unit::Unit;
@@ -38,6 +44,12 @@ pub(crate) fn cannot_start(
     if !me.is_root() && me.as_raw() != account.uid {
         return Ok(None);
     }
+    if let Some(why) = closed_env(host, &account, &profile.home(&root))? {
+        return Ok(Some(format!(
+            "`{}` could not start again, so its gateway is left as it is: {why}",
+            unit.name
+        )));
+    }
     let Some(why) = problem(
         host,
         &account,
@@ -53,6 +65,25 @@ pub(crate) fn cannot_start(
         unit.name,
         naming_hermes(Path::new(launcher), profile, host.scope)
     )))
+}
+
+/// That this account cannot read the `.env` of its home, and the way out.
+fn closed_env(host: &Host, account: &Account, home: &Path) -> Result<Option<String>> {
+    // No link of another account's is followed.
+    let meta = fs::symlink_metadata(host.real(home).join(ENV));
+    if !meta.is_ok_and(|meta| meta.uid() != account.uid) {
+        return Ok(None);
+    }
+    Ok(match examine_home(host, account, home)? {
+        Err(HomeProblem::Env { path, owner }) => Some(format!(
+            "`{}` belongs to `{}` and `{}` cannot read it; look into it, and give it back: `{}`",
+            path.display(),
+            host.account_name(owner),
+            account.name,
+            giving(&account.name, home, Some(&path))
+        )),
+        _ => None,
+    })
 }
 
 /// What keeps this account from running the hermes that was named, or one at these places.

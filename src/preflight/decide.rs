@@ -222,6 +222,11 @@ fn no_home(problem: &HomeProblem, profile: &ProfileName, probe: &Probe) -> Strin
                 giving(name, &probe.home, Some(path))
             )
         }
+        HomeProblem::Env { path, .. } => format!(
+            "`{}` belongs to `{by}` and `{name}` cannot read it; look into it, and give it away: `{}`",
+            path.display(),
+            giving(name, &probe.home, Some(path))
+        ),
     }
 }
 

@@ -186,7 +186,8 @@ fn owner_of(problem: &Result<(), HomeProblem>) -> Option<u32> {
         Err(
             HomeProblem::Unsearchable { owner, .. }
             | HomeProblem::Unusable { owner, .. }
-            | HomeProblem::Lock { owner, .. },
+            | HomeProblem::Lock { owner, .. }
+            | HomeProblem::Env { owner, .. },
         ) => Some(*owner),
         _ => None,
     }
@@ -202,7 +203,11 @@ fn root(host: &Host, settings: &Settings, account: &Account) -> PathBuf {
 }
 
 /// What keeps the account from using the home; nobody can be asked in an image.
-fn examine_home(host: &Host, account: &Account, home: &Path) -> Result<Result<(), HomeProblem>> {
+pub(super) fn examine_home(
+    host: &Host,
+    account: &Account,
+    home: &Path,
+) -> Result<Result<(), HomeProblem>> {
     if host.live().is_none() {
         return Ok(match host.metadata(home) {
             Ok(meta) if meta.is_dir() => Ok(()),

@@ -118,6 +118,8 @@ pub(crate) struct ForeignFile {
     pub(crate) account: String,
     /// Whether everybody may read and write it.
     pub(crate) is_writable: bool,
+    /// Whether nobody but its owner may read it.
+    pub(crate) is_closed: bool,
     /// Whether a gateway makes files of this name, and its contents are nobody's secret: then it may be given back. One
     /// that only its owner can read may have been moved here from anywhere.
     pub(crate) is_gateways: bool,
@@ -219,6 +221,7 @@ pub(super) fn home_facts(host: &Host, roots: &mut Roots, home: &Path, is_named: 
                 path: home.join(entry.file_name()),
                 account: host.account_name(of.uid()),
                 is_writable: mode & 0o006 == 0o006,
+                is_closed: mode & 0o044 == 0,
                 is_gateways: is_no_secret(&of, meta.gid())
                     && entry.file_name().to_str().is_some_and(is_own_name),
             })

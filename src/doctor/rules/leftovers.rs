@@ -5,6 +5,7 @@ use crate::doctor::facts::Facts;
 use crate::doctor::facts::homes::{HomeFacts, MARKER_LIFE, MARKERS};
 use crate::doctor::finding::Severity::{Error, Note, Warning};
 use crate::doctor::finding::{Findings, Fix};
+use crate::gateway::env_file::ENV;
 use crate::gateway::owner::PID;
 use crate::gateway::running::GATEWAY_LOCK;
 use crate::host::ownership::giving_some;
@@ -25,8 +26,8 @@ pub(super) const RULES: &[Rule] = &[
     Rule {
         id: "foreign-files",
         severity: Error,
-        about: "Files in the profile home belong to another account, root's most often, after a `sudo hermes …`. A lock file \
-                that the gateway cannot open ends every start with a traceback.",
+        about: "Files in the profile home belong to another account, root's most often, after a `sudo hermes …` or an editor of \
+                root's. A lock file that the gateway cannot open, or a `.env` that it cannot read, keeps it from starting.",
         fix: "give them to the account that the home belongs to",
         source: "PermissionError on gateway.lock in 0.13.0 to 0.19.0",
         check: foreign,
@@ -124,12 +125,12 @@ fn shown(paths: &[PathBuf]) -> Vec<String> {
     paths.iter().map(|p| p.display().to_string()).collect()
 }
 
-/// A lock that the gateway cannot open keeps it from starting.
+/// A lock that the gateway cannot open keeps it from starting, and so does a `.env` that it cannot read.
 fn is_in_the_way(home: &HomeFacts) -> bool {
     let locks = [GATEWAY_LOCK, RECORD_LOCK];
     let is_lock = |path: &Path| locks.iter().any(|lock| path.ends_with(lock));
     let mut barred = home.foreign.iter().filter(|file| !file.is_writable);
-    barred.any(|file| is_lock(&file.path))
+    barred.any(|file| is_lock(&file.path) || (file.is_closed && file.path.ends_with(ENV)))
 }
 
 #[cfg(test)]
@@ -193,7 +194,8 @@ mod tests {
                 path: name.into(),
                 account: "root".into(),
                 is_writable,
-                is_gateways: name != "/srv/h/.bashrc",
+                is_closed: !is_writable,
+                is_gateways: !["/srv/h/.bashrc", "/srv/h/.env"].contains(&name),
             }];
             check(&facts(HomeFacts {
                 account: "alice".into(),
@@ -203,6 +205,13 @@ mod tests {
         };
         assert_eq!(with("/srv/h/gateway.lock", false)[0].severity, Error);
         assert_eq!(with("/srv/h/logs", false)[0].severity, Warning);
+        let env = with("/srv/h/.env", false);
+        assert_eq!(env[0].severity, Error);
+        assert!(
+            env[0].hint.ends_with("chown -Rh alice ./.env"),
+            "{}",
+            env[0].hint
+        );
         assert_eq!(with("/srv/h/gateway.lock", true).len(), 0);
         assert!(with("/srv/h/logs", false)[0].fix.is_some());
         let found = with("/srv/h/.bashrc", false);
@@ -226,6 +235,7 @@ mod tests {
                 path: "/srv/h/state.db".into(),
                 account: "root".into(),
                 is_writable: false,
+                is_closed: true,
                 is_gateways: true,
             }],
             ..HomeFacts::default()

@@ -1,20 +1,21 @@
 """One bot in two tenants: both gateways ask Telegram for its messages, as hermes' own lock is one account's, and doctor says so. A bot
-without a usable token: hermes runs without it, and status, its metrics and doctor say so."""
+without a usable token: hermes runs without it, and status, its metrics and doctor say so; and a `.env` that root has made its own."""
 
 import json
+import os
 
 import wait
 from bot import configure, install_library
 from check import check, contains, equal
-from gateway import Profile
-from installer import hermes_install, install, status
+from gateway import KEY, Profile
+from installer import hermes_install, install, shell, status
 from model import Echo
 from systemd import Unit
 from telegram import TOKEN, BotAPI
 from tenant import tenant
 
 HERMES = ["0.22.2"]
-SECONDS = 160
+SECONDS = 200
 
 
 def run() -> None:
@@ -40,6 +41,7 @@ def run() -> None:
     equal("uninstall ends with", hermes_install("uninstall", "--profile", "b").code, 0)
     equal("what doctor finds when one is left", same(), [])
     has_no_token(tenants[0])
+    of_root(tenants[0])
 
 
 def has_no_token(one: Profile) -> None:
@@ -59,9 +61,35 @@ def has_no_token(one: Profile) -> None:
         contains(f"{told}: metrics", hermes_install("status", "--prometheus").out, 'platform="telegram"} 0')
         silent = found("no-platform")
         check(f"{told}: doctor has one finding", len(silent) == 1 and "TELEGRAM_BOT_TOKEN" in silent[0]["what"], silent)
+    # Telegram rejects it, and the API server works: alone the gateway would end with 78.
+    api = f"API_SERVER_ENABLED=true\nAPI_SERVER_KEY={KEY}\nAPI_SERVER_PORT=8642\nAPI_SERVER_HOST=127.0.0.1\n"
+    env.write_text(good.replace(TOKEN, f"{TOKEN}x") + api)
+    done = hermes_install("restart", "a")
+    equal("rejected: restart ends with", done.code, 0)
+    contains("rejected: restart warns", done.err, "telegram is fatal")
+    contains("rejected: hint", str(status(one)["hint"]), f"`{env}`", "`hermes-install restart a`")
     env.write_text(good)
     equal("with the token: restart ends with", hermes_install("restart", "a").code, 0)
     equal("with the token: status ends with", hermes_install("status", "--quiet").code, 0)
+
+
+def of_root(one: Profile) -> None:
+    """Root writes `.env` anew, and the gateway's account cannot read it: no restart ends the gateway, no start loops, and all name the way out."""
+    env, unit = one.home / ".env", Unit(one.unit)
+    pid = unit.pid
+    os.chown(env, 0, 0)
+    env.chmod(0o600)
+    refused = hermes_install("restart", "a")
+    equal("of root: restart ends with", (refused.code, unit.pid), (3, pid))
+    contains("of root: restart says", refused.text, str(env), "chown -h hermes-a ./.env")
+    unit.systemctl("stop")
+    equal("of root: start ends with", hermes_install("start", "a").code, 1)
+    equal("of root: how it ended", unit.show()["ExecMainStatus"], "78")
+    contains("of root: why says", hermes_install("why", "a").out, str(env), "chown -h hermes-a ./.env")
+    foreign = found("foreign-files")
+    check("of root: doctor finds an error", [finding["severity"] for finding in foreign] == ["error"], foreign)
+    shell("sh", "-c", foreign[0]["hint"])
+    equal("given back: start ends with", hermes_install("start", "a").code, 0)
 
 
 def same() -> list[dict]:
