@@ -1,6 +1,9 @@
 //! What `--long` says of each profile: a line for each fact, readable without colour.
 
 use std::fmt::Write as _;
+use std::fs;
+use std::path::Path;
+use std::time::UNIX_EPOCH;
 
 use anstyle::{AnsiColor, Style};
 
@@ -8,6 +11,7 @@ use super::details::UNKNOWN;
 use super::details::see_end;
 use super::since::Clock;
 use crate::commands::json::{Elsewhere, Hermes, Owner, Platform, Profile, State, Status};
+use crate::gateway::env_file::ENV;
 use crate::host::Host;
 use crate::host::manager::is_lingering;
 use crate::host::mounts::{Mount, mounts, network_of};
@@ -18,6 +22,9 @@ use crate::output::CARE;
 use crate::output::wrap::sentence;
 use crate::takeover::other_owner::OtherOwner;
 use crate::units::claim::{Claim, SEEN_BY_ROOT};
+
+/// Seconds that a gateway may take until it has read its `.env`.
+const START: u64 = 10;
 
 /// The whole answer.
 pub(super) fn text(host: &Host, status: &Status, clock: &Clock, width: usize) -> String {
@@ -99,6 +106,19 @@ fn about(host: &Host, row: &Profile, mounts: &[Mount], clock: &Clock, width: usi
     for platform in &row.platforms {
         line("platform", of_platform(platform, clock));
     }
+    let runs = matches!(
+        row.state,
+        State::Running | State::Degraded | State::Draining
+    );
+    let owner = row.owner.as_ref().filter(|_| runs);
+    if let Some(after) = owner.and_then(|owner| env_written_after(&row.home, owner.started_at)) {
+        let (scope, profile) = (row.scope.flag(), &row.profile);
+        let text = format!(
+            "`{ENV}` was written {} after the gateway had started; to have it read: `hermes-install restart{scope} {profile}`",
+            span::written(after)
+        );
+        line("env", text);
+    }
     if let Some(shield) = &row.shield {
         line(
             "shield",
@@ -155,6 +175,18 @@ pub(super) fn is_hinted(row: &Profile, claim: &OtherOwner) -> bool {
     let hint = row.hint.iter();
     let mut words = hint.flat_map(|hint| hint.split([' ', '`', ',', ';', ':']));
     words.any(|word| word.ends_with(".service") && claim.who.contains(&format!("`{word}`")))
+}
+
+/// How many seconds after its gateway's start a home's `.env` was written. hermes may mend the file itself while it starts
+/// (`_sanitize_env_file_if_needed`, hermes_cli/env_loader.py), and writes settings of a chat to it later on (`/sethome`): so this
+/// is told where somebody asks for all of a profile, and is nothing wrong.
+fn env_written_after(home: &Path, started_at: u64) -> Option<u64> {
+    // No link of another account's is followed.
+    let file = fs::symlink_metadata(home.join(ENV)).ok();
+    let written = file.filter(fs::Metadata::is_file)?.modified().ok()?;
+    let written = written.duration_since(UNIX_EPOCH).ok()?.as_secs();
+    let after = written.checked_sub(started_at)?;
+    (after > START).then_some(after)
 }
 
 pub(super) fn colour(state: State) -> Style {
@@ -238,4 +270,21 @@ pub(super) fn elsewhere(other: &Elsewhere) -> String {
         );
     }
     format!("elsewhere: {unit} ({how}) {verb} the gateway of {home}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn variables_that_are_newer_than_their_gateway_are_told() {
+        let home = tempfile::tempdir().expect("a directory");
+        assert_eq!(env_written_after(home.path(), 0), None, "there is none");
+        let file = fs::File::create(home.path().join(ENV)).expect("made");
+        let written = UNIX_EPOCH + std::time::Duration::from_secs(10_000);
+        file.set_modified(written).expect("set");
+        assert_eq!(env_written_after(home.path(), 10_001), None);
+        assert_eq!(env_written_after(home.path(), 9_990), None, "it starts");
+        assert_eq!(env_written_after(home.path(), 9_000), Some(1_000));
+    }
 }

@@ -52,6 +52,7 @@ def has_no_token(one: Profile) -> None:
         config.write("multiplex_profiles: true\n")
     for told, line in (("removed", ""), ("a placeholder", "TELEGRAM_BOT_TOKEN=bad\n")):
         env.write_text(good.replace(f"TELEGRAM_BOT_TOKEN={TOKEN}\n", line))
+        contains(f"{told}: before its restart", hermes_install("status", "--long").out, "`.env` was written")
         done = hermes_install("restart", "a")
         equal(f"{told}: restart ends with", done.code, 0)
         contains(f"{told}: restart warns", done.err, "telegram was not started", "TELEGRAM_BOT_TOKEN")
@@ -71,6 +72,8 @@ def has_no_token(one: Profile) -> None:
     env.write_text(good)
     equal("with the token: restart ends with", hermes_install("restart", "a").code, 0)
     equal("with the token: status ends with", hermes_install("status", "--quiet").code, 0)
+    told = hermes_install("status", "--long").out
+    check("with the token: it has read the file", "`.env` was written" not in told, told)
 
 
 def of_root(one: Profile) -> None:
