@@ -52,6 +52,7 @@ impl Hold {
 
 impl Drop for Hold {
     fn drop(&mut self) {
+        go_through();
         for (signal, old) in &self.before {
             act(*signal, old);
         }
@@ -104,6 +105,10 @@ mod tests {
             go_through();
             check().expect("it goes through");
             drop(hold);
+            let hold = Hold::begin(true);
+            raise(signal).expect("raised");
+            drop(hold);
+            check().expect("it is over");
         }
         let _hold = Hold::begin(false);
         raise(Signal::SIGTERM).expect("raised");

@@ -83,7 +83,7 @@ def while_it_waits(coder: Profile, unit: Unit, empty: dict[str, str]) -> None:
         cut_while_waiting(unit, signal.SIGKILL)
         seen = hermes_install("status")
         equal("status of a run that was killed ends with", seen.code, 1)
-        contains("status says", seen.out, "an earlier run was cut short", f"`{command}`")
+        contains("status says", seen.out, "an earlier run of hermes-install was cut short", f"`{command}`")
         found = json.loads(hermes_install("doctor", "--json").out)["findings"]
         check("doctor says so", command in {finding["hint"] for finding in found}, found)
         done = hermes_install(*words)
