@@ -117,6 +117,28 @@ impl Drifted<'_> {
     pub(crate) fn enables(&self) -> bool {
         self.path.contains(".wants/")
     }
+
+    /// How it differs, and how what is gone is put back, as a sentence.
+    pub(crate) fn told(&self, host: &Host, receipt: &Receipt) -> String {
+        let how = &self.how;
+        match host.files.look(self.path) {
+            Ok(Actual::Missing) => {
+                let command = self.way_out(receipt, host.scope);
+                format!("{how}; to put it back: `{command}`")
+            }
+            _ => how.clone(),
+        }
+    }
+
+    /// The command that puts it back. An upgrade leaves it to the admin what starts at boot.
+    pub(crate) fn way_out(&self, receipt: &Receipt, scope: Scope) -> String {
+        let mut profiles = receipt.instances.iter().map(|i| &i.profile);
+        let unit = self.unit.filter(|_| self.enables());
+        match unit.and_then(|unit| profiles.find(|profile| profile.unit() == unit)) {
+            Some(profile) => format!("hermes-install --{} --profile {profile}", scope.name()),
+            None => format!("hermes-install upgrade --{} --force", scope.name()),
+        }
+    }
 }
 
 impl Receipt {

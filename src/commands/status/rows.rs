@@ -75,8 +75,9 @@ impl<'a> Sight<'a> {
         let known: BTreeSet<String> = own.chain(shielded).collect();
         let mut by_unit: BTreeMap<&str, Vec<String>> = BTreeMap::new();
         let mut shared_drift = Vec::new();
-        for Drifted { unit, how, .. } in drift {
-            match unit.filter(|unit| known.contains(*unit)) {
+        for drifted in drift {
+            let how = drifted.told(host, receipt);
+            match drifted.unit.filter(|unit| known.contains(*unit)) {
                 Some(unit) => by_unit.entry(unit).or_default().push(how),
                 None => shared_drift.push(how),
             }

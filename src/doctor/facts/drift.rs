@@ -38,20 +38,10 @@ pub(super) fn drift(host: &Host) -> Vec<Drift> {
                     what: orphans.sentence(&host),
                     hint: orphans.command(&host),
                 }));
-                let hint = format!("hermes-install upgrade --{} --force", scope.name());
                 let differing = receipt.drift(&host.files).into_iter();
-                found.extend(differing.map(|drifted| {
-                    let mut instances = receipt.instances.iter().map(|i| &i.profile);
-                    let unit = drifted.unit.filter(|_| drifted.enables());
-                    // An upgrade leaves it to the admin what starts at boot.
-                    let hint = match unit.and_then(|u| instances.find(|p| p.unit() == u)) {
-                        Some(profile) => {
-                            format!("hermes-install --{} --profile {profile}", scope.name())
-                        }
-                        None => hint.clone(),
-                    };
-                    let what = drifted.how;
-                    Drift { what, hint }
+                found.extend(differing.map(|drifted| Drift {
+                    hint: drifted.way_out(&receipt, *scope),
+                    what: drifted.how,
                 }));
             }
             // The rest of the host is not less wrong for it.
