@@ -21,6 +21,7 @@ mod proxies;
 pub(crate) mod render;
 pub(crate) mod restart;
 pub(crate) mod restartable;
+mod reverted;
 pub(crate) mod run;
 #[cfg(test)]
 mod schema;

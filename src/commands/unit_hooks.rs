@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
 
+use super::reverted::refuse_reverted;
 use crate::cli::{ExecArgs, GuardedArgs, HelperArgs, RunAsArgs, WhoseArgs};
 use crate::error::Exit;
 use crate::gateway::config::stop_drain;
@@ -30,14 +31,17 @@ use crate::profile::ProfileName;
 pub(crate) fn exec(args: ExecArgs) -> Exit {
     let wait = |text: &str| say(Priority::Info, text);
     let refusal = match (args.whose.profile, args.whose.guarded.read()) {
-        (Some(profile), _) => launch(
-            &Launch {
-                profile,
-                root: args.home,
-                hermes: args.hermes,
-            },
-            wait,
-        ),
+        (Some(profile), _) => match refuse_reverted(&profile, args.home.as_deref()) {
+            Err(refusal) => refusal,
+            Ok(()) => launch(
+                &Launch {
+                    profile,
+                    root: args.home,
+                    hermes: args.hermes,
+                },
+                wait,
+            ),
+        },
         (None, Ok(None)) => return Exit::Trouble,
         (None, Err(refusal)) => refusal,
         (None, Ok(Some(unit))) => match unit.launch(wait) {

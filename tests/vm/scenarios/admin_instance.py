@@ -1,4 +1,4 @@
-"""What an admin does to the unit of one profile with systemctl: `disable`, `mask`, `edit --full`. Nothing is forgotten without a
+"""What an admin does to the unit of one profile with systemctl: `disable`, `mask`, `edit --full`, `revert`. Nothing is forgotten without a
 word, and each printed way out leads out."""
 
 import json
@@ -22,6 +22,7 @@ def run() -> None:
     disabled(default, unit)
     masked(default, unit)
     copied(default, unit)
+    reverted()
 
 
 def disabled(default: Profile, unit: Unit) -> None:
@@ -95,3 +96,24 @@ def copied(default: Profile, unit: Unit) -> None:
 
 def findings() -> list[dict]:
     return json.loads(hermes_install("doctor", "--json").out)["findings"]
+
+
+def reverted() -> None:
+    """`systemctl revert` takes our drop-in, too, and with it whose the bot is: no other of that name runs in its place."""
+    hers = Profile("coder", user="alice", root="/home/alice/.hermes").make()
+    other = Profile("coder").make()
+    equal("install of hers ends with", install(hers, "--run-as", "alice").code, 0)
+    unit = Unit(hers.unit)
+    systemctl("revert", unit.name)
+    drop_in = UNITS / f"{unit.name}.d/50-hermes-install.conf"
+    check("its drop-in is gone", not drop_in.exists())
+    shown = hermes_install("status", "--profile", "coder")
+    contains("status says", shown.text, f"`{drop_in}` is gone; to put it back: `hermes-install upgrade --system --force`")
+    unit.systemctl("restart", check=False)
+    unit.until_active_state("failed")
+    equal("exit status", unit.show()["ExecMainStatus"], "78")
+    way_out = "hermes-install --profile coder"
+    contains("the journal", unit.journal(), f"`{drop_in}` is gone", "(account `alice`)", f"`{way_out}`")
+    equal("gateways", (hers.gateways(), other.gateways()), ([], []))
+    equal("the way out ends with", hermes_install(*way_out.split()[1:]).code, 0)
+    equal("gateways", (hers.gateways(), other.gateways()), ([unit.pid], []))
