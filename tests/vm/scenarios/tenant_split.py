@@ -9,7 +9,15 @@ from pathlib import Path
 import wait
 from check import check, contains, equal, measured
 from gateway import Profile
-from installer import difference, hermes_install, install, program, shell, snapshot, status
+from installer import (
+    difference,
+    hermes_install,
+    install,
+    program,
+    shell,
+    snapshot,
+    status,
+)
 from systemd import BASE, Unit, systemctl
 
 HERMES = ["0.22.2"]
