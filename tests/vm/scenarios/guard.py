@@ -95,9 +95,9 @@ def by_hand(name: str, cell: Cell, hand: Hand) -> None:
     text = hermes_install("doctor", user=unit.user or "root").text
     contains(f"{name}: by hand, says doctor", text, f"kill -INT {hand.pid}\n", start.removeprefix("sudo "))
     hand.end()
-    told = hermes_install("status", user=USER)
-    equal(f"{name}: status of a unit that failed ends with", told.code, 1)
-    contains(f"{name}: after that, says status", told.out, "has gone; to start it", start)
+    status = hermes_install("status", user=USER)
+    equal(f"{name}: status of a unit that failed ends with", status.code, 1)
+    contains(f"{name}: after that, says status", status.out, "has gone; to start it", start)
     text = hermes_install("doctor", user=unit.user or "root").text
     check(f"{name}: after that, says doctor", start.removeprefix("sudo ") in text and "journalctl" not in text, text)
 

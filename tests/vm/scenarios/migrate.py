@@ -92,6 +92,7 @@ def play(name: str, cell: Cell, directory: Path, user: str) -> None:
 def hung_up(*words: str) -> int:
     """Run it until it stops a gateway, and hang up; how it ends."""
     process = subprocess.Popen((program(), *words), stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    assert process.stderr
     for said in process.stderr:
         print(said, end="", flush=True)
         if "as planned" in said:
