@@ -15,7 +15,7 @@ use crate::layout::{ACCOUNT, Scope};
 use crate::output::Output;
 use crate::preflight::Checked;
 use crate::preflight::tenant::is_used;
-use crate::profile::ProfileName;
+use crate::profile::{ProfileName, TENANTS};
 use crate::render::instance::Instance;
 use crate::settings::Settings;
 use crate::takeover::candidates::owner_of;
@@ -102,7 +102,9 @@ fn refuse_rested(host: &Host, profile: &ProfileName, typed: &Typed, second: &[&s
         let lock = host.metadata(&theirs.join(RECORD_LOCK)).ok()?;
         (lock.uid() == account.uid && is_used(host, &theirs)).then_some(theirs)
     };
-    let mut accounts = host.accounts().into_iter();
+    // A tenant's root has the tenant alone, whatever its profile is called there.
+    let accounts = host.accounts().into_iter();
+    let mut accounts = accounts.filter(|account| !account.home.starts_with(TENANTS));
     let Some((account, theirs)) = accounts.find_map(|a| Some((a.name.clone(), ran(&a)?))) else {
         return Ok(());
     };
@@ -307,6 +309,15 @@ mod tests {
             ..Settings::default()
         };
         assert_eq!(ask("coder", &told), Ok(false), "somebody has chosen");
+        let tenant = "var/lib/hermes-tenants/a/.hermes";
+        let uid = own.as_raw();
+        write(
+            "etc/passwd",
+            &format!("hermes-a:x:{uid}:1::/var/lib/hermes-tenants/a:/bin/sh\n"),
+        );
+        write(&format!("{tenant}/config.yaml"), "");
+        write(&format!("{tenant}/{RECORD_LOCK}"), "");
+        assert_eq!(ask("default", &plain), Ok(false), "a tenant is another");
         write("etc/passwd", &passwd(own.as_raw() + 1));
         assert_eq!(ask("coder", &plain), Ok(false), "a file of somebody else's");
         write("etc/passwd", &passwd(own.as_raw()));

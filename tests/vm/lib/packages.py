@@ -26,7 +26,7 @@ BUILDS = TREE / "target/packages"
 
 def repository(cache: Path, kind: str) -> Path:
     """A repository of this kind of package; `signed-KIND` are those of a release."""
-    inputs = [f"{path}\0{hashlib.sha256((TREE / path).read_bytes()).hexdigest()}" for path in sources()]
+    inputs = [f"{path}\0{hashlib.sha256(content(TREE / path)).hexdigest()}" for path in sources()]
     plain = kind.removeprefix("signed-")
 
     def build(place: Path) -> None:
@@ -36,6 +36,11 @@ def repository(cache: Path, kind: str) -> Path:
             signed(repository(cache, plain), plain, place)
 
     return roots.cached(cache, f"packages-{kind}", [*inputs, Path(__file__).read_text()], build)
+
+
+def content(path: Path) -> bytes:
+    """What git has of a path; of a link, where it leads."""
+    return os.fsencode(path.readlink()) if path.is_symlink() else path.read_bytes()
 
 
 def program(cache: Path) -> Path:
