@@ -97,7 +97,10 @@ mod tests {
 
     #[test]
     fn a_signal_turns_a_run_back_until_it_has_to_go_through() {
+        // A shell has SIGINT ignored in what it runs in the background.
+        let usual = SigAction::new(SigHandler::SigDfl, SaFlags::empty(), SigSet::empty());
         for signal in ENDS {
+            act(signal, &usual);
             let hold = Hold::begin(true);
             check().expect("none came");
             raise(signal).expect("raised");
