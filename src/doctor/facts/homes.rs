@@ -123,6 +123,9 @@ pub(crate) struct ForeignFile {
     /// Whether a gateway makes files of this name, and its contents are nobody's secret: then it may be given back. One
     /// that only its owner can read may have been moved here from anywhere.
     pub(crate) is_gateways: bool,
+    /// Whether it is root's own doing that it is here: a directory, which no other account can move from elsewhere (rename(2),
+    /// EACCES), or the file that an admin writes here.
+    pub(crate) is_placed: bool,
 }
 
 /// Names of files and directories that a gateway makes in its home and cannot work with when they are another's.
@@ -224,6 +227,7 @@ pub(super) fn home_facts(host: &Host, roots: &mut Roots, home: &Path, is_named: 
                 is_closed: mode & 0o044 == 0,
                 is_gateways: is_no_secret(&of, meta.gid())
                     && entry.file_name().to_str().is_some_and(is_own_name),
+                is_placed: of.is_dir() || entry.file_name() == ENV,
             })
         })
         .collect();

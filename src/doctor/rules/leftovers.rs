@@ -88,16 +88,23 @@ fn foreign(facts: &Facts, findings: &mut Findings) {
             first.account
         );
         let given: Vec<_> = barred
+            .clone()
             .filter(|file| file.is_gateways)
             .map(|file| file.path.clone())
             .collect();
         let (what, hint) = if given.len() < paths.len() {
-            // The rest may have been moved here from anywhere, and what is in a directory has owners of its own.
-            let all: Vec<&Path> = paths.iter().map(PathBuf::as_path).collect();
             let what = format!(
                 "{what}; `--fix` gives back only what a gateway is sure to have made, so look at the rest first"
             );
-            (what, giving_some(to, &known.home, &all))
+            let mut barred = barred;
+            let hint = if barred.all(|file| file.is_gateways || file.is_placed) {
+                let all: Vec<&Path> = paths.iter().map(PathBuf::as_path).collect();
+                giving_some(to, &known.home, &all)
+            } else {
+                // It may have been moved here from anywhere.
+                shell_quote(&["ls", "-la", &*known.home.display().to_string()])
+            };
+            (what, hint)
         } else if known.is_anothers {
             // chown(1) follows the directories on the way, and the account turns them where it likes.
             (what, "hermes-install doctor --fix".to_owned())
@@ -196,6 +203,7 @@ mod tests {
                 is_writable,
                 is_closed: !is_writable,
                 is_gateways: !["/srv/h/.bashrc", "/srv/h/.env"].contains(&name),
+                is_placed: name == "/srv/h/.env",
             }];
             check(&facts(HomeFacts {
                 account: "alice".into(),
@@ -216,8 +224,7 @@ mod tests {
         assert!(with("/srv/h/logs", false)[0].fix.is_some());
         let found = with("/srv/h/.bashrc", false);
         assert!(found[0].fix.is_none(), "nobody gives that away");
-        let give = "cd /srv/h && test \"$(env pwd -P)\" = /srv/h && chown -Rh alice ./.bashrc";
-        assert_eq!(found[0].hint, give);
+        assert_eq!(found[0].hint, "ls -la /srv/h");
     }
 
     /// Whose directories they are turns them elsewhere between the look and the paste.
@@ -237,6 +244,7 @@ mod tests {
                 is_writable: false,
                 is_closed: true,
                 is_gateways: true,
+                is_placed: false,
             }],
             ..HomeFacts::default()
         };
