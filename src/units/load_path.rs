@@ -4,11 +4,11 @@ use std::cell::{OnceCell, RefCell};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use crate::host::Host;
 use crate::host::access::may_read;
 use crate::host::account::Account;
 use crate::host::manager::environment;
 use crate::host::systemctl::{Manager, Systemctl};
+use crate::host::{Host, Live};
 use crate::layout::{GUARD, Scope};
 use crate::units::environment_d::environment_d;
 use crate::units::reader::Reader;
@@ -113,7 +113,8 @@ fn user(host: &Host, account: Account) -> LoadPath {
     } else {
         Manager::UserOf(account.name.clone())
     };
-    let live = host.live().filter(|_| runtime.exists());
+    let asked = |live: &Live| manager == Manager::User || is_running(live, &account);
+    let live = host.live().filter(|live| runtime.exists() && asked(live));
     LoadPath {
         directories,
         systemctl: live.map(|live| live.systemctl(&manager)),
@@ -131,6 +132,15 @@ fn user(host: &Host, account: Account) -> LoadPath {
 
 fn paths(list: &[&str]) -> Vec<PathBuf> {
     list.iter().map(PathBuf::from).collect()
+}
+
+/// Whether another account's manager runs. One that was stopped leaves its directory behind while the account is logged in, and
+/// to ask it is to start it: `systemctl -M` opens a session (pam_systemd(8)).
+fn is_running(live: &Live, account: &Account) -> bool {
+    let service = format!("user@{}.service", account.uid);
+    let told = live.systemctl(&Manager::System).show_one(&service);
+    // Without an answer the directory has to do.
+    told.map_or(true, |state| state.is_started())
 }
 
 /// Where an account's manager keeps what lasts until it ends.

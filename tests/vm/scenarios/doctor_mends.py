@@ -108,10 +108,14 @@ def seen_too_late(mine: Profile) -> None:
     mine.until_up()
     equal("stop ends with", hermes_install("stop", "--user", "coder", user="alice").code, 0)
     equal("status of one that somebody stopped ends with", hermes_install("status", user="alice").code, 0)
+    # As long as she is logged in, her manager leaves its directory behind when it is stopped.
+    subprocess.run(["systemd-run", "--unit=login", "-p", "PAMName=login", "-p", "User=alice", "sleep", "infinity"], check=True)
     manager.systemctl("stop")
+    check("her manager's directory is there", Path(f"/run/user/{pwd.getpwnam('alice').pw_uid}/systemd").exists())
     code, report = doctor()
     equal("without her manager doctor finds", (code, rules(report)), (1, ["manager-down"]))
     contains("status of root's", hermes_install("status").out, "(enabled) would run the gateway")
+    equal("who only looks starts no manager", manager.states[0], "inactive")
     subprocess.run(["sh", "-c", report["findings"][0]["hint"]], check=True)
     mine.until_up()
 
