@@ -9,6 +9,7 @@ mod findings;
 pub(crate) mod generate;
 mod given;
 pub(crate) mod guard;
+mod half;
 pub(crate) mod install;
 pub(crate) mod json;
 mod layers;

@@ -6,8 +6,9 @@ use serde::Serialize;
 
 use crate::output::visible;
 use crate::units::secret::shown;
-use crate::units::unit::{Unit, UnitId};
+use crate::units::unit::Unit;
 use crate::units::unit_file::Directive;
+use crate::units::unit_id::UnitId;
 
 /// How bad it is.
 #[cfg_attr(test, derive(schemars::JsonSchema))]

@@ -18,7 +18,7 @@ use crate::host::paths::below_root;
 use crate::host::systemctl::Systemctl;
 use crate::host::{Host, Live};
 use crate::output::Output;
-use crate::units::unit::UnitId;
+use crate::units::unit_id::UnitId;
 
 /// What was before, for a person who wants it back.
 #[derive(Debug, Default, Serialize)]

@@ -6,7 +6,7 @@ use crate::doctor::finding::{Finding, Fix};
 use crate::host::Host;
 use crate::host::process::shell_quote;
 use crate::host::systemctl::Manager;
-use crate::units::unit::UnitId;
+use crate::units::unit_id::UnitId;
 
 /// What is to be done, and what this account cannot do.
 #[derive(Debug, Default)]

@@ -17,7 +17,8 @@ use crate::gateway::state::State;
 use crate::gateway::stop::Force;
 use crate::host::process::Process;
 use crate::render::tree::Entry;
-use crate::units::unit::{Unit, UnitId};
+use crate::units::unit::Unit;
+use crate::units::unit_id::UnitId;
 
 /// A drop-in in /run that keeps a unit from coming back while it is stopped; its name sorts behind all others.
 const HOLD: &str = "zzz-hermes-install-doctor.conf";

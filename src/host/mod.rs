@@ -35,6 +35,7 @@ pub(crate) mod session;
 pub(crate) mod span;
 pub(crate) mod spawn;
 pub(crate) mod systemctl;
+mod tools;
 pub(crate) mod transfer;
 pub(crate) mod trust;
 pub(crate) mod unreaped;
@@ -85,22 +86,22 @@ impl Live {
 
     /// The version of systemd.
     pub(crate) fn systemd_version(&self) -> Result<u32> {
-        systemctl::systemd_version()
+        tools::systemd_version()
     }
 
     /// Have logind start this account's manager at boot and keep it after logout, or not.
     pub(crate) fn set_linger(&self, account: &str, on: bool) -> Result<()> {
-        systemctl::set_linger(account, on)
+        tools::set_linger(account, on)
     }
 
     /// Create the accounts of sysusers.d files.
     pub(crate) fn sysusers(&self, files: &[PathBuf]) -> Result<()> {
-        systemctl::sysusers(files)
+        tools::sysusers(files)
     }
 
     /// Create the directories of tmpfiles.d files.
     pub(crate) fn tmpfiles(&self, files: &[PathBuf]) -> Result<()> {
-        systemctl::tmpfiles(files)
+        tools::tmpfiles(files)
     }
 }
 

@@ -120,6 +120,17 @@ impl ServiceState {
         blocks.map(Self::parse).collect()
     }
 
+    /// What a manager says of units, by every name that it has for them.
+    pub(crate) fn by_name(states: &[Self]) -> HashMap<&str, &Self> {
+        let mut found = HashMap::new();
+        for state in states {
+            for name in std::iter::once(&state.id).chain(&state.names) {
+                found.entry(name.as_str()).or_insert(state);
+            }
+        }
+        found
+    }
+
     fn parse(block: &str) -> Self {
         let all: HashMap<&str, &str> = block.lines().filter_map(|l| l.split_once('=')).collect();
         let get = |key: &str| all.get(key).copied().unwrap_or_default();

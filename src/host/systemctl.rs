@@ -1,11 +1,10 @@
-//! systemd's own programs: systemctl, loginctl, journalctl, systemd-sysusers, systemd-tmpfiles. Everything else here asks
-//! through these functions; programs of accounts are run by `run_as`.
+//! systemctl, and how systemd's own programs are run. Everything else here asks through these functions; programs of
+//! accounts are run by `run_as`.
 
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::io;
 use std::os::unix::process::CommandExt as _;
-use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
@@ -236,37 +235,6 @@ impl Systemctl {
         args.extend_from_slice(units);
         self.run(&args).map(drop)
     }
-}
-
-/// The version of systemd on this host.
-pub(super) fn systemd_version() -> Result<u32> {
-    let text = output(plain("systemctl").arg("--version"))?;
-    text.split_whitespace()
-        .nth(1)
-        .and_then(|word| word.parse().ok())
-        .with_context(|| format!("`systemctl --version` printed {text:?}, which names no version"))
-}
-
-/// Have logind start this user's manager at boot and keep it after logout, or not.
-pub(super) fn set_linger(user: &str, on: bool) -> Result<()> {
-    let verb = if on {
-        "enable-linger"
-    } else {
-        "disable-linger"
-    };
-    let mut command = plain("loginctl");
-    command.args(["--no-ask-password", verb, user]);
-    output(&mut command).map(drop)
-}
-
-/// Create the accounts of sysusers.d files.
-pub(super) fn sysusers(files: &[PathBuf]) -> Result<()> {
-    output(plain("systemd-sysusers").args(files)).map(drop)
-}
-
-/// Create the directories of tmpfiles.d files.
-pub(super) fn tmpfiles(files: &[PathBuf]) -> Result<()> {
-    output(plain("systemd-tmpfiles").arg("--create").args(files)).map(drop)
 }
 
 pub(super) fn plain(program: &str) -> Command {

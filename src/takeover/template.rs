@@ -15,8 +15,9 @@ use crate::takeover::migrate::Migration;
 use crate::takeover::typed::Typed;
 use crate::units::inventory::Inventory;
 use crate::units::load_path::LoadPath;
-use crate::units::unit::{Unit, UnitId};
+use crate::units::unit::Unit;
 use crate::units::unit_file::template_of;
+use crate::units::unit_id::UnitId;
 
 /// Where the shipped template goes.
 pub(super) fn place(host: &Host) -> PathBuf {

@@ -243,7 +243,7 @@ fn look(host: &Host, load_path: &LoadPath, gateways: &[Gateway]) -> Inventory {
         load_path.silence.replace(Some(format!("{e:#}")));
         Vec::new()
     });
-    let states = by_name(&states);
+    let states = ServiceState::by_name(&states);
     let known: BTreeSet<&String> = names.iter().collect();
     for name in &names {
         let state = states.get(name.as_str()).copied();
@@ -269,17 +269,6 @@ fn look(host: &Host, load_path: &LoadPath, gateways: &[Gateway]) -> Inventory {
         account: load_path.account.clone(),
         why,
     }));
-    found
-}
-
-/// What a manager says of units, by every name that it has for them.
-fn by_name(states: &[ServiceState]) -> HashMap<&str, &ServiceState> {
-    let mut found = HashMap::new();
-    for state in states {
-        for name in std::iter::once(&state.id).chain(&state.names) {
-            found.entry(name.as_str()).or_insert(state);
-        }
-    }
     found
 }
 

@@ -23,6 +23,7 @@ mod unit_effects;
 pub(crate) mod unit_file;
 pub(crate) mod unit_files;
 mod unit_gateway;
+pub(crate) mod unit_id;
 
 /// Processor time of this thread, which other work of the machine does not shorten.
 #[cfg(test)]

@@ -3,8 +3,6 @@
 
 use std::path::{Path, PathBuf};
 
-use serde::Serialize;
-
 use crate::host::Host;
 use crate::host::account::Account;
 use crate::host::cgroup::UnitRef;
@@ -19,27 +17,7 @@ use crate::units::origin::Origin;
 use crate::units::specifiers::Specifiers;
 use crate::units::unit_file::Directives;
 use crate::units::unit_files::{Files, UnitFiles};
-
-/// A unit by manager and name.
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub(crate) struct UnitId {
-    /// Its manager.
-    #[cfg_attr(test, schemars(with = "String"))]
-    pub(crate) manager: Manager,
-    /// Its name.
-    pub(crate) name: String,
-}
-
-impl UnitId {
-    /// The unit that hermes-install makes for a profile in this scope.
-    pub(crate) fn of_profile(host: &Host, profile: &ProfileName) -> Self {
-        Self {
-            manager: host.manager(),
-            name: profile.unit(),
-        }
-    }
-}
+use crate::units::unit_id::UnitId;
 
 /// One unit of one manager.
 #[derive(Debug, Clone)]

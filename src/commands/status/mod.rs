@@ -1,6 +1,7 @@
 //! `status`: every profile on this host, who has it, and whether what was installed is still so. Changes nothing.
 
 mod details;
+mod drift;
 mod elsewhere;
 mod hint;
 mod platforms;

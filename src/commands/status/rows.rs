@@ -1,21 +1,20 @@
 //! From what a host has to what is said of each profile. Everything that several profiles share is read or sorted once.
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
+use super::drift::Drift;
 use super::hint::{hint, is_left_failed};
 use super::platforms::{last_words, platforms};
 use crate::commands::json::{Hermes, Profile};
 use crate::commands::status::details::{
-    ends_at_logout, found_owner, hermes, is_enabled, last_end, left_by_update, never_started,
-    owner_of,
+    found_owner, hermes, is_enabled, last_end, left_by_update, never_started, owner_of,
 };
 use crate::commands::status::state::Seen;
 use crate::deploy::receipt::{Drifted, Receipt};
-use crate::deploy::unfinished::Unfinished;
 use crate::gateway::gone::is_gone;
 use crate::gateway::installation::Installation;
 use crate::gateway::installations::Installations;
@@ -44,11 +43,7 @@ pub(super) struct Sight<'a> {
     inventory: &'a Inventory,
     installed: BTreeMap<&'a ProfileName, &'a Instance>,
     states: HashMap<String, ServiceState>,
-    /// What differs in recorded files, by the unit that they are for.
-    drift: BTreeMap<&'a str, Vec<String>>,
-    /// The same of files that are for no unit of a profile or shield.
-    shared_drift: Vec<String>,
-    unfinished: Option<Unfinished>,
+    drift: Drift<'a>,
     installations: Installations<'a>,
     /// What is found for the profiles of a root that set no hermes.
     shared: RefCell<HashMap<PathBuf, Option<Installation>>>,
@@ -70,27 +65,13 @@ impl<'a> Sight<'a> {
         let shown = host.live().map(|live| live.manager().show(&names));
         let shown = shown.transpose()?.unwrap_or_default().into_iter();
         let states = shown.map(|state| (state.id.clone(), state)).collect();
-        let own = receipt.instances.iter().map(|i| i.profile.unit());
-        let shielded = receipt.shields.iter().map(|s| s.unit.clone());
-        let known: BTreeSet<String> = own.chain(shielded).collect();
-        let mut by_unit: BTreeMap<&str, Vec<String>> = BTreeMap::new();
-        let mut shared_drift = Vec::new();
-        for drifted in drift {
-            let how = drifted.told(host, receipt);
-            match drifted.unit.filter(|unit| known.contains(*unit)) {
-                Some(unit) => by_unit.entry(unit).or_default().push(how),
-                None => shared_drift.push(how),
-            }
-        }
         Ok(Self {
             host,
             receipt,
             inventory,
             installed: receipt.instances.iter().map(|i| (&i.profile, i)).collect(),
             states,
-            drift: by_unit,
-            shared_drift,
-            unfinished: Unfinished::of(receipt, host.scope),
+            drift: Drift::new(host, receipt, drift),
             installations: Installations::new(host),
             shared: RefCell::default(),
             owners: Owners::default(),
@@ -162,8 +143,9 @@ impl<'a> Sight<'a> {
             unknown,
             hint: None,
             other_owners: owning_units(host, units.iter().copied(), profile, &home),
-            drift: self.drift(
+            drift: self.drift.told(
                 profile,
+                self.installed.contains_key(profile),
                 &unit,
                 shield.as_deref(),
                 service.is_some_and(|s| s.needs_reload),
@@ -245,38 +227,6 @@ impl<'a> Sight<'a> {
         let guarded = units.iter().filter(|unit| unit.is_guarded);
         let found = guarded.max_by_key(|unit| unit.manager == self.host.manager())?;
         Some(found.name.clone())
-    }
-
-    fn drift(
-        &self,
-        profile: &ProfileName,
-        unit: &str,
-        shield: Option<&str>,
-        needs_reload: bool,
-    ) -> Vec<String> {
-        let is_installed = self.installed.contains_key(profile);
-        let mut drift = Vec::new();
-        if is_installed {
-            drift.extend(self.shared_drift.iter().cloned());
-        }
-        let units = [Some(unit), shield].into_iter().flatten();
-        drift.extend(
-            units
-                .filter_map(|unit| self.drift.get(unit))
-                .flatten()
-                .cloned(),
-        );
-        if needs_reload {
-            let typed = self.host.manager().command_prefix();
-            drift.push(format!("`{unit}` changed on disk; {typed} daemon-reload"));
-        }
-        if is_installed {
-            drift.extend(ends_at_logout(self.host));
-        }
-        let unfinished = self.unfinished.as_ref();
-        let unfinished = unfinished.filter(|run| is_installed || run.profiles.contains(profile));
-        drift.extend(unfinished.map(Unfinished::sentence));
-        drift
     }
 
     /// The first installation at the places of a root and a home directory.

@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, HashMap};
 use std::fs;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
 
 use super::home_gateway::{Mute, Outdated, mute, other_server, outdated};
+use super::leftovers::{Leftover, leftovers};
 use super::roots::Roots;
 use crate::deploy::rights::is_no_secret;
 use crate::gateway::config::Configuration;
@@ -100,15 +100,6 @@ pub(crate) struct HomeFacts {
     pub(crate) tokens: BTreeMap<&'static str, TokenDigest>,
 }
 
-/// A file that only a live gateway has.
-#[derive(Debug, Clone)]
-pub(crate) struct Leftover {
-    /// Where it is.
-    pub(crate) path: PathBuf,
-    /// Seconds since it was written.
-    pub(crate) age: u64,
-}
-
 /// A file in a home that belongs to another account than the home.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct ForeignFile {
@@ -153,14 +144,8 @@ pub(crate) struct ExposedFile {
     pub(crate) mode: u32,
 }
 
-/// How long upstream's markers are meant for the gateway that they name (`_TAKEOVER_MARKER_TTL_S`, gateway/status.py).
-pub(crate) const MARKER_LIFE: u64 = 60;
-
 /// What hermes places in a home before anything else (`ensure_hermes_home` of hermes_cli/config.py).
 const PERSONA: &str = "SOUL.md";
-
-/// Markers of a takeover and of a planned stop.
-pub(crate) const MARKERS: [&str; 2] = [".gateway-takeover.json", ".gateway-planned-stop.json"];
 
 impl HomeFacts {
     /// What a person types to have something done to files of this home: as its account, where that is another.
@@ -264,27 +249,6 @@ impl HomeFacts {
             self.mute = mute(real, &process);
         }
     }
-}
-
-/// What a gateway leaves in its home when it is killed.
-fn leftovers(host: &Host, home: &Path) -> Vec<Leftover> {
-    let age = |meta: &fs::Metadata| {
-        let changed = meta.modified().unwrap_or(SystemTime::UNIX_EPOCH);
-        changed.elapsed().map_or(0, |d| d.as_secs())
-    };
-    let names = [PID].into_iter().chain(MARKERS);
-    let there = names.filter_map(|name| {
-        let path = home.join(name);
-        if host.files.lacks(&path) {
-            return None;
-        }
-        let meta = fs::symlink_metadata(host.real(&path)).ok()?;
-        Some(Leftover {
-            path,
-            age: age(&meta),
-        })
-    });
-    there.collect()
 }
 
 /// A file with secrets that everybody may read, and that is this account's to close.

@@ -5,6 +5,7 @@
 mod drift;
 mod home_gateway;
 pub(crate) mod homes;
+pub(crate) mod leftovers;
 mod roots;
 pub(crate) mod units;
 
@@ -30,7 +31,8 @@ use crate::host::read::UNIT;
 use crate::host::span::seconds;
 use crate::host::{DirectoryId, Host};
 use crate::units::inventory::{Gateway, Inventory};
-use crate::units::starters::{Starter, starters};
+use crate::units::starters::starter::Starter;
+use crate::units::starters::starters;
 use crate::units::unit::Unit;
 use crate::units::unit_file::Directives;
 

@@ -2,7 +2,8 @@
 
 use super::Rule;
 use crate::doctor::facts::Facts;
-use crate::doctor::facts::homes::{HomeFacts, MARKER_LIFE, MARKERS};
+use crate::doctor::facts::homes::HomeFacts;
+use crate::doctor::facts::leftovers::{MARKER_LIFE, MARKERS};
 use crate::doctor::finding::Severity::{Error, Note, Warning};
 use crate::doctor::finding::{Findings, Fix};
 use crate::gateway::env_file::ENV;
@@ -143,7 +144,8 @@ fn is_in_the_way(home: &HomeFacts) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::doctor::facts::homes::{ForeignFile, Homes, Leftover};
+    use crate::doctor::facts::homes::{ForeignFile, Homes};
+    use crate::doctor::facts::leftovers::Leftover;
     use crate::doctor::rules::check;
 
     fn facts(home: HomeFacts) -> Facts {

@@ -2,6 +2,7 @@
 //! [`Facts`] and touch nothing.
 
 mod disks;
+mod escapes;
 mod guard;
 mod leftovers;
 mod owners;
@@ -70,6 +71,7 @@ pub(crate) fn rules() -> impl Iterator<Item = &'static Rule> {
         sandbox::RULES,
         starters::RULES,
         paths::RULES,
+        escapes::RULES,
         guard::RULES,
         disks::RULES,
         syntax::RULES,

@@ -10,8 +10,9 @@ use crate::doctor::finding::Severity::{Error, Note, Warning};
 use crate::doctor::finding::{Findings, Fix};
 use crate::profile::ProfileName;
 use crate::units::origin::Origin;
-use crate::units::unit::{Unit, UnitId};
+use crate::units::unit::Unit;
 use crate::units::unit_file::Directive;
+use crate::units::unit_id::UnitId;
 
 pub(super) const RULES: &[Rule] = &[
     Rule {
@@ -59,14 +60,6 @@ pub(super) const RULES: &[Rule] = &[
         fix: "use another name",
         source: "hermes_cli/gateway.py of 0.19.0, legacy cleanup",
         check: legacy_name,
-    },
-    Rule {
-        id: "silent-manager",
-        severity: Note,
-        about: "A manager did not answer, or a file of its units cannot be read: what runs there is not known.",
-        fix: "see why",
-        source: "observed",
-        check: silent,
     },
 ];
 
@@ -279,25 +272,6 @@ fn legacy_name(facts: &Facts, findings: &mut Findings) {
             .add(what, install(facts, unit))
             .unit(unit)
             .at_unit(unit);
-    }
-}
-
-fn silent(facts: &Facts, findings: &mut Findings) {
-    for silent in &facts.inventory.silent {
-        let who = &silent.account.name;
-        findings.add(
-            format!("a manager of `{who}` did not answer: {}", silent.why),
-            "loginctl list-users".to_owned(),
-        );
-    }
-    for file in &facts.inventory.unread {
-        findings.add(
-            format!(
-                "what runs as `{}` is not known: {}",
-                file.account.name, file.why
-            ),
-            "see why it cannot be read".to_owned(),
-        );
     }
 }
 

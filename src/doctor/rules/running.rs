@@ -1,10 +1,10 @@
-//! Rules about gateways that do not do their work: their manager is not there, they start again and again, a signal has
-//! stopped them.
+//! Rules about gateways that do not do their work: their manager is not there or does not answer, they start again and
+//! again, a signal has stopped them.
 
 use super::{Rule, gateways};
 use crate::doctor::facts::Facts;
 use crate::doctor::finding::Findings;
-use crate::doctor::finding::Severity::{Error, Warning};
+use crate::doctor::finding::Severity::{Error, Note, Warning};
 use crate::host::service_state::{Exit, ServiceState};
 
 pub(super) const RULES: &[Rule] = &[
@@ -34,6 +34,14 @@ pub(super) const RULES: &[Rule] = &[
         fix: "let it go on (SIGCONT)",
         source: "signal(7); state T of proc_pid_stat(5)",
         check: stopped_by_signal,
+    },
+    Rule {
+        id: "silent-manager",
+        severity: Note,
+        about: "A manager did not answer, or a file of its units cannot be read: what runs there is not known.",
+        fix: "see why",
+        source: "observed",
+        check: silent,
     },
 ];
 
@@ -94,6 +102,25 @@ fn restarts(state: &ServiceState, is_owned: bool, now: u64) -> bool {
     };
     // 75 is a restart that was asked for.
     state.restarts >= AGAIN && is_ending && state.exit != Some(Exit::Status(75))
+}
+
+fn silent(facts: &Facts, findings: &mut Findings) {
+    for silent in &facts.inventory.silent {
+        let who = &silent.account.name;
+        findings.add(
+            format!("a manager of `{who}` did not answer: {}", silent.why),
+            "loginctl list-users".to_owned(),
+        );
+    }
+    for file in &facts.inventory.unread {
+        findings.add(
+            format!(
+                "what runs as `{}` is not known: {}",
+                file.account.name, file.why
+            ),
+            "see why it cannot be read".to_owned(),
+        );
+    }
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use super::Rule;
 use crate::doctor::facts::Facts;
 use crate::doctor::finding::Severity::{Error, Note, Warning};
 use crate::doctor::finding::{Findings, Place};
-use crate::units::starters::Starter;
+use crate::units::starters::starter::Starter;
 use crate::units::unit::Unit;
 
 pub(super) const RULES: &[Rule] = &[

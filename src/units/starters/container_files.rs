@@ -12,7 +12,8 @@ use crate::output::printable;
 use crate::units::exec_line::gateway_call::is_image;
 use crate::units::secret::words_without_secrets;
 use crate::units::shell::variables::variables;
-use crate::units::starters::{Look, MOST_FOUND, Starter, variable};
+use crate::units::starters::starter::Starter;
+use crate::units::starters::{Look, MOST_FOUND, variable};
 
 /// The names of compose files, the first that is there counts (docker-compose(1)).
 const COMPOSE: [&str; 4] = [

@@ -6,6 +6,7 @@ mod container_files;
 mod cron;
 mod logins;
 mod process_managers;
+pub(crate) mod starter;
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
@@ -15,31 +16,11 @@ use crate::host::account::Account;
 use crate::host::process::shell_quote;
 use crate::host::process_text::as_account;
 use crate::host::{DirectoryId, Host};
-use crate::output::{printable, visible};
+use crate::output::printable;
 use crate::units::exec_line::{BUDGET, Context, Effects, MOST_FOR_ONE, effects, effects_of_lines};
 use crate::units::reader::Reader;
 use crate::units::secret::words_without_secrets;
-
-/// A line that starts a gateway.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Starter {
-    /// The file.
-    pub(crate) file: PathBuf,
-    /// Its line, from 1.
-    pub(crate) line: usize,
-    /// The line, secrets left out.
-    pub(crate) text: String,
-    /// The account that it runs as, where the file says.
-    pub(crate) account: Option<String>,
-    /// The profile home, where that can be told.
-    pub(crate) home: Option<PathBuf>,
-    /// Whether it takes the profile from a gateway that runs.
-    pub(crate) replaces: bool,
-    /// Whether it is a container that has the home in it.
-    pub(crate) is_container: bool,
-    /// The command that a person types against it.
-    pub(crate) way_out: String,
-}
+use crate::units::starters::starter::Starter;
 
 /// How many lines of a file, and directories beside each other, are looked at.
 pub(super) const MOST: usize = 1000;
@@ -110,22 +91,6 @@ pub(super) struct Line<'a> {
     pub(super) environment: &'a BTreeMap<String, String>,
     pub(super) directory: Option<&'a Path>,
     pub(super) way_out: &'a str,
-}
-
-impl Starter {
-    /// Where it stands and what it does, as a sentence with its way out.
-    fn told(&self) -> String {
-        let what = if self.is_container {
-            "has a container work on this profile"
-        } else {
-            "starts this profile's gateway again"
-        };
-        let (file, line) = (self.file.display(), self.line);
-        visible(&format!(
-            "`{file}` line {line} {what}: `{}`; {}",
-            self.text, self.way_out
-        ))
-    }
 }
 
 impl Look {
