@@ -170,14 +170,15 @@ pub(super) fn never_started(
     state: State,
     profile: &ProfileName,
     service: &ServiceState,
+    began: impl FnOnce() -> Option<u64>,
 ) -> bool {
     let is_down = state == State::Stopped && service.active_state == "inactive";
     let is_untouched = is_down && service.load_state == "loaded" && service.was_never_started();
-    let Some(live) = host.live().filter(|_| is_untouched) else {
+    if host.live().is_none() || !is_untouched {
         return false;
-    };
+    }
     let enabled = enabled_since(host, profile);
-    matches!((enabled, live.manager().began()), (Some(enabled), Some(began)) if enabled < began)
+    enabled.is_some_and(|enabled| began().is_some_and(|began| enabled < began))
 }
 
 /// When the first link was made that starts the unit of a profile at boot, in seconds since 1970.

@@ -1,6 +1,6 @@
 //! From what a host has to what is said of each profile. Everything that several profiles share is read or sorted once.
 
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
@@ -48,6 +48,8 @@ pub(super) struct Sight<'a> {
     /// What is found for the profiles of a root that set no hermes.
     shared: RefCell<HashMap<PathBuf, Option<Installation>>>,
     owners: Owners,
+    /// When the manager began, in seconds since 1970, once that was asked.
+    began: OnceCell<Option<u64>>,
     /// By root.
     servers: RefCell<HashMap<PathBuf, Servers>>,
 }
@@ -75,6 +77,7 @@ impl<'a> Sight<'a> {
             installations: Installations::new(host),
             shared: RefCell::default(),
             owners: Owners::default(),
+            began: OnceCell::new(),
             servers: RefCell::default(),
         })
     }
@@ -165,8 +168,8 @@ impl<'a> Sight<'a> {
         let paused = left_by_update(&units, &row);
         row.left_stopped = paused.as_ref().is_some_and(|paused| paused.is_left)
             || is_left_failed(host, self.inventory, &row);
-        row.never_started =
-            row.installed && service.is_some_and(|s| never_started(host, row.state, profile, s));
+        let is_untouched = |s| never_started(host, row.state, profile, s, || self.began());
+        row.never_started = row.installed && service.is_some_and(is_untouched);
         let usual = || {
             hint(
                 host,
@@ -180,6 +183,12 @@ impl<'a> Sight<'a> {
         };
         row.hint = paused.map(|paused| paused.what).or_else(usual);
         row
+    }
+
+    /// When the manager began; one that runs answers that for all profiles at once.
+    fn began(&self) -> Option<u64> {
+        let ask = || self.host.live()?.manager().began();
+        *self.began.get_or_init(ask)
     }
 
     /// The other gateway that serves a profile.
