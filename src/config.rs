@@ -48,6 +48,15 @@ impl Config {
         })
     }
 
+    /// Where the section of a profile stands, for a person; `None` where there is none.
+    pub(crate) fn section(&self, profile: &ProfileName) -> Option<String> {
+        let section = format!("profiles.{profile}");
+        let mut files = self.files.iter().filter(|((name, _), _)| *name == section);
+        let file = files.next().map(|(_, file)| format!(" of `{file}`"));
+        let is_there = self.profiles.contains_key(profile);
+        is_there.then(|| format!("`[{section}]`{}", file.unwrap_or_default()))
+    }
+
     fn over(mut self, below: Self) -> Self {
         self.guard = self.guard.or(below.guard);
         self.defaults = self.defaults.over(&below.defaults);

@@ -168,6 +168,29 @@ fn profiles_come_and_go_one_by_one() {
     assert_eq!(without_receipt(one), without_receipt(tree(root.path())));
 }
 
+/// A bot that has moved to another host would be started here, too.
+#[test]
+fn a_section_that_brings_a_removed_profile_back_is_told() {
+    let root = image();
+    let config = root.path().join("etc/hermes-install");
+    std::fs::create_dir_all(&config).unwrap();
+    std::fs::write(
+        config.join("config.toml"),
+        "[profiles.coder]\ndrain-timeout = 9\n",
+    )
+    .unwrap();
+    ok(root.path(), &["--profile", "default"]);
+    ok(root.path(), &["--profile", "coder"]);
+    let text = ok(root.path(), &["uninstall", "--profile", "default"]);
+    assert!(!text.contains("take that section out"), "{text}");
+    let text = ok(root.path(), &["uninstall", "--profile", "coder"]);
+    assert!(text.contains("`[profiles.coder]` of `"), "{text}");
+    assert!(text.contains("take that section out"), "{text}");
+    ok(root.path(), &[]);
+    let drop_in = "etc/systemd/system/hermes-gateway@coder.service.d/50-hermes-install.conf";
+    assert!(root.path().join(drop_in).exists(), "it is as was told");
+}
+
 #[test]
 fn an_edited_unit_is_kept_and_force_keeps_a_backup() {
     let root = image();

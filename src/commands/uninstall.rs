@@ -9,6 +9,7 @@ use super::half::{loaded, refuse_half};
 use super::target::refuse_served;
 use crate::cli::UninstallArgs;
 use crate::commands::json;
+use crate::config::Config;
 use crate::deploy::backup::{moved_units, note_told};
 use crate::deploy::chosen::Chosen;
 use crate::deploy::desired::guards_of_others;
@@ -72,8 +73,15 @@ pub(crate) fn uninstall(args: &UninstallArgs) -> Result<Exit> {
     if args.profiles.is_empty() && !args.yes {
         agree(&what)?;
     }
+    // A configuration with an error in it keeps nobody from removing what is installed.
+    let config = Config::load(None, &host).unwrap_or_default();
     let notes: Vec<String> = (going.iter())
-        .flat_map(|instance| kept(&host, instance, receipt.settings.get(&instance.profile)))
+        .flat_map(|instance| {
+            let chosen = receipt.settings.get(&instance.profile);
+            let mut notes = kept(&host, instance, chosen);
+            notes.extend(still_set(&host, &instance.profile, &config));
+            notes
+        })
         .collect();
     let mut contents = if args.profiles.is_empty() {
         Contents::default()
@@ -140,6 +148,16 @@ fn kept(host: &Host, instance: &Instance, chosen: Option<&Chosen>) -> Vec<String
         ));
     }
     notes
+}
+
+/// That the configuration still has a section for a profile, so that whoever installs what it names brings it back.
+fn still_set(host: &Host, profile: &ProfileName, config: &Config) -> Option<String> {
+    let scope = host.scope.flag();
+    let section = config.section(profile)?;
+    Some(format!(
+        "{section} stays, and plain `hermes-install{scope}` installs profile `{profile}` again; if it is not to come back: \
+         take that section out"
+    ))
 }
 
 /// hermes' own command that takes the setting back, as the account of the profile's gateway.
