@@ -174,7 +174,7 @@ pub(super) fn never_started(
 ) -> bool {
     let is_down = state == State::Stopped && service.active_state == "inactive";
     let is_untouched = is_down && service.load_state == "loaded" && service.was_never_started();
-    if host.live().is_none() || !is_untouched {
+    if !is_untouched {
         return false;
     }
     let enabled = enabled_since(host, profile);

@@ -97,12 +97,14 @@ fn foreign(facts: &Facts, findings: &mut Findings) {
             let what = format!(
                 "{what}; `--fix` gives back only what a gateway is sure to have made, so look at the rest first"
             );
-            let mut barred = barred;
-            let hint = if barred.all(|file| file.is_gateways || file.is_placed) {
+            // Any other may have been moved here from anywhere.
+            let hint = if barred
+                .clone()
+                .all(|file| file.is_gateways || file.is_placed)
+            {
                 let all: Vec<&Path> = paths.iter().map(PathBuf::as_path).collect();
                 giving_some(to, &known.home, &all)
             } else {
-                // It may have been moved here from anywhere.
                 shell_quote(&["ls", "-la", &*known.home.display().to_string()])
             };
             (what, hint)

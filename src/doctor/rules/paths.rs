@@ -11,7 +11,7 @@ use crate::doctor::finding::Severity::{Error, Note, Warning};
 use crate::host::access::Obstacle;
 use crate::host::process::shell_quote;
 use crate::host::process_text::as_account;
-use crate::layout::PACKAGED_LAUNCHER;
+use crate::layout::{PACKAGED_LAUNCHER, hidden_by_protect_home};
 use crate::units::origin::Origin;
 use crate::units::unit::Unit;
 
@@ -175,16 +175,10 @@ fn account_gone(facts: &Facts, findings: &mut Findings) {
 }
 
 fn code_in_home(facts: &Facts, findings: &mut Findings) {
-    let is_home = |path: &std::path::Path| {
-        ["/home", "/root", "/run/user"]
-            .iter()
-            .any(|top| path.starts_with(top))
-    };
     for (unit, known) in gateways(facts).filter(|(unit, _)| !unit.is_user()) {
-        let program = known
-            .programs
-            .iter()
-            .find(|p| is_home(&p.reach.path) || is_home(&p.reach.real));
+        let program = known.programs.iter().find(|p| {
+            hidden_by_protect_home(&p.reach.path) || hidden_by_protect_home(&p.reach.real)
+        });
         if let Some(program) = program.filter(|p| p.reach.obstacle != Some(Obstacle::Missing)) {
             let what = format!(
                 "{} starts `{}`, which is in a home",

@@ -5,6 +5,7 @@ use super::{Rule, gateways};
 use crate::doctor::facts::Facts;
 use crate::doctor::finding::Findings;
 use crate::doctor::finding::Severity::Error;
+use crate::layout::hidden_by_protect_home;
 use crate::units::unit::is_true;
 
 pub(super) const RULES: &[Rule] = &[
@@ -49,9 +50,7 @@ fn sandbox(facts: &Facts, findings: &mut Findings) {
                 .any(|key| {
                     home.starts_with("/var") && unit.directives.last("Service", key).is_some()
                 });
-        let is_private = ["/home", "/root", "/run/user"]
-            .iter()
-            .any(|top| home.starts_with(top));
+        let is_private = hidden_by_protect_home(home);
         let line = |key: &str| unit.directives.last("Service", key);
         let hides = line("ProtectHome").filter(|d| {
             is_private
