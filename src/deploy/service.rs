@@ -10,9 +10,9 @@ use crate::deploy::interrupt;
 use crate::deploy::readiness::{Started, watch};
 use crate::error::refuse;
 use crate::gateway::owner::{owner, unexamined, unseen};
-use crate::gateway::platforms::{Tokenless, without_token};
 use crate::gateway::state::State;
 use crate::gateway::stop::{Force, Stopped, planned_stop};
+use crate::gateway::tokenless::{Tokenless, without_token};
 use crate::host::process::Process;
 use crate::host::process_text::{name, stop_command};
 use crate::host::span;
@@ -110,15 +110,19 @@ fn silent_platforms(home: &Path, pid: i32) -> Vec<String> {
     let Some(state) = State::read(home).filter(|state| state.pid == pid) else {
         return Vec::new();
     };
-    let failing = state.own_platforms().filter(|(_, p)| p.fails());
+    let tokenless = Process::read(pid).map(|process| without_token(&process, home, &state));
+    let tokenless = tokenless.unwrap_or_default();
+    let is_tokenless = |name: &str| tokenless.iter().any(|of| of.platform == name);
+    let failing = state
+        .own_platforms()
+        .filter(|(name, p)| p.fails() && !is_tokenless(name));
     let failing = failing.map(|(name, p)| {
         let error = p.error_message.as_deref().unwrap_or("no reason is given");
         let error = error.trim_end_matches('.');
         printable(&format!("{name} is {}: {error}", p.state))
     });
-    let tokenless = without_token(home, &state).into_iter();
-    let tokenless = tokenless.map(|Tokenless { platform, variable }| {
-        format!("{platform} was not started, for want of a usable `{variable}`")
+    let tokenless = tokenless.iter().map(|Tokenless { platform, variable }| {
+        format!("{platform} is not connected, for want of a usable `{variable}`")
     });
     failing.chain(tokenless).collect()
 }
@@ -275,22 +279,24 @@ mod tests {
     #[test]
     fn a_gateway_that_runs_is_told_with_the_platforms_that_do_not_work() {
         let home = tempfile::tempdir().expect("a directory");
+        let me = std::process::id().cast_signed();
         let text = r#"{"pid": 7, "gateway_state": "running", "platforms": {
             "slack": {"state": "connected"},
             "telegram": {"state": "fatal", "error_message": "token\u001b rejected.", "writer_pid": 7},
             "irc": {"state": "retrying", "writer_pid": 6}}}"#;
+        let text = text.replace(": 7", &format!(": {me}"));
         std::fs::write(home.path().join("gateway_state.json"), text).expect("written");
         std::fs::write(home.path().join("config.yaml"), "discord: {enabled: true}")
             .expect("written");
         assert_eq!(
-            silent_platforms(home.path(), 7),
+            silent_platforms(home.path(), me),
             [
                 "telegram is fatal: token\u{fffd} rejected",
-                "discord was not started, for want of a usable `DISCORD_BOT_TOKEN`",
+                "discord is not connected, for want of a usable `DISCORD_BOT_TOKEN`",
             ]
         );
         assert!(
-            silent_platforms(home.path(), 8).is_empty(),
+            silent_platforms(home.path(), 1).is_empty(),
             "an earlier gateway's"
         );
     }

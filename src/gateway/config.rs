@@ -71,19 +71,34 @@ impl Configuration {
         is_true(self.0.get("gateway", "standalone"))
     }
 
-    /// Whether a platform is turned on here; the last of these places that says so or not holds (`merge_platform_sections` and
-    /// `bridge_platform_shared_keys`, gateway/config_loader.py 0.22.2; gateway/config.py before).
+    /// Whether a platform is turned on here.
     pub(crate) fn turns_on(&self, platform: &str) -> bool {
+        self.of_platform(platform, "enabled").is_some_and(is_true)
+    }
+
+    /// Whether a token for a platform stands here, in place of its variable.
+    pub(crate) fn has_token(&self, platform: &str) -> bool {
+        let token = self.of_platform(platform, "token");
+        token.is_some_and(|value| value.as_str() != Some(""))
+    }
+
+    /// Whether variables come from a vault, too: `secrets.bitwarden.enabled` and the like (`_load_secrets_config`,
+    /// hermes_cli/env_loader.py 0.19.0 and 0.22.2).
+    pub(crate) fn has_vault(&self) -> bool {
+        self.0.below("secrets", "enabled").any(is_true)
+    }
+
+    /// What is set for a platform; the last of these places that says it holds (`merge_platform_sections` and
+    /// `bridge_platform_shared_keys`, gateway/config_loader.py 0.22.2; gateway/config.py before).
+    fn of_platform(&self, platform: &str, key: &str) -> Option<&yaml_rust2::Yaml> {
         let places: [&[&str]; 4] = [
-            &["gateway", "platforms", platform, "enabled"],
-            &["platforms", platform, "enabled"],
-            &["gateway", platform, "enabled"],
-            &[platform, "enabled"],
+            &["gateway", "platforms", platform, key],
+            &["platforms", platform, key],
+            &["gateway", platform, key],
+            &[platform, key],
         ];
         let said = places.iter().map(|keys| self.0.at(keys));
-        said.rev()
-            .find(|value| !value.is_badvalue())
-            .is_some_and(is_true)
+        said.rev().find(|value| !value.is_badvalue())
     }
 
     /// Whether hermes may install what it lacks: `security.allow_lazy_installs` (tools/lazy_deps.py of 0.13 to 0.21).

@@ -19,6 +19,7 @@ pub(crate) mod search_path;
 pub(crate) mod served;
 pub(crate) mod state;
 pub(crate) mod stop;
+pub(crate) mod tokenless;
 pub(crate) mod tokens;
 pub(crate) mod update;
 pub(crate) mod version;

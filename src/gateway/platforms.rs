@@ -1,5 +1,5 @@
-//! Platforms that a gateway is configured for and does not speak on: hermes has no adapter for them, or no token. Most often
-//! a library is missing. The gateway goes on, for its jobs of cron, and calls itself `running`. Reads only.
+//! Platforms that a gateway is configured for and has no adapter for. Most often a library is missing. The gateway goes on,
+//! for its jobs of cron, and calls itself `running`. Reads only.
 
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::Path;
@@ -10,7 +10,6 @@ use rustix::fs::StatVfsMountFlags;
 
 use crate::gateway::command_line::executable;
 use crate::gateway::config::Configuration;
-use crate::gateway::env_file::{ENV, assignments};
 use crate::gateway::installation::{Installation, distribution, site_packages};
 use crate::gateway::state::State;
 use crate::gateway::version::{Libraries, Rules};
@@ -20,33 +19,13 @@ use crate::host::process::{Process, shell_quote};
 use crate::host::process_text::as_account;
 use crate::host::read::{self, read_small_text};
 use crate::host::trust::stranger;
-use crate::profile::{ProfileName, root_of};
 
 /// What a gateway says of each, before 0.22 in its journal alone (gateway/run.py of 0.13 to 0.22).
 const SENTENCES: [&str; 2] = ["No adapter available for ", "No adapter for '"];
 /// The word that 0.22 records of each (gateway/run_startup.py).
 const UNAVAILABLE: &str = "adapter_unavailable";
-/// Platforms that are entered with a token, and the variable that hermes takes it from (`PLATFORM_TOKEN_ENV_NAMES`,
-/// gateway/config.py of 0.19.0 and 0.22.2). The others need none, or say themselves what is wrong.
-const TOKENS: [(&str, &str); 6] = [
-    ("discord", "DISCORD_BOT_TOKEN"),
-    ("matrix", "MATRIX_ACCESS_TOKEN"),
-    ("mattermost", "MATTERMOST_TOKEN"),
-    ("slack", "SLACK_BOT_TOKEN"),
-    ("telegram", "TELEGRAM_BOT_TOKEN"),
-    ("weixin", "WEIXIN_TOKEN"),
-];
 /// How long after its start a gateway may say so. An installation of a library may take five minutes.
 const START: Duration = Duration::from_secs(900);
-
-/// A platform that hermes did not start for want of a usable token.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Tokenless {
-    /// Its name.
-    pub(crate) platform: &'static str,
-    /// What hermes takes the token from.
-    pub(crate) variable: &'static str,
-}
 
 /// What a person can do.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -78,39 +57,6 @@ pub(crate) fn without_adapter(process: &Process, state: &State) -> Vec<String> {
     names.sort();
     names.dedup();
     names
-}
-
-/// The platforms that a home's configuration turns on and that its gateway, which is up, wrote nothing of. hermes turns off
-/// what has a placeholder for a token (`_validate_gateway_config`), and a gateway of many profiles passes over what has none,
-/// unless another profile has one (`_start_prefilter_platforms`, gateway/run_startup.py 0.22.2).
-pub(crate) fn without_token(home: &Path, state: &State) -> Vec<Tokenless> {
-    if !state.is_up() {
-        return Vec::new();
-    }
-    let config = Configuration::read(home);
-    let is_of = |name: &str, platform: &str| {
-        // A profile that it serves stands before the platform: `coder:telegram`.
-        name.rsplit_once(':').map_or(name, |(_, name)| name) == platform
-    };
-    let is_told = |platform: &str| state.own_platforms().any(|(name, _)| is_of(name, platform));
-    let silent = TOKENS.into_iter().filter(|(platform, variable)| {
-        config.turns_on(platform) && !is_told(platform) && !is_of_another(home, state, variable)
-    });
-    silent
-        .map(|(platform, variable)| Tokenless { platform, variable })
-        .collect()
-}
-
-/// Whether another profile that this gateway serves sets a variable. Not every adapter of one records that it is connected.
-fn is_of_another(home: &Path, state: &State, variable: &str) -> bool {
-    let root = root_of(home);
-    let served = state.served_profiles.iter().flatten();
-    let homes = served.filter_map(|name| Some(name.parse::<ProfileName>().ok()?.home(&root)));
-    homes.filter(|other| other != home).any(|other| {
-        let text = read_small_text(&other.join(ENV), read::TEXT).ok().flatten();
-        let text = text.unwrap_or_default();
-        assignments(&text).any(|(name, value)| name == variable && !value.is_empty())
-    })
 }
 
 /// Those that the record calls unavailable. The gateway's account writes it, and its words stand in commands for root.
@@ -321,47 +267,6 @@ mod tests {
         ] {
             assert_eq!(named(line).as_deref(), name, "{line}");
         }
-    }
-
-    #[test]
-    fn a_platform_that_is_on_and_that_the_gateway_is_silent_about_has_no_token() {
-        let home = tempfile::tempdir().expect("a directory");
-        let config = "platforms:\n  telegram: {enabled: true}\n  slack: {enabled: false}\n  email: {enabled: true}\n";
-        std::fs::write(home.path().join("config.yaml"), config).expect("written");
-        let silent = |gateway_state: &str, platforms: &str| {
-            let text = format!(
-                r#"{{"pid": 7, "gateway_state": "{gateway_state}", "platforms": {platforms}}}"#
-            );
-            let state: State = serde_json::from_str(&text).expect("a record");
-            let silent = without_token(home.path(), &state).into_iter();
-            silent.map(|found| found.variable).collect::<Vec<_>>()
-        };
-        assert_eq!(silent("running", "{}"), ["TELEGRAM_BOT_TOKEN"]);
-        let earlier = r#"{"telegram": {"state": "connected", "writer_pid": 6}}"#;
-        assert_eq!(silent("degraded", earlier), ["TELEGRAM_BOT_TOKEN"]);
-        assert!(silent("starting", "{}").is_empty(), "it has time");
-        for told in [
-            r#"{"telegram": {"state": "fatal", "writer_pid": 7}}"#,
-            r#"{"coder:telegram": {"state": "connected", "writer_pid": 7}}"#,
-        ] {
-            assert!(silent("running", told).is_empty(), "{told}");
-        }
-    }
-
-    #[test]
-    fn a_token_may_be_that_of_another_profile_that_is_served() {
-        let root = tempfile::tempdir().expect("a directory");
-        let coder = root.path().join("profiles/coder");
-        std::fs::create_dir_all(&coder).expect("made");
-        std::fs::write(root.path().join("config.yaml"), "slack: {enabled: true}").expect("written");
-        let text = r#"{"pid": 7, "gateway_state": "running", "served_profiles": ["default", "coder", "../x"]}"#;
-        let state: State = serde_json::from_str(text).expect("a record");
-        let silent = |env: &str| {
-            std::fs::write(coder.join(".env"), env).expect("written");
-            without_token(root.path(), &state).len()
-        };
-        assert_eq!(silent("SLACK_BOT_TOKEN=xoxb-1\n"), 0);
-        assert_eq!(silent("SLACK_BOT_TOKEN=\nSLACK_APP_TOKEN=x\n"), 1);
     }
 
     #[test]

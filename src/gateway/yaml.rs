@@ -96,6 +96,20 @@ impl Settings {
         self.scalars.get(&keys).unwrap_or(&Yaml::BadValue)
     }
 
+    /// The settings of this name anywhere in a section.
+    pub(crate) fn below<'a>(
+        &'a self,
+        section: &'a str,
+        key: &'a str,
+    ) -> impl Iterator<Item = &'a Yaml> {
+        let is_it = move |keys: &[String]| {
+            keys.first().is_some_and(|first| first == section)
+                && keys.last().is_some_and(|last| last == key)
+        };
+        let all = self.scalars.iter().filter(move |(keys, _)| is_it(keys));
+        all.map(|(_, value)| value)
+    }
+
     /// The texts of a list at the top.
     pub(crate) fn list(&self, key: &str) -> &[String] {
         self.lists.get(key).map_or(&[], Vec::as_slice)

@@ -6,7 +6,7 @@ use crate::commands::json::{Profile, State};
 use crate::gateway::config::is_standalone;
 use crate::gateway::env_file::ENV;
 use crate::gateway::gone::gone;
-use crate::gateway::platforms::Tokenless;
+use crate::gateway::tokenless::Tokenless;
 use crate::gateway::version::{Rules, Version};
 use crate::host::Host;
 use crate::host::process::{Process, shell_quote};

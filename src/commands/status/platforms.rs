@@ -4,8 +4,9 @@ use std::path::Path;
 
 use crate::commands::json::{Platform, Profile, State};
 use crate::gateway::env_file::ENV;
-use crate::gateway::platforms::{Remedy, Tokenless, remedy};
+use crate::gateway::platforms::{Remedy, remedy};
 use crate::gateway::state::State as Record;
+use crate::gateway::tokenless::Tokenless;
 use crate::host::process::Process;
 use crate::host::service_state::ServiceState;
 use crate::output::printable;
@@ -21,7 +22,11 @@ pub(super) fn platforms(
     mute: &[String],
     tokenless: &[Tokenless],
 ) -> Vec<Platform> {
-    let recorded = record.own_platforms().map(|(name, p)| Platform {
+    let is_tokenless = |name: &str| tokenless.iter().any(|of| of.platform == name);
+    let recorded = record
+        .own_platforms()
+        .filter(|(name, _)| !is_tokenless(name));
+    let recorded = recorded.map(|(name, p)| Platform {
         name: printable(name),
         state: printable(&p.state),
         error: p.error_message.as_deref().map(printable),

@@ -19,9 +19,10 @@ use crate::gateway::gone::is_gone;
 use crate::gateway::installation::Installation;
 use crate::gateway::installations::Installations;
 use crate::gateway::owner::{Owners, holder};
-use crate::gateway::platforms::{without_adapter, without_token};
+use crate::gateway::platforms::without_adapter;
 use crate::gateway::served::{Server, Servers, Service, is_parked};
 use crate::gateway::state::State as Record;
+use crate::gateway::tokenless::without_token;
 use crate::gateway::update::{Left, left};
 use crate::host::Host;
 use crate::host::account::account_name;
@@ -105,8 +106,8 @@ impl<'a> Sight<'a> {
         let mute = own.map_or_else(Vec::new, |(process, record)| {
             without_adapter(process, record)
         });
-        let tokenless = own.map_or_else(Vec::new, |(_, record)| {
-            let mut found = without_token(&home, record);
+        let tokenless = own.map_or_else(Vec::new, |(process, record)| {
+            let mut found = without_token(process, &home, record);
             found.retain(|of| mute.iter().all(|name| name != of.platform));
             found
         });

@@ -56,7 +56,7 @@ impl Seen<'_> {
 mod tests {
     use super::*;
     use crate::commands::status::platforms::platforms;
-    use crate::gateway::platforms::Tokenless;
+    use crate::gateway::tokenless::Tokenless;
 
     fn record(text: &str) -> Record {
         serde_json::from_str(text).expect("a record")

@@ -5,9 +5,10 @@ use std::path::Path;
 use super::roots::Roots;
 use crate::gateway::command_line::executable;
 use crate::gateway::env_file::ENV;
-use crate::gateway::platforms::{Remedy, Tokenless, remedy, without_adapter, without_token};
+use crate::gateway::platforms::{Remedy, remedy, without_adapter};
 use crate::gateway::served::{Servers, Service};
 use crate::gateway::state::State;
+use crate::gateway::tokenless::{Tokenless, without_token};
 use crate::gateway::update::is_outdated;
 use crate::host::account::account_name;
 use crate::host::process::{Process, shell_quote};
@@ -81,7 +82,7 @@ pub(super) fn mute(home: &Path, process: &Process) -> Option<Mute> {
 }
 
 fn tokenless(home: &Path, process: &Process, state: &State) -> Option<Mute> {
-    let found = without_token(home, state);
+    let found = without_token(process, home, state);
     let variables: Vec<String> = found
         .iter()
         .map(|Tokenless { variable, .. }| format!("`{variable}`"))

@@ -11,7 +11,7 @@ use super::leftovers::{Leftover, leftovers};
 use super::roots::Roots;
 use crate::deploy::rights::is_no_secret;
 use crate::gateway::config::Configuration;
-use crate::gateway::env_file::ENV;
+use crate::gateway::env_file::{ENV, is_assignments};
 use crate::gateway::gone::{Gone, gone, is_gone};
 use crate::gateway::owner::{Hold, PID, holder};
 use crate::gateway::running::GATEWAY_LOCK;
@@ -114,8 +114,8 @@ pub(crate) struct ForeignFile {
     /// Whether a gateway makes files of this name, and its contents are nobody's secret: then it may be given back. One
     /// that only its owner can read may have been moved here from anywhere.
     pub(crate) is_gateways: bool,
-    /// Whether it is root's own doing that it is here: a directory, which no other account can move from elsewhere (rename(2),
-    /// EACCES), or the file that an admin writes here.
+    /// Whether all of it is here by the doing of its owner: a directory that no other account may write, and so neither move
+    /// nor fill (rename(2), EACCES), or the file of variables that an admin writes here.
     pub(crate) is_placed: bool,
 }
 
@@ -198,6 +198,11 @@ pub(super) fn home_facts(host: &Host, roots: &mut Roots, home: &Path, is_named: 
         return facts;
     }
     facts.stale = leftovers(host, home);
+    let env = home.join(ENV);
+    let text = (!host.files.lacks(&env))
+        .then(|| host.files.read_text(&env, TEXT).ok().flatten())
+        .flatten();
+    let is_of_variables = text.as_deref().is_some_and(is_assignments);
     facts.foreign = fs::read_dir(&real)
         .into_iter()
         .flatten()
@@ -212,16 +217,13 @@ pub(super) fn home_facts(host: &Host, roots: &mut Roots, home: &Path, is_named: 
                 is_closed: mode & 0o044 == 0,
                 is_gateways: is_no_secret(&of, meta.gid())
                     && entry.file_name().to_str().is_some_and(is_own_name),
-                is_placed: of.is_dir() || entry.file_name() == ENV,
+                is_placed: (of.is_dir() && mode & 0o022 == 0)
+                    || (entry.file_name() == ENV && is_of_variables),
             })
         })
         .collect();
     facts.foreign.sort();
-    let env = home.join(ENV);
-    if !host.files.lacks(&env) {
-        let text = host.files.read_text(&env, TEXT).ok().flatten();
-        facts.tokens = text.map(|text| bot_tokens(&text)).unwrap_or_default();
-    }
+    facts.tokens = text.map(|text| bot_tokens(&text)).unwrap_or_default();
     let secrets = [ENV, "auth.json"].map(|name| home.join(name));
     let exposed = secrets.into_iter();
     facts.exposed = exposed

@@ -67,14 +67,31 @@ def run() -> None:
     # What a group reads may have been moved here from that group's directory.
     (hers / "sessions.db").write_text("of a group\n")
     (hers / "sessions.db").chmod(0o640)
+    # Files of root that lay in directories of hers: by the name that an admin writes, and in what she may fill.
+    others = [her.write(f".hermes/profiles/{name}/config.yaml", "", 0o600).parent for name in ("x", "y")]
+    for home in others:
+        shells.append(her.start(str(program), "gateway", "run", env={"HERMES_HOME": str(home), "HOME": str(her.home)}))
+        wait.until("it to run", lambda home=home: (home / "gateway_state.json").exists())
+    key = team / "key.of.root"
+    key.write_text("-----BEGIN PRIVATE KEY-----\nMIIEvQ==\n")
+    key.chmod(0o600)
+    os.rename(key, others[0] / ".env")
+    shared = others[1] / "cache"
+    shared.mkdir()
+    os.chown(shared, 0, her.gid)
+    shared.chmod(0o775)
+    os.rename(dump, shared / "x")
     done = hermes_install("doctor")
+    for home in others:
+        check(f"root is told what is there: {home}", f"ls -la {home}" in done.out, done.out)
     check("root is told to change nothing by a path that she can turn", "chown" not in done.out and "fix     rm" not in done.out, done.out)
     hermes_install("doctor", "--fix", "--yes")
     owners = {path.name: pwd.getpwuid(path.stat().st_uid).pw_name for path in hers.iterdir()}
     equal("a database goes back", owners["state.db"], her.name)
     kept = ["id_rsa", ".bashrc", "auth.json", "sessions.db"]
     equal("what stays root's", [n for n in kept if owners[n] == "root"], kept)
-    real.kill()
+    for process in (real, *shells[-2:]):
+        process.kill()
 
 
 def unchanged(before: dict[Path, os.stat_result], how: str) -> None:
