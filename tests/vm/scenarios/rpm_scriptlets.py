@@ -2,12 +2,13 @@
 
 import pwd
 import subprocess
+from pathlib import Path
 
 import lifecycle
 import wait
-from check import check, equal
-from gateway import Profile
-from installer import install, shell
+from check import check, contains, equal
+from gateway import HERMES, Profile
+from installer import hermes_install, install, shell
 from package import NAME, Rpm, rpm_manager
 from systemd import Unit
 
@@ -22,6 +23,10 @@ def run() -> None:
     default, idle = Profile("default").make(), Profile("idle").make()
     mine = Profile("coder", user="alice", root="/home/alice/.hermes").make()
     lifecycle.set_up(default)
+    link = Path("/opt/gone/hermes")
+    link.parent.mkdir()
+    link.symlink_to(HERMES)
+    equal("installing with a hermes by a link ends with", hermes_install("--profile", "default", "--hermes", str(link), "--yes").code, 0)
     equal("installing one that is not started ends with", install(idle, "--no-start").code, 0)
     # As root, as a system without polkit lets nobody do it for themselves.
     shell("loginctl", "enable-linger", "alice")
@@ -34,7 +39,10 @@ def run() -> None:
         # As the files say: what units show of it is as old as the last reload.
         return [(unit.show()["MainPID"], unit.systemctl("is-enabled", check=False)) for unit in units]
 
-    before, account = state(), pwd.getpwnam("hermes")
+    def starts() -> list[int]:
+        return [Unit(default.unit).starts(), theirs.starts()]
+
+    before, started, account = state(), starts(), pwd.getpwnam("hermes")
     for tag, count, when in [
         ("PREIN", 1, "before the first installation, with the account there"),
         ("POSTIN", 1, "after the first installation, over instances that a plain installation left"),
@@ -54,7 +62,15 @@ def run() -> None:
     mine.until_up(after=int(before[2][0]))
     equal("the one that does not run", state()[1], before[1])
     equal("gateways on it", idle.gateways(), [])
-    equal("starts of the others", [Unit(default.unit).starts(), theirs.starts()], [2, 2])
+    equal("starts of the others", starts(), [count + 1 for count in started])
+
+    kept = state()
+    link.unlink()
+    said = scriptlet(manager, "POSTUN", 1)
+    subprocess.run(["/usr/lib/systemd/systemd-update-helper", "system-restart"], check=True)
+    equal("what changes after an upgrade where hermes is gone", state(), kept)
+    contains("what the upgrade says", said, f"`{default.unit}` could not start again")
+    link.symlink_to(HERMES)
 
     scriptlet(manager, "PREUN", 0)
     equal("gateways of the system's manager after the scriptlet of a removal", default.gateways(), [])
@@ -64,8 +80,10 @@ def run() -> None:
     check("nothing failed", not lifecycle.failed_units(), lifecycle.failed_units())
 
 
-def scriptlet(manager: Rpm, tag: str, count: int) -> None:
+def scriptlet(manager: Rpm, tag: str, count: int) -> str:
     """Run one as rpm does: by /bin/sh, with the number of versions that will be installed."""
     # Where rpm makes the account, there is no %pre, and rpm writes "(none)" for it.
     text = manager.run("rpm", "-q", "--qf", f"%|{tag}?{{%{{{tag}}}}}|", NAME).out
-    equal(f"%{tag} {count} ends with", manager.run("/bin/sh", "-c", text, tag, str(count)).code, 0)
+    done = manager.run("/bin/sh", "-c", text, tag, str(count))
+    equal(f"%{tag} {count} ends with", done.code, 0)
+    return done.text
