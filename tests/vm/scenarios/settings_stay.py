@@ -31,6 +31,7 @@ def run() -> None:
     left = hermes_install("--profile", "coder", "--drain-timeout", "11")
     equal("a change that nobody confirms ends with", left.code, 3)
     contains("what it says", left.err, f"systemctl restart {coder.unit}", "--yes")
+    contains("what it shows", left.out, f"+++ b{drop_in}", "\n+")
     check("its files are changed", drop_in.read_text() != chosen)
     equal("gateways after it", coder.gateways(), [pid])
 
