@@ -23,7 +23,7 @@ use crate::host::process::shell_quote;
 use crate::host::search::{hermes_search, install_command};
 use crate::host::session::user_session;
 use crate::host::systemctl::literal;
-use crate::layout::Scope;
+use crate::layout::{ACCOUNT, Scope};
 use crate::profile::ProfileName;
 use crate::render::instance::Instance;
 use crate::units::secret::is_secret;
@@ -110,10 +110,11 @@ fn account(host: &Host, given: &Given) -> Result<Account> {
     let user = &account.user;
     match find_account(host, user) {
         Some(found) => Ok(found),
+        None if user == ACCOUNT => trouble!(
+            "account `{user}` does not exist"; "to make it: `hermes-install --profile default`"
+        ),
         None => trouble!(
-            "account `{user}` does not exist";
-            "to make the account `hermes`: `hermes-install --profile default`";
-            "`useradd --system {user}` makes one"
+            "account `{user}` does not exist"; "`useradd --system --create-home {user}` makes one"
         ),
     }
 }

@@ -153,7 +153,8 @@ struct End {
 fn story(events: &[Event], current: Option<&str>) -> Option<End> {
     let ends = |event: &&Event| {
         Some(event.invocation.as_str()) != current
-            && !matches!(event.kind, Kind::Started | Kind::Reloading)
+            // What is not the one that runs has ended, whatever was written of it.
+            && (current.is_some() || !matches!(event.kind, Kind::Started | Kind::Reloading))
     };
     let last = events.iter().rev().find(ends)?;
     let own: Vec<&Event> = events
@@ -184,18 +185,18 @@ fn story(events: &[Event], current: Option<&str>) -> Option<End> {
     } else if reloading.is_some() {
         why += ", after systemd was asked to reload it, which is a planned restart";
     }
+    let until = (events.iter().rev())
+        .take_while(|event| event.invocation != last.invocation)
+        .last()
+        .map(|event| event.at);
+    let is_of_end = !matches!(last.kind, Kind::Started | Kind::Reloading);
     Some(End {
         invocation: last.invocation.clone(),
-        at: last.at,
+        at: until.filter(|_| !is_of_end).unwrap_or(last.at),
         why,
         asked: stopping.or(reloading),
         since: own.first().map_or(last.at, |event| event.at),
-        until: events
-            .iter()
-            .rev()
-            .take_while(|event| event.invocation != last.invocation)
-            .last()
-            .map(|event| event.at),
+        until,
     })
 }
 
@@ -337,6 +338,14 @@ mod tests {
         let [start, reload, _, next, _] = reloaded;
         let of_a_user = [start, reload, event("a", 4, Kind::Ended), next];
         assert_eq!(story(&of_a_user, Some("b")), Some(end));
+        // One that has used little, of systemd 257: nothing is written of its end.
+        let of_little = [
+            event("a", 1, Kind::Started),
+            event("a", 3, Kind::Reloading),
+            event("b", 5, Kind::Started),
+        ];
+        let end = story(&of_little, Some("b")).expect("an end");
+        assert_eq!((end.at, end.asked, &*end.why), (5, Some(3), planned));
         let replaced = [event("a", 1, Kind::Started), event("a", 3, Kind::Ended)];
         let why = story(&replaced, None).expect("an end").why;
         assert_eq!(why, "without an error");

@@ -12,7 +12,7 @@ use crate::error::refuse;
 use crate::gateway::owner::{owner, unexamined, unseen};
 use crate::gateway::state::State;
 use crate::gateway::stop::{Force, Stopped, planned_stop};
-use crate::gateway::tokenless::{Tokenless, without_token};
+use crate::gateway::tokenless::{Tokenless, silence};
 use crate::host::process::Process;
 use crate::host::process_text::{name, stop_command};
 use crate::host::span;
@@ -110,21 +110,24 @@ fn silent_platforms(home: &Path, pid: i32) -> Vec<String> {
     let Some(state) = State::read(home).filter(|state| state.pid == pid) else {
         return Vec::new();
     };
-    let tokenless = Process::read(pid).map(|process| without_token(&process, home, &state));
-    let tokenless = tokenless.unwrap_or_default();
+    let process = Process::read(pid);
+    let of = |process| silence(process, home, &state);
+    let (mute, tokenless) = process.as_ref().map(of).unwrap_or_default();
     let is_tokenless = |name: &str| tokenless.iter().any(|of| of.platform == name);
-    let failing = state
-        .own_platforms()
-        .filter(|(name, p)| p.fails() && !is_tokenless(name));
+    let failing = (state.own_platforms())
+        .filter(|(name, p)| p.fails() && !is_tokenless(name) && !mute.contains(*name));
     let failing = failing.map(|(name, p)| {
         let error = p.error_message.as_deref().unwrap_or("no reason is given");
         let error = error.trim_end_matches('.');
         printable(&format!("{name} is {}: {error}", p.state))
     });
+    let mute = mute
+        .iter()
+        .map(|name| format!("hermes could not load {name}"));
     let tokenless = tokenless.iter().map(|Tokenless { platform, variable }| {
         format!("{platform} is not connected, for want of a usable `{variable}`")
     });
-    failing.chain(tokenless).collect()
+    failing.chain(mute).chain(tokenless).collect()
 }
 
 /// Jobs for units, until they are done; says every ten seconds which others they wait for.

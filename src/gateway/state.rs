@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::time::SystemTime;
 
 use serde::Deserialize;
 
+use crate::host::process::Process;
 use crate::host::read::{self, read_own};
 use crate::profile::ProfileName;
 
@@ -55,6 +57,12 @@ pub(crate) struct PlatformRecord {
     pub(crate) writer_pid: Option<i32>,
 }
 
+/// A time as hermes writes it, always in UTC: `2026-11-26T00:27:40.5+00:00`.
+pub(crate) fn time(text: &str) -> Option<SystemTime> {
+    let text = text.strip_suffix("+00:00").map(|begin| format!("{begin}Z"));
+    humantime::parse_rfc3339(&text?).ok()
+}
+
 impl PlatformRecord {
     /// Whether it does not work. `disconnected` is what is left of one that hermes 0.19 has given up while the gateway goes on.
     pub(crate) fn fails(&self) -> bool {
@@ -68,7 +76,22 @@ impl PlatformRecord {
 impl State {
     /// The state file of a profile home; `None` when there is none that can be read.
     pub(crate) fn read(home: &Path) -> Option<Self> {
-        serde_json::from_slice(&read_own(&home.join(STATE), read::JSON).ok()??).ok()
+        let text = read_own(&home.join(STATE), read::JSON).ok()??;
+        let mut state: Self = serde_json::from_slice(&text).ok()?;
+        if state.platforms.values().any(|p| p.writer_pid.is_none()) {
+            if let Some(process) = Process::read(state.pid) {
+                state.forget_before(process.started());
+            }
+        }
+        Some(state)
+    }
+
+    /// Leave out what an earlier gateway wrote of platforms that failed: hermes 0.19 keeps it, and says not whose it is.
+    fn forget_before(&mut self, start: SystemTime) {
+        self.platforms.retain(|_, p| {
+            let written = p.updated_at.as_deref().and_then(time);
+            p.writer_pid.is_some() || !p.fails() || written.is_none_or(|at| at >= start)
+        });
     }
 
     /// Whether the gateway says that it is up. `degraded` (since 0.14) is up with a platform that it keeps retrying.
@@ -102,5 +125,24 @@ impl State {
     /// Whether the gateway says that it has ended.
     pub(crate) fn has_ended(&self) -> bool {
         matches!(self.gateway_state.as_str(), "stopped" | "startup_failed")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_an_earlier_gateway_failed_at_is_forgotten() {
+        let text = r#"{"pid": 7, "gateway_state": "running", "platforms": {
+            "a": {"state": "retrying", "updated_at": "2026-11-26T00:27:40.512345+00:00"},
+            "b": {"state": "retrying", "updated_at": "2026-11-26T00:27:42+00:00"},
+            "c": {"state": "connected", "updated_at": "2026-11-26T00:27:40+00:00"},
+            "d": {"state": "fatal", "updated_at": "2026-11-26T00:27:40+00:00", "writer_pid": 7},
+            "e": {"state": "retrying"}}}"#;
+        let mut state: State = serde_json::from_str(text).expect("a record");
+        state.forget_before(time("2026-11-26T00:27:41+00:00").expect("a time"));
+        let left: Vec<&str> = state.platforms.keys().map(String::as_str).collect();
+        assert_eq!(left, ["b", "c", "d", "e"]);
     }
 }

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use crate::gateway::config::Configuration;
 use crate::gateway::env_file::{ENV, assignments};
+use crate::gateway::platforms::without_adapter;
 use crate::gateway::state::{PlatformRecord, State};
 use crate::host::process::Process;
 use crate::host::read::{self, read_small_text};
@@ -45,29 +46,41 @@ pub(crate) struct Tokenless {
 /// hermes tries one without a token again and again, and gives no reason (gateway/run.py 0.19.0); 0.22 passes over it, unless
 /// another profile has one (`_start_prefilter_platforms`, gateway/run_startup.py 0.22.2). All turn off what has a placeholder
 /// for a token (`_validate_gateway_config`), and write nothing of that.
-pub(crate) fn without_token(process: &Process, home: &Path, state: &State) -> Vec<Tokenless> {
+fn without_token(process: &Process, home: &Path, state: &State) -> Vec<Tokenless> {
     if !state.is_up() {
         return Vec::new();
     }
     let config = Configuration::read(home);
     let has_vault = config.has_vault();
     let silent = TOKENS.into_iter().filter(|(platform, variable)| {
-        let gave_no_reason = |record: &PlatformRecord| {
-            let has_none = record.fails() && record.error_code.is_none();
-            has_none
-                && !has_vault
-                && !config.has_token(platform)
-                && !is_set(process, home, variable)
-        };
+        let is_unset =
+            || !has_vault && !config.has_token(platform) && !is_set(process, home, variable);
         let is_silent = match told(state, platform) {
-            None => !is_of_another(home, state, variable),
-            Some((name, record)) => name == *platform && gave_no_reason(record),
+            // 0.22 writes of each that it tries.
+            None if state.code_version.is_some() => !is_of_another(home, state, variable),
+            None => !is_of_another(home, state, variable) && is_unset(),
+            Some((name, record)) => {
+                let has_no_reason = record.fails() && record.error_code.is_none();
+                name == *platform && has_no_reason && is_unset()
+            }
         };
         is_silent && config.turns_on(platform)
     });
     silent
         .map(|(platform, variable)| Tokenless { platform, variable })
         .collect()
+}
+
+/// The platforms that a gateway has no adapter for, and those among the others that it has no token for.
+pub(crate) fn silence(
+    process: &Process,
+    home: &Path,
+    state: &State,
+) -> (Vec<String>, Vec<Tokenless>) {
+    let mute = without_adapter(process, state);
+    let mut tokenless = without_token(process, home, state);
+    tokenless.retain(|of| mute.iter().all(|name| name != of.platform));
+    (mute, tokenless)
 }
 
 /// What a gateway wrote of a platform, for its own profile or for one that it serves, as `coder:telegram`.

@@ -98,6 +98,16 @@ impl<'a> Access<'a> {
         meta.map_or(true, |meta| account.may_work_in(&meta))
     }
 
+    /// Whether it can surely not work in a directory that is there. An access list may give a right that the mode does not show,
+    /// but not to the owner (acl(5)).
+    pub(crate) fn is_shut_out(&self, directory: &Path) -> bool {
+        let Ok(meta) = self.host.metadata(directory) else {
+            return false;
+        };
+        let is_owner = meta.uid() == self.account.uid;
+        !self.may_work_in(directory) && (is_owner || !self.kernel_allows(READ.1, directory))
+    }
+
     /// Whether it can run a program or work in a directory.
     pub(crate) fn reach(&self, path: &Path) -> Reach {
         let look = || {

@@ -64,7 +64,8 @@ impl Kind {
             },
             "fe6faa94e7774663a0da52717891d8ef" => Self::OomKill,
             "7ad2d189f7e94e70a38c781354912448" => Self::Succeeded,
-            "ae8f7b866b0347b9af31fe1c80b127c0" => Self::Ended,
+            // What it has used, which is not told of little; that it is started again.
+            "ae8f7b866b0347b9af31fe1c80b127c0" | "5eb03494b6584870a536b337290809b3" => Self::Ended,
             "d9b373ed55a64feb8242e02dbe79a49c" => Self::Failed,
             _ => return None,
         })

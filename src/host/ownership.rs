@@ -28,6 +28,11 @@ pub(crate) fn giving_of(uid: u32, account: &str, directory: &Path) -> String {
     inside(directory, &format!("chown -Rh --from={uid} {account} ."))
 }
 
+/// The command by which the owner of a directory opens it for itself.
+pub(crate) fn opening(directory: &Path) -> String {
+    shell_quote(&["chmod", "u+rwx", &*directory.to_string_lossy()])
+}
+
 /// Names in the directory that the shell is in.
 fn listed(paths: &[&Path]) -> String {
     let names = paths.iter().filter_map(|path| path.file_name());

@@ -15,7 +15,7 @@ use crate::gateway::owner::{Hold, Rivals, START, owner_among};
 use crate::gateway::running::GATEWAY_LOCK;
 use crate::gateway::served::{Service, service};
 use crate::host::account::account_name;
-use crate::host::ownership::giving;
+use crate::host::ownership::{giving, opening};
 use crate::host::process_text::name;
 use crate::launcher::backoff::{MOST_EARLY, Starts};
 use crate::launcher::home::{HomeProblem, examine};
@@ -192,6 +192,11 @@ fn check_home(profile: &ProfileName, root: &Path, home: &Path) -> Result<(), Ref
             HomeProblem::Unusable { .. } if is_read_only => format!(
                 "profile home `{shown}` is read-only here; if the unit's sandbox makes it so, add a drop-in with \
                  `ReadWritePaths={shown}`"
+            ),
+            HomeProblem::Unusable { owner, errno } if owner == geteuid().as_raw() => format!(
+                "profile home `{shown}` cannot be used by `{}`, whose it is: {errno}; if that is for want of rights: `{}`",
+                me(),
+                opening(home)
             ),
             HomeProblem::Unusable { errno, .. } => format!(
                 "profile home `{shown}` cannot be used by `{}`: {errno}; root gives it to that account \

@@ -1,18 +1,17 @@
-//! Whether a unit that runs could start its gateway again: its hermes may have gone since, or root has written `.env` anew.
-//! Reads only.
+//! Whether a unit that runs could start its gateway again: its hermes or its home may have gone since, or have been closed to
+//! its account. Reads only.
 
-use std::fs;
-use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
+use nix::unistd::geteuid;
 
-use crate::gateway::env_file::ENV;
 use crate::host::Host;
 use crate::host::access::Access;
 use crate::host::account::Account;
 use crate::host::declared::naming_hermes;
-use crate::host::ownership::giving;
+use crate::host::ownership::{giving, opening};
+use crate::host::process_text::as_account;
 use crate::host::search::hermes_places;
 use crate::launcher::exec::HERMES_VARIABLE;
 use crate::launcher::hermes::HermesProblem;
@@ -40,11 +39,11 @@ pub(crate) fn cannot_start(
     let root = root_for(path("HERMES_HOME"), user_home);
     let named = path(HERMES_VARIABLE);
     // Only root can look as somebody else.
-    let me = nix::unistd::geteuid();
+    let me = geteuid();
     if !me.is_root() && me.as_raw() != account.uid {
         return Ok(None);
     }
-    if let Some(why) = closed_env(host, &account, &profile.home(&root))? {
+    if let Some(why) = unusable_home(host, &account, &profile.home(&root))? {
         return Ok(Some(format!(
             "`{}` could not start again, so its gateway is left as it is: {why}",
             unit.name
@@ -67,23 +66,52 @@ pub(crate) fn cannot_start(
     )))
 }
 
-/// That this account cannot read the `.env` of its home, and the way out.
-fn closed_env(host: &Host, account: &Account, home: &Path) -> Result<Option<String>> {
-    // No link of another account's is followed.
-    let meta = fs::symlink_metadata(host.real(home).join(ENV));
-    if !meta.is_ok_and(|meta| meta.uid() != account.uid) {
+/// Why this account cannot use its home as it is now, and the way out.
+fn unusable_home(host: &Host, account: &Account, home: &Path) -> Result<Option<String>> {
+    let Err(problem) = examine_home(host, account, home)? else {
         return Ok(None);
-    }
-    Ok(match examine_home(host, account, home)? {
-        Err(HomeProblem::Env { path, owner }) => Some(format!(
-            "`{}` belongs to `{}` and `{}` cannot read it; look into it, and give it back: `{}`",
+    };
+    let (name, shown) = (&account.name, home.display());
+    let give = |path: Option<&Path>| giving(name, home, path);
+    Ok(Some(match problem {
+        HomeProblem::Missing => {
+            format!("its home `{shown}` is not there; if it was moved, put it back")
+        }
+        HomeProblem::NotMounted(place) => format!(
+            "its home `{shown}` is not there, as `{}` is empty; mount its disk (see `findmnt`)",
+            place.display()
+        ),
+        HomeProblem::NoDirectory => format!("its home `{shown}` is not a directory"),
+        HomeProblem::Unseen(why) => format!("its home `{shown}` cannot be examined: {why}"),
+        HomeProblem::Unsearchable { directory, .. } => format!(
+            "`{name}` cannot reach its home `{shown}`: `{}` may not be searched",
+            directory.display()
+        ),
+        HomeProblem::Unusable { owner, .. } if owner == account.uid => format!(
+            "`{name}` cannot read and write its home `{shown}`; if that is for want of rights: `{}`",
+            match account.uid == geteuid().as_raw() {
+                true => opening(home),
+                false => as_account(name, &opening(home)),
+            }
+        ),
+        HomeProblem::Unusable { owner, .. } => format!(
+            "its home `{shown}` belongs to `{}` and `{name}` cannot read and write it; to give it back: `{}`",
+            host.account_name(owner),
+            give(None)
+        ),
+        HomeProblem::Lock { path, owner } => format!(
+            "`{}` belongs to `{}` and `{name}` cannot open it; to give it back: `{}`",
             path.display(),
             host.account_name(owner),
-            account.name,
-            giving(&account.name, home, Some(&path))
-        )),
-        _ => None,
-    })
+            give(Some(&path))
+        ),
+        HomeProblem::Env { path, owner } => format!(
+            "`{}` belongs to `{}` and `{name}` cannot read it; look into it, and give it back: `{}`",
+            path.display(),
+            host.account_name(owner),
+            give(Some(&path))
+        ),
+    }))
 }
 
 /// What keeps this account from running the hermes that was named, or one at these places.

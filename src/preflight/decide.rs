@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use crate::gateway::version::Version;
 use crate::host::account::Account;
-use crate::host::ownership::{giving, giving_of};
+use crate::host::ownership::{giving, giving_of, opening};
 use crate::host::process::shell_quote;
 use crate::host::process_text::as_account;
 use crate::host::search::install_command;
@@ -206,6 +206,17 @@ fn no_home(problem: &HomeProblem, profile: &ProfileName, probe: &Probe) -> Strin
              profile elsewhere with `--home`",
             directory.display(),
             typed(directory)
+        ),
+        HomeProblem::Unusable { .. } if by == name => format!(
+            "profile home `{home}` cannot be read and written by `{name}`, whose it is: `{}`",
+            match probe.scope {
+                Scope::User => opening(&probe.home),
+                Scope::System => as_account(name, &opening(&probe.home)),
+            }
+        ),
+        HomeProblem::Unusable { .. } if by == "root" => format!(
+            "profile home `{home}` belongs to `root` and cannot be read and written by `{name}`; to give it away: `{}`",
+            giving(name, &probe.home, None)
         ),
         HomeProblem::Unusable { .. } => {
             format!(

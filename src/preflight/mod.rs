@@ -15,6 +15,7 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::ffi::OsStr;
 use std::fs;
+use std::io::ErrorKind;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -142,8 +143,14 @@ pub(super) const VERSION: Limits = Limits {
 
 /// Refuse to run a program that somebody beside root and the account could have put there.
 fn check_writers(account: &Account, hermes: &Path) -> Result<()> {
-    let found = stranger(hermes, account)
-        .with_context(|| format!("`{}` cannot be examined", hermes.display()))?;
+    let found = match stranger(hermes, account) {
+        Err(e) if e.kind() == ErrorKind::NotFound && hermes.exists() => refuse!(
+            "`{}` cannot be run: the interpreter that its first line names is not there, as in a virtual environment that was \
+             moved; make that anew, or name another hermes with `--hermes PATH`",
+            hermes.display()
+        ),
+        found => found.with_context(|| format!("`{}` cannot be examined", hermes.display()))?,
+    };
     if let Some(Stranger { path, who }) = found {
         refuse!(
             "`{}` is not run as `{}`: `{}` may be written by {who}; take that right away, or install hermes where only \

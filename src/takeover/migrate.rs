@@ -193,6 +193,8 @@ fn with_flags(typed: &Typed, owners: &Owners, allow: Allow) -> String {
     let more: &[&str] = if is_migrated { &["--migrate"] } else { &[] };
     if is_adopted {
         typed.adopt().with(more)
+    } else if owners.by_hand.is_none() {
+        typed.install().with(more)
     } else {
         typed.with(more)
     }

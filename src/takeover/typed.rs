@@ -20,6 +20,15 @@ impl Typed {
         }
     }
 
+    /// The same to install, where nothing is there to adopt.
+    pub(crate) fn install(&self) -> Self {
+        let is_adopt = self.verb.as_deref() == Some("adopt");
+        Self {
+            verb: self.verb.clone().filter(|_| !is_adopt),
+            words: self.words.clone(),
+        }
+    }
+
     /// The same with further words.
     pub(crate) fn with(&self, further: &[&str]) -> String {
         let words = self.verb.iter().chain(&self.words).map(String::as_str);

@@ -19,6 +19,8 @@ use crate::units::unit::Unit;
 
 /// The state of a platform that hermes does not try again.
 const FATAL: &str = "fatal";
+/// The state of one that it does.
+const RETRYING: &str = "retrying";
 
 /// What to do next, as commands that work here; `None` when all is well or nobody can help.
 pub(super) fn hint(
@@ -83,6 +85,9 @@ pub(super) fn hint(
         State::Degraded if row.platforms.iter().any(|p| p.state == FATAL) => Some(format!(
             "once that is mended, in `{}` where it is the token: `hermes-install restart{scope} {profile}`",
             row.home.join(ENV).display()
+        )),
+        State::Degraded if row.platforms.iter().any(|p| p.state == RETRYING) => Some(format!(
+            "hermes tries again by itself; what it says meanwhile: `hermes-install logs{scope} {profile} -n 50`"
         )),
         State::Running if row.platforms.is_empty() => Some(format!(
             "no platform was configured when it started; to set one up: `hermes-install run{scope} {profile} -- gateway \

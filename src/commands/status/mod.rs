@@ -7,6 +7,7 @@ mod hint;
 mod platforms;
 mod prometheus;
 mod rows;
+mod shut_out;
 mod since;
 mod state;
 mod table;

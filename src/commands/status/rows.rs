@@ -9,6 +9,7 @@ use anyhow::Result;
 use super::drift::Drift;
 use super::hint::{hint, is_left_failed};
 use super::platforms::{last_words, platforms};
+use super::shut_out::{matters_in, shut_out};
 use crate::commands::json::{Hermes, Profile};
 use crate::commands::status::details::{
     found_owner, hermes, is_enabled, last_end, left_by_update, never_started, owner_of,
@@ -19,10 +20,9 @@ use crate::gateway::gone::is_gone;
 use crate::gateway::installation::Installation;
 use crate::gateway::installations::Installations;
 use crate::gateway::owner::{Owners, holder};
-use crate::gateway::platforms::without_adapter;
 use crate::gateway::served::{Server, Servers, Service, is_parked};
 use crate::gateway::state::State as Record;
-use crate::gateway::tokenless::without_token;
+use crate::gateway::tokenless::silence;
 use crate::gateway::update::{Left, left};
 use crate::host::Host;
 use crate::host::account::account_name;
@@ -103,23 +103,21 @@ impl<'a> Sight<'a> {
         let holder = is_nameless.then(|| holder(&host.real(&home))).flatten();
         let known = process.or(holder.as_ref());
         let own = process.zip(record.as_ref()).filter(|(p, r)| p.pid == r.pid);
-        let mute = own.map_or_else(Vec::new, |(process, record)| {
-            without_adapter(process, record)
-        });
-        let tokenless = own.map_or_else(Vec::new, |(process, record)| {
-            let mut found = without_token(process, &home, record);
-            found.retain(|of| mute.iter().all(|name| name != of.platform));
-            found
-        });
+        let (mute, tokenless) = own
+            .map(|(process, record)| silence(process, &home, record))
+            .unwrap_or_default();
+        let account = self.account(profile, process);
+        let shut_out = shut_out(host, &account, &home);
         let seen = Seen {
             is_served: server.is_some(),
             is_parked: is_parked(&host.real(&home)),
             is_live: host.live().is_some(),
             is_owned: owner.is_some(),
-            is_own: process.is_some_and(|p| p.pid == main_pid),
+            // A home that its account cannot use any more names nobody; its lock has a holder.
+            is_own: known.is_some_and(|p| p.pid == main_pid),
             is_unknown: unknown.is_some(),
             is_gone: self.installed.contains_key(profile) && is_gone(host, &home),
-            is_mute: !mute.is_empty() || !tokenless.is_empty(),
+            is_mute: !mute.is_empty() || !tokenless.is_empty() || shut_out.is_some(),
             is_halted: process.is_some_and(Process::is_stopped),
             has_failed: service.is_some_and(ServiceState::has_failed),
             record: record.as_ref().filter(|r| r.pid == main_pid),
@@ -129,7 +127,7 @@ impl<'a> Sight<'a> {
         let units: Vec<&Unit> = self.inventory.units_of(host, &home).collect();
         let mut row = Profile {
             state,
-            account: self.account(profile, process),
+            account,
             installed: self.installed.contains_key(profile),
             enabled: is_enabled(host, profile),
             active_state: get(|s| &s.active_state),
@@ -182,7 +180,10 @@ impl<'a> Sight<'a> {
                 is_loaded,
             )
         };
-        row.hint = paused.map(|paused| paused.what).or_else(usual);
+        row.hint = paused
+            .map(|paused| paused.what)
+            .or(shut_out.filter(|_| matters_in(row.state)))
+            .or_else(usual);
         row
     }
 

@@ -2,9 +2,10 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use tz::{DateTime, TimeZone, UtcDateTime};
+use tz::{DateTime, TimeZone};
 
 use crate::commands::json::{Owner, Profile};
+use crate::gateway::state::time;
 use crate::host::span;
 
 const MONTHS: [&str; 12] = [
@@ -65,31 +66,10 @@ impl Clock {
         Some(format!("{month} {:2} {time} ({age})", then.month_day()))
     }
 
-    /// The same of a time as hermes writes it: `2026-11-26T00:27:40.5+00:00`.
+    /// The same of a time as hermes writes it.
     pub(super) fn stamp(&self, text: &str) -> Option<String> {
-        let (day, time) = text.split_once('T')?;
-        let numbers = |text: &str, mark: char| -> Option<Vec<u16>> {
-            text.split(mark).map(|part| part.parse().ok()).collect()
-        };
-        // Of hermes, always UTC.
-        let time = time.strip_suffix("+00:00").or(time.strip_suffix('Z'))?;
-        let time = time.split('.').next()?;
-        let (&[year, month, day], &[hour, minute, second]) =
-            (&*numbers(day, '-')?, &*numbers(time, ':')?)
-        else {
-            return None;
-        };
-        let part = |number: u16| u8::try_from(number).ok();
-        let at = UtcDateTime::new(
-            year.into(),
-            part(month)?,
-            part(day)?,
-            part(hour)?,
-            part(minute)?,
-            part(second)?,
-            0,
-        );
-        self.at(at.ok()?.unix_time().try_into().ok()?)
+        let at = time(text)?.duration_since(UNIX_EPOCH);
+        self.at(at.ok()?.as_secs())
     }
 
     fn local(&self, at: u64) -> Option<DateTime> {

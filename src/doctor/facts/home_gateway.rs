@@ -5,10 +5,10 @@ use std::path::Path;
 use super::roots::Roots;
 use crate::gateway::command_line::executable;
 use crate::gateway::env_file::ENV;
-use crate::gateway::platforms::{Remedy, remedy, without_adapter};
+use crate::gateway::platforms::{Remedy, remedy};
 use crate::gateway::served::{Servers, Service};
 use crate::gateway::state::State;
-use crate::gateway::tokenless::{Tokenless, without_token};
+use crate::gateway::tokenless::{Tokenless, silence};
 use crate::gateway::update::is_outdated;
 use crate::host::account::account_name;
 use crate::host::process::{Process, shell_quote};
@@ -55,13 +55,15 @@ pub(super) fn other_server(roots: &mut Roots, home: &Path, own: &Process) -> Opt
 /// The platforms that the gateway of this home has no adapter for; else those that it has no token for.
 pub(super) fn mute(home: &Path, process: &Process) -> Option<Mute> {
     let state = State::read(home).filter(|state| state.pid == process.pid && state.is_up())?;
-    let platforms = without_adapter(process, &state);
+    let (platforms, tokenless) = silence(process, home, &state);
     let restart = restart_command(process);
     let Some(first) = platforms.first() else {
-        return tokenless(home, process, &state);
+        return without_token(home, process, &tokenless);
     };
     let way_out = match remedy(process, home, first) {
-        Remedy::TryAgain => restart,
+        Remedy::TryAgain => format!(
+            "to have hermes install its library, once the package index can be reached: `{restart}`"
+        ),
         Remedy::Install(command) => format!("`{command}`, then `{restart}`"),
         Remedy::Build(what) => format!("{what}, then `{restart}`"),
         Remedy::Extra(extra) => {
@@ -81,8 +83,7 @@ pub(super) fn mute(home: &Path, process: &Process) -> Option<Mute> {
     })
 }
 
-fn tokenless(home: &Path, process: &Process, state: &State) -> Option<Mute> {
-    let found = without_token(process, home, state);
+fn without_token(home: &Path, process: &Process, found: &[Tokenless]) -> Option<Mute> {
     let variables: Vec<String> = found
         .iter()
         .map(|Tokenless { variable, .. }| format!("`{variable}`"))

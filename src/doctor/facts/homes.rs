@@ -19,6 +19,7 @@ use crate::gateway::state::STATE;
 use crate::gateway::tokens::{TokenDigest, bot_tokens};
 use crate::host::Host;
 use crate::host::access::is_exposed;
+use crate::host::cgroup::UnitRef;
 use crate::host::process::shell_quote;
 use crate::host::process_text::{as_account, name, stop_command, stopped};
 use crate::host::read::TEXT;
@@ -88,8 +89,8 @@ pub(crate) struct HomeFacts {
     pub(crate) also_served_by: Option<String>,
     /// For a home with a live gateway whose hermes changed on disk after it had started.
     pub(crate) outdated: Option<Outdated>,
-    /// For a home whose lock is held by a process that its files do not name, as in a container: who, and what ends that.
-    pub(crate) contained: Option<(String, String)>,
+    /// For a home whose lock is held by a process that its files do not name, as in a container.
+    pub(crate) holder: Option<Holder>,
     /// For a home with a live gateway that does not go on: who, why, and what lets it.
     pub(crate) halted: Option<(String, &'static str, String)>,
     /// For a home with a live gateway that has no adapter for some platform.
@@ -98,6 +99,17 @@ pub(crate) struct HomeFacts {
     pub(crate) active: Option<String>,
     /// What makes its bots the ones that they are, by variable.
     pub(crate) tokens: BTreeMap<&'static str, TokenDigest>,
+}
+
+/// A process that holds the lock of a home.
+#[derive(Debug, Clone)]
+pub(crate) struct Holder {
+    /// Who it is, as a sentence names it.
+    pub(crate) who: String,
+    /// What ends it.
+    pub(crate) stop: String,
+    /// The unit that runs it.
+    pub(crate) unit: Option<UnitRef>,
 }
 
 /// A file in a home that belongs to another account than the home.
@@ -241,8 +253,11 @@ impl HomeFacts {
             return;
         };
         if owner.process.is_none() {
-            let holder = holder(real);
-            self.contained = holder.map(|process| (name(&process), stop_command(&process)));
+            self.holder = holder(real).map(|process| Holder {
+                who: name(&process),
+                stop: stop_command(&process),
+                unit: process.unit(),
+            });
         }
         if let Some(process) = owner.process {
             self.also_served_by = other_server(roots, &self.home, &process);

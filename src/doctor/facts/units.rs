@@ -14,6 +14,7 @@ use crate::host::access::{Access, Closed, Reach, is_exposed};
 use crate::host::search::hermes_places;
 use crate::host::trust::{Stranger, other_than_root};
 use crate::profile::root_for;
+use crate::units::origin::Origin;
 use crate::units::unit::Unit;
 use crate::units::unit_file::Directive;
 
@@ -47,6 +48,8 @@ pub(crate) struct UnitFacts {
     pub(crate) directory: Option<Need>,
     /// Profile homes that it names and whose lock its manager's account could not open: it is no owner of those.
     pub(crate) out_of_reach: Vec<PathBuf>,
+    /// Profile homes of a unit of this program that its account cannot work in.
+    pub(crate) shut: Vec<PathBuf>,
     /// Paths with a `%`.
     pub(crate) percents: Vec<Percent>,
     /// The version of the hermes that it runs, where its environment shows it.
@@ -95,6 +98,10 @@ pub(crate) fn unit_facts(host: &Host, installations: &Installations, unit: &Unit
     if unit.is_user() {
         let homes = unit.calls.iter().filter_map(|call| call.home.clone());
         facts.out_of_reach = homes.filter(|home| !account.may_work_in(home)).collect();
+    }
+    if unit.origin == Origin::Ours {
+        let homes = unit.calls.iter().filter_map(|call| call.home.clone());
+        facts.shut = homes.filter(|home| account.is_shut_out(home)).collect();
     }
     let mut known = BTreeSet::new();
     for line in unit.directives.list("Service", "ExecStart") {

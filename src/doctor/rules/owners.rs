@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use super::{Rule, edit, gateways, install};
-use crate::doctor::facts::homes::HomeFacts;
+use crate::doctor::facts::homes::{Holder, HomeFacts};
 use crate::doctor::facts::{Facts, GatewayFacts};
 use crate::doctor::finding::Severity::{Error, Note, Warning};
 use crate::doctor::finding::{Findings, Fix};
@@ -101,15 +101,22 @@ fn duplicates(facts: &Facts, findings: &mut Findings) {
         for gateway in running.clone() {
             stray(gateway, home, &units, findings);
         }
-        let contained = known.and_then(|known| known.contained.as_ref());
-        let is_told = |stop: &String| running.clone().any(|g| g.stop_command == *stop);
-        if let Some((who, stop)) = contained.filter(|(_, stop)| !is_told(stop)) {
+        let holder = known.and_then(|known| known.holder.as_ref());
+        let is_told = |holder: &Holder| {
+            let is_its = |unit: &&Unit| {
+                let run_by = holder.unit.as_ref();
+                run_by.is_some_and(|by| by.name == unit.name && by.user.is_some() == unit.is_user())
+            };
+            units.iter().any(is_its) || running.clone().any(|g| g.stop_command == holder.stop)
+        };
+        if let Some(holder) = holder.filter(|holder| !is_told(holder)) {
             let what = format!(
-                "{who} holds the lock of `{}`, whose gateway {} would run as well",
+                "{} holds the lock of `{}`, whose gateway {} would run as well",
+                holder.who,
                 home.display(),
                 units[0].title()
             );
-            findings.add(what, stop.clone()).home(home);
+            findings.add(what, holder.stop.clone()).home(home);
         }
     }
 }
@@ -305,7 +312,11 @@ mod tests {
             homes: Homes::new(vec![HomeFacts {
                 home: "/srv/h".into(),
                 is_owned: Some(true),
-                contained: Some((who.clone(), stop.clone())),
+                holder: Some(Holder {
+                    who: who.clone(),
+                    stop: stop.clone(),
+                    unit: None,
+                }),
                 ..HomeFacts::default()
             }]),
             ..Facts::default()

@@ -9,6 +9,7 @@ use crate::doctor::facts::units::Need;
 use crate::doctor::finding::Findings;
 use crate::doctor::finding::Severity::{Error, Note, Warning};
 use crate::host::access::Obstacle;
+use crate::host::ownership::opening;
 use crate::host::process::shell_quote;
 use crate::host::process_text::as_account;
 use crate::layout::{PACKAGED_LAUNCHER, hidden_by_protect_home};
@@ -36,8 +37,9 @@ pub(super) const RULES: &[Rule] = &[
     Rule {
         id: "not-reachable",
         severity: Error,
-        about: "The account of User= may not go to the program or the working directory of the unit.",
-        fix: "keep the program where that account can run it, such as an environment under /opt",
+        about: "The account of User= may not go to the program or the working directory of the unit, or may not work in the \
+                profile home.",
+        fix: "keep the program where that account can run it, such as an environment under /opt; open the home to its account",
         source: "systemd.exec(5), User=",
         check: not_reachable,
     },
@@ -151,6 +153,26 @@ fn not_reachable(facts: &Facts, findings: &mut Findings) {
         };
         known.programs.iter().for_each(&mut report);
         known.directory.iter().for_each(&mut report);
+        for home in &known.shut {
+            let (Some(account), shown) = (&unit.account, home.display().to_string()) else {
+                continue;
+            };
+            let what = format!(
+                "{} needs `{shown}`, and `{}` cannot work there",
+                unit.title(),
+                account.name
+            );
+            let own = facts
+                .homes
+                .get(home)
+                .filter(|known| known.uid == account.uid);
+            let hint = match own.map(|known| known.is_anothers) {
+                Some(true) => as_account(&account.name, &opening(home)),
+                Some(false) => opening(home),
+                None => shell_quote(&["ls", "-ld", &shown]),
+            };
+            findings.add(what, hint).unit(unit).home(home);
+        }
     }
 }
 

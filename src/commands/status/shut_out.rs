@@ -1,0 +1,43 @@
+//! A home that the account of its gateway cannot use any more: what runs goes on, and what starts would fail.
+
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::path::Path;
+
+use nix::unistd::geteuid;
+
+use crate::commands::json::State;
+use crate::host::Host;
+use crate::host::access::Access;
+use crate::host::ownership::{giving, opening};
+use crate::host::process_text::as_account;
+
+/// Why no gateway could start there, and what helps.
+pub(super) fn shut_out(host: &Host, account: &str, home: &Path) -> Option<String> {
+    let meta = host.live().and(host.metadata(home).ok())?;
+    // Most homes are as they should be, and to look up the groups of an account takes its time.
+    if meta.permissions().mode() & 0o300 == 0o300 && host.account_name(meta.uid()) == account {
+        return None;
+    }
+    let account = host.account(account).ok()??;
+    if !Access::new(host, &account).is_shut_out(home) {
+        return None;
+    }
+    let way_out = match (meta.uid() == account.uid, geteuid().as_raw() == account.uid) {
+        (true, true) => opening(home),
+        (true, false) => as_account(&account.name, &opening(home)),
+        (false, _) => giving(&account.name, home, None),
+    };
+    Some(format!(
+        "`{}` cannot work in `{}`, and no gateway could start there; to mend that: `{way_out}`",
+        account.name,
+        home.display()
+    ))
+}
+
+/// Whether that is what matters most of a profile in this state.
+pub(super) fn matters_in(state: State) -> bool {
+    matches!(
+        state,
+        State::Running | State::Degraded | State::Starting | State::Unknown
+    )
+}
