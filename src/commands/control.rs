@@ -8,7 +8,7 @@ use crate::cli::ControlArgs;
 use crate::commands::json;
 use crate::deploy::service::{Service, job, refuse_left, wait_for_all};
 use crate::error::{Exit, failed};
-use crate::gateway::served::{Server, served_beside};
+use crate::gateway::served::{Server, served_beside, unserved};
 use crate::host::Host;
 use crate::host::process_text::name;
 use crate::host::systemctl::Systemctl;
@@ -57,11 +57,8 @@ pub(crate) fn stop(args: &ControlArgs) -> Result<Exit> {
         let unit = &target.unit;
         refuse_left(unit, &target.profile, &target.home)?;
         run.output.done(format!("`{unit}` is stopped"));
-        if !beside.is_empty() {
-            let names: Vec<String> = beside.iter().map(|name| format!("`{name}`")).collect();
-            let names = names.join(", ");
-            run.output
-                .step(format!("nobody serves {names} any more, as `{unit}` did"));
+        if let Some(left) = unserved(unit, &beside) {
+            run.output.step(left);
         }
     }
     if run.output.json {

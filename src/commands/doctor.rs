@@ -9,6 +9,7 @@ use crate::cli::DoctorArgs;
 use crate::commands::findings::{self, Seen};
 use crate::commands::json;
 use crate::commands::page::{entry, width};
+use crate::deploy::interrupt::Hold;
 use crate::deploy::lock::Lock;
 use crate::doctor::facts::Facts;
 use crate::doctor::finding::{Finding, Severity};
@@ -176,6 +177,8 @@ fn fix(
             }
         }
         let _lock = Lock::take(host, args.wait.limit())?;
+        // A unit that was stopped for another would stay so.
+        let _hold = Hold::begin(false);
         failed = Fixer::new(host, live, facts, &output)?.run(&plan.fixes);
     }
     // What is true now, seen anew.

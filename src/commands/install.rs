@@ -13,6 +13,7 @@ use super::tenants;
 use super::typed::Verb;
 use crate::cli::{AdoptArgs, InstallArgs};
 use crate::commands::json;
+use crate::deploy::interrupt::Hold;
 use crate::deploy::lock::Lock;
 use crate::deploy::serving::Served;
 use crate::deploy::transaction::Outcome;
@@ -72,17 +73,10 @@ fn run(args: &InstallArgs, verb: Verb) -> Result<Exit> {
         left = confirm_restarts(&mut transaction, live, args.yes)?;
         transaction.linger |= reach_manager(&host, live, &output)?;
     }
-    for profile in checked
-        .iter()
+    let alone: Vec<&Checked> = (checked.iter())
         .filter(|c| args.standalone && !c.creates && c.is_served(&host))
-    {
-        profile.set_standalone(&host)?;
-        output.done(format!(
-            "profile `{}` has a gateway of its own from now on: `gateway.standalone` is set",
-            profile.instance.profile
-        ));
-    }
-    let outcome = transaction.commit()?;
+        .collect();
+    let outcome = with_standalone(&host, &alone, &output, || transaction.commit())?;
     let servers = have_served(&host, &served, &output)?;
     // A profile that was made, or is served from now on, was told.
     let is_settled = outcome.files == 0 && !outcome.has_made_accounts;
@@ -102,6 +96,39 @@ fn run(args: &InstallArgs, verb: Verb) -> Result<Exit> {
     } else {
         Exit::Undecided
     })
+}
+
+/// Commit with these profiles set to have gateways of their own; where that fails, they are served as before.
+fn with_standalone(
+    host: &Host,
+    alone: &[&Checked],
+    output: &Output,
+    commit: impl FnOnce() -> Result<Outcome>,
+) -> Result<Outcome> {
+    // One that is set, and whose unit never comes, would be served by nobody.
+    let _hold = (!alone.is_empty()).then(|| Hold::begin(false));
+    let mut set = Vec::new();
+    let all = alone.iter().try_for_each(|one| {
+        one.set_standalone(host)?;
+        set.push(one);
+        Ok(())
+    });
+    let done = all.and_then(|()| commit());
+    for one in set {
+        let profile = &one.instance.profile;
+        let Err(_) = &done else {
+            output.done(format!(
+                "profile `{profile}` has a gateway of its own from now on: `gateway.standalone` is set"
+            ));
+            continue;
+        };
+        if let Err(e) = one.unset_standalone() {
+            output.warn(format!(
+                "`gateway.standalone` of `{profile}` stays set, so that nobody serves it: {e:#}"
+            ));
+        }
+    }
+    done
 }
 
 /// Whether it shares its account, as a line of the summary; empty where that goes without saying.

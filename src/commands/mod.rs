@@ -1,5 +1,6 @@
 //! One short function per verb. Each returns its exit status.
 
+mod aftermath;
 pub(crate) mod complete;
 mod confirm;
 pub(crate) mod control;

@@ -19,7 +19,8 @@ use crate::host::process::Process;
 use crate::host::process_text::stopped;
 use crate::host::service_state::ServiceState;
 use crate::host::span;
-use crate::preflight::again::cannot_start;
+use crate::preflight::again::{cannot_start, left_as_it_is};
+use crate::units::unit::Unit;
 
 /// How much longer than its drain a gateway may take until systemd has started it again.
 const ROOM: Duration = Duration::from_secs(120);
@@ -139,8 +140,11 @@ impl Run {
         for target in std::mem::take(&mut self.targets) {
             let mut units = self.inventory.units.iter();
             let unit = units.find(|unit| unit.name == target.unit && runs(&target));
-            let ends = unit.map(|unit| cannot_start(&self.host, unit, &target.profile));
-            match ends.transpose()?.flatten() {
+            let ends = |unit: &Unit| -> Result<Option<String>> {
+                let why = cannot_start(&self.host, unit, &target.profile)?;
+                Ok(why.map(|why| left_as_it_is(unit, &why)))
+            };
+            match unit.map(ends).transpose()?.flatten() {
                 Some(ends) => why.push((target.profile, ends)),
                 None => self.targets.push(target),
             }

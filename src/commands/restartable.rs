@@ -7,7 +7,7 @@ use crate::error::Exit;
 use crate::host::Host;
 use crate::layout::{Scope, TEMPLATE};
 use crate::output::{self, Output};
-use crate::preflight::again::cannot_start;
+use crate::preflight::again::{cannot_start, left_as_it_is};
 use crate::profile::ProfileName;
 use crate::units::inventory::Inventory;
 use crate::units::unit::Unit;
@@ -39,7 +39,10 @@ pub(crate) fn restartable() -> Result<Exit> {
 pub(super) fn why_not(host: &Host, unit: &Unit) -> Result<Option<String>> {
     let profile = unit.home().and_then(ProfileName::from_home);
     match profile {
-        Some((profile, _)) => cannot_start(host, unit, &profile),
+        Some((profile, _)) => {
+            let why = cannot_start(host, unit, &profile)?;
+            Ok(why.map(|why| left_as_it_is(unit, &why)))
+        }
         None => Ok(None),
     }
 }

@@ -27,7 +27,7 @@ use crate::takeover::migrate::{Allow, Migration, migrate};
 use crate::takeover::namesake::{
     ask_which, refuse_other_account, refuse_second_owner, told_of_namesake,
 };
-use crate::takeover::server::{own_unit, refuse_served};
+use crate::takeover::server::{own_unit, refuse_served, refuse_unserved};
 use crate::takeover::typed::Typed;
 use crate::units::inventory::Inventory;
 
@@ -214,6 +214,7 @@ impl Survey<'_> {
 
     /// Whose gateways serve the served ones: somebody has to, and it is the default profile of their root.
     pub(super) fn servers(&mut self) -> Result<()> {
+        refuse_unserved(self.host, &self.found.served)?;
         for at in 0..self.found.served.len() {
             let served = &self.found.served[at];
             let root = &served.root;

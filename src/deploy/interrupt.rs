@@ -19,13 +19,13 @@ static MAY_TURN_BACK: AtomicBool = AtomicBool::new(false);
 static TOLD: AtomicBool = AtomicBool::new(false);
 
 /// For as long as it lives no such signal ends the process.
-pub(super) struct Hold {
+pub(crate) struct Hold {
     before: Vec<(Signal, SigAction)>,
 }
 
 impl Hold {
     /// From now on. A run that may turn back asks [`check`] whether it shall.
-    pub(super) fn begin(may_turn_back: bool) -> Self {
+    pub(crate) fn begin(may_turn_back: bool) -> Self {
         CAME.store(false, SeqCst);
         TOLD.store(false, SeqCst);
         MAY_TURN_BACK.store(may_turn_back, SeqCst);

@@ -9,7 +9,7 @@ pub(crate) mod creation;
 pub(crate) mod cut_short;
 pub(crate) mod desired;
 pub(crate) mod handover;
-mod interrupt;
+pub(crate) mod interrupt;
 pub(crate) mod lock;
 mod moved_home;
 pub(crate) mod orphans;

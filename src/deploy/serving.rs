@@ -68,10 +68,11 @@ impl Served {
     /// restarted as planned when it serves nobody but itself: it decides that when it starts.
     pub(crate) fn wait(&self, manager: &Systemctl, unit: &str, output: &Output) -> Result<Server> {
         let mut deadline = Instant::now() + RESCAN;
-        let mut is_asked = false;
+        let mut asked = None;
+        let mut is_refused = false;
         loop {
             if let Some(server) = self.live_server()? {
-                if is_asked {
+                if asked.is_some() {
                     // systemd counts a planned restart as one that it did by itself.
                     let _ = manager.verb("reset-failed", &[unit.to_owned()]);
                 }
@@ -85,15 +86,22 @@ impl Served {
             let is_alone = state
                 .as_ref()
                 .is_some_and(|s| s.served_profiles.as_ref().is_none_or(Vec::is_empty));
-            if is_alone && !is_asked {
+            if is_alone && asked.is_none() {
                 output.step(format!(
                     "`{unit}` serves its own profile only; restarting it after its running turns"
                 ));
                 manager.verb("reload", &[unit.to_owned()])?;
-                is_asked = true;
+                asked = state.as_ref().map(|s| s.pid);
                 deadline = Instant::now() + self.patience;
                 // The old gateway says `running` until it has heard.
                 std::thread::sleep(Duration::from_secs(2));
+            }
+            // The new one has decided; it looks once more whether what was in its way is gone.
+            let has_reason = |s: &State| s.multiplex_standalone_reason.is_some();
+            let is_new = |s: &&State| asked.is_some_and(|pid| pid != s.pid);
+            if !is_refused && state.as_ref().filter(is_new).is_some_and(has_reason) {
+                is_refused = true;
+                deadline = Instant::now() + RESCAN;
             }
             if Instant::now() > deadline {
                 let reason = state.and_then(|s| s.multiplex_standalone_reason);

@@ -5,6 +5,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
+use nix::unistd::geteuid;
 use serde::Serialize;
 
 use crate::deploy::removal::remove_empty;
@@ -22,6 +23,9 @@ use crate::units::unit_id::UnitId;
 
 /// A drop-in in /run that keeps a unit from coming back while it is stopped; its name sorts behind all others.
 const HOLD: &str = "zzz-hermes-install-doctor.conf";
+
+/// The longest drain of a gateway that another account's manager runs, in seconds: its home says how long it is.
+const MOST_DRAIN: u32 = 60;
 
 /// A unit as it was before.
 #[derive(Debug, Clone, Serialize)]
@@ -120,6 +124,13 @@ impl<'a> Fixer<'a> {
         if let Some(process) = self.main_process(name, pid)? {
             let found = Installation::of_process(&process);
             let drain = stop_drain(home, found.and_then(|i| i.version), None);
+            let unit = self.unit(name)?;
+            let is_anothers = unit.is_user() && unit.manager_account.uid != geteuid().as_raw();
+            let drain = if is_anothers {
+                drain.min(MOST_DRAIN)
+            } else {
+                drain
+            };
             stop_as_planned(&process, home, drain, Force::Deaf, self.output)?;
         }
         self.manager(name).verb("stop", &names)?;

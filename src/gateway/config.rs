@@ -58,11 +58,13 @@ impl Configuration {
         }
     }
 
-    /// Whether the gateway of this root serves the other profiles, too: `gateway.multiplex_profiles` (since 0.17); then
-    /// a gateway of a named profile refuses to start beside it (hermes_cli/gateway.py 0.19.0).
+    /// Whether the gateway of this root serves the other profiles, too: `gateway.multiplex_profiles` (since 0.17), or the same
+    /// at the top, which comes first; then a gateway of a named profile refuses to start beside it (hermes_cli/gateway.py
+    /// 0.19.0).
     pub(crate) fn is_multiplexed(&self) -> bool {
-        let value = self.0.get("gateway", "multiplex_profiles");
-        value.as_bool() == Some(true)
+        let places: [&[&str]; 2] = [&["multiplex_profiles"], &["gateway", "multiplex_profiles"]];
+        let mut said = places.iter().map(|keys| self.0.at(keys));
+        said.find(|value| !value.is_badvalue()).is_some_and(is_true)
     }
 
     /// Whether this profile has a gateway of its own beside one that serves all: `gateway.standalone` of its own
@@ -71,34 +73,38 @@ impl Configuration {
         is_true(self.0.get("gateway", "standalone"))
     }
 
-    /// Whether a platform is turned on here.
+    /// Whether a platform is turned on here; the last of these places that says so or not holds (`merge_platform_sections` and
+    /// `bridge_platform_shared_keys`, gateway/config_loader.py 0.22.2; gateway/config.py before).
     pub(crate) fn turns_on(&self, platform: &str) -> bool {
-        self.of_platform(platform, "enabled").is_some_and(is_true)
+        let places: [&[&str]; 4] = [
+            &["gateway", "platforms", platform, "enabled"],
+            &["platforms", platform, "enabled"],
+            &["gateway", platform, "enabled"],
+            &[platform, "enabled"],
+        ];
+        let said = places.iter().map(|keys| self.0.at(keys));
+        said.rev()
+            .find(|value| !value.is_badvalue())
+            .is_some_and(is_true)
     }
 
-    /// Whether a token for a platform stands here, in place of its variable.
+    /// Whether a token for a platform stands here, in place of its variable. A section of the platform's name at the top has
+    /// none (`_bridged_keys`, gateway/config_loader.py 0.22.2; gateway/config.py 0.19.0).
     pub(crate) fn has_token(&self, platform: &str) -> bool {
-        let token = self.of_platform(platform, "token");
-        token.is_some_and(|value| value.as_str() != Some(""))
+        let places: [&[&str]; 4] = [
+            &["gateway", "platforms", platform, "token"],
+            &["platforms", platform, "token"],
+            &["gateway", "platforms", platform, "api_key"],
+            &["platforms", platform, "api_key"],
+        ];
+        let mut set = places.iter().map(|keys| self.0.at(keys));
+        set.any(|value| !value.is_badvalue() && value.as_str() != Some(""))
     }
 
     /// Whether variables come from a vault, too: `secrets.bitwarden.enabled` and the like (`_load_secrets_config`,
     /// hermes_cli/env_loader.py 0.19.0 and 0.22.2).
     pub(crate) fn has_vault(&self) -> bool {
         self.0.below("secrets", "enabled").any(is_true)
-    }
-
-    /// What is set for a platform; the last of these places that says it holds (`merge_platform_sections` and
-    /// `bridge_platform_shared_keys`, gateway/config_loader.py 0.22.2; gateway/config.py before).
-    fn of_platform(&self, platform: &str, key: &str) -> Option<&yaml_rust2::Yaml> {
-        let places: [&[&str]; 4] = [
-            &["gateway", "platforms", platform, key],
-            &["platforms", platform, key],
-            &["gateway", platform, key],
-            &[platform, key],
-        ];
-        let said = places.iter().map(|keys| self.0.at(keys));
-        said.rev().find(|value| !value.is_badvalue())
     }
 
     /// Whether hermes may install what it lacks: `security.allow_lazy_installs` (tools/lazy_deps.py of 0.13 to 0.21).
@@ -204,6 +210,25 @@ mod tests {
             "gateway: {platforms: {telegram: {enabled: true}}}\nplatforms: {telegram: {enabled: null}}",
         ] {
             assert!(!on(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn one_gateway_for_all_is_asked_for_in_either_place() {
+        let is = |text: &str| Configuration::of(Ok(Some(text.to_owned()))).is_multiplexed();
+        for text in [
+            "gateway: {multiplex_profiles: true}",
+            "gateway: {multiplex_profiles: 'yes'}",
+            "multiplex_profiles: on\ngateway: {multiplex_profiles: false}",
+        ] {
+            assert!(is(text), "{text}");
+        }
+        for text in [
+            "",
+            "gateway: {multiplex_profiles: false}",
+            "multiplex_profiles: false\ngateway: {multiplex_profiles: true}",
+        ] {
+            assert!(!is(text), "{text}");
         }
     }
 }

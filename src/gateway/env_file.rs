@@ -7,7 +7,10 @@ pub(crate) const ENV: &str = ".env";
 pub(crate) fn assignments(text: &str) -> impl Iterator<Item = (&str, &str)> {
     text.lines().filter_map(|line| {
         let line = line.trim_start();
-        let line = line.strip_prefix("export ").unwrap_or(line);
+        let exported = line
+            .strip_prefix("export")
+            .filter(|rest| rest.starts_with([' ', '\t']));
+        let line = exported.unwrap_or(line);
         let (name, value) = line.split_once('=')?;
         Some((name.trim(), unquoted(value.trim())))
     })
@@ -37,7 +40,11 @@ fn unquoted(value: &str) -> &str {
             return inside;
         }
     }
-    let end = value.find(" #").unwrap_or(value.len());
+    let end = [" #", "\t#"]
+        .iter()
+        .filter_map(|mark| value.find(mark))
+        .min();
+    let end = end.unwrap_or(value.len());
     value[..end].trim_end()
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Reads only. A lock is never unlinked and held for microseconds at most.
 
-use std::cell::OnceCell;
+use std::cell::{Cell, OnceCell};
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
@@ -99,7 +99,7 @@ pub(crate) fn owner(home: &Path) -> std::io::Result<Option<Owner>> {
 
 /// The same, where not everybody counts who may be about to take it.
 pub(crate) fn owner_among(home: &Path, rivals: Rivals) -> std::io::Result<Option<Owner>> {
-    find(home, rivals, &OnceCell::new())
+    find(home, rivals, &OnceCell::new(), PATIENCE)
 }
 
 /// The version of the gateway that has a home, where one has it and tells.
@@ -109,23 +109,49 @@ pub(crate) fn version_at(home: &Path) -> Option<Version> {
 }
 
 /// Who has each of many homes: those who may be about to take one are looked for once, among all processes.
-#[derive(Debug, Default)]
-pub(crate) struct Owners(OnceCell<Vec<Running>>);
+#[derive(Debug)]
+pub(crate) struct Owners {
+    replacers: OnceCell<Vec<Running>>,
+    /// How long locks that nobody is named for were waited for, all together.
+    waited: Cell<Duration>,
+}
 
-impl Owners {
-    /// As [`owner`] tells.
-    pub(crate) fn of(&self, home: &Path) -> std::io::Result<Option<Owner>> {
-        find(home, Rivals::All, &self.0)
+impl Default for Owners {
+    fn default() -> Self {
+        Self {
+            replacers: OnceCell::new(),
+            waited: Cell::new(Duration::ZERO),
+        }
     }
 }
+
+impl Owners {
+    /// As [`owner`] tells. One account may hold the locks of as many homes as it likes.
+    pub(crate) fn of(&self, home: &Path) -> std::io::Result<Option<Owner>> {
+        let (begin, left) = (
+            Instant::now(),
+            MOST_WAITED.saturating_sub(self.waited.get()),
+        );
+        let found = find(home, Rivals::All, &self.replacers, PATIENCE.min(left));
+        if matches!(&found, Ok(Some(owner)) if owner.process.is_none()) {
+            self.waited.set(self.waited.get() + begin.elapsed());
+        }
+        found
+    }
+}
+
+/// Any liveness probe, this one and upstream's, holds the lock for an instant. Only a holder that stays counts.
+const PATIENCE: Duration = Duration::from_secs(1);
+/// The same for all homes that are looked at together.
+const MOST_WAITED: Duration = Duration::from_secs(5);
 
 fn find(
     home: &Path,
     rivals: Rivals,
     replacers: &OnceCell<Vec<Running>>,
+    patience: Duration,
 ) -> std::io::Result<Option<Owner>> {
-    // Any liveness probe, this one and upstream's, holds the lock for an instant. Only a holder that stays counts.
-    let patience = Instant::now() + Duration::from_secs(1);
+    let patience = Instant::now() + patience;
     loop {
         let held = is_locked(&home.join(GATEWAY_LOCK))?;
         if let Some((process, is_proven)) = recorded(home, held) {

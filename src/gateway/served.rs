@@ -148,6 +148,13 @@ pub(crate) fn served_beside(home: &Path) -> Vec<ProfileName> {
     named.filter(|name| own.as_ref() != Some(name)).collect()
 }
 
+/// What the end of a unit means for the profiles that its gateway served beside its own.
+pub(crate) fn unserved(unit: &str, beside: &[ProfileName]) -> Option<String> {
+    let names: Vec<String> = beside.iter().map(|name| format!("`{name}`")).collect();
+    let names = names.join(", ");
+    (!beside.is_empty()).then(|| format!("nobody serves {names} any more, as `{unit}` did"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,5 +1,7 @@
 //! Platforms that a gateway is configured for and does not speak on for want of a token. The gateway goes on. Reads only.
 
+use std::cell::OnceCell;
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use crate::gateway::config::Configuration;
@@ -21,6 +23,10 @@ const TOKENS: [(&str, &str); 6] = [
     ("weixin", "WEIXIN_TOKEN"),
 ];
 
+/// The platform that may be entered with a password instead.
+const BY_PASSWORD: &str = "matrix";
+/// The most profiles whose files are read: a record is its gateway's own words.
+const MOST_SERVED: usize = 64;
 /// What hermes takes for no token, beside those that are shorter than four characters.
 const PLACEHOLDERS: [&str; 8] = [
     "changeme",
@@ -52,19 +58,25 @@ fn without_token(process: &Process, home: &Path, state: &State) -> Vec<Tokenless
     }
     let config = Configuration::read(home);
     let has_vault = config.has_vault();
+    let others = OnceCell::new();
+    let is_of_another = |variable: &str| {
+        others
+            .get_or_init(|| of_others(home, state))
+            .contains(variable)
+    };
     let silent = TOKENS.into_iter().filter(|(platform, variable)| {
         let is_unset =
             || !has_vault && !config.has_token(platform) && !is_set(process, home, variable);
         let is_silent = match told(state, platform) {
             // 0.22 writes of each that it tries.
-            None if state.code_version.is_some() => !is_of_another(home, state, variable),
-            None => !is_of_another(home, state, variable) && is_unset(),
+            None if state.code_version.is_some() => !is_of_another(variable),
+            None => !is_of_another(variable) && is_unset(),
             Some((name, record)) => {
                 let has_no_reason = record.fails() && record.error_code.is_none();
-                name == *platform && has_no_reason && is_unset()
+                name == *platform && has_no_reason && *platform != BY_PASSWORD && is_unset()
             }
         };
-        is_silent && config.turns_on(platform)
+        config.turns_on(platform) && is_silent
     });
     silent
         .map(|(platform, variable)| Tokenless { platform, variable })
@@ -98,9 +110,16 @@ fn is_set(process: &Process, home: &Path, variable: &str) -> bool {
 }
 
 fn is_in_file(home: &Path, variable: &str) -> bool {
+    in_file(home).contains(variable)
+}
+
+/// The tokens that the file of a home sets.
+fn in_file(home: &Path) -> BTreeSet<&'static str> {
     let text = read_small_text(&home.join(ENV), read::TEXT).ok().flatten();
     let text = text.unwrap_or_default();
-    assignments(&text).any(|(name, value)| name == variable && is_usable(value))
+    let set = assignments(&text).filter(|(_, value)| is_usable(value));
+    let known = |name: &str| TOKENS.iter().find(|(_, variable)| *variable == name);
+    set.filter_map(|(name, _)| Some(known(name)?.1)).collect()
 }
 
 /// Whether hermes would try a token (`has_usable_secret`, hermes_cli/auth.py 0.13.0 to 0.22.2).
@@ -111,14 +130,15 @@ fn is_usable(value: &str) -> bool {
     value.len() >= 4 && !is_example && !PLACEHOLDERS.contains(&&*value)
 }
 
-/// Whether another profile that this gateway serves sets a variable. Not every adapter of one records that it is connected.
-fn is_of_another(home: &Path, state: &State, variable: &str) -> bool {
+/// The tokens of the other profiles that this gateway serves. Not every adapter of one records that it is connected.
+fn of_others(home: &Path, state: &State) -> BTreeSet<&'static str> {
     let root = root_of(home);
-    let served = state.served_profiles.iter().flatten();
+    let served = state.served_profiles.iter().flatten().take(MOST_SERVED);
     let homes = served.filter_map(|name| Some(name.parse::<ProfileName>().ok()?.home(&root)));
     homes
         .filter(|other| other != home)
-        .any(|other| is_in_file(&other, variable))
+        .flat_map(|other| in_file(&other))
+        .collect()
 }
 
 #[cfg(test)]
@@ -162,7 +182,7 @@ mod tests {
             (ENV, "TELEGRAM_BOT_TOKEN=1:ab"),
             (
                 Configuration::FILE,
-                "telegram: {enabled: true, token: '1:ab'}",
+                "platforms: {telegram: {enabled: true, token: '1:ab'}}",
             ),
             (
                 Configuration::FILE,

@@ -32,6 +32,8 @@ pub(crate) fn bot_tokens(env: &str) -> BTreeMap<&'static str, TokenDigest> {
             continue;
         };
         match value {
+            // hermes puts another variable's value there (python-dotenv).
+            value if value.contains("${") => found.remove(name),
             "" => found.remove(name),
             value => found.insert(*name, Sha256::digest(value).into()),
         };

@@ -67,9 +67,7 @@ impl Settings {
             Open::Sequence => None,
         };
         let way: Option<Vec<String>> = match open {
-            [sections @ .., _] if (1..DEEPEST).contains(&sections.len()) => {
-                sections.iter().map(key).collect()
-            }
+            [sections @ .., _] if sections.len() < DEEPEST => sections.iter().map(key).collect(),
             _ => None,
         };
         let Some(Open::Mapping(key)) = open.last_mut() else {

@@ -18,7 +18,7 @@ use crate::host::account::account_name;
 use crate::host::ownership::{giving, opening};
 use crate::host::process_text::name;
 use crate::launcher::backoff::{MOST_EARLY, Starts};
-use crate::launcher::home::{HomeProblem, examine};
+use crate::launcher::home::{HomeProblem, examine, giving_file};
 use crate::launcher::lock::take_lock;
 use crate::launcher::refusal::{Refusal, describe, describe_server, own_scope};
 use crate::profile::ProfileName;
@@ -211,15 +211,16 @@ fn check_home(profile: &ProfileName, root: &Path, home: &Path) -> Result<(), Ref
                      when it has ended, root gives it back with `{}`; then start again",
                     path.display(),
                     me(),
-                    giving(&me(), home, Some(&path))
+                    giving_file(&me(), home, &path)
                 )
             }
+            // This account cannot see whether it is a file for it.
             HomeProblem::Env { path, owner } => format!(
-                "`{}` belongs to `{}` and cannot be read by `{}`; root looks into it and gives it back with `{}`; then start again",
+                "`{}` belongs to `{}` and cannot be read by `{}`; `hermes-install doctor`, typed by root, says how it is given \
+                 back; then start again",
                 path.display(),
                 account_name(owner),
-                me(),
-                giving(&me(), home, Some(&path))
+                me()
             ),
         })
     })

@@ -3,15 +3,18 @@
 
 use std::fs::{self, File};
 use std::io::ErrorKind;
-use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
 use nix::libc;
 use nix::unistd::AccessFlags;
 
-use crate::gateway::env_file::ENV;
+use crate::gateway::env_file::{ENV, is_assignments};
 use crate::gateway::running::GATEWAY_LOCK;
+use crate::host::ownership::giving;
+use crate::host::process::shell_quote;
+use crate::host::read::{self, read_small_text};
 use crate::launcher::lock::RECORD_LOCK;
 use crate::profile::root_of;
 
@@ -66,6 +69,20 @@ pub(crate) enum HomeProblem {
         /// The user ID that it belongs to.
         owner: u32,
     },
+}
+
+/// What root types about a file that an account cannot use in its home: to give it, where that shows the account nothing new
+/// but variables; else to look, as the account may have moved any file of root there.
+pub(crate) fn giving_file(account: &str, home: &Path, file: &Path) -> String {
+    let is_readable = |meta: fs::Metadata| meta.is_file() && meta.permissions().mode() & 0o004 != 0;
+    let is_for_all = fs::symlink_metadata(file).is_ok_and(is_readable);
+    let text = || read_small_text(file, read::TEXT).ok().flatten();
+    let is_of_variables =
+        || file.ends_with(ENV) && text().is_some_and(|text| is_assignments(&text));
+    match is_for_all || is_of_variables() {
+        true => giving(account, home, Some(file)),
+        false => shell_quote(&["ls", "-la", &*home.to_string_lossy()]),
+    }
 }
 
 /// Look at a home for an account that may do what `may` says.

@@ -15,7 +15,7 @@ use crate::host::process_text::as_account;
 use crate::host::search::hermes_places;
 use crate::launcher::exec::HERMES_VARIABLE;
 use crate::launcher::hermes::HermesProblem;
-use crate::launcher::home::HomeProblem;
+use crate::launcher::home::{HomeProblem, giving_file};
 use crate::preflight::probe::{examine_home, test};
 use crate::preflight::site::look_for;
 use crate::profile::{ProfileName, root_for};
@@ -44,10 +44,7 @@ pub(crate) fn cannot_start(
         return Ok(None);
     }
     if let Some(why) = unusable_home(host, &account, &profile.home(&root))? {
-        return Ok(Some(format!(
-            "`{}` could not start again, so its gateway is left as it is: {why}",
-            unit.name
-        )));
+        return Ok(Some(why));
     }
     let Some(why) = problem(
         host,
@@ -60,10 +57,17 @@ pub(crate) fn cannot_start(
     };
     let launcher = starts.command().first().map_or("", String::as_str);
     Ok(Some(format!(
-        "`{}` could not start again, so its gateway is left as it is: {why}; install hermes there again, or {}",
-        unit.name,
+        "{why}; install hermes there again, or {}",
         naming_hermes(Path::new(launcher), profile, host.scope)
     )))
+}
+
+/// Say of a unit that runs why it is not restarted.
+pub(crate) fn left_as_it_is(unit: &Unit, why: &str) -> String {
+    format!(
+        "`{}` could not start again, so its gateway is left as it is: {why}",
+        unit.name
+    )
 }
 
 /// Why this account cannot use its home as it is now, and the way out.
@@ -72,7 +76,6 @@ fn unusable_home(host: &Host, account: &Account, home: &Path) -> Result<Option<S
         return Ok(None);
     };
     let (name, shown) = (&account.name, home.display());
-    let give = |path: Option<&Path>| giving(name, home, path);
     Ok(Some(match problem {
         HomeProblem::Missing => {
             format!("its home `{shown}` is not there; if it was moved, put it back")
@@ -97,19 +100,19 @@ fn unusable_home(host: &Host, account: &Account, home: &Path) -> Result<Option<S
         HomeProblem::Unusable { owner, .. } => format!(
             "its home `{shown}` belongs to `{}` and `{name}` cannot read and write it; to give it back: `{}`",
             host.account_name(owner),
-            give(None)
+            giving(name, home, None)
         ),
         HomeProblem::Lock { path, owner } => format!(
-            "`{}` belongs to `{}` and `{name}` cannot open it; to give it back: `{}`",
+            "`{}` belongs to `{}` and `{name}` cannot open it; to give it back, or look at it: `{}`",
             path.display(),
             host.account_name(owner),
-            give(Some(&path))
+            giving_file(name, home, &path)
         ),
         HomeProblem::Env { path, owner } => format!(
             "`{}` belongs to `{}` and `{name}` cannot read it; look into it, and give it back: `{}`",
             path.display(),
             host.account_name(owner),
-            give(Some(&path))
+            giving_file(name, home, &path)
         ),
     }))
 }

@@ -230,13 +230,13 @@ fn no_home(problem: &HomeProblem, profile: &ProfileName, probe: &Probe) -> Strin
                 "`{}` belongs to `{by}` and `{name}` cannot use it: a gateway of `{by}` ran on this profile; when it \
                  has ended, `{}`",
                 path.display(),
-                giving(name, &probe.home, Some(path))
+                probe.about_file
             )
         }
         HomeProblem::Env { path, .. } => format!(
             "`{}` belongs to `{by}` and `{name}` cannot read it; look into it, and give it away: `{}`",
             path.display(),
-            giving(name, &probe.home, Some(path))
+            probe.about_file
         ),
     }
 }
@@ -318,6 +318,7 @@ mod tests {
             creates: false,
             by: String::new(),
             by_nobody: None,
+            about_file: String::new(),
             profiles: vec!["default".parse().expect("a name")],
             hermes: Ok(hermes.clone()),
             places: vec![hermes.clone()],

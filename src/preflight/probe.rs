@@ -16,7 +16,7 @@ use crate::host::Host;
 use crate::host::account::{Account, account_name};
 use crate::host::run_as::{LOOK, run_as};
 use crate::launcher::hermes::HermesProblem;
-use crate::launcher::home::{HomeProblem, examine};
+use crate::launcher::home::{HomeProblem, examine, giving_file};
 use crate::layout::{ACCOUNT, SYSTEM_ROOT, Scope};
 use crate::preflight::sandbox::{is_private, mounts};
 use crate::preflight::site::Sites;
@@ -45,6 +45,8 @@ pub(super) struct Probe {
     pub(super) by: String,
     /// The number of that account, where nobody has it.
     pub(super) by_nobody: Option<u32>,
+    /// What root types about a file in the home that cannot be used.
+    pub(super) about_file: String,
     /// The profiles under the root, looked for when this one is not there.
     pub(super) profiles: Vec<ProfileName>,
     /// The hermes executable.
@@ -105,6 +107,12 @@ impl Probe {
             by: owner_of(&home_problem).map_or_else(String::new, account_name),
             by_nobody: owner_of(&home_problem)
                 .filter(|uid| matches!(host.account_of(*uid), Ok(None))),
+            about_file: match &home_problem {
+                Err(HomeProblem::Lock { path, .. } | HomeProblem::Env { path, .. }) => {
+                    giving_file(&account.name, &home, path)
+                }
+                _ => String::new(),
+            },
             profiles: match home_problem {
                 Err(HomeProblem::Missing) => discover(&root, |path| host.real(path)),
                 _ => Vec::new(),

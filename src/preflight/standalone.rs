@@ -32,13 +32,24 @@ impl Checked {
                 self.home.join("config.yaml").display()
             );
         }
+        self.config_standalone(true)
+    }
+
+    /// Take that back, where what it was for has failed.
+    pub(crate) fn unset_standalone(&self) -> Result<()> {
+        self.config_standalone(false)
+    }
+
+    fn config_standalone(&self, is_on: bool) -> Result<()> {
         let [root, home] = [&self.root, &self.account.home].map(|p| p.display().to_string());
-        let words = ["-p", profile, "config", "set", "gateway.standalone", "true"];
+        let value = if is_on { "true" } else { "false" };
+        let profile = self.instance.profile.as_str();
+        let words = ["-p", profile, "config", "set", "gateway.standalone", value];
         let mut argv = vec![self.hermes.as_os_str()];
         argv.extend(words.map(OsStr::new));
         let env = [("HERMES_HOME", &*root), ("HOME", &*home)];
         let out = run_as(&self.account, &env, &argv, super::VERSION)?;
-        if is_standalone(&self.home) {
+        if is_standalone(&self.home) == is_on {
             return Ok(());
         }
         let said = [out.stdout, out.stderr].concat();

@@ -4,11 +4,15 @@
 use anyhow::Result;
 
 use crate::deploy::handover::{Handover, Old};
+use crate::deploy::serving::Served;
 use crate::error::refuse;
+use crate::gateway::config::is_standalone;
+use crate::gateway::owner::{Hold, owner};
 use crate::gateway::stop::Force;
 use crate::host::Host;
 use crate::layout::Scope;
 use crate::preflight::{self, Checked};
+use crate::profile::{ProfileName, discover};
 use crate::render::instance::Instance;
 use crate::takeover::migrate::Allow;
 use crate::units::inventory::Inventory;
@@ -37,6 +41,36 @@ pub(crate) fn refuse_served(host: &Host, inventory: &Inventory, checked: &Checke
         "`--standalone` gives the profile a gateway of its own (hermes 0.21.5 and later)";
         "`gateway.multiplex_profiles: false` in that file gives every profile one"
     );
+}
+
+/// Refuse to have profiles served by a gateway that serves nobody yet, and will not: hermes has it stand alone while another
+/// profile runs a gateway of its own without saying so (`implicit_multiplex_blocker`, hermes_cli/gateway_multiplex_mode.py
+/// 0.22.2).
+pub(crate) fn refuse_unserved(host: &Host, served: &[Served]) -> Result<()> {
+    for one in served {
+        if host.live().is_none() || one.server(host)?.is_some() {
+            continue;
+        }
+        let runs = |profile: &ProfileName| {
+            let home = profile.home(&one.root);
+            let owner = owner(&home).ok().flatten();
+            owner.is_some_and(|owner| owner.hold == Hold::Has) && !is_standalone(&home)
+        };
+        let mut others = discover(&one.root, |path| host.real(path)).into_iter();
+        let Some(other) = others.find(|profile| {
+            !profile.is_default() && served.iter().all(|s| s.profile != *profile) && runs(profile)
+        }) else {
+            continue;
+        };
+        let (profile, scope) = (&one.profile, host.scope.flag());
+        refuse!(
+            "the gateway of `default` would not serve `{profile}`: hermes has it stand alone while `{other}` runs a gateway of \
+             its own and its configuration does not say so";
+            "to say so: `hermes-install{scope} --profile {other} --standalone`, then run this again";
+            "to have both served: `hermes-install{scope} --profile {profile} --profile {other} --migrate`"
+        );
+    }
+    Ok(())
 }
 
 /// The unit that a profile has of its own, on its way out: beside the gateway that serves all it would be a second one.

@@ -9,7 +9,7 @@ use anyhow::Result;
 use super::drift::Drift;
 use super::hint::{hint, is_left_failed};
 use super::platforms::{last_words, platforms};
-use super::shut_out::{matters_in, shut_out};
+use super::shut_out::{hermes_gone, matters_in, shut_out};
 use crate::commands::json::{Hermes, Profile};
 use crate::commands::status::details::{
     found_owner, hermes, is_enabled, last_end, left_by_update, never_started, owner_of,
@@ -183,6 +183,7 @@ impl<'a> Sight<'a> {
         row.hint = paused
             .map(|paused| paused.what)
             .or(shut_out.filter(|_| matters_in(row.state)))
+            .or_else(|| hermes_gone(host, &row, &units))
             .or_else(usual);
         row
     }

@@ -1,15 +1,17 @@
-//! A home that the account of its gateway cannot use any more: what runs goes on, and what starts would fail.
+//! A gateway that runs and could not start again: its home was closed to its account, or its hermes has gone.
 
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::Path;
 
 use nix::unistd::geteuid;
 
-use crate::commands::json::State;
+use crate::commands::json::{Profile, State};
 use crate::host::Host;
 use crate::host::access::Access;
 use crate::host::ownership::{giving, opening};
 use crate::host::process_text::as_account;
+use crate::preflight::again::cannot_start;
+use crate::units::unit::Unit;
 
 /// Why no gateway could start there, and what helps.
 pub(super) fn shut_out(host: &Host, account: &str, home: &Path) -> Option<String> {
@@ -40,4 +42,13 @@ pub(super) fn matters_in(state: State) -> bool {
         state,
         State::Running | State::Degraded | State::Starting | State::Unknown
     )
+}
+
+/// Why the unit of a gateway that runs could not start another, where no hermes of it is found.
+pub(super) fn hermes_gone(host: &Host, row: &Profile, units: &[&Unit]) -> Option<String> {
+    let is_up = matches!(row.state, State::Running | State::Degraded);
+    let unit = units.iter().find(|unit| unit.name == row.unit);
+    let unit = unit.filter(|_| is_up && row.installed && row.hermes.is_none())?;
+    let why = cannot_start(host, unit, &row.profile).ok()??;
+    Some(format!("`{}` could not start again: {why}", unit.name))
 }

@@ -93,7 +93,7 @@ def of_root(one: Profile) -> None:
     unit.systemctl("stop")
     equal("of root: start ends with", hermes_install("start", "a").code, 1)
     equal("of root: how it ended", unit.show()["ExecMainStatus"], "78")
-    contains("of root: why says", hermes_install("why", "a").out, str(env), "chown -h hermes-a ./.env")
+    contains("of root: why says", hermes_install("why", "a").out, str(env), "`hermes-install doctor`, typed by root")
     foreign = found("foreign-files")
     check("of root: doctor finds an error", [finding["severity"] for finding in foreign] == ["error"], foreign)
     shell("sh", "-c", foreign[0]["hint"])
