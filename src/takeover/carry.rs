@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use crate::layout::{GUARD, SHIELD};
 use crate::render::addition::Addition;
 use crate::render::escape;
 use crate::render::model::{RestartPolicy, is_variable};
@@ -57,6 +58,8 @@ impl Carried {
     fn decide(&mut self, old: &OldUnit, line: &Directive) {
         let value = line.value.as_str();
         match (line.section.as_str(), line.key.as_str()) {
+            // The new unit has by itself what this program put over the old one.
+            _ if [SHIELD, GUARD].iter().any(|own| line.file.ends_with(own)) => {}
             ("Service", "Environment") => self.environment(old, line),
             ("Service", "EnvironmentFile") => self.environment_file(old, line),
             ("Service", "LoadCredential") => self.credential(old, line),

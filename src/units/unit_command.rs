@@ -61,7 +61,7 @@ impl Unit {
         let uid = self.manager_account.uid;
         match verb {
             // systemctl: "Cannot edit units remotely", which `-M` is to it (252).
-            "edit" | "cat" => {
+            "edit" | "edit --full" | "cat" => {
                 let command = format!("systemctl --user {verb} {names}");
                 let start = match self.has_manager {
                     true => String::new(),

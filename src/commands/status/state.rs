@@ -16,7 +16,7 @@ pub(super) struct Seen<'a> {
     pub(super) is_unknown: bool,
     /// It is installed, and its home is gone.
     pub(super) is_gone: bool,
-    /// hermes has no adapter for some platform, or did not start it.
+    /// hermes has no adapter for some platform, or no token, or its account cannot use the home.
     pub(super) is_mute: bool,
     /// A signal has stopped the owner.
     pub(super) is_halted: bool,
@@ -40,6 +40,8 @@ impl Seen<'_> {
                 _ => State::Starting,
             },
             (false, _) if self.is_gone => State::Gone,
+            // Its unit runs it, and who has the home cannot be seen.
+            (false, "active") if self.is_mute => State::Degraded,
             (false, _) if self.is_unknown => State::Unknown,
             (false, _) if self.is_served => State::Served,
             (false, "inactive" | "") if self.is_parked => State::Parked,

@@ -111,6 +111,14 @@ fn edit(unit: &Unit) -> String {
     }
 }
 
+/// The same for what no drop-in takes back: dependencies only grow (systemd.unit(5)).
+fn edit_whole(unit: &Unit) -> String {
+    match unit.ends_with_its_gateway() {
+        true => unit.disable_command(),
+        false => unit.command("edit --full"),
+    }
+}
+
 /// A command of hermes-install for the manager of a unit; the system's needs no flag.
 fn installer(unit: &Unit, words: &str) -> String {
     match unit.manager {

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::LazyLock;
 
-use super::{Rule, edit, gateways};
+use super::{Rule, edit, edit_whole, gateways};
 use crate::doctor::facts::Facts;
 use crate::doctor::facts::homes::ExposedFile;
 use crate::doctor::finding::Severity::{Error, Note, Warning};
@@ -166,7 +166,8 @@ fn network_online(facts: &Facts, findings: &mut Findings) {
                 "{} waits for network-online.target, which a user manager does not have",
                 unit.title()
             );
-            findings.add(what, edit(unit)).unit(unit).at(unit, line);
+            let hint = edit_whole(unit);
+            findings.add(what, hint).unit(unit).at(unit, line);
         }
     }
 }
