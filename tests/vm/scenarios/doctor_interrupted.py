@@ -29,6 +29,7 @@ def run() -> None:
     coder.until_up()
     process = subprocess.Popen([program(), "doctor", "--fix", "--yes"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     said = ""
+    assert process.stdout
     for line in process.stdout:
         said += line
         if "stopping" in line and "signal" not in said:
