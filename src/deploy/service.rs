@@ -282,7 +282,7 @@ mod tests {
     #[test]
     fn a_gateway_that_runs_is_told_with_the_platforms_that_do_not_work() {
         let home = tempfile::tempdir().expect("a directory");
-        let me = std::process::id().cast_signed();
+        let me = std::process::id() as i32;
         let text = r#"{"pid": 7, "gateway_state": "running", "platforms": {
             "slack": {"state": "connected"},
             "telegram": {"state": "fatal", "error_message": "token\u001b rejected.", "writer_pid": 7},

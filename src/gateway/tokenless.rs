@@ -146,7 +146,7 @@ mod tests {
     use super::*;
 
     fn me() -> Process {
-        Process::read(std::process::id().cast_signed()).expect("this process")
+        Process::read(std::process::id() as i32).expect("this process")
     }
 
     #[test]

@@ -98,7 +98,7 @@ fn unusable_home(host: &Host, account: &Account, home: &Path) -> Result<Option<S
             }
         ),
         HomeProblem::Unusable { owner, .. } => format!(
-            "its home `{shown}` belongs to `{}` and `{name}` cannot read and write it; to give it back: `{}`",
+            "its home `{shown}` belongs to `{}` and `{name}` cannot read and write it; look into it, and give it back: `{}`",
             host.account_name(owner),
             giving(name, home, None)
         ),

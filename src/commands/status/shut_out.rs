@@ -24,13 +24,16 @@ pub(super) fn shut_out(host: &Host, account: &str, home: &Path) -> Option<String
     if !Access::new(host, &account).is_shut_out(home) {
         return None;
     }
-    let way_out = match (meta.uid() == account.uid, geteuid().as_raw() == account.uid) {
-        (true, true) => opening(home),
-        (true, false) => as_account(&account.name, &opening(home)),
-        (false, _) => giving(&account.name, home, None),
+    let (what, way_out) = match (meta.uid() == account.uid, geteuid().as_raw() == account.uid) {
+        (true, true) => ("to open it", opening(home)),
+        (true, false) => ("to open it", as_account(&account.name, &opening(home))),
+        (false, _) => (
+            "look into it, and give it back",
+            giving(&account.name, home, None),
+        ),
     };
     Some(format!(
-        "`{}` cannot work in `{}`, and no gateway could start there; to mend that: `{way_out}`",
+        "`{}` cannot work in `{}`, and no gateway could start there; {what}: `{way_out}`",
         account.name,
         home.display()
     ))
