@@ -47,11 +47,18 @@ pub(super) fn matters_in(state: State) -> bool {
     )
 }
 
-/// Why the unit of a gateway that runs could not start another, where no hermes of it is found.
-pub(super) fn hermes_gone(host: &Host, row: &Profile, units: &[&Unit]) -> Option<String> {
+/// Why the unit of a gateway that runs could not start another, where the hermes that was named for it is gone, or none of it
+/// is found.
+pub(super) fn hermes_gone(
+    host: &Host,
+    row: &Profile,
+    units: &[&Unit],
+    named: Option<&Path>,
+) -> Option<String> {
     let is_up = matches!(row.state, State::Running | State::Degraded);
     let unit = units.iter().find(|unit| unit.name == row.unit);
-    let unit = unit.filter(|_| is_up && row.installed && row.hermes.is_none())?;
+    let is_gone = row.hermes.is_none() || named.is_some_and(|hermes| !host.is_file(hermes));
+    let unit = unit.filter(|_| is_up && row.installed && is_gone)?;
     let why = cannot_start(host, unit, &row.profile).ok()??;
     Some(format!("`{}` could not start again: {why}", unit.name))
 }

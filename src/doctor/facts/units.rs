@@ -44,6 +44,8 @@ impl Need {
 pub(crate) struct UnitFacts {
     /// Programs that it starts, their interpreters, and the hermes of a launcher; each once, however many lines name it.
     pub(crate) programs: Vec<Need>,
+    /// Whether its launcher looks for a hermes and there is none.
+    pub(crate) finds_no_hermes: bool,
     /// Where it works.
     pub(crate) directory: Option<Need>,
     /// Profile homes that it names and whose lock its manager's account could not open: it is no owner of those.
@@ -129,6 +131,9 @@ pub(crate) fn unit_facts(host: &Host, installations: &Installations, unit: &Unit
                 if let (Some(found), Some(line)) = (found, line) {
                     facts.add_program(&mut known, &account, installations, line, found);
                 }
+                // Another account's places may be closed to the one who looks.
+                let may_look = [0, account.account.uid].contains(&host.own.uid);
+                facts.finds_no_hermes = found.is_none() && may_look;
             }
         }
     }

@@ -64,6 +64,15 @@ pub(super) const RULES: &[Rule] = &[
 
 fn program_gone(facts: &Facts, findings: &mut Findings) {
     for (unit, known) in gateways(facts) {
+        // One that does not run says it itself when it is started.
+        if known.finds_no_hermes && unit.activity() == Some("active") {
+            let what = format!(
+                "{} runs, and there is no hermes any more at the places where its next start looks",
+                unit.title()
+            );
+            let hint = installer(unit, &format!("--profile {} --hermes PATH", profile(unit)));
+            findings.add(what, hint).unit(unit);
+        }
         let is_gone = |p: &&Need| p.reach.obstacle == Some(Obstacle::Missing);
         // A unit of another account's can have as many commands as it likes.
         let hint = OnceCell::new();

@@ -8,7 +8,8 @@ import shutil
 import wait
 from check import check, contains, equal
 from gateway import Profile, fresh_account
-from installer import hermes_install, install, shell, status
+from installer import hermes_install, shell, status
+from lifecycle import HERMES_LINK, link_hermes
 from systemd import Unit
 
 HERMES = ["0.19.0", "0.22.2"]
@@ -18,7 +19,8 @@ SECONDS = 90
 def run() -> None:
     fresh_account()
     coder = Profile("coder").make()
-    equal("install ends with", install(coder).code, 0)
+    link_hermes()
+    equal("install ends with", hermes_install("--profile", "coder", "--hermes", str(HERMES_LINK)).code, 0)
     unit, account = Unit(coder.unit), coder.home.stat().st_uid
     wait.until("the bot to be well", lambda: status(coder)["state"] == "running", 60)
     pid = unit.pid
@@ -52,4 +54,16 @@ def run() -> None:
     shutil.rmtree(coder.home, ignore_errors=True)
     away.rename(coder.home)
     equal("put back: restart ends with", hermes_install("restart", "coder").code, 0)
-    coder.until_up(after=pid)
+    pid = coder.until_up(after=pid)
+
+    HERMES_LINK.unlink()
+    contains("no hermes: doctor says", hermes_install("doctor").out, "program-gone", f"`{HERMES_LINK}`, which does not exist")
+    contains("no hermes: status says", str(status(coder)["hint"]), "could not start again", "--hermes PATH")
+    equal("no hermes: restart ends with", (hermes_install("restart", "coder").code, unit.pid), (3, pid))
+    # One that the launcher finds by itself, and then does not.
+    link_hermes()
+    equal("not named any more: ends with", hermes_install("--profile", "coder", "--reset", "hermes", "--yes").code, 0)
+    pid = coder.until_up(after=pid)
+    HERMES_LINK.unlink()
+    contains("not found: doctor says", hermes_install("doctor").out, "program-gone", "there is no hermes any more", "--hermes PATH")
+    equal("not found: restart ends with", (hermes_install("restart", "coder").code, unit.pid), (3, pid))
