@@ -131,9 +131,10 @@ pub(crate) fn unit_facts(host: &Host, installations: &Installations, unit: &Unit
                 if let (Some(found), Some(line)) = (found, line) {
                     facts.add_program(&mut known, &account, installations, line, found);
                 }
-                // Another account's places may be closed to the one who looks.
+                // The guard and a shield run what their unit names. Another account's places may be closed to the one who
+                // looks.
                 let may_look = [0, account.account.uid].contains(&host.own.uid);
-                facts.finds_no_hermes = found.is_none() && may_look;
+                facts.finds_no_hermes = found.is_none() && may_look && unit.origin == Origin::Ours;
             }
         }
     }
