@@ -142,13 +142,12 @@ fn moves(host: &Host, before: &Instance, after: &Instance) -> Vec<String> {
         .collect()
 }
 
-/// Ask before units that run are restarted. Where nobody answers, they are left alone, and named.
+/// Ask before these units, which run, are restarted. Where nobody answers, they are left alone, and named.
 pub(super) fn confirm_restarts(
     transaction: &mut Transaction,
-    live: &Live,
+    units: Vec<String>,
     yes: bool,
 ) -> Result<Vec<String>> {
-    let units = transaction.restarts(live)?;
     if units.is_empty() || yes {
         return Ok(Vec::new());
     }

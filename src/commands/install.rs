@@ -66,11 +66,11 @@ fn run(args: &InstallArgs, verb: Verb) -> Result<Exit> {
     let mut left = Vec::new();
     if let Some(live) = host.live() {
         confirm_moves(&host, live, &checked, &transaction, args.yes)?;
-        let is_asked = !args.yes && !transaction.restarts(live)?.is_empty();
-        if is_asked && !output.json && !output.quiet {
+        let restarts = transaction.restarts(live)?;
+        if !args.yes && !restarts.is_empty() && !output.json && !output.quiet {
             output::print(transaction.plan.to_diff());
         }
-        left = confirm_restarts(&mut transaction, live, args.yes)?;
+        left = confirm_restarts(&mut transaction, restarts, args.yes)?;
         transaction.linger |= reach_manager(&host, live, &output)?;
     }
     let alone: Vec<&Checked> = (checked.iter())

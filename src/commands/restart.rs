@@ -19,8 +19,7 @@ use crate::host::process::Process;
 use crate::host::process_text::stopped;
 use crate::host::service_state::ServiceState;
 use crate::host::span;
-use crate::preflight::again::{cannot_start, left_as_it_is};
-use crate::units::unit::Unit;
+use crate::preflight::again::left_as_it_is;
 
 /// How much longer than its drain a gateway may take until systemd has started it again.
 const ROOM: Duration = Duration::from_secs(120);
@@ -140,11 +139,8 @@ impl Run {
         for target in std::mem::take(&mut self.targets) {
             let mut units = self.inventory.units.iter();
             let unit = units.find(|unit| unit.name == target.unit && runs(&target));
-            let ends = |unit: &Unit| -> Result<Option<String>> {
-                let why = cannot_start(&self.host, unit, &target.profile)?;
-                Ok(why.map(|why| left_as_it_is(unit, &why)))
-            };
-            match unit.map(ends).transpose()?.flatten() {
+            let ends = unit.map(|unit| left_as_it_is(&self.host, unit, &target.profile));
+            match ends.transpose()?.flatten() {
                 Some(ends) => why.push((target.profile, ends)),
                 None => self.targets.push(target),
             }

@@ -7,7 +7,7 @@ use crate::error::Exit;
 use crate::host::Host;
 use crate::layout::{Scope, TEMPLATE};
 use crate::output::{self, Output};
-use crate::preflight::again::{cannot_start, left_as_it_is};
+use crate::preflight::again::left_as_it_is;
 use crate::profile::ProfileName;
 use crate::units::inventory::Inventory;
 use crate::units::unit::Unit;
@@ -39,10 +39,7 @@ pub(crate) fn restartable() -> Result<Exit> {
 pub(super) fn why_not(host: &Host, unit: &Unit) -> Result<Option<String>> {
     let profile = unit.home().and_then(ProfileName::from_home);
     match profile {
-        Some((profile, _)) => {
-            let why = cannot_start(host, unit, &profile)?;
-            Ok(why.map(|why| left_as_it_is(unit, &why)))
-        }
+        Some((profile, _)) => left_as_it_is(host, unit, &profile),
         None => Ok(None),
     }
 }

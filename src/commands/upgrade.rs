@@ -58,8 +58,9 @@ pub(crate) fn upgrade(args: &UpgradeArgs) -> Result<Exit> {
     if let Some(live) = host.live() {
         // Only what runs is restarted: a stopped unit was stopped by somebody.
         transaction.up = running(live, units)?;
-        refuse_ends(&host, &transaction.restarts(live)?)?;
-        left = confirm_restarts(&mut transaction, live, args.yes)?;
+        let restarts = transaction.restarts(live)?;
+        refuse_ends(&host, &restarts)?;
+        left = confirm_restarts(&mut transaction, restarts, args.yes)?;
     }
     let is_restored = (transaction.plan.changed())
         .any(|file| file.path == host.launcher() && file.action == Action::Create);

@@ -141,11 +141,7 @@ impl<'a> Fixer<'a> {
     /// account whose manager it is. What a user's manager says is the user's word.
     fn main_process(&self, name: &UnitId, pid: Option<i32>) -> Result<Option<Process>> {
         let unit = self.unit(name)?;
-        let user = unit.is_user().then_some(unit.manager_account.uid);
-        let is_its = |process: &Process| {
-            let runs_in = process.unit();
-            runs_in.is_some_and(|u| u.name == name.name && u.user == user)
-        };
+        let is_its = |process: &Process| process.unit().is_some_and(|by| unit.is(&by));
         let running = pid.and_then(Running::read).map(|running| running.process);
         Ok(running.filter(is_its))
     }

@@ -59,8 +59,8 @@ pub(crate) struct PlatformRecord {
 
 /// A time as hermes writes it, always in UTC: `2026-11-26T00:27:40.5+00:00`.
 pub(crate) fn time(text: &str) -> Option<SystemTime> {
-    let text = text.strip_suffix("+00:00").map(|begin| format!("{begin}Z"));
-    humantime::parse_rfc3339(&text?).ok()
+    let begin = text.strip_suffix("+00:00").or(text.strip_suffix('Z'))?;
+    humantime::parse_rfc3339(&format!("{begin}Z")).ok()
 }
 
 impl PlatformRecord {

@@ -58,16 +58,21 @@ fn without_token(process: &Process, home: &Path, state: &State) -> Vec<Tokenless
     }
     let config = Configuration::read(home);
     let has_vault = config.has_vault();
-    let others = OnceCell::new();
+    let (own, others) = (OnceCell::new(), OnceCell::new());
+    let is_own = |variable: &str| own.get_or_init(|| in_file(home)).contains(variable);
     let is_of_another = |variable: &str| {
-        others
-            .get_or_init(|| of_others(home, state))
-            .contains(variable)
+        let all = others.get_or_init(|| of_others(home, state));
+        all.contains(variable)
     };
-    let silent = TOKENS.into_iter().filter(|(platform, variable)| {
-        let is_unset =
-            || !has_vault && !config.has_token(platform) && !is_set(process, home, variable);
-        let is_silent = match told(state, platform) {
+    let on = TOKENS
+        .into_iter()
+        .filter(|(platform, _)| config.turns_on(platform));
+    let silent = on.filter(|(platform, variable)| {
+        let is_unset = || {
+            let is_elsewhere = has_vault || config.has_token(platform);
+            !is_elsewhere && !is_own(variable) && !is_in_environment(process, variable)
+        };
+        match told(state, platform) {
             // 0.22 writes of each that it tries.
             None if state.code_version.is_some() => !is_of_another(variable),
             None => !is_of_another(variable) && is_unset(),
@@ -75,8 +80,7 @@ fn without_token(process: &Process, home: &Path, state: &State) -> Vec<Tokenless
                 let has_no_reason = record.fails() && record.error_code.is_none();
                 name == *platform && has_no_reason && *platform != BY_PASSWORD && is_unset()
             }
-        };
-        config.turns_on(platform) && is_silent
+        }
     });
     silent
         .map(|(platform, variable)| Tokenless { platform, variable })
@@ -103,14 +107,10 @@ fn told<'a>(state: &'a State, platform: &str) -> Option<(&'a str, &'a PlatformRe
     all.max_by_key(|(name, _)| *name == platform)
 }
 
-/// Whether a gateway may have a token, from its environment or its file.
-fn is_set(process: &Process, home: &Path, variable: &str) -> bool {
+/// Whether a gateway may have been started with a token.
+fn is_in_environment(process: &Process, variable: &str) -> bool {
     let environ = process.environ();
-    environ.map_or(true, |of| of.get(variable).is_some_and(is_usable)) || is_in_file(home, variable)
-}
-
-fn is_in_file(home: &Path, variable: &str) -> bool {
-    in_file(home).contains(variable)
+    environ.map_or(true, |of| of.get(variable).is_some_and(is_usable))
 }
 
 /// The tokens that the file of a home sets.

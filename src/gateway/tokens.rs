@@ -33,8 +33,7 @@ pub(crate) fn bot_tokens(env: &str) -> BTreeMap<&'static str, TokenDigest> {
         };
         match value {
             // hermes puts another variable's value there (python-dotenv).
-            value if value.contains("${") => found.remove(name),
-            "" => found.remove(name),
+            value if value.is_empty() || value.contains("${") => found.remove(name),
             value => found.insert(*name, Sha256::digest(value).into()),
         };
     }

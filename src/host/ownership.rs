@@ -2,7 +2,11 @@
 
 use std::path::Path;
 
+use nix::unistd::geteuid;
+
+use crate::host::account::account_name;
 use crate::host::process::shell_quote;
+use crate::host::process_text::as_account;
 
 /// The command that gives what is in a directory to an account: all of it, or one file. chown(1) follows the links on the way
 /// to what it is given, and whoever owns a directory there turns it to another. So the shell goes there first, the kernel
@@ -28,9 +32,13 @@ pub(crate) fn giving_of(uid: u32, account: &str, directory: &Path) -> String {
     inside(directory, &format!("chown -Rh --from={uid} {account} ."))
 }
 
-/// The command by which the owner of a directory opens it for itself.
-pub(crate) fn opening(directory: &Path) -> String {
-    shell_quote(&["chmod", "u+rwx", &*directory.to_string_lossy()])
+/// The command by which the owner of a directory opens it for itself, as whoever asks types it.
+pub(crate) fn opening(owner: u32, directory: &Path) -> String {
+    let command = shell_quote(&["chmod", "u+rwx", &*directory.to_string_lossy()]);
+    match owner == geteuid().as_raw() {
+        true => command,
+        false => as_account(&account_name(owner), &command),
+    }
 }
 
 /// Names in the directory that the shell is in.
@@ -53,7 +61,6 @@ mod tests {
     use std::process::Command;
 
     use super::*;
-    use crate::host::account::account_name;
 
     #[test]
     fn files_are_given_where_they_are_and_not_where_a_link_leads() {

@@ -196,7 +196,7 @@ fn check_home(profile: &ProfileName, root: &Path, home: &Path) -> Result<(), Ref
             HomeProblem::Unusable { owner, errno } if owner == geteuid().as_raw() => format!(
                 "profile home `{shown}` cannot be used by `{}`, whose it is: {errno}; if that is for want of rights: `{}`",
                 me(),
-                opening(home)
+                opening(owner, home)
             ),
             HomeProblem::Unusable { errno, .. } => format!(
                 "profile home `{shown}` cannot be used by `{}`: {errno}; root gives it to that account \

@@ -11,7 +11,6 @@ use crate::host::access::Access;
 use crate::host::account::Account;
 use crate::host::declared::naming_hermes;
 use crate::host::ownership::{giving, opening};
-use crate::host::process_text::as_account;
 use crate::host::search::hermes_places;
 use crate::launcher::exec::HERMES_VARIABLE;
 use crate::launcher::hermes::HermesProblem;
@@ -62,12 +61,17 @@ pub(crate) fn cannot_start(
     )))
 }
 
-/// Say of a unit that runs why it is not restarted.
-pub(crate) fn left_as_it_is(unit: &Unit, why: &str) -> String {
-    format!(
-        "`{}` could not start again, so its gateway is left as it is: {why}",
-        unit.name
-    )
+/// The same of a unit that runs and is not restarted for that, as a sentence.
+pub(crate) fn left_as_it_is(
+    host: &Host,
+    unit: &Unit,
+    profile: &ProfileName,
+) -> Result<Option<String>> {
+    let why = cannot_start(host, unit, profile)?;
+    let name = &unit.name;
+    Ok(why.map(|why| {
+        format!("`{name}` could not start again, so its gateway is left as it is: {why}")
+    }))
 }
 
 /// Why this account cannot use its home as it is now, and the way out.
@@ -92,10 +96,7 @@ fn unusable_home(host: &Host, account: &Account, home: &Path) -> Result<Option<S
         ),
         HomeProblem::Unusable { owner, .. } if owner == account.uid => format!(
             "`{name}` cannot read and write its home `{shown}`; if that is for want of rights: `{}`",
-            match account.uid == geteuid().as_raw() {
-                true => opening(home),
-                false => as_account(name, &opening(home)),
-            }
+            opening(owner, home)
         ),
         HomeProblem::Unusable { owner, .. } => format!(
             "its home `{shown}` belongs to `{}` and `{name}` cannot read and write it; look into it, and give it back: `{}`",

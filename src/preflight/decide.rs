@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use crate::gateway::version::Version;
 use crate::host::account::Account;
-use crate::host::ownership::{giving, giving_of, opening};
+use crate::host::ownership::{giving, giving_of};
 use crate::host::process::shell_quote;
 use crate::host::process_text::as_account;
 use crate::host::search::install_command;
@@ -209,10 +209,7 @@ fn no_home(problem: &HomeProblem, profile: &ProfileName, probe: &Probe) -> Strin
         ),
         HomeProblem::Unusable { .. } if by == name => format!(
             "profile home `{home}` cannot be read and written by `{name}`, whose it is: `{}`",
-            match probe.scope {
-                Scope::User => opening(&probe.home),
-                Scope::System => as_account(name, &opening(&probe.home)),
-            }
+            probe.way_out
         ),
         HomeProblem::Unusable { .. } if by == "root" => format!(
             "profile home `{home}` belongs to `root` and cannot be read and written by `{name}`; to give it away: `{}`",
@@ -230,13 +227,13 @@ fn no_home(problem: &HomeProblem, profile: &ProfileName, probe: &Probe) -> Strin
                 "`{}` belongs to `{by}` and `{name}` cannot use it: a gateway of `{by}` ran on this profile; when it \
                  has ended, `{}`",
                 path.display(),
-                probe.about_file
+                probe.way_out
             )
         }
         HomeProblem::Env { path, .. } => format!(
             "`{}` belongs to `{by}` and `{name}` cannot read it; look into it, and give it away: `{}`",
             path.display(),
-            probe.about_file
+            probe.way_out
         ),
     }
 }
@@ -318,7 +315,7 @@ mod tests {
             creates: false,
             by: String::new(),
             by_nobody: None,
-            about_file: String::new(),
+            way_out: String::new(),
             profiles: vec!["default".parse().expect("a name")],
             hermes: Ok(hermes.clone()),
             places: vec![hermes.clone()],

@@ -14,6 +14,7 @@ use crate::gateway::config::Configuration;
 use crate::gateway::version::Version;
 use crate::host::Host;
 use crate::host::account::{Account, account_name};
+use crate::host::ownership::opening;
 use crate::host::run_as::{LOOK, run_as};
 use crate::launcher::hermes::HermesProblem;
 use crate::launcher::home::{HomeProblem, examine, giving_file};
@@ -45,8 +46,8 @@ pub(super) struct Probe {
     pub(super) by: String,
     /// The number of that account, where nobody has it.
     pub(super) by_nobody: Option<u32>,
-    /// What root types about a file in the home that cannot be used.
-    pub(super) about_file: String,
+    /// What is typed about the home, where its account has shut it, or about a file in it that cannot be used.
+    pub(super) way_out: String,
     /// The profiles under the root, looked for when this one is not there.
     pub(super) profiles: Vec<ProfileName>,
     /// The hermes executable.
@@ -107,7 +108,10 @@ impl Probe {
             by: owner_of(&home_problem).map_or_else(String::new, account_name),
             by_nobody: owner_of(&home_problem)
                 .filter(|uid| matches!(host.account_of(*uid), Ok(None))),
-            about_file: match &home_problem {
+            way_out: match &home_problem {
+                Err(HomeProblem::Unusable { owner, .. }) if *owner == account.uid => {
+                    opening(*owner, &home)
+                }
                 Err(HomeProblem::Lock { path, .. } | HomeProblem::Env { path, .. }) => {
                     giving_file(&account.name, &home, path)
                 }

@@ -210,6 +210,12 @@ impl Unit {
         self.calls.iter().any(|call| call.is_contained)
     }
 
+    /// Whether this is what runs a process, by its control group.
+    pub(crate) fn is(&self, other: &UnitRef) -> bool {
+        let user = self.is_user().then_some(self.manager_account.uid);
+        other.name == self.name && other.user == user
+    }
+
     /// Whether a user manager runs it.
     pub(crate) fn is_user(&self) -> bool {
         self.manager != Manager::System

@@ -167,7 +167,7 @@ impl<'a> Sight<'a> {
         let paused = left_by_update(&units, &row);
         row.left_stopped = paused.as_ref().is_some_and(|paused| paused.is_left)
             || is_left_failed(host, self.inventory, &row);
-        let named = self.installed.get(profile).and_then(|i| i.hermes.clone());
+        let named = (self.installed.get(profile)).and_then(|i| i.hermes.as_deref());
         let is_untouched = |s| never_started(host, row.state, profile, s, || self.began());
         row.never_started = row.installed && service.is_some_and(is_untouched);
         let usual = || {
@@ -184,7 +184,7 @@ impl<'a> Sight<'a> {
         row.hint = paused
             .map(|paused| paused.what)
             .or(shut_out.filter(|_| matters_in(row.state)))
-            .or_else(|| hermes_gone(host, &row, &units, named.as_deref()))
+            .or_else(|| hermes_gone(host, &row, &units, named))
             .or_else(usual);
         row
     }

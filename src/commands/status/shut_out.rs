@@ -3,13 +3,10 @@
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::Path;
 
-use nix::unistd::geteuid;
-
 use crate::commands::json::{Profile, State};
 use crate::host::Host;
 use crate::host::access::Access;
 use crate::host::ownership::{giving, opening};
-use crate::host::process_text::as_account;
 use crate::preflight::again::cannot_start;
 use crate::units::unit::Unit;
 
@@ -24,10 +21,9 @@ pub(super) fn shut_out(host: &Host, account: &str, home: &Path) -> Option<String
     if !Access::new(host, &account).is_shut_out(home) {
         return None;
     }
-    let (what, way_out) = match (meta.uid() == account.uid, geteuid().as_raw() == account.uid) {
-        (true, true) => ("to open it", opening(home)),
-        (true, false) => ("to open it", as_account(&account.name, &opening(home))),
-        (false, _) => (
+    let (what, way_out) = match meta.uid() == account.uid {
+        true => ("to open it", opening(account.uid, home)),
+        false => (
             "look into it, and give it back",
             giving(&account.name, home, None),
         ),

@@ -214,7 +214,7 @@ pub(super) fn home_facts(host: &Host, roots: &mut Roots, home: &Path, is_named: 
     let text = (!host.files.lacks(&env))
         .then(|| host.files.read_text(&env, TEXT).ok().flatten())
         .flatten();
-    let is_of_variables = text.as_deref().is_some_and(is_assignments);
+    let is_of_variables = || text.as_deref().is_some_and(is_assignments);
     facts.foreign = fs::read_dir(&real)
         .into_iter()
         .flatten()
@@ -230,7 +230,7 @@ pub(super) fn home_facts(host: &Host, roots: &mut Roots, home: &Path, is_named: 
                 is_gateways: is_no_secret(&of, meta.gid())
                     && entry.file_name().to_str().is_some_and(is_own_name),
                 is_placed: (of.is_dir() && mode & 0o022 == 0)
-                    || (entry.file_name() == ENV && is_of_variables),
+                    || (entry.file_name() == ENV && is_of_variables()),
             })
         })
         .collect();

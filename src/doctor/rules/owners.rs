@@ -103,10 +103,7 @@ fn duplicates(facts: &Facts, findings: &mut Findings) {
         }
         let holder = known.and_then(|known| known.holder.as_ref());
         let is_told = |holder: &Holder| {
-            let is_its = |unit: &&Unit| {
-                let run_by = holder.unit.as_ref();
-                run_by.is_some_and(|by| by.name == unit.name && by.user.is_some() == unit.is_user())
-            };
+            let is_its = |unit: &&Unit| holder.unit.as_ref().is_some_and(|by| unit.is(by));
             units.iter().any(is_its) || running.clone().any(|g| g.stop_command == holder.stop)
         };
         if let Some(holder) = holder.filter(|holder| !is_told(holder)) {
@@ -153,11 +150,7 @@ fn more_than_one(home: &Path, keep: &Unit, others: &[&Unit], findings: &mut Find
 
 /// A gateway of a home that units have, which runs in none of them.
 fn stray(gateway: &GatewayFacts, home: &Path, units: &[&Unit], findings: &mut Findings) {
-    let is_of = |known: &&Unit| {
-        let user = known.is_user().then_some(known.manager_account.uid);
-        let service = gateway.service.as_ref();
-        service.is_some_and(|u| u.name == known.name && u.user == user)
-    };
+    let is_of = |known: &&Unit| gateway.service.as_ref().is_some_and(|by| known.is(by));
     if !units.iter().any(is_of) {
         let what = format!(
             "{} runs the gateway of `{}`, which {} would run as well",

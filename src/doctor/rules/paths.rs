@@ -175,10 +175,9 @@ fn not_reachable(facts: &Facts, findings: &mut Findings) {
                 .homes
                 .get(home)
                 .filter(|known| known.uid == account.uid);
-            let hint = match own.map(|known| known.is_anothers) {
-                Some(true) => as_account(&account.name, &opening(home)),
-                Some(false) => opening(home),
-                None => shell_quote(&["ls", "-ld", &shown]),
+            let hint = match own.is_some() {
+                true => opening(account.uid, home),
+                false => shell_quote(&["ls", "-ld", &shown]),
             };
             findings.add(what, hint).unit(unit).home(home);
         }
